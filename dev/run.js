@@ -8,5 +8,6 @@ if (Number.parseInt(process.versions.node, 10) < required) {
   );
   process.exit(1);
 }
-const script = process.argv.splice(2, 1)[0];
-await import(`./${script}.ts`);
+const [script, ...args] = process.argv.slice(2);
+const { main } = await import(`./${script}.ts`);
+await main(args);

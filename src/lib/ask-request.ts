@@ -1,0 +1,92 @@
+/** Reads a question out of an HTTP request, and says what is wrong with one that cannot be read. */
+import type { HttpRequest } from '@azure/functions';
+import type { Question } from './answer-question.ts';
+import { errors } from './errors.ts';
+
+const MAX_SESSION_ID_CHARS = 256;
+/** JSON may escape a character of the question as six (\uXXXX); 16 KiB are left for all the rest. */
+const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
+
+/**
+ * Reads and validates the question of `request`, which is at most `maxQuestionChars` UTF-16 units long.
+ * @throws AskError with status 400, 405, 413 or 415 that says which field is wrong and why.
+ */
+export async function readQuestion(request: HttpRequest, maxQuestionChars: number): Promise<Question> {
+  if (request.method !== 'POST') throw errors.methodNotAllowed('POST');
+  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+    throw errors.unsupportedMediaType();
+  }
+  const fields = parseObject(await readText(request, maxBodyBytes(maxQuestionChars)));
+  return {
+    question: readQuestionField(fields['question'], maxQuestionChars),
+    sessionId: readSessionId(fields['session_id']),
+    newConversation: readNewConversation(fields['new_conversation']),
+  };
+}
+
+/** Reads the body as UTF-8, never more than `maxBytes` of it. */
+async function readText(request: HttpRequest, maxBytes: number): Promise<string> {
+  if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // The body is typed without its chunks; a request's are always bytes.
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > maxBytes) throw errors.bodyTooLarge(maxBytes);
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw errors.invalidJson('The body is not valid UTF-8.');
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw errors.invalidJson('The body is not valid JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw errors.invalidJson('The body is not a JSON object.');
+  }
+  // Only an escape can bring a lone surrogate, so a body without one need not be walked.
+  if (/\\ud/i.test(text) && !isWellFormed(value)) {
+    throw errors.invalidJson('The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.');
+  }
+  return value as Record<string, unknown>;
+}
+
+/** True when no text in a JSON value, keys included, has a lone surrogate. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item));
+}
+
+function readQuestionField(value: unknown, maxChars: number): string {
+  if (value === undefined || value === null) throw errors.invalidField('question', 'is missing');
+  if (typeof value !== 'string') throw errors.invalidField('question', 'must be a string');
+  if (value.trim() === '') throw errors.invalidField('question', 'must not be blank');
+  if (value.length > maxChars) throw errors.questionTooLong(maxChars);
+  return value;
+}
+
+function readSessionId(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string') throw errors.invalidField('session_id', 'must be a string');
+  if (value.length < 1 || value.length > MAX_SESSION_ID_CHARS) {
+    throw errors.invalidField('session_id', `must have 1 to ${MAX_SESSION_ID_CHARS} characters`);
+  }
+  // They cannot stand in the path of an address, where sessions are read and deleted.
+  if (value === '.' || value === '..') throw errors.invalidField('session_id', 'must not be "." or ".."');
+  return value;
+}
+
+function readNewConversation(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value !== 'boolean') throw errors.invalidField('new_conversation', 'must be true or false');
+  return value;
+}

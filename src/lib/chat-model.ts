@@ -1,0 +1,121 @@
+/** The chat model: Azure OpenAI through LangChain, over the pooled HTTP client. */
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import type { UsageMetadata } from '@langchain/core/messages';
+import { AzureChatOpenAI } from '@langchain/openai';
+import type { ModelConfig } from './config.ts';
+import { AskError, errors } from './errors.ts';
+import type { ConnectionRecord, HttpClient } from './http-client.ts';
+import type { Message } from './prompt.ts';
+
+/** What the model answered. */
+export interface Completion {
+  text: string;
+  /** `stop` when the model said all it wanted to. */
+  finishReason: string;
+  tokens: TokenUsage;
+}
+
+/** Tokens that the model counted; `cached` are those of the prompt that it had cached. */
+export interface TokenUsage {
+  prompt: number;
+  completion: number;
+  cached: number;
+}
+
+/** What LangChain gives, as far as we read it; it types the metadata as anything. */
+interface ModelMessage {
+  text: string;
+  response_metadata: { finish_reason?: string };
+  usage_metadata?: UsageMetadata | undefined;
+}
+
+/** Makes the model of this process. It keeps no state between calls but the pool behind `client`. */
+export function createChatModel(config: ModelConfig, client: HttpClient): BaseChatModel {
+  return new AzureChatOpenAI({
+    model: config.deployment,
+    azureOpenAIEndpoint: config.endpoint,
+    azureOpenAIApiKey: config.apiKey,
+    azureOpenAIApiVersion: config.apiVersion,
+    azureOpenAIApiDeploymentName: config.deployment,
+    // Empty, because LangChain would otherwise take them from the environment, past our settings.
+    azureOpenAIBasePath: '',
+    azureOpenAIApiInstanceName: '',
+    temperature: config.temperature,
+    ...(config.maxOutputTokens !== undefined && { maxTokens: config.maxOutputTokens }),
+    // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
+    maxRetries: 0,
+    configuration: { fetch: client.fetch },
+  });
+}
+
+/**
+ * Asks the model once. `record` learns about the connection.
+ * @throws AskError by DESIGN's table of faults, or the reason of `signal` when that ended the call.
+ */
+export async function complete(
+  model: BaseChatModel,
+  prompt: Message[],
+  record: ConnectionRecord,
+  signal: AbortSignal,
+): Promise<Completion> {
+  // LangChain hands `options` to the OpenAI client, and that hands `fetchOptions` to our fetch; neither type knows it.
+  const options = { signal, options: { fetchOptions: { record } } } as Record<string, unknown>;
+  let message: ModelMessage;
+  try {
+    message = await model.invoke(prompt, options);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : toModelError(error, record);
+  }
+  return toCompletion(message);
+}
+
+function toCompletion(message: ModelMessage): Completion {
+  const finishReason = message.response_metadata.finish_reason ?? '';
+  if (finishReason === 'content_filter') throw errors.contentFiltered();
+  // A lone surrogate cannot be stored or sent as UTF-8; JSON from the model could hold one.
+  const text = message.text.toWellFormed();
+  if (text === '') throw errors.modelUnavailable(new Error(`empty answer, finish_reason ${finishReason}`));
+  const usage = message.usage_metadata;
+  return {
+    text,
+    finishReason,
+    tokens: {
+      prompt: usage?.input_tokens ?? 0,
+      completion: usage?.output_tokens ?? 0,
+      cached: usage?.input_token_details?.cache_read ?? 0,
+    },
+  };
+}
+
+/** What the OpenAI client throws, as far as we read it. */
+interface UpstreamError {
+  code?: unknown;
+  headers?: { get(name: string): string | null };
+}
+
+function toModelError(error: unknown, record: ConnectionRecord): AskError {
+  const { code, headers } = (error ?? {}) as UpstreamError;
+  switch (record.status) {
+    case 401:
+    case 403:
+    case 404:
+      return errors.modelMisconfigured(error);
+    case 400:
+      if (code === 'content_filter') return errors.contentFiltered(error);
+      if (code === 'context_length_exceeded') return errors.conversationTooLong(error);
+      return errors.modelUnavailable(error);
+    case 429:
+      return errors.modelRateLimited(retryAfterSeconds(headers), error);
+    default:
+      return errors.modelUnavailable(error);
+  }
+}
+
+/** Reads `retry-after-ms` or `Retry-After` (seconds, or a date). */
+function retryAfterSeconds(headers: UpstreamError['headers']): number | undefined {
+  const ms = Number(headers?.get('retry-after-ms') ?? Number.NaN);
+  if (ms >= 0) return Math.ceil(ms / 1000);
+  const value = headers?.get('retry-after') ?? '';
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
+}

@@ -1,0 +1,187 @@
+/** The only reader of the environment: every setting, its default and its rule. */
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+
+/** The settings of this process, validated. Durations are in milliseconds. */
+export interface Config {
+  model: ModelConfig;
+  storage: StorageConfig;
+  /** How many interactions of a session are sent to the model and shown. */
+  historyMaxInteractions: number;
+  cache: { path: string; ttlMs: number; version: string };
+  /** Longest question, in UTF-16 units. */
+  maxQuestionChars: number;
+  requestTimeoutMs: number;
+  /** How long the connection to the model is kept warm after a question; 0 also turns opening it ahead off. */
+  keepWarmMs: number;
+}
+
+/** Where the model is and how it is asked. */
+export interface ModelConfig {
+  /** Address of the Azure OpenAI resource, without a slash at its end. */
+  endpoint: string;
+  apiKey: string;
+  apiVersion: string;
+  deployment: string;
+  temperature: number;
+  maxOutputTokens: number | undefined;
+  systemPrompt: string;
+}
+
+/** Where sessions are kept: by connection string, or by address with the identity of the app. */
+export type StorageConfig = { tableName: string } & (
+  | { connectionString: string }
+  | { endpoint: string; clientId: string | undefined }
+);
+
+/** Who may ask: holders of a function key, or anyone (for example behind App Service sign-in). */
+export type AuthLevel = 'function' | 'anonymous';
+
+/** One or more settings are wrong; `problems` has one sentence for each, naming it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`${problems.length} setting(s) are wrong: ${problems.join(' ')}`);
+    this.problems = problems;
+  }
+}
+
+/** Environment variables, by name. An empty value means unset. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
+const MINUTE_MS = 60_000;
+
+/**
+ * Reads and validates all settings.
+ * @throws ConfigError naming every setting that is missing or wrong; values of keys are never part of it.
+ */
+export function readConfig(env: Environment = process.env): Config {
+  const read = new SettingsReader(env);
+  const config: Config = {
+    model: {
+      endpoint: read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT'),
+      apiKey: read.required('AZURE_OPENAI_API_KEY'),
+      apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
+      deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
+      temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
+      maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
+      systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
+    },
+    storage: { ...readStorage(read), tableName: readTableName(read) },
+    historyMaxInteractions: read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
+    cache: {
+      // A relative path would depend on the working directory, which the Functions worker does not promise.
+      path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
+      ttlMs: 1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, integer: true }) ?? 86_400),
+      version: read.text('CACHE_VERSION') ?? '1',
+    },
+    maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
+    // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
+    requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
+    keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
+  };
+  readAuthLevel(env, read.problems);
+  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  return config;
+}
+
+/**
+ * Reads `HTTP_AUTH_LEVEL` alone, because routes are registered before the rest is known to be right.
+ * Anything but `anonymous` asks for a key; a wrong value is added to `problems`.
+ */
+export function readAuthLevel(env: Environment = process.env, problems: string[] = []): AuthLevel {
+  const level = new SettingsReader(env).text('HTTP_AUTH_LEVEL') ?? 'function';
+  if (level !== 'function' && level !== 'anonymous') {
+    problems.push('HTTP_AUTH_LEVEL must be "function" or "anonymous".');
+  }
+  return level === 'anonymous' ? 'anonymous' : 'function';
+}
+
+function readTableName(read: SettingsReader): string {
+  const name = read.text('SESSIONS_TABLE_NAME') ?? 'sessions';
+  // learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#table-names
+  if (!/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(name)) {
+    read.problems.push('SESSIONS_TABLE_NAME must be 3 to 63 letters and digits, starting with a letter.');
+  }
+  return name;
+}
+
+/** The first that is set: our own settings, then the storage that the Functions host uses itself. */
+function readStorage(read: SettingsReader) {
+  const own = read.connectionString('SESSIONS_STORAGE_CONNECTION_STRING');
+  const ownEndpoint = read.endpoint('SESSIONS_TABLE_ENDPOINT');
+  const hosts = read.connectionString('AzureWebJobsStorage');
+  const hostsEndpoint = read.endpoint('AzureWebJobsStorage__tableServiceUri');
+  const hostsAccount = read.text('AzureWebJobsStorage__accountName');
+  const clientId = read.text('AzureWebJobsStorage__clientId');
+
+  if (own) return { connectionString: own };
+  if (ownEndpoint) return { endpoint: ownEndpoint, clientId: undefined };
+  if (hosts) return { connectionString: hosts };
+  if (hostsEndpoint) return { endpoint: hostsEndpoint, clientId };
+  if (hostsAccount) return { endpoint: `https://${hostsAccount}.table.core.windows.net`, clientId };
+  read.problems.push(
+    'Set AzureWebJobsStorage, SESSIONS_STORAGE_CONNECTION_STRING or SESSIONS_TABLE_ENDPOINT: sessions are kept in Table Storage.',
+  );
+  return { connectionString: '' };
+}
+
+/** Reads settings one by one and collects what is wrong with them. */
+class SettingsReader {
+  readonly problems: string[] = [];
+  readonly #env: Environment;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  text(name: string): string | undefined {
+    return this.#env[name]?.trim() || undefined;
+  }
+
+  required(name: string): string {
+    return this.text(name) ?? this.missing(name);
+  }
+
+  missing(name: string): string {
+    this.problems.push(`${name} is missing.`);
+    return '';
+  }
+
+  number(name: string, rule: { min: number; max?: number; integer?: boolean }): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    const max = rule.max ?? Number.MAX_SAFE_INTEGER;
+    if ((rule.integer ? Number.isSafeInteger(value) : Number.isFinite(value)) && value >= rule.min && value <= max) {
+      return value;
+    }
+    const kind = rule.integer ? 'a whole number' : 'a number';
+    const range = rule.max === undefined ? `of at least ${rule.min}` : `from ${rule.min} to ${rule.max}`;
+    this.problems.push(`${name} must be ${kind} ${range}.`);
+    return undefined;
+  }
+
+  endpoint(name: string): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const url = URL.parse(text);
+    const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1';
+    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && local)) {
+      return url.origin + url.pathname.replace(/\/+$/, '');
+    }
+    this.problems.push(`${name} must be an address like https://NAME.openai.azure.com (or https://NAME.table.core.windows.net).`);
+    return text;
+  }
+
+  connectionString(name: string): string | undefined {
+    const text = this.text(name);
+    if (text !== undefined && !/UseDevelopmentStorage=true|(AccountName|TableEndpoint)=./i.test(text)) {
+      this.problems.push(`${name} is not a storage connection string.`);
+    }
+    return text;
+  }
+}

@@ -1,0 +1,91 @@
+/** Every error that a caller can meet: its code, its HTTP status, and a message that says what to do. */
+
+/** A fault with a defined outcome. `message` is for the caller; `cause` is for the log only. */
+export class AskError extends Error {
+  override readonly name = 'AskError';
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** Stable name for programs, in snake_case. */
+  readonly code: string;
+  /** Seconds after which it is worth trying again, if that is known. */
+  readonly retryAfter: number | undefined;
+  /** Further response headers, such as `Allow`. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, code: string, message: string, options: AskErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.code = code;
+    this.retryAfter = options.retryAfter;
+    this.headers = options.headers ?? {};
+  }
+}
+
+interface AskErrorOptions {
+  cause?: unknown;
+  retryAfter?: number | undefined;
+  headers?: Record<string, string>;
+}
+
+/** The body of every answer that is not a 200. */
+export interface ErrorBody {
+  /** What went wrong and what to do about it. */
+  status: string;
+  error: { code: string; retry_after?: number };
+  session_id?: string;
+}
+
+/** The errors of this API, by what went wrong. Each call gives a new {@link AskError} to throw. */
+export const errors = {
+  methodNotAllowed: (allow: string) =>
+    new AskError(405, 'method_not_allowed', `This address only answers ${allow}.`, { headers: { Allow: allow } }),
+  unsupportedMediaType: () =>
+    new AskError(415, 'unsupported_media_type', 'Send the question as JSON, with the header "Content-Type: application/json".'),
+  bodyTooLarge: (maxBytes: number) =>
+    new AskError(413, 'body_too_large', `The body is larger than ${maxBytes} bytes. Send a shorter question.`),
+  invalidJson: (why: string) =>
+    new AskError(400, 'invalid_json', `${why} Send one like {"question": "What is the capital of France?"}.`),
+  invalidField: (field: string, rule: string) =>
+    new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
+  questionTooLong: (maxChars: number) =>
+    new AskError(413, 'question_too_long', `The field "question" is longer than ${maxChars} characters. Shorten it.`),
+  conversationTooLong: (cause?: unknown) =>
+    new AskError(413, 'conversation_too_long', 'The question and its conversation are too long for the model. Shorten the question or send "new_conversation": true.', { cause }),
+  contentFiltered: (cause?: unknown) =>
+    new AskError(422, 'content_filtered', "The model's content filter refused this question or its answer. Rephrase it.", { cause }),
+  modelRateLimited: (retryAfter: number | undefined, cause?: unknown) =>
+    new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', { retryAfter, cause }),
+  modelUnavailable: (cause?: unknown) =>
+    new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', { cause }),
+  modelMisconfigured: (cause?: unknown) =>
+    new AskError(502, 'model_misconfigured', 'This service is not set up to use its model. Tell whoever runs it.', { cause }),
+  historyNotReset: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'The old conversation could not be forgotten, so no new one was started. Try again.', { retryAfter: 1, cause }),
+  stopping: () =>
+    new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfter: 1 }),
+  timeout: (seconds: number) =>
+    new AskError(504, 'timeout', `There was no answer within ${seconds} seconds. Try again, or ask something shorter.`),
+  misconfigured: (cause?: unknown) =>
+    new AskError(500, 'misconfigured', 'This service is not configured. Tell whoever runs it: the log names the settings.', { cause }),
+  notReady: (what: 'configuration' | 'storage') =>
+    new AskError(503, 'not_ready', `This instance cannot answer questions: its ${what} is failing. The log says more.`),
+  internal: (cause?: unknown) =>
+    new AskError(500, 'internal_error', 'Something went wrong in this service. Try again.', { cause }),
+};
+
+/** Gives the {@link AskError} for whatever was thrown: itself, or `internal_error` with the thrown value as its cause. */
+export function toAskError(thrown: unknown): AskError {
+  return thrown instanceof AskError ? thrown : errors.internal(thrown);
+}
+
+/** Gives the JSON body for an error; `sessionId` when the session is known already. */
+export function errorBody(error: AskError, sessionId?: string): ErrorBody {
+  return {
+    status: error.message,
+    error: {
+      code: error.code,
+      ...(error.retryAfter !== undefined && { retry_after: error.retryAfter }),
+    },
+    ...(sessionId !== undefined && { session_id: sessionId }),
+  };
+}

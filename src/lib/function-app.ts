@@ -1,0 +1,81 @@
+/**
+ * The function app as the Functions worker sees it: routes, start and stop. It is what the entry files load, so it
+ * imports little; the heavy part is loaded in the background and first awaited by the first invocation.
+ */
+import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import { type AuthLevel, readConfig } from './config.ts';
+import { errors, toAskError } from './errors.ts';
+import { errorResponse, type Invocation } from './http-response.ts';
+import type { Services } from './services.ts';
+
+const REQUIRED_NODE = 24;
+
+/** Every method is ours, so that a wrong one gets our 405; one that no function lists would be a bare 404. */
+const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
+
+app.setup({ enableHttpStream: true });
+
+const services = load();
+// A rejected promise that nobody awaits yet would end the worker; each request that needs it reports it.
+services.catch(() => {});
+
+let stopped: Promise<void> | undefined;
+app.hook.appTerminate(stop);
+// Where the process is stopped without the Functions host, no hook runs.
+process.once('SIGTERM', () => void stop().finally(() => process.exit(0)));
+
+/**
+ * Gives the services of this process.
+ * @throws AskError `misconfigured` when the settings are wrong; the log has said which.
+ */
+export function loadServices(): Promise<Services> {
+  return services;
+}
+
+/**
+ * Registers an HTTP function for all methods. What `handle` throws becomes an error answer; once the process stops,
+ * every request is answered with `stopping`.
+ */
+export function httpFunction(
+  name: string,
+  options: { route: string; authLevel: AuthLevel },
+  handle: (request: HttpRequest, invocation: Invocation) => Promise<HttpResponseInit>,
+): void {
+  app.http(name, {
+    ...options,
+    methods: ALL_METHODS,
+    handler: async (request, context) => {
+      const invocation: Invocation = { id: context.invocationId, startedAt: performance.now(), log: context };
+      try {
+        if (stopped) throw errors.stopping();
+        return await handle(request, invocation);
+      } catch (thrown) {
+        const error = toAskError(thrown);
+        if (error.code === 'internal_error') context.error(error.code, error.cause);
+        return errorResponse(error, invocation);
+      }
+    },
+  });
+}
+
+async function load(): Promise<Services> {
+  try {
+    if (Number.parseInt(process.versions.node, 10) < REQUIRED_NODE) {
+      throw new Error(`This app needs Node ${REQUIRED_NODE} or newer, and this is ${process.version}.`);
+    }
+    const config = readConfig();
+    const { createServices } = await import('./services.ts');
+    return await createServices(config);
+  } catch (error) {
+    console.error(`misconfigured: ${error instanceof Error ? error.message : String(error)}`);
+    throw errors.misconfigured(error);
+  }
+}
+
+function stop(): Promise<void> {
+  stopped ??= services.then(
+    (running) => running.stop(),
+    () => {},
+  );
+  return stopped;
+}

@@ -1,0 +1,38 @@
+/** GET /health and GET /health/ready. */
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import { type AskError, errorBody, errors } from './errors.ts';
+import type { Services } from './services.ts';
+
+/** Says that the process lives. It asks nobody, so it holds even when the settings are wrong. */
+export async function handleHealth(request: HttpRequest): Promise<HttpResponseInit> {
+  if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
+  return { status: 200, headers: { 'Cache-Control': 'no-store' }, jsonBody: { status: 'ok' } };
+}
+
+/**
+ * Says whether this instance can answer questions: 200, or 503 and why not. It checks the settings and storage, and
+ * tells what became of the newest model call; it never makes one.
+ */
+export async function handleReady(loading: Promise<Services>, request: HttpRequest): Promise<HttpResponseInit> {
+  if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
+  const services = await loading.catch(() => null);
+  const storage = services && (await services.history.check().then(...outcomes));
+  const checks = {
+    configuration: services ? 'ok' : 'failing',
+    storage: storage ?? 'unknown',
+    // No reason not to be ready: an instance that gets no questions could never find out that the model is back.
+    model: services?.metrics.modelState ?? 'unknown',
+  };
+  const problem = !services ? errors.notReady('configuration') : storage !== 'ok' ? errors.notReady('storage') : null;
+  return readyResponse(problem, checks);
+}
+
+const outcomes = [() => 'ok', () => 'failing'] as const;
+
+function readyResponse(problem: AskError | null, checks: Record<string, string>): HttpResponseInit {
+  return {
+    status: problem?.status ?? 200,
+    headers: { 'Cache-Control': 'no-store' },
+    jsonBody: { ...(problem ? errorBody(problem) : { status: 'ready' }), checks },
+  };
+}
