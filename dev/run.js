@@ -9,5 +9,8 @@ if (Number.parseInt(process.versions.node, 10) < required) {
   process.exit(1);
 }
 const [script, ...args] = process.argv.slice(2);
-const { main } = await import(`./${script}.ts`);
-await main(args);
+// Without a script it only checks the version.
+if (script !== undefined) {
+  const { main } = await import(`./${script}.ts`);
+  await main(args);
+}

@@ -1,0 +1,103 @@
+/** Azurite, the local stand-in for Azure Storage, in a process of its own. `npm run azurite` runs all of it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { root } from './build.ts';
+
+// The account that Azurite is made with; everyone knows its key. learn.microsoft.com/azure/storage/common/storage-connect-azurite
+const ACCOUNT = 'devstoreaccount1';
+const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const STOP_TIMEOUT_MS = 3000;
+
+const require = createRequire(import.meta.url);
+
+/** A running Azurite. */
+export interface Azurite {
+  /** For the settings of an app; tables only where only tables run. */
+  connectionString: string;
+  /** Address of the table service. */
+  url: string;
+  process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/** Starts Azurite's table service on a free port of 127.0.0.1, with its data in `folder`. */
+export async function startAzuriteTables(folder: string): Promise<Azurite> {
+  const port = await freePort();
+  const child = await run('azurite/dist/src/table/main.js', folder, ['--tablePort', String(port)], /Table service successfully started/);
+  const url = `http://127.0.0.1:${port}/${ACCOUNT}`;
+  return {
+    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};TableEndpoint=${url};`,
+    url,
+    process: child,
+    stop: () => stop(child),
+  };
+}
+
+/** Starts blob, queue and table on Azurite's own ports (10000 to 10002), where `UseDevelopmentStorage=true` looks. */
+export async function startAzurite(folder: string): Promise<Azurite> {
+  const child = await run('azurite/dist/src/azurite.js', folder, [], /Table service is successfully listening/);
+  return {
+    connectionString: 'UseDevelopmentStorage=true',
+    url: `http://127.0.0.1:10002/${ACCOUNT}`,
+    process: child,
+    stop: () => stop(child),
+  };
+}
+
+/** `npm run azurite`. */
+export async function main(): Promise<void> {
+  const azurite = await startAzurite(join(root, '.data', 'azurite'));
+  console.log('Azurite: blob, queue and table on ports 10000, 10001 and 10002; data in .data/azurite. Stop with Ctrl-C.');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void azurite.stop());
+  const [code] = (await once(azurite.process, 'exit')) as [number | null];
+  process.exitCode = code ?? 0;
+}
+
+async function run(entry: string, folder: string, args: string[], ready: RegExp): Promise<ChildProcess> {
+  mkdirSync(folder, { recursive: true });
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', new URL('exit-with-parent.js', import.meta.url).href],
+      require.resolve(entry),
+      ...['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args],
+    ],
+    // Not in our process group: Ctrl-C must reach it last, when nothing is left to be stored.
+    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: process.platform !== 'win32' },
+  );
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    const read = (data: Buffer): void => {
+      output += data.toString();
+      if (ready.test(output)) resolve();
+    };
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`Azurite ended at its start (exit code ${code}):\n${output}`)));
+  });
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  if (child.connected) child.send('shutdown');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Gives a port that was free a moment ago. Azurite cannot tell which one it took if it chooses by itself. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : 0;
+}

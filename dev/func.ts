@@ -1,0 +1,69 @@
+/** `npm run func`: `func start` (the user's own Azure Functions Core Tools) with our Node, Azurite and the emulator. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { delimiter, dirname, join } from 'node:path';
+import { startEmulator } from './azure-openai-emulator.ts';
+import { startAzurite } from './azurite.ts';
+import { buildApp, root } from './build.ts';
+import { emulatorSettings, readLocalSettings } from './settings.ts';
+
+const AZURITE_TABLE_PORT = 10_002;
+const NO_FUNC = `"func" was not found: npm run func needs the Azure Functions Core Tools, version 4.
+Get them with "npm install --global azure-functions-core-tools@4", "winget install Microsoft.Azure.FunctionsCoreTools"
+or "brew install azure/functions/azure-functions-core-tools@4". Without them, "npm start" runs the same app.`;
+
+/** Runs until `func` ends. `args` are passed on to `func start`. */
+export async function main(args: string[]): Promise<void> {
+  // The command is a script on Windows, which only a shell runs.
+  const shell = process.platform === 'win32';
+  if (spawnSync('func', ['--version'], { shell }).status !== 0) {
+    console.error(NO_FUNC);
+    process.exitCode = 1;
+    return;
+  }
+  createLocalSettings();
+  await buildApp();
+  const settings = readLocalSettings();
+  const azurite = (await isListening(AZURITE_TABLE_PORT)) ? null : await startAzurite(join(root, '.data', 'azurite'));
+  const emulator = settings['AZURE_OPENAI_ENDPOINT'] ? null : await startEmulator({ latencyMs: 300 });
+  console.log(`Azurite: ${azurite ? 'started' : 'one is running already'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`);
+
+  const func = spawn('func', ['start', ...args], {
+    cwd: root,
+    shell,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      ...(emulator && emulatorSettings(emulator)),
+      PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+    },
+  });
+  // Ctrl-C reaches func by itself; we stay until it has ended.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => func.kill('SIGTERM'));
+  const [code] = (await once(func, 'exit')) as [number | null];
+  await emulator?.close();
+  await azurite?.stop();
+  process.exitCode = code ?? 1;
+}
+
+function createLocalSettings(): void {
+  const file = join(root, 'local.settings.json');
+  if (existsSync(file)) return;
+  copyFileSync(join(root, 'local.settings.example.json'), file);
+  console.log('Made local.settings.json from local.settings.example.json.');
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = createConnection(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,164 @@
+/** `npm start`: the whole app on this machine, without Azure. */
+import { once } from 'node:events';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigError, readConfig } from '../src/lib/config.ts';
+import { type Emulator, startEmulator } from './azure-openai-emulator.ts';
+import { type Azurite, startAzuriteTables } from './azurite.ts';
+import { buildApp, root } from './build.ts';
+import { type HostProcess, HostStartError, startHostProcess } from './host-process.ts';
+import { emulatorSettings, readLocalSettings } from './settings.ts';
+
+const USAGE = `npm start -- [options]
+
+  --port N            serve on port N instead of 3001 (or set PORT)
+  --enable-auth       ask for function keys, as on Azure; they are printed
+  --model-latency MS  how long the emulated model thinks (default 300)
+  --help`;
+
+const DATA_FOLDER = join(root, '.data');
+
+interface Options {
+  port: number;
+  enableAuth: boolean;
+  modelLatencyMs: number;
+}
+
+interface Stack {
+  emulator: Emulator | null;
+  azurite: Azurite | null;
+  host: HostProcess;
+}
+
+/** Starts the stack, says what runs where, and stops it on Ctrl-C, on SIGTERM, or when the host ends. */
+export async function main(args: string[]): Promise<void> {
+  const options = readOptions(args);
+  const running: { stop: () => Promise<unknown> }[] = [];
+  // In the reverse order: the host stores its last answers before storage goes.
+  const stopAll = async (): Promise<void> => {
+    for (const part of running.splice(0).toReversed()) await part.stop();
+  };
+  try {
+    const stack = await startStack(options, running);
+    printBanner(stack, options);
+    const code = await ended(stack.host);
+    await stopAll();
+    process.exitCode = code;
+  } catch (error) {
+    await stopAll();
+    console.error(explain(error, options));
+    process.exitCode = 1;
+  }
+}
+
+function readOptions(args: string[]): Options {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        port: { type: 'string', default: process.env['PORT'] || '3001' },
+        'enable-auth': { type: 'boolean', default: false },
+        'model-latency': { type: 'string', default: '300' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
+    return {
+      port: wholeNumber('port', values.port, 65_535),
+      enableAuth: values['enable-auth'],
+      modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
+    };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= max) return value;
+  throw new Error(`The ${name} must be a whole number from 0 to ${max}, not "${text}".`);
+}
+
+async function startStack(options: Options, running: { stop: () => Promise<unknown> }[]): Promise<Stack> {
+  const settings = readLocalSettings();
+  let emulator: Emulator | null = null;
+  if (!settings['AZURE_OPENAI_ENDPOINT']) {
+    emulator = await startEmulator({ latencyMs: options.modelLatencyMs });
+    running.push({ stop: emulator.close });
+    Object.assign(settings, emulatorSettings(emulator));
+  }
+  let azurite: Azurite | null = null;
+  if (needsAzurite(settings)) {
+    azurite = await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables'));
+    running.push(azurite);
+    settings['AzureWebJobsStorage'] = azurite.connectionString;
+  }
+  // Beside the other data of this folder, so that emulated answers never meet real ones.
+  settings['ANSWER_CACHE_PATH'] ||= join(DATA_FOLDER, emulator ? 'emulated-answers.sqlite' : 'answers.sqlite');
+  readConfig(settings);
+  await buildApp();
+  const host = await startHostProcess({ root, port: options.port, env: settings, enableAuth: options.enableAuth });
+  running.push(host);
+  return { emulator, azurite, host };
+}
+
+/** Azurite is for those who named no storage, or only the one that stands for Azurite. */
+function needsAzurite(settings: Record<string, string>): boolean {
+  const named = [
+    'SESSIONS_STORAGE_CONNECTION_STRING',
+    'SESSIONS_TABLE_ENDPOINT',
+    'AzureWebJobsStorage',
+    'AzureWebJobsStorage__tableServiceUri',
+    'AzureWebJobsStorage__accountName',
+  ].map((name) => settings[name]);
+  return named.every((value) => !value || value === 'UseDevelopmentStorage=true');
+}
+
+/** Waits for a signal (0) or for the host to end by itself (1). */
+async function ended(host: HostProcess): Promise<number> {
+  return Promise.race([
+    once(process, 'SIGINT').then(() => 0),
+    once(process, 'SIGTERM').then(() => 0),
+    once(host.process, 'exit').then(() => 1),
+  ]);
+}
+
+function printBanner({ emulator, azurite, host }: Stack, options: Options): void {
+  const settings = readLocalSettings();
+  const key = options.enableAuth ? [`x-functions-key: ${host.functionKey}`] : [];
+  console.log(`
+Azure Functions Ask
+
+  Ask       ${host.url}/ask
+  Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys asked for'}
+  Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${settings['AZURE_OPENAI_ENDPOINT']}`}
+  Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage that the settings name'}
+  Data      ${relative(process.cwd(), DATA_FOLDER) || DATA_FOLDER}
+${options.enableAuth ? `  Keys      function ${host.functionKey}, admin ${host.masterKey}\n` : ''}
+Try it:
+
+  ${curlLine(`${host.url}/ask`, key)}
+
+Stop with Ctrl-C.
+`);
+}
+
+/** A line that works in the shells of this system: cmd knows no single quotes. */
+function curlLine(url: string, headers: string[]): string {
+  const quote = (text: string): string =>
+    process.platform === 'win32' ? `"${text.replaceAll('"', '\\"')}"` : `'${text}'`;
+  const options = ['Content-Type: application/json', ...headers].map((header) => `-H ${quote(header)}`);
+  return `curl -s ${url} ${options.join(' ')} -d ${quote('{"question": "What is the capital of France?"}')}`;
+}
+
+function explain(error: unknown, { port }: Options): string {
+  if (error instanceof ConfigError) return `The settings are wrong:\n${error.problems.map((problem) => `- ${problem}`).join('\n')}`;
+  if (error instanceof HostStartError && error.code === 'EADDRINUSE') {
+    return `Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

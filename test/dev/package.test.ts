@@ -1,0 +1,35 @@
+/** npm run package: the folder that is published runs alone. */
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writePackage } from '../../dev/package.ts';
+import { ask, startApp } from '../helpers.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ask-package-'));
+  writePackage(join(folder, 'out'));
+  cpSync(join(folder, 'out'), join(folder, 'empty', 'app'), { recursive: true });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('serves a question from an empty folder, without node_modules', async () => {
+  const app = await startApp({ root: join(folder, 'empty', 'app') });
+  try {
+    const answer = await ask(app, { question: 'What is the capital of France?' });
+    expect(answer.answer).toContain('Paris');
+    expect(answer.performance_metrics).toMatchObject({ history_saved: true, cache: { result: 'miss' } });
+  } finally {
+    await app.stop();
+  }
+});
+
+it('holds what runs and nothing else', () => {
+  const names = readdirSync(join(folder, 'out'));
+  expect(['dist', 'host.json', 'package.json', 'public']).toEqual(expect.arrayContaining(names));
+  const manifest = JSON.parse(readFileSync(join(folder, 'out', 'package.json'), 'utf8')) as object;
+  expect(Object.keys(manifest)).toEqual(['name', 'version', 'type', 'main']);
+  const files = readdirSync(join(folder, 'out', 'dist'), { recursive: true, encoding: 'utf8' });
+  expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+});

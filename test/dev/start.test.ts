@@ -1,0 +1,156 @@
+/** npm start, as a newcomer meets it; and that the README's lines do what they say. */
+import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { root } from '../../dev/build.ts';
+import type { Answer } from '../../src/lib/answer-question.ts';
+import { eventually, systemEnvironment } from '../helpers.ts';
+
+const posix = process.platform !== 'win32';
+let child: ChildProcess;
+let output = '';
+afterEach(() => child.kill('SIGKILL'));
+
+function start(args: string[], env: Record<string, string> = {}): void {
+  output = '';
+  child = spawn(process.execPath, ['dev/run.js', 'start', ...args], {
+    cwd: root,
+    env: { ...systemEnvironment(), ...env },
+  });
+  child.stdout?.on('data', (data: Buffer) => (output += data.toString()));
+  child.stderr?.on('data', (data: Buffer) => (output += data.toString()));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'));
+const shell = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
+
+/** Ids of the processes that descend from `pid` now. */
+function descendants(pid: number | undefined): number[] {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
+  const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number));
+  const of = (parent: number): number[] =>
+    pairs.filter(([, ppid]) => ppid === parent).flatMap(([id = 0]) => [id, ...of(id)]);
+  return of(pid ?? 0);
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.runIf(posix)('npm start', () => {
+  it('serves a question, says in one screen what runs where, and prints a curl line that works', async () => {
+    const port = await freePort();
+    start(['--port', String(port)]);
+    await serving();
+    expect(output.split('\n').length).toBeLessThan(24);
+    expect(output).toMatch(/Model\s+emulator/);
+    expect(output).toMatch(/Sessions\s+Azurite/);
+    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    const answer = JSON.parse(shell(line)) as Answer;
+    expect(answer.answer).toContain('Paris');
+    expect(answer.performance_metrics.history_saved).toBe(true);
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('stops on %s and leaves no process behind', async (signal) => {
+    start([], { PORT: String(await freePort()) });
+    await serving();
+    const children = descendants(child.pid);
+    expect(children.length).toBeGreaterThanOrEqual(2);
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    expect(await exited).toEqual([0, null]);
+    await eventually(() => children.every((pid) => !lives(pid)));
+  });
+
+  it('leaves no process behind even when it is killed', async () => {
+    start(['--port', String(await freePort())]);
+    await serving();
+    const children = descendants(child.pid);
+    child.kill('SIGKILL');
+    await eventually(() => children.every((pid) => !lives(pid)));
+  });
+
+  it('says which port is taken and how to choose another', async () => {
+    const server = createServer().listen(0);
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    start(['--port', String(port)]);
+    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(output).toContain(`Port ${port} is in use`);
+    expect(output).toContain('-- --port');
+    server.close();
+  });
+
+  it('prints the keys and a curl line with one when keys are asked for', async () => {
+    start(['--port', String(await freePort()), '--enable-auth']);
+    await serving();
+    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    expect((JSON.parse(shell(line)) as Answer).status).toBe('success');
+  });
+
+  it('uses the real service when its endpoint is set, and says so', async () => {
+    start(['--port', String(await freePort())], {
+      AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
+      AZURE_OPENAI_API_KEY: 'key',
+      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+      KEEP_WARM_MINUTES: '0',
+    });
+    await serving();
+    expect(output).toContain('Azure OpenAI at https://name.openai.azure.com');
+    expect(output).not.toContain('emulator at');
+  });
+
+  it.each([
+    [['--port', 'x'], {}, 2, 'port must be a whole number'],
+    [['--prot', '1'], {}, 2, '--prot'],
+    [[], { PORT: '0', MODEL_TEMPERATURE: 'hot', HISTORY_MAX_INTERACTIONS: '0' }, 1, '- MODEL_TEMPERATURE'],
+  ])('refuses what it cannot use: %j %j', async (args, env, code, message) => {
+    start(args, env);
+    expect(await once(child, 'exit')).toEqual([code, null]);
+    expect(output).toContain(message);
+    expect(output).not.toContain('at file:');
+  });
+
+  it('runs the curl lines of the README', async () => {
+    const port = await freePort();
+    start(['--port', String(port)]);
+    await serving();
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const blocks = [...readme.matchAll(/```sh\n([^`]*curl [^`]*)```/g)].map(([, block = '']) => block);
+    const lines = blocks.filter((block) => block.includes('localhost:3001'));
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+    for (const block of lines) {
+      const answer = JSON.parse(shell(`set -e\n${block.replaceAll('localhost:3001', `localhost:${port}`)}`)) as object;
+      expect([block, answer]).toEqual([block, expect.objectContaining({ status: expect.stringMatching(/^(success|ready|ok)$/) })]);
+    }
+  });
+});
+
+it('refuses a Node that is too old in one line', async () => {
+  // The check is the first thing that runs; a version is all it looks at.
+  const check = readFileSync(join(root, 'dev/run.js'), 'utf8');
+  const old = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); ${check}`;
+  child = spawn(process.execPath, ['--input-type=module', '-e', old]);
+  output = '';
+  child.stderr?.on('data', (data: Buffer) => (output += data.toString()));
+  expect(await once(child, 'exit')).toEqual([1, null]);
+  expect(output.trim().split('\n')).toHaveLength(1);
+  expect(output).toContain('Node 24');
+});

@@ -1,0 +1,77 @@
+/** What the answers say about connections and cold starts, compared with what the emulator saw. */
+import { afterEach, expect, it } from 'vitest';
+import { ask, startApp, type AppOptions, type TestApp, eventually } from '../helpers.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+it('says cold_start once, for the first question of the process', async () => {
+  await start();
+  const answers = await Promise.all(['a', 'b', 'c'].map((question) => ask(app, { question })));
+  const later = await ask(app, { question: 'd' });
+  expect(answers.filter((answer) => answer.performance_metrics.cold_start)).toHaveLength(1);
+  expect(later.performance_metrics.cold_start).toBe(false);
+});
+
+it.each(['h2', 'http/1.1'] as const)('tells new from reused connections over %s', async (protocol) => {
+  await start({ emulator: { protocols: [protocol] } });
+  const first = (await ask(app, { question: 'one' })).performance_metrics;
+  const second = (await ask(app, { question: 'two' })).performance_metrics;
+  const name = protocol === 'h2' ? 'h2' : 'h1';
+
+  expect(first.connection_reused).toBe(false);
+  expect(first.connection).toMatchObject({ protocol: name, id: 1, requests_on_connection: 1, attempts: 1, open: 1 });
+  expect(first.connection?.connect_time).toBeGreaterThan(0);
+  expect(second.connection_reused).toBe(true);
+  expect(second.connection).toMatchObject({ protocol: name, id: 1, requests_on_connection: 2, attempts: 1, open: 1 });
+  expect(second.connection_stats).toMatchObject({
+    total_requests: 2,
+    connection_reuse_count: 1,
+    reuse_percentage: 50,
+  });
+  expect(app.emulator.sockets).toMatchObject([{ id: 1, protocol: name, requests: 2 }]);
+});
+
+it.each(['h2', 'http/1.1'] as const)('is right about every connection of a burst over %s', async (protocol) => {
+  await start({ emulator: { protocols: [protocol], latencyMs: 30 } });
+  const questions = Array.from({ length: 40 }, (_, index) => `question ${index}`);
+  const burst = async () => {
+    const answers = await Promise.all(questions.map((question) => ask(app, { question: `${Math.random()} ${question}` })));
+    return answers.map((answer) => answer.performance_metrics.connection);
+  };
+  const cold = await burst();
+  const warm = await burst();
+
+  const counted = new Map<number, number>();
+  for (const connection of [...cold, ...warm]) {
+    const id = connection?.id ?? 0;
+    counted.set(id, (counted.get(id) ?? 0) + 1);
+  }
+  const seen = app.emulator.sockets.filter((socket) => socket.requests > 0);
+  expect([...counted.values()].toSorted()).toEqual(seen.map((socket) => socket.requests).toSorted());
+  if (protocol === 'h2') expect(seen).toHaveLength(1);
+});
+
+it('counts a cold burst as not reused, a warm one as reused', async () => {
+  await start({ emulator: { latencyMs: 30 } });
+  const burst = async (name: string) => {
+    const answers = await Promise.all([1, 2, 3, 4, 5].map((n) => ask(app, { question: `${name} ${n}` })));
+    return answers.map((answer) => answer.performance_metrics.connection_reused);
+  };
+  expect(await burst('cold')).toEqual([false, false, false, false, false]);
+  expect(await burst('warm')).toEqual([true, true, true, true, true]);
+});
+
+it('opens the connection before the first question, which then reuses it', async () => {
+  await start({ env: { KEEP_WARM_MINUTES: '1' } });
+  await eventually(() => app.emulator.sockets.length === 1);
+  // The emulator sees the handshake end a moment before the app does.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const { performance_metrics: metrics } = await ask(app, { question: 'early bird' });
+  expect(metrics).toMatchObject({ cold_start: true, connection_reused: true });
+  expect(metrics.connection_stats.total_requests).toBe(1);
+  expect(app.emulator.sockets).toHaveLength(1);
+});

@@ -1,0 +1,205 @@
+/** What a caller meets when the model, the storage or the settings fail. */
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Fault } from '../../dev/azure-openai-emulator.ts';
+import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+describe('the model', () => {
+  it('fails: each fault has its status and code, nothing of the upstream shows, and the session goes on', async () => {
+    await start();
+    const secret = 'secret-of-the-upstream';
+    const faults: [Fault, number, string][] = [
+      [{ kind: 'status', status: 429, retryAfter: '7', message: secret }, 429, 'model_rate_limited'],
+      [{ kind: 'status', status: 500, message: secret }, 502, 'model_unavailable'],
+      [{ kind: 'status', status: 408, message: secret }, 502, 'model_unavailable'],
+      [{ kind: 'reset' }, 502, 'model_unavailable'],
+      [{ kind: 'garbage' }, 502, 'model_unavailable'],
+      [{ kind: 'empty' }, 502, 'model_unavailable'],
+      [{ kind: 'answer', content: null }, 502, 'model_unavailable'],
+      [{ kind: 'status', status: 401, message: secret }, 502, 'model_misconfigured'],
+      [{ kind: 'status', status: 404, message: secret }, 502, 'model_misconfigured'],
+      [{ kind: 'status', status: 400, code: 'context_length_exceeded', message: secret }, 413, 'conversation_too_long'],
+      [{ kind: 'content_filter' }, 422, 'content_filtered'],
+      [{ kind: 'answer', content: '', finishReason: 'content_filter' }, 422, 'content_filtered'],
+    ];
+    const session_id = randomUUID();
+    for (const [fault, status, code] of faults) {
+      app.emulator.failNext(fault);
+      const failed = await askForError(app, { question: 'q', session_id });
+      expect([fault, failed.status, failed.body.error.code]).toEqual([fault, status, code]);
+      expect(JSON.stringify(failed.body)).not.toContain(secret);
+      expect(failed.body).not.toHaveProperty('stack');
+    }
+    const answer = await ask(app, { question: 'q', session_id });
+    expect(answer.chat_history).toHaveLength(2);
+    expect(app.output()).not.toContain(secret);
+    expect(app.output()).not.toContain(app.emulator.apiKey);
+    expect(app.output()).toContain('check AZURE_OPENAI_ENDPOINT');
+  });
+
+  it('says when to come back', async () => {
+    await start();
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '7' });
+    const limited = await askForError(app, { question: 'q' });
+    expect(limited.headers.get('retry-after')).toBe('7');
+    expect(limited.body.error.retry_after).toBe(7);
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '7', retryAfterMs: '1500' });
+    expect((await askForError(app, { question: 'q' })).body.error.retry_after).toBe(2);
+  });
+
+  it('hangs: 504 at the deadline, and the call is aborted', async () => {
+    await start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
+    app.emulator.failNext({ kind: 'hang' });
+    const late = await askForError(app, { question: 'q' });
+    expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout' } } });
+    await eventually(() => app.emulator.requests[0]?.aborted === true);
+  });
+});
+
+describe('the storage', () => {
+  // Nothing listens there.
+  const gone = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
+
+  it('is gone: questions are answered without history and without the cache', async () => {
+    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
+    for (const _ of [1, 2]) {
+      const answer = await ask(app, { question: 'q', session_id: 's' });
+      expect(answer.chat_history).toHaveLength(2);
+      expect(answer.performance_metrics).toMatchObject({
+        history_available: false,
+        history_saved: false,
+        cache: { result: 'bypass' },
+      });
+    }
+    const fresh = await ask(app, { question: 'q' });
+    expect(fresh.performance_metrics).toMatchObject({ history_available: true, history_saved: false });
+    expect(app.output()).toContain('could not be read');
+    expect(app.output()).toContain('could not be stored');
+  });
+
+  it('is gone: a conversation that cannot be forgotten is a 503, and the model call is aborted', async () => {
+    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
+    const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
+    expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    await eventually(() => app.emulator.requests.every((request) => request.aborted));
+  });
+
+  it('hangs: questions do not', async () => {
+    const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(tarpit, 'listening');
+    const { port } = tarpit.address() as { port: number };
+    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone.replace(':1/', `:${port}/`) } });
+    const answer = await ask(app, { question: 'q', session_id: 's' });
+    expect(answer.performance_metrics.history_available).toBe(false);
+    tarpit.closeAllConnections();
+    tarpit.close();
+  });
+
+  it('has no table yet: the first answer makes it', async () => {
+    await start({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
+    const answers = await Promise.all(['a', 'b', 'c'].map((question) => ask(app, { question, session_id: question })));
+    expect(answers.map((answer) => answer.performance_metrics.history_saved)).toEqual([true, true, true]);
+    const next = await ask(app, { question: 'd', session_id: 'a' });
+    expect(next.chat_history).toHaveLength(4);
+  });
+});
+
+describe('the cache file', () => {
+  it('is no database: answers go on, and it is said', async () => {
+    const path = join(tmpdir(), `not-a-database-${randomUUID()}`);
+    writeFileSync(path, 'This is no database.'.repeat(100));
+    await start({ env: { ANSWER_CACHE_PATH: path } });
+    const first = await ask(app, { question: 'q' });
+    const second = await ask(app, { question: 'q' });
+    expect(first.performance_metrics.cache.result).toBe('error');
+    expect(second.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
+    expect(app.output()).toContain('cannot be used');
+  });
+
+  it('keeps answers for the next process', async () => {
+    const path = join(tmpdir(), `answers-${randomUUID()}.sqlite`);
+    const emulator = { port: 0 };
+    await start({ env: { ANSWER_CACHE_PATH: path }, emulator });
+    const first = await ask(app, { question: 'q' });
+    const { url } = app.emulator;
+    expect(await app.host.stop()).toBe(0);
+    const again = await startApp({ env: { ANSWER_CACHE_PATH: path, AZURE_OPENAI_ENDPOINT: url } });
+    try {
+      const second = await ask(again, { question: 'q' });
+      expect(second.answer).toBe(first.answer);
+      expect(second.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
+    } finally {
+      await again.stop();
+    }
+  });
+
+  it('is not used at all with a lifetime of 0', async () => {
+    await start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
+    for (const _ of [1, 2]) {
+      expect((await ask(app, { question: 'q' })).performance_metrics.cache.result).toBe('bypass');
+    }
+    expect(app.emulator.requests).toHaveLength(2);
+  });
+});
+
+describe('the settings', () => {
+  it('are wrong: /ask says so without details, the log names every setting, the process lives', async () => {
+    await start({ env: { AZURE_OPENAI_ENDPOINT: '', MODEL_TEMPERATURE: 'hot', SESSIONS_TABLE_NAME: '1' } });
+    const refused = await askForError(app, { question: 'q' });
+    expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
+    for (const name of ['AZURE_OPENAI_ENDPOINT', 'MODEL_TEMPERATURE', 'SESSIONS_TABLE_NAME']) {
+      expect(app.output()).toContain(name);
+      expect(JSON.stringify(refused.body)).not.toContain(name);
+    }
+    expect((await fetch(`${app.url}/health`)).status).toBe(200);
+    const ready = await fetch(`${app.url}/health/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({ checks: { configuration: 'failing' } });
+  });
+});
+
+describe('stopping', () => {
+  it('lets a question that is being answered finish, and stores it', async () => {
+    await start({ emulator: { latencyMs: 1000 } });
+    const session_id = randomUUID();
+    const answering = ask(app, { question: 'My name is Eve.', session_id });
+    await eventually(() => app.emulator.requests.length === 1);
+    const stopped = app.host.stop();
+    expect((await answering).performance_metrics.history_saved).toBe(true);
+    expect(await stopped).toBe(0);
+    const other = await startApp();
+    expect((await ask(other, { question: 'What is my name?', session_id })).answer).toContain('Eve');
+    await other.stop();
+  });
+
+  it('ends a question that takes too long with 503, in time for the host', async () => {
+    await start({ emulator: { latencyMs: 60_000 } });
+    const answering = askForError(app, { question: 'q' });
+    await eventually(() => app.emulator.requests.length === 1);
+    const stopped = app.host.stop();
+    expect(await answering).toMatchObject({ status: 503, body: { error: { code: 'stopping' } } });
+    expect(await stopped).toBe(0);
+  });
+
+  it('works by SIGTERM alone', { skip: process.platform === 'win32' }, async () => {
+    await start({ emulator: { latencyMs: 500 } });
+    const answering = post(app, '{"question": "q"}');
+    await eventually(() => app.emulator.requests.length === 1);
+    const exited = once(app.host.process, 'exit');
+    app.host.process.kill('SIGTERM');
+    expect((await answering).status).toBe(200);
+    expect(await exited).toEqual([0, null]);
+  });
+});

@@ -1,0 +1,49 @@
+/** Whether the process lives, and whether it can answer. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.stop());
+
+const ready = async () => (await fetch(`${app.url}/health/ready`)).json();
+
+it('says that it lives', async () => {
+  const response = await fetch(`${app.url}/health`);
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ status: 'ok' });
+});
+
+it('says what became of the newest model call, and never makes one', async () => {
+  expect(await ready()).toEqual({
+    status: 'ready',
+    checks: { configuration: 'ok', storage: 'ok', model: 'unknown' },
+  });
+  expect(app.emulator.requests).toHaveLength(0);
+  await ask(app, { question: 'one' });
+  expect(await ready()).toMatchObject({ checks: { model: 'ok' } });
+  app.emulator.failNext({ kind: 'status', status: 500 });
+  await askForError(app, { question: 'two' });
+  expect(await ready()).toMatchObject({ status: 'ready', checks: { model: 'failing' } });
+});
+
+it('is not ready when storage cannot be reached', async () => {
+  const lost = await startApp({
+    env: { SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;' },
+  });
+  try {
+    const response = await fetch(`${lost.url}/health/ready`);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: { code: 'not_ready' }, checks: { storage: 'failing' } });
+  } finally {
+    await lost.stop();
+  }
+});
+
+it.each(['/health', '/health/ready'])('answers other methods on %s with 405', async (path) => {
+  const response = await fetch(app.url + path, { method: 'POST' });
+  expect(response.status).toBe(405);
+  expect(response.headers.get('allow')).toBe('GET');
+});

@@ -1,0 +1,109 @@
+/** Boots the real app for tests: the built app in the functions host, over Azurite and the emulator. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { type Emulator, type EmulatorOptions, startEmulator } from '../dev/azure-openai-emulator.ts';
+import { root } from '../dev/build.ts';
+import { type HostProcess, startHostProcess } from '../dev/host-process.ts';
+import { emulatorSettings } from '../dev/settings.ts';
+import type { Answer } from '../src/lib/answer-question.ts';
+import type { Environment } from '../src/lib/config.ts';
+import type { ErrorBody } from '../src/lib/errors.ts';
+
+/** How a test wants its app. */
+export interface AppOptions {
+  /** Settings beside those of the emulator and Azurite, which they override. `undefined` unsets one. */
+  env?: Environment;
+  emulator?: EmulatorOptions;
+  enableAuth?: boolean;
+  /** Folder of the function app; the checkout by default. */
+  root?: string;
+}
+
+/** An app under test, with an emulator and a cache file of its own. Sessions are shared by all: use unique ids. */
+export interface TestApp {
+  url: string;
+  host: HostProcess;
+  emulator: Emulator;
+  /** What the host and the app have printed so far. */
+  output: () => string;
+  stop: () => Promise<number | null>;
+}
+
+/** Starts an app. Keeping warm is off unless `env` turns it on, so that tests see every connection being made. */
+export async function startApp({ env = {}, emulator: emulatorOptions, ...options }: AppOptions = {}): Promise<TestApp> {
+  const folder = mkdtempSync(join(tmpdir(), 'ask-test-'));
+  const emulator = await startEmulator(emulatorOptions);
+  let output = '';
+  const host = await startHostProcess({
+    root,
+    port: 0,
+    onOutput: (text) => (output += text),
+    env: {
+      ...systemEnvironment(),
+      ...emulatorSettings(emulator),
+      AzureWebJobsStorage: inject('storage'),
+      ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
+      KEEP_WARM_MINUTES: '0',
+      ...env,
+    },
+    ...options,
+  });
+  return {
+    url: host.url,
+    host,
+    emulator,
+    output: () => output,
+    async stop() {
+      const code = await host.stop();
+      await emulator.close();
+      rmSync(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+/** What a process needs to run at all; nothing of the developer's own settings. */
+export function systemEnvironment(): Environment {
+  const names = ['PATH', 'Path', 'HOME', 'USERPROFILE', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'ComSpec', 'PATHEXT'];
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+/** The fields of a request to /ask. */
+export interface AskFields {
+  question: string;
+  session_id?: string;
+  new_conversation?: boolean;
+}
+
+/** Asks, and gives the answer of a 200. @throws Error with the body for any other status. */
+export async function ask(app: TestApp, fields: AskFields): Promise<Answer> {
+  const response = await post(app, JSON.stringify(fields));
+  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  return (await response.json()) as Answer;
+}
+
+/** Asks, and gives the status, the headers and the body of an answer that is expected to be an error. */
+export async function askForError(app: TestApp, body: unknown) {
+  const response = await post(app, typeof body === 'string' ? body : JSON.stringify(body));
+  return { status: response.status, headers: response.headers, body: (await response.json()) as ErrorBody };
+}
+
+/** Posts a body to /ask as JSON. */
+export function post(app: TestApp, body: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${app.url}/ask`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: body ?? null,
+  });
+}
+
+/** Waits until `condition` holds. @throws Error after 5 s. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('The condition did not come true within 5 s.');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

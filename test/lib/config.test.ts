@@ -1,0 +1,121 @@
+/** The settings: what is required, what is refused, and that the example and the README name each of them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from '../../dev/build.ts';
+import { ConfigError, type Environment, readAuthLevel, readConfig } from '../../src/lib/config.ts';
+
+const minimal: Environment = {
+  AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com/',
+  AZURE_OPENAI_API_KEY: 'key',
+  AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+};
+
+function problems(env: Environment): readonly string[] {
+  try {
+    readConfig({ ...minimal, ...env });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('settings', () => {
+  it('have defaults for all but the model and the storage', () => {
+    expect(readConfig(minimal)).toMatchObject({
+      model: { endpoint: 'https://name.openai.azure.com', temperature: 0, maxOutputTokens: undefined },
+      storage: { tableName: 'sessions' },
+      historyMaxInteractions: 10,
+      maxQuestionChars: 32_000,
+      requestTimeoutMs: 100_000,
+      keepWarmMs: 300_000,
+    });
+  });
+
+  it('are all checked at once', () => {
+    expect(() => readConfig({})).toThrow(/AZURE_OPENAI_ENDPOINT.*AZURE_OPENAI_API_KEY.*DEPLOYMENT_NAME.*Storage/);
+  });
+
+  it('may be empty, which is the same as absent', () => {
+    expect(problems({ MODEL_TEMPERATURE: '', SYSTEM_PROMPT: '  ', HTTP_AUTH_LEVEL: '' })).toEqual([]);
+    expect(problems({ AZURE_OPENAI_API_KEY: '' })).toEqual(['AZURE_OPENAI_API_KEY is missing.']);
+  });
+
+  it.each([
+    ['AZURE_OPENAI_ENDPOINT', 'name.openai.azure.com'],
+    ['AZURE_OPENAI_ENDPOINT', 'http://name.openai.azure.com'],
+    ['MODEL_TEMPERATURE', '2.1'],
+    ['MODEL_TEMPERATURE', 'warm'],
+    ['MODEL_MAX_OUTPUT_TOKENS', '1.5'],
+    ['HISTORY_MAX_INTERACTIONS', '0'],
+    ['REQUEST_TIMEOUT_SECONDS', '221'],
+    ['KEEP_WARM_MINUTES', '-1'],
+    ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
+    ['SESSIONS_TABLE_NAME', 'my-table'],
+    ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
+    ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
+    ['HTTP_AUTH_LEVEL', 'public'],
+  ])('are refused by name: %s=%s', (name, value) => {
+    expect(problems({ [name]: value })).toEqual([expect.stringContaining(name)]);
+  });
+
+  it('keep their secrets out of the message', () => {
+    expect(problems({ AzureWebJobsStorage: 'AccountKey=secret' }).join()).not.toContain('secret');
+  });
+
+  it('name the storage in a fixed order', () => {
+    const own = { SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=own;AccountKey=k' };
+    const endpoint = { SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.windows.net/' };
+    expect(readConfig({ ...minimal, ...own, ...endpoint }).storage).toMatchObject({
+      connectionString: own.SESSIONS_STORAGE_CONNECTION_STRING,
+    });
+    expect(readConfig({ ...minimal, ...endpoint }).storage).toMatchObject({
+      endpoint: 'https://own.table.core.windows.net',
+    });
+    const host = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__clientId: 'id' };
+    expect(readConfig({ ...host, AzureWebJobsStorage__accountName: 'acct' }).storage).toMatchObject({
+      endpoint: 'https://acct.table.core.windows.net',
+      clientId: 'id',
+    });
+    const uri = 'https://acct.table.core.windows.net';
+    expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({ endpoint: uri });
+  });
+
+  it('ask for a key unless told otherwise', () => {
+    expect(readAuthLevel({})).toBe('function');
+    expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');
+    expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'anonymous' })).toBe('anonymous');
+  });
+});
+
+describe('the example and the README', () => {
+  const read = new Set<string>();
+  readConfig(new Proxy(minimal, { get: (env, name: string) => (read.add(name), env[name]) }));
+  const names = [...read].toSorted();
+  const example = JSON.parse(readFileSync(join(root, 'local.settings.example.json'), 'utf8')) as {
+    IsEncrypted: boolean;
+    Values: Record<string, unknown>;
+  };
+
+  it('local.settings.example.json holds every setting that is read, as strings', () => {
+    expect(Object.keys(example.Values).toSorted()).toEqual(['FUNCTIONS_WORKER_RUNTIME', ...names].toSorted());
+    for (const value of Object.values(example.Values)) expect(value).toBeTypeOf('string');
+    expect(example.IsEncrypted).toBe(false);
+  });
+
+  it('the values of the example are the defaults', () => {
+    const filled = Object.fromEntries(Object.entries(example.Values).filter(([, value]) => value !== ''));
+    const config = readConfig({ ...minimal, ...(filled as Environment) });
+    expect(config).toEqual(readConfig(minimal));
+  });
+
+  it('the README explains every setting', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const explained = [...readme.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    );
+    expect(explained).toEqual(expect.arrayContaining(names));
+  });
+});
