@@ -9,7 +9,8 @@ import { root } from './build.ts';
 
 // The account that Azurite is made with; everyone knows its key. learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const ACCOUNT = 'devstoreaccount1';
-const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const ACCOUNT_KEY =
+  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const STOP_TIMEOUT_MS = 3000;
 
 const require = createRequire(import.meta.url);
@@ -27,7 +28,12 @@ export interface Azurite {
 /** Starts Azurite's table service on a free port of 127.0.0.1, with its data in `folder`. */
 export async function startAzuriteTables(folder: string): Promise<Azurite> {
   const port = await freePort();
-  const child = await run('azurite/dist/src/table/main.js', folder, ['--tablePort', String(port)], /Table service successfully started/);
+  const child = await run(
+    'azurite/dist/src/table/main.js',
+    folder,
+    ['--tablePort', String(port)],
+    /Table service successfully started/,
+  );
   const url = `http://127.0.0.1:${port}/${ACCOUNT}`;
   return {
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};TableEndpoint=${url};`,
@@ -39,7 +45,12 @@ export async function startAzuriteTables(folder: string): Promise<Azurite> {
 
 /** Starts blob, queue and table on Azurite's own ports (10000 to 10002), where `UseDevelopmentStorage=true` looks. */
 export async function startAzurite(folder: string): Promise<Azurite> {
-  const child = await run('azurite/dist/src/azurite.js', folder, [], /Table service is successfully listening/);
+  const child = await run(
+    'azurite/dist/src/azurite.js',
+    folder,
+    [],
+    /Table service is successfully listening/,
+  );
   return {
     connectionString: 'UseDevelopmentStorage=true',
     url: `http://127.0.0.1:10002/${ACCOUNT}`,
@@ -51,7 +62,9 @@ export async function startAzurite(folder: string): Promise<Azurite> {
 /** `npm run azurite`. */
 export async function main(): Promise<void> {
   const azurite = await startAzurite(join(root, '.data', 'azurite'));
-  console.log('Azurite: blob, queue and table on ports 10000, 10001 and 10002; data in .data/azurite. Stop with Ctrl-C.');
+  console.log(
+    'Azurite: blob, queue and table on ports 10000, 10001 and 10002; data in .data/azurite. Stop with Ctrl-C.',
+  );
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void azurite.stop());
   const [code] = (await once(azurite.process, 'exit')) as [number | null];
   process.exitCode = code ?? 0;
@@ -59,16 +72,13 @@ export async function main(): Promise<void> {
 
 async function run(entry: string, folder: string, args: string[], ready: RegExp): Promise<ChildProcess> {
   mkdirSync(folder, { recursive: true });
-  const child = spawn(
-    process.execPath,
-    [
-      ...['--import', new URL('exit-with-parent.js', import.meta.url).href],
-      require.resolve(entry),
-      ...['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args],
-    ],
+  const preload = new URL('exit-with-parent.js', import.meta.url).href;
+  const options = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
+  const child = spawn(process.execPath, ['--import', preload, require.resolve(entry), ...options], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // Not in our process group: Ctrl-C must reach it last, when nothing is left to be stored.
-    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: process.platform !== 'win32' },
-  );
+    detached: process.platform !== 'win32',
+  });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const read = (data: Buffer): void => {
@@ -78,7 +88,9 @@ async function run(entry: string, folder: string, args: string[], ready: RegExp)
     child.stdout?.on('data', read);
     child.stderr?.on('data', read);
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`Azurite ended at its start (exit code ${code}):\n${output}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`Azurite ended at its start (exit code ${code}):\n${output}`)),
+    );
   });
   return child;
 }

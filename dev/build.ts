@@ -25,7 +25,9 @@ export async function buildApp(): Promise<void> {
     sourcemap: true,
     chunkNames: 'chunks/[name]-[hash]',
     // Packages in CommonJS call require for Node's own modules; in an ES module it has to be made.
-    banner: { js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
+    },
     // The worker provides the first; the others belong to drivers of @keyv/sqlite that we do not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
     logLevel: 'warning',

@@ -26,9 +26,13 @@ export async function main(args: string[]): Promise<void> {
   createLocalSettings();
   await buildApp();
   const settings = readLocalSettings();
-  const azurite = (await isListening(AZURITE_TABLE_PORT)) ? null : await startAzurite(join(root, '.data', 'azurite'));
+  const azurite = (await isListening(AZURITE_TABLE_PORT))
+    ? null
+    : await startAzurite(join(root, '.data', 'azurite'));
   const emulator = settings['AZURE_OPENAI_ENDPOINT'] ? null : await startEmulator({ latencyMs: 300 });
-  console.log(`Azurite: ${azurite ? 'started' : 'one is running already'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`);
+  console.log(
+    `Azurite: ${azurite ? 'started' : 'one is running already'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`,
+  );
 
   const func = spawn('func', ['start', ...args], {
     cwd: root,

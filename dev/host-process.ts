@@ -74,7 +74,11 @@ function firstMessage(child: ChildProcess): Promise<HostMessage> {
     child.once('message', (message) => resolve(message as HostMessage));
     child.once('error', (error) => resolve({ type: 'failed', code: 'EXIT', message: error.message }));
     child.once('exit', (code, signal) =>
-      resolve({ type: 'failed', code: 'EXIT', message: `The functions host ended at its start (${signal ?? code}).` }),
+      resolve({
+        type: 'failed',
+        code: 'EXIT',
+        message: `The functions host ended at its start (${signal ?? code}).`,
+      }),
     );
   });
 }

@@ -9,12 +9,16 @@ export function writePackage(out: string): void {
   for (const name of ['dist', 'public', 'host.json']) {
     const source = join(root, name);
     // Source maps are for the developer. A part that the project does not have is not needed.
-    if (existsSync(source)) cpSync(source, join(out, name), { recursive: true, filter: (file) => !file.endsWith('.map') });
+    if (existsSync(source))
+      cpSync(source, join(out, name), { recursive: true, filter: (file) => !file.endsWith('.map') });
   }
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
   const { name, version, type, main: entry } = manifest;
   // No dependencies: dist is bundled, and the publisher would install them for nothing.
-  writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name, version, type, main: entry }, null, 2)}\n`);
+  writeFileSync(
+    join(out, 'package.json'),
+    `${JSON.stringify({ name, version, type, main: entry }, null, 2)}\n`,
+  );
 }
 
 /** `npm run package`. */

@@ -10,7 +10,8 @@ export function readLocalSettings(env: Environment = process.env): Record<string
   const file = join(root, 'local.settings.json');
   const values = existsSync(file) ? parse(file) : {};
   const settings: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...values, ...nonEmpty(env) })) if (value) settings[name] = value;
+  for (const [name, value] of Object.entries({ ...values, ...nonEmpty(env) }))
+    if (value) settings[name] = value;
   return settings;
 }
 

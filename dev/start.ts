@@ -32,24 +32,19 @@ interface Stack {
 
 /** Starts the stack, says what runs where, and stops it on Ctrl-C, on SIGTERM, or when the host ends. */
 export async function main(args: string[]): Promise<void> {
-  const options = readOptions(args);
-  const running: { stop: () => Promise<unknown> }[] = [];
-  // In the reverse order: the host stores its last answers before storage goes.
-  const stopAll = async (): Promise<void> => {
-    for (const part of running.splice(0).toReversed()) await part.stop();
-  };
+  if (args.includes('--help')) {
+    console.log(USAGE);
+    return;
+  }
   try {
-    const stack = await startStack(options, running);
-    printBanner(stack, options);
-    const code = await ended(stack.host);
-    await stopAll();
-    process.exitCode = code;
+    process.exitCode = await serve(readOptions(args));
   } catch (error) {
-    await stopAll();
-    console.error(explain(error, options));
-    process.exitCode = 1;
+    console.error(explain(error));
+    process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
+
+class UsageError extends Error {}
 
 function readOptions(args: string[]): Options {
   try {
@@ -59,21 +54,15 @@ function readOptions(args: string[]): Options {
         port: { type: 'string', default: process.env['PORT'] || '3001' },
         'enable-auth': { type: 'boolean', default: false },
         'model-latency': { type: 'string', default: '300' },
-        help: { type: 'boolean', default: false },
       },
     });
-    if (values.help) {
-      console.log(USAGE);
-      process.exit(0);
-    }
     return {
       port: wholeNumber('port', values.port, 65_535),
       enableAuth: values['enable-auth'],
       modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
     };
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exit(2);
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
   }
 }
 
@@ -81,6 +70,27 @@ function wholeNumber(name: string, text: string, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= max) return value;
   throw new Error(`The ${name} must be a whole number from 0 to ${max}, not "${text}".`);
+}
+
+/** Runs the stack until it is told to stop; gives the exit code. */
+async function serve(options: Options): Promise<number> {
+  const running: { stop: () => Promise<unknown> }[] = [];
+  try {
+    const stack = await startStack(options, running);
+    printBanner(stack, options);
+    return await ended(stack.host);
+  } catch (error) {
+    if (error instanceof HostStartError && error.code === 'EADDRINUSE') {
+      const { port } = options;
+      throw new Error(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    // In the reverse order: the host stores its last answers before storage goes.
+    for (const part of running.toReversed()) await part.stop();
+  }
 }
 
 async function startStack(options: Options, running: { stop: () => Promise<unknown> }[]): Promise<Stack> {
@@ -98,10 +108,18 @@ async function startStack(options: Options, running: { stop: () => Promise<unkno
     settings['AzureWebJobsStorage'] = azurite.connectionString;
   }
   // Beside the other data of this folder, so that emulated answers never meet real ones.
-  settings['ANSWER_CACHE_PATH'] ||= join(DATA_FOLDER, emulator ? 'emulated-answers.sqlite' : 'answers.sqlite');
+  settings['ANSWER_CACHE_PATH'] ||= join(
+    DATA_FOLDER,
+    emulator ? 'emulated-answers.sqlite' : 'answers.sqlite',
+  );
   readConfig(settings);
   await buildApp();
-  const host = await startHostProcess({ root, port: options.port, env: settings, enableAuth: options.enableAuth });
+  const host = await startHostProcess({
+    root,
+    port: options.port,
+    env: settings,
+    enableAuth: options.enableAuth,
+  });
   running.push(host);
   return { emulator, azurite, host };
 }
@@ -147,18 +165,16 @@ Stop with Ctrl-C.
 `);
 }
 
-/** A line that works in the shells of this system: cmd knows no single quotes. */
 function curlLine(url: string, headers: string[]): string {
-  const quote = (text: string): string =>
-    process.platform === 'win32' ? `"${text.replaceAll('"', '\\"')}"` : `'${text}'`;
   const options = ['Content-Type: application/json', ...headers].map((header) => `-H ${quote(header)}`);
   return `curl -s ${url} ${options.join(' ')} -d ${quote('{"question": "What is the capital of France?"}')}`;
 }
 
-function explain(error: unknown, { port }: Options): string {
-  if (error instanceof ConfigError) return `The settings are wrong:\n${error.problems.map((problem) => `- ${problem}`).join('\n')}`;
-  if (error instanceof HostStartError && error.code === 'EADDRINUSE') {
-    return `Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`;
-  }
+/** Quotes for the shells of this system: cmd knows no single quotes. */
+const quote = (text: string): string =>
+  process.platform === 'win32' ? `"${text.replaceAll('"', '\\"')}"` : `'${text}'`;
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError) return ['The settings are wrong:', ...error.problems].join('\n- ');
   return error instanceof Error ? error.message : String(error);
 }

@@ -32,7 +32,11 @@ export interface TestApp {
 }
 
 /** Starts an app. Keeping warm is off unless `env` turns it on, so that tests see every connection being made. */
-export async function startApp({ env = {}, emulator: emulatorOptions, ...options }: AppOptions = {}): Promise<TestApp> {
+export async function startApp({
+  env = {},
+  emulator: emulatorOptions,
+  ...options
+}: AppOptions = {}): Promise<TestApp> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-test-'));
   const emulator = await startEmulator(emulatorOptions);
   let output = '';
@@ -66,7 +70,18 @@ export async function startApp({ env = {}, emulator: emulatorOptions, ...options
 
 /** What a process needs to run at all; nothing of the developer's own settings. */
 export function systemEnvironment(): Environment {
-  const names = ['PATH', 'Path', 'HOME', 'USERPROFILE', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'ComSpec', 'PATHEXT'];
+  const names = [
+    'PATH',
+    'Path',
+    'HOME',
+    'USERPROFILE',
+    'TMPDIR',
+    'TEMP',
+    'TMP',
+    'SystemRoot',
+    'ComSpec',
+    'PATHEXT',
+  ];
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
@@ -91,7 +106,11 @@ export async function askForError(app: TestApp, body: unknown) {
 }
 
 /** Posts a body to /ask as JSON. */
-export function post(app: TestApp, body: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
+export function post(
+  app: TestApp,
+  body: RequestInit['body'],
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(`${app.url}/ask`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', ...headers },

@@ -5,7 +5,7 @@ import type { ChatHistory, Interaction, Position, SessionKey } from './chat-hist
 import { FIRST_POSITION } from './chat-history.ts';
 import { complete } from './chat-model.ts';
 import { errors } from './errors.ts';
-import { createConnectionRecord } from './http-client.ts';
+import { createConnectionRecord } from './connection-record.ts';
 import { type PerformanceMetrics, type QuestionRecord, timed } from './metrics.ts';
 import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
@@ -128,7 +128,10 @@ async function openConversation(
     record.historyAvailable = false;
     warn(`Chat history could not be read: ${String(error)}`);
     // Tried once more while the model works, for the place where the answer is to be appended.
-    return opened([], history.read(session, 1).catch(() => null));
+    return opened(
+      [],
+      history.read(session, 1).catch(() => null),
+    );
   }
 }
 

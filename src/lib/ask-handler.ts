@@ -8,7 +8,11 @@ import { createQuestionRecord } from './metrics.ts';
 import type { Services } from './services.ts';
 
 /** Answers one request to `/ask`. Never rejects: every fault becomes an error answer. */
-export function handleAsk(services: Services, request: HttpRequest, invocation: Invocation): Promise<HttpResponseInit> {
+export function handleAsk(
+  services: Services,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
   return services.requests.add(answerRequest(services, request, invocation));
 }
 
@@ -44,7 +48,9 @@ function startDeadline(ms: number) {
 
 function answerResponse(answer: Answer, invocation: Invocation): HttpResponseInit {
   const { timings, total_time: total, cache } = answer.performance_metrics;
-  const serverTiming = Object.entries({ ...timings, total }).map(([name, time]) => `${name};dur=${1000 * time}`);
+  const serverTiming = Object.entries({ ...timings, total }).map(
+    ([name, time]) => `${name};dur=${1000 * time}`,
+  );
   return {
     status: 200,
     headers: {

@@ -54,7 +54,9 @@ function parseObject(text: string): Record<string, unknown> {
   }
   // Only an escape can bring a lone surrogate, so a body without one need not be walked.
   if (/\\ud/i.test(text) && !isWellFormed(value)) {
-    throw errors.invalidJson('The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.');
+    throw errors.invalidJson(
+      'The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.',
+    );
   }
   return value as Record<string, unknown>;
 }

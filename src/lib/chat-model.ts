@@ -4,7 +4,8 @@ import type { UsageMetadata } from '@langchain/core/messages';
 import { AzureChatOpenAI } from '@langchain/openai';
 import type { ModelConfig } from './config.ts';
 import { AskError, errors } from './errors.ts';
-import type { ConnectionRecord, HttpClient } from './http-client.ts';
+import type { ConnectionRecord } from './connection-record.ts';
+import type { HttpClient } from './http-client.ts';
 import type { Message } from './prompt.ts';
 
 /** What the model answered. */

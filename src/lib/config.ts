@@ -71,7 +71,8 @@ export function readConfig(env: Environment = process.env): Config {
       systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
     },
     storage: { ...readStorage(read), tableName: readTableName(read) },
-    historyMaxInteractions: read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
+    historyMaxInteractions:
+      read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
     cache: {
       // A relative path would depend on the working directory, which the Functions worker does not promise.
       path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
@@ -156,7 +157,11 @@ class SettingsReader {
     if (text === undefined) return undefined;
     const value = Number(text);
     const max = rule.max ?? Number.MAX_SAFE_INTEGER;
-    if ((rule.integer ? Number.isSafeInteger(value) : Number.isFinite(value)) && value >= rule.min && value <= max) {
+    if (
+      (rule.integer ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
+      value >= rule.min &&
+      value <= max
+    ) {
       return value;
     }
     const kind = rule.integer ? 'a whole number' : 'a number';
@@ -173,7 +178,9 @@ class SettingsReader {
     if (url?.protocol === 'https:' || (url?.protocol === 'http:' && local)) {
       return url.origin + url.pathname.replace(/\/+$/, '');
     }
-    this.problems.push(`${name} must be an address like https://NAME.openai.azure.com (or https://NAME.table.core.windows.net).`);
+    this.problems.push(
+      `${name} must be an address like https://NAME.openai.azure.com (or https://NAME.table.core.windows.net).`,
+    );
     return text;
   }
 

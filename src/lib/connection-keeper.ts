@@ -16,7 +16,11 @@ export interface ConnectionKeeper {
  * Opens a connection to `endpoint` at once, in the background, and uses it now and then until no question has arrived
  * for `keepWarmMs` milliseconds. With 0 it does nothing. The timer never keeps the process alive.
  */
-export function createConnectionKeeper(client: HttpClient, endpoint: string, keepWarmMs: number): ConnectionKeeper {
+export function createConnectionKeeper(
+  client: HttpClient,
+  endpoint: string,
+  keepWarmMs: number,
+): ConnectionKeeper {
   const { origin } = new URL(endpoint);
   let lastQuestion = Date.now();
   let timer: NodeJS.Timeout | undefined;

@@ -38,37 +38,87 @@ export interface ErrorBody {
 /** The errors of this API, by what went wrong. Each call gives a new {@link AskError} to throw. */
 export const errors = {
   methodNotAllowed: (allow: string) =>
-    new AskError(405, 'method_not_allowed', `This address only answers ${allow}.`, { headers: { Allow: allow } }),
+    new AskError(405, 'method_not_allowed', `This address only answers ${allow}.`, {
+      headers: { Allow: allow },
+    }),
   unsupportedMediaType: () =>
-    new AskError(415, 'unsupported_media_type', 'Send the question as JSON, with the header "Content-Type: application/json".'),
+    new AskError(
+      415,
+      'unsupported_media_type',
+      'Send the question as JSON, with the header "Content-Type: application/json".',
+    ),
   bodyTooLarge: (maxBytes: number) =>
-    new AskError(413, 'body_too_large', `The body is larger than ${maxBytes} bytes. Send a shorter question.`),
+    new AskError(
+      413,
+      'body_too_large',
+      `The body is larger than ${maxBytes} bytes. Send a shorter question.`,
+    ),
   invalidJson: (why: string) =>
     new AskError(400, 'invalid_json', `${why} Send one like {"question": "What is the capital of France?"}.`),
   invalidField: (field: string, rule: string) =>
     new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
   questionTooLong: (maxChars: number) =>
-    new AskError(413, 'question_too_long', `The field "question" is longer than ${maxChars} characters. Shorten it.`),
+    new AskError(
+      413,
+      'question_too_long',
+      `The field "question" is longer than ${maxChars} characters. Shorten it.`,
+    ),
   conversationTooLong: (cause?: unknown) =>
-    new AskError(413, 'conversation_too_long', 'The question and its conversation are too long for the model. Shorten the question or send "new_conversation": true.', { cause }),
+    new AskError(
+      413,
+      'conversation_too_long',
+      'The question and its conversation are too long for the model. Shorten the question or send "new_conversation": true.',
+      { cause },
+    ),
   contentFiltered: (cause?: unknown) =>
-    new AskError(422, 'content_filtered', "The model's content filter refused this question or its answer. Rephrase it.", { cause }),
+    new AskError(
+      422,
+      'content_filtered',
+      "The model's content filter refused this question or its answer. Rephrase it.",
+      { cause },
+    ),
   modelRateLimited: (retryAfter: number | undefined, cause?: unknown) =>
-    new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', { retryAfter, cause }),
+    new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', {
+      retryAfter,
+      cause,
+    }),
   modelUnavailable: (cause?: unknown) =>
     new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', { cause }),
   modelMisconfigured: (cause?: unknown) =>
-    new AskError(502, 'model_misconfigured', 'This service is not set up to use its model. Tell whoever runs it.', { cause }),
+    new AskError(
+      502,
+      'model_misconfigured',
+      'This service is not set up to use its model. Tell whoever runs it.',
+      { cause },
+    ),
   historyNotReset: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'The old conversation could not be forgotten, so no new one was started. Try again.', { retryAfter: 1, cause }),
+    new AskError(
+      503,
+      'history_unavailable',
+      'The old conversation could not be forgotten, so no new one was started. Try again.',
+      { retryAfter: 1, cause },
+    ),
   stopping: () =>
     new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfter: 1 }),
   timeout: (seconds: number) =>
-    new AskError(504, 'timeout', `There was no answer within ${seconds} seconds. Try again, or ask something shorter.`),
+    new AskError(
+      504,
+      'timeout',
+      `There was no answer within ${seconds} seconds. Try again, or ask something shorter.`,
+    ),
   misconfigured: (cause?: unknown) =>
-    new AskError(500, 'misconfigured', 'This service is not configured. Tell whoever runs it: the log names the settings.', { cause }),
+    new AskError(
+      500,
+      'misconfigured',
+      'This service is not configured. Tell whoever runs it: the log names the settings.',
+      { cause },
+    ),
   notReady: (what: 'configuration' | 'storage') =>
-    new AskError(503, 'not_ready', `This instance cannot answer questions: its ${what} is failing. The log says more.`),
+    new AskError(
+      503,
+      'not_ready',
+      `This instance cannot answer questions: its ${what} is failing. The log says more.`,
+    ),
   internal: (cause?: unknown) =>
     new AskError(500, 'internal_error', 'Something went wrong in this service. Try again.', { cause }),
 };

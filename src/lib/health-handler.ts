@@ -13,7 +13,10 @@ export async function handleHealth(request: HttpRequest): Promise<HttpResponseIn
  * Says whether this instance can answer questions: 200, or 503 and why not. It checks the settings and storage, and
  * tells what became of the newest model call; it never makes one.
  */
-export async function handleReady(loading: Promise<Services>, request: HttpRequest): Promise<HttpResponseInit> {
+export async function handleReady(
+  loading: Promise<Services>,
+  request: HttpRequest,
+): Promise<HttpResponseInit> {
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const services = await loading.catch(() => null);
   const storage = services && (await services.history.check().then(...outcomes));
@@ -23,7 +26,11 @@ export async function handleReady(loading: Promise<Services>, request: HttpReque
     // No reason not to be ready: an instance that gets no questions could never find out that the model is back.
     model: services?.metrics.modelState ?? 'unknown',
   };
-  const problem = !services ? errors.notReady('configuration') : storage !== 'ok' ? errors.notReady('storage') : null;
+  const problem = !services
+    ? errors.notReady('configuration')
+    : storage !== 'ok'
+      ? errors.notReady('storage')
+      : null;
   return readyResponse(problem, checks);
 }
 

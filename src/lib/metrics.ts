@@ -1,7 +1,7 @@
 /** What is measured: one record for each question, and the counters of this process. */
 import { randomUUID } from 'node:crypto';
 import type { Tier } from './answer-cache.ts';
-import type { ConnectionRecord } from './http-client.ts';
+import type { ConnectionRecord } from './connection-record.ts';
 
 /** How the cache took part in an answer. `error`: a tier failed, and the model was asked. */
 export type CacheResult = 'hit' | 'miss' | 'bypass' | 'error';
@@ -25,7 +25,11 @@ export interface QuestionRecord {
 }
 
 /** Makes the record of a question that arrived at `startedAt`. */
-export function createQuestionRecord(startedAt: number, invocationId: string, coldStart: boolean): QuestionRecord {
+export function createQuestionRecord(
+  startedAt: number,
+  invocationId: string,
+  coldStart: boolean,
+): QuestionRecord {
   return {
     startedAt,
     invocationId,

@@ -5,7 +5,11 @@ import type { Interaction } from './chat-history.ts';
 export type Message = ['system' | 'human' | 'ai', string];
 
 /** Builds the messages for `question` after `interactions` (oldest first). */
-export function buildPrompt(systemPrompt: string, interactions: readonly Interaction[], question: string): Message[] {
+export function buildPrompt(
+  systemPrompt: string,
+  interactions: readonly Interaction[],
+  question: string,
+): Message[] {
   const history = interactions.flatMap((past): Message[] => [
     ['human', past.question],
     ['ai', past.answer],

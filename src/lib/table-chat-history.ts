@@ -106,7 +106,9 @@ async function createClient(config: StorageConfig): Promise<TableClient> {
 
 /** User text never is a key: it could hold characters that keys may not, or be too long. */
 function partitionKey({ userId, sessionId }: SessionKey): string {
-  return createHash('sha256').update(JSON.stringify([userId, sessionId])).digest('base64url');
+  return createHash('sha256')
+    .update(JSON.stringify([userId, sessionId]))
+    .digest('base64url');
 }
 
 const errorCode = (error: unknown): string | undefined =>
@@ -134,7 +136,8 @@ async function toRow(entity: Entity): Promise<Row> {
 }
 
 async function toInteraction(entity: Entity): Promise<Interaction | null> {
-  if (!('z0' in entity)) return 'h0' in entity ? { question: String(entity['h0']), answer: String(entity['a0']) } : null;
+  if (!('z0' in entity))
+    return 'h0' in entity ? { question: String(entity['h0']), answer: String(entity['a0']) } : null;
   const parts: Uint8Array[] = [];
   for (let part = 0; `z${part}` in entity; part++) parts.push(entity[`z${part}`] as Uint8Array);
   const [question, answer] = JSON.parse((await inflate(Buffer.concat(parts))).toString()) as [string, string];

@@ -34,7 +34,8 @@ async function freePort(): Promise<number> {
 }
 
 const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'));
-const shell = (line: string): string => execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
+const shell = (line: string): string =>
+  execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
 
 /** Ids of the processes that descend from `pid` now. */
 function descendants(pid: number | undefined): number[] {
@@ -137,8 +138,13 @@ describe.runIf(posix)('npm start', () => {
     const lines = blocks.filter((block) => block.includes('localhost:3001'));
     expect(lines.length).toBeGreaterThanOrEqual(2);
     for (const block of lines) {
-      const answer = JSON.parse(shell(`set -e\n${block.replaceAll('localhost:3001', `localhost:${port}`)}`)) as object;
-      expect([block, answer]).toEqual([block, expect.objectContaining({ status: expect.stringMatching(/^(success|ready|ok)$/) })]);
+      const answer = JSON.parse(
+        shell(`set -e\n${block.replaceAll('localhost:3001', `localhost:${port}`)}`),
+      ) as object;
+      expect([block, answer]).toEqual([
+        block,
+        expect.objectContaining({ status: expect.stringMatching(/^(success|ready|ok)$/) }),
+      ]);
     }
   });
 });

@@ -29,7 +29,11 @@ describe('the model', () => {
       [{ kind: 'answer', content: null }, 502, 'model_unavailable'],
       [{ kind: 'status', status: 401, message: secret }, 502, 'model_misconfigured'],
       [{ kind: 'status', status: 404, message: secret }, 502, 'model_misconfigured'],
-      [{ kind: 'status', status: 400, code: 'context_length_exceeded', message: secret }, 413, 'conversation_too_long'],
+      [
+        { kind: 'status', status: 400, code: 'context_length_exceeded', message: secret },
+        413,
+        'conversation_too_long',
+      ],
       [{ kind: 'content_filter' }, 422, 'content_filtered'],
       [{ kind: 'answer', content: '', finishReason: 'content_filter' }, 422, 'content_filtered'],
     ];
@@ -69,7 +73,8 @@ describe('the model', () => {
 
 describe('the storage', () => {
   // Nothing listens there.
-  const gone = 'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
+  const gone =
+    'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
 
   it('is gone: questions are answered without history and without the cache', async () => {
     await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
@@ -109,7 +114,9 @@ describe('the storage', () => {
 
   it('has no table yet: the first answer makes it', async () => {
     await start({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
-    const answers = await Promise.all(['a', 'b', 'c'].map((question) => ask(app, { question, session_id: question })));
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map((question) => ask(app, { question, session_id: question })),
+    );
     expect(answers.map((answer) => answer.performance_metrics.history_saved)).toEqual([true, true, true]);
     const next = await ask(app, { question: 'd', session_id: 'a' });
     expect(next.chat_history).toHaveLength(4);

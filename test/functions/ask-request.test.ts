@@ -22,8 +22,18 @@ it.each([
   ['question null', '{"question": null}', 'invalid_request', '"question" is missing'],
   ['a number as question', '{"question": 42}', 'invalid_request', '"question" must be a string'],
   ['a blank question', '{"question": " \\n\\t\\u00a0"}', 'invalid_request', '"question" must not be blank'],
-  ['a number as session', '{"question": "q", "session_id": 7}', 'invalid_request', '"session_id" must be a string'],
-  ['an empty session', '{"question": "q", "session_id": ""}', 'invalid_request', '"session_id" must have 1 to 256'],
+  [
+    'a number as session',
+    '{"question": "q", "session_id": 7}',
+    'invalid_request',
+    '"session_id" must be a string',
+  ],
+  [
+    'an empty session',
+    '{"question": "q", "session_id": ""}',
+    'invalid_request',
+    '"session_id" must have 1 to 256',
+  ],
   [
     'a long session',
     JSON.stringify({ question: 'q', session_id: 'x'.repeat(257) }),
@@ -31,7 +41,12 @@ it.each([
     '"session_id" must have 1 to 256',
   ],
   ['the session "."', '{"question": "q", "session_id": "."}', 'invalid_request', '"session_id" must not be'],
-  ['the session ".."', '{"question": "q", "session_id": ".."}', 'invalid_request', '"session_id" must not be'],
+  [
+    'the session ".."',
+    '{"question": "q", "session_id": ".."}',
+    'invalid_request',
+    '"session_id" must not be',
+  ],
   [
     'a word as new_conversation',
     '{"question": "q", "new_conversation": "yes"}',
@@ -40,7 +55,12 @@ it.each([
   ],
   ['a lone surrogate in the question', `{"question": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
   ['one in the session', `{"question": "q", "session_id": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
-  ['one in an unknown field', `{"question": "q", "x": [{"${LONE_SURROGATE}": 1}]}`, 'invalid_json', 'surrogate'],
+  [
+    'one in an unknown field',
+    `{"question": "q", "x": [{"${LONE_SURROGATE}": 1}]}`,
+    'invalid_json',
+    'surrogate',
+  ],
 ])('refuses %s with 400', async (_, body, code, message) => {
   const refused = await askForError(app, body);
   expect(refused.status).toBe(400);
@@ -81,17 +101,20 @@ it.each([
     headers: { 'Content-Type': 'application/json' },
     body,
     duplex: 'half',
-  } as RequestInit);
+  });
   expect(response.status).toBe(413);
   expect(await response.json()).toMatchObject({ error: { code: 'body_too_large' } });
 });
 
-it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('answers %s with 405 and what is allowed', async (method) => {
-  const response = await fetch(`${app.url}/ask`, { method });
-  expect(response.status).toBe(405);
-  expect(response.headers.get('allow')).toBe('POST');
-  expect(await response.json()).toMatchObject({ error: { code: 'method_not_allowed' } });
-});
+it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+  'answers %s with 405 and what is allowed',
+  async (method) => {
+    const response = await fetch(`${app.url}/ask`, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('POST');
+    expect(await response.json()).toMatchObject({ error: { code: 'method_not_allowed' } });
+  },
+);
 
 it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp'])(
   'refuses the content type %s with 415',
@@ -103,9 +126,13 @@ it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']
 );
 
 it('takes null for absent, ignores fields it does not know, and a charset', async () => {
-  const response = await post(app, '{"question": "q", "session_id": null, "new_conversation": null, "other": 1}', {
-    'Content-Type': 'application/json; charset=utf-8',
-  });
+  const response = await post(
+    app,
+    '{"question": "q", "session_id": null, "new_conversation": null, "other": 1}',
+    {
+      'Content-Type': 'application/json; charset=utf-8',
+    },
+  );
   expect(response.status).toBe(200);
   app.emulator.reset();
 });
@@ -113,6 +140,9 @@ it('takes null for absent, ignores fields it does not know, and a charset', asyn
 it('names the session in the error when the question had one', async () => {
   app.emulator.failNext({ kind: 'status', status: 500 });
   const failed = await askForError(app, { question: 'q', session_id: 'named' });
-  expect(failed).toMatchObject({ status: 502, body: { session_id: 'named', error: { code: 'model_unavailable' } } });
+  expect(failed).toMatchObject({
+    status: 502,
+    body: { session_id: 'named', error: { code: 'model_unavailable' } },
+  });
   app.emulator.reset();
 });

@@ -96,7 +96,10 @@ describe('the cache', () => {
     const question = newQuestion();
     const first = await ask(app, { question });
     const second = await ask(app, { question });
-    expect(first.performance_metrics).toMatchObject({ from_cache: false, cache: { result: 'miss', tier: null } });
+    expect(first.performance_metrics).toMatchObject({
+      from_cache: false,
+      cache: { result: 'miss', tier: null },
+    });
     expect(second.performance_metrics).toMatchObject({
       from_cache: true,
       api_call_time: 0,

@@ -31,12 +31,17 @@ it('says what became of the newest model call, and never makes one', async () =>
 
 it('is not ready when storage cannot be reached', async () => {
   const lost = await startApp({
-    env: { SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;' },
+    env: {
+      SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
+    },
   });
   try {
     const response = await fetch(`${lost.url}/health/ready`);
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ error: { code: 'not_ready' }, checks: { storage: 'failing' } });
+    expect(await response.json()).toMatchObject({
+      error: { code: 'not_ready' },
+      checks: { storage: 'failing' },
+    });
   } finally {
     await lost.stop();
   }

@@ -76,7 +76,11 @@ describe('the tiers', () => {
   it('find what was stored, and nothing else', async () => {
     const cache = open();
     cache.store('k', { text: 'answer', tokens });
-    expect(await cache.lookUp('k')).toMatchObject({ result: 'hit', tier: 'memory', answer: { text: 'answer', tokens } });
+    expect(await cache.lookUp('k')).toMatchObject({
+      result: 'hit',
+      tier: 'memory',
+      answer: { text: 'answer', tokens },
+    });
     expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
     await cache.close();
   });
@@ -86,7 +90,11 @@ describe('the tiers', () => {
     expect(await reader.lookUp('k')).toEqual({ result: 'miss' });
     writer.store('k', { text: 'a\u0000💥', tokens });
     expect(await work.drain(5000)).toBe(true);
-    expect(await reader.lookUp('k')).toMatchObject({ result: 'hit', tier: 'sqlite', answer: { text: 'a\u0000💥' } });
+    expect(await reader.lookUp('k')).toMatchObject({
+      result: 'hit',
+      tier: 'sqlite',
+      answer: { text: 'a\u0000💥' },
+    });
     expect(await reader.lookUp('k')).toMatchObject({ result: 'hit', tier: 'memory' });
     await Promise.all([writer.close(), reader.close()]);
   });
@@ -113,7 +121,9 @@ describe('the tiers', () => {
 
   it('go on without a file that cannot be opened: error is reported, memory serves', async () => {
     const warnings: string[] = [];
-    const cache = createAnswerCache({ path: folder, ttlMs: 60_000, version: '1' }, work, (text) => warnings.push(text));
+    const cache = createAnswerCache({ path: folder, ttlMs: 60_000, version: '1' }, work, (text) =>
+      warnings.push(text),
+    );
     expect(await cache.lookUp('k')).toEqual({ result: 'error' });
     cache.store('k', { text: 'answer', tokens });
     expect(await cache.lookUp('k')).toMatchObject({ result: 'hit', tier: 'memory' });

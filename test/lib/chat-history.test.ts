@@ -11,7 +11,10 @@ import {
 import { createTableChatHistory } from '../../src/lib/table-chat-history.ts';
 
 const LIMIT = 10;
-const turn = (name: string | number): Interaction => ({ question: `question ${name}`, answer: `answer ${name}` });
+const turn = (name: string | number): Interaction => ({
+  question: `question ${name}`,
+  answer: `answer ${name}`,
+});
 
 describe.each<[string, () => Promise<ChatHistory>]>([
   ['in memory', async () => createMemoryChatHistory()],

@@ -35,7 +35,9 @@ describe('settings', () => {
   });
 
   it('are all checked at once', () => {
-    expect(() => readConfig({})).toThrow(/AZURE_OPENAI_ENDPOINT.*AZURE_OPENAI_API_KEY.*DEPLOYMENT_NAME.*Storage/);
+    expect(() => readConfig({})).toThrow(
+      /AZURE_OPENAI_ENDPOINT.*AZURE_OPENAI_API_KEY.*DEPLOYMENT_NAME.*Storage/,
+    );
   });
 
   it('may be empty, which is the same as absent', () => {
@@ -80,7 +82,9 @@ describe('settings', () => {
       clientId: 'id',
     });
     const uri = 'https://acct.table.core.windows.net';
-    expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({ endpoint: uri });
+    expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({
+      endpoint: uri,
+    });
   });
 
   it('ask for a key unless told otherwise', () => {
