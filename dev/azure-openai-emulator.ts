@@ -1,0 +1,267 @@
+/** An Azure OpenAI chat model for development and tests: TLS, HTTP/2 and HTTP/1.1, faults, a record of what it saw. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, createSecureServer } from 'node:http2';
+import type { Http2SecureServer, Http2ServerRequest, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
+import { type Certificate, makeLocalhostCertificate } from './certificate.ts';
+import {
+  type Fault,
+  INVALID,
+  NOT_FOUND,
+  type Prompt,
+  readPrompt,
+  type Reply,
+  replyTo,
+  WRONG_KEY,
+} from './emulator-answers.ts';
+
+export type { Fault } from './emulator-answers.ts';
+
+/** How an emulator is started; all optional. */
+export interface EmulatorOptions {
+  /** On 127.0.0.1; 0, the default, takes a free one. */
+  port?: number;
+  /** Milliseconds before the first byte of what a chat request gets; 0 by default. */
+  latencyMs?: number;
+  /** What the header `api-key` must carry. */
+  apiKey?: string;
+  /** Offered by ALPN, the preferred one first; both by default. */
+  protocols?: ('h2' | 'http/1.1')[];
+  /** Per HTTP/2 connection; no limit by default. */
+  maxConcurrentStreams?: number;
+}
+
+/** A chat completion request, recorded on arrival and filled in as it goes on: the prompt when its body has come. */
+export interface ChatRequest extends Prompt {
+  /** `id` of its connection in `sockets`. */
+  socket: number;
+  protocol: 'h2' | 'h1';
+  deployment: string;
+  /** Empty when the request names none. */
+  apiVersion: string;
+  /** The status sent, null while (or if) none was. */
+  status: number | null;
+  /** The client closed or reset it before the answer was complete. */
+  aborted: boolean;
+}
+
+/** A TLS connection. */
+export interface SocketRecord {
+  id: number;
+  protocol: 'h2' | 'h1';
+  /** Chat requests that arrived on it. */
+  requests: number;
+  open: boolean;
+}
+
+/** A running emulator. */
+export interface Emulator {
+  readonly url: string;
+  readonly apiKey: string;
+  /** A PEM file that clients can trust as an authority; removed on close. */
+  readonly certificatePath: string;
+  /** Chat requests in order of arrival, the last 10,000. */
+  readonly requests: ChatRequest[];
+  /** Connections in order, numbered from 1. */
+  readonly sockets: SocketRecord[];
+  /** Counts for the requests that arrive from now on. */
+  latencyMs: number;
+  /** The next chat requests that carry the key get these faults, one each, in order. */
+  failNext(...faults: Fault[]): void;
+  /** Forgets requests, faults and closed connections; the latency is the one of the start again. */
+  reset(): void;
+  /** Stops and closes every connection. */
+  close: () => Promise<void>;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+/** Of either protocol; the stream is HTTP/2's. */
+type Response = ServerResponse & { stream?: ServerHttp2Stream };
+
+/** A chat request being answered. */
+interface Exchange {
+  response: Response;
+  record: ChatRequest;
+  fault: Fault | undefined;
+  /** Ended by the emulator without an answer, so its end is not the client's doing. */
+  cut: boolean;
+}
+
+const MAX_REQUESTS = 10_000;
+const KEEP_ALIVE_MS = 120_000;
+const CHAT_PATH = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/;
+
+// Kept on the TLS socket itself: HTTP/2 requests only have a proxy of it, which passes properties on.
+const RECORD = Symbol('socket record');
+
+/** Starts an emulator. @throws Error when the port is taken. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { port = 0, latencyMs = 0, apiKey = 'emulator-key' } = options;
+  const certificate = await makeLocalhostCertificate();
+  const server = createServer(certificate, options);
+  const sockets: SocketRecord[] = [];
+  const openSockets = recordSockets(server, sockets);
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+
+  const folder = mkdtempSync(join(tmpdir(), 'azure-openai-emulator-'));
+  const certificatePath = join(folder, 'certificate.pem');
+  writeFileSync(certificatePath, certificate.cert);
+  const requests: ChatRequest[] = [];
+  const faults: Fault[] = [];
+  const emulator: Emulator = {
+    url: `https://localhost:${(server.address() as AddressInfo).port}`,
+    apiKey,
+    certificatePath,
+    requests,
+    sockets,
+    latencyMs,
+    failNext: (...next) => void faults.push(...next),
+    reset() {
+      for (const list of [requests, faults]) list.length = 0;
+      sockets.splice(0, sockets.length, ...sockets.filter(({ open }) => open));
+      emulator.latencyMs = latencyMs;
+    },
+    async close() {
+      rmSync(folder, { recursive: true, force: true });
+      if (!server.listening) return;
+      server.close();
+      for (const socket of openSockets) socket.destroy();
+      await once(server, 'close');
+    },
+  };
+  server.on('request', (request: Request, response: Response) => {
+    void answerRequest(server, emulator, faults, request, response);
+  });
+  return emulator;
+}
+
+function createServer({ key, cert }: Certificate, options: EmulatorOptions): Http2SecureServer {
+  const { protocols = ['h2', 'http/1.1'], maxConcurrentStreams } = options;
+  return createSecureServer({
+    key,
+    cert,
+    // Not ALPNProtocols: node:http2 overwrites those.
+    ALPNCallback: (client) => protocols.find((protocol) => client.protocols.includes(protocol)),
+    allowHTTP1: protocols.includes('http/1.1'),
+    http1Options: { keepAliveTimeout: KEEP_ALIVE_MS },
+    ...(maxConcurrentStreams !== undefined && { settings: { maxConcurrentStreams } }),
+  });
+}
+
+/** Numbers the connections, and gives those that are open, handshakes under way included. */
+function recordSockets(server: Http2SecureServer, sockets: SocketRecord[]): Set<Socket> {
+  const open = new Set<Socket>();
+  const track = (socket: Socket): void => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  };
+  let count = 0;
+  server.on('connection', track);
+  // Before the server's own listener, which may find requests at once.
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'h1';
+    const record: SocketRecord = { id: ++count, protocol, requests: 0, open: true };
+    sockets.push(Object.assign(socket, { [RECORD]: record })[RECORD]);
+    socket.once('close', () => (record.open = false));
+    track(socket);
+  });
+  return open;
+}
+
+async function answerRequest(
+  server: Http2SecureServer,
+  emulator: Emulator,
+  faults: Fault[],
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const record = recordRequest(request, emulator.requests);
+  if (!record) {
+    request.resume();
+    return write(response, NOT_FOUND);
+  }
+  const authorized = request.headers['api-key'] === emulator.apiKey;
+  const exchange: Exchange = { response, record, fault: authorized ? faults.shift() : undefined, cut: false };
+  const closed = whenClosed(exchange, server);
+  const { latencyMs } = emulator;
+  // Reading and waiting end early only because the client left, which is recorded already.
+  const body = await text(request).catch(() => null);
+  if (body === null) return;
+  const prompt = readPrompt(body);
+  if (prompt) Object.assign(record, prompt);
+  if (latencyMs > 0) await delay(latencyMs, undefined, { signal: closed }).catch(() => {});
+  if (closed.aborted) return;
+  if (!authorized) return send(exchange, WRONG_KEY);
+  if (!record.apiVersion) return send(exchange, NOT_FOUND);
+  if (!prompt) return send(exchange, INVALID);
+  if (exchange.fault?.kind === 'reset') return cut(exchange);
+  if (exchange.fault?.kind !== 'hang') send(exchange, replyTo(prompt, exchange.fault));
+}
+
+/** Gives null for what is no chat request. */
+function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest | null {
+  const [path = '', query] = (request.url ?? '').split('?', 2);
+  const deployment = CHAT_PATH.exec(path)?.[1];
+  const socket = (request.socket as { [RECORD]?: SocketRecord })[RECORD];
+  // A session that died a moment ago has no socket any more.
+  if (request.method !== 'POST' || !deployment || !socket) return null;
+  socket.requests++;
+  const record: ChatRequest = {
+    socket: socket.id,
+    protocol: socket.protocol,
+    deployment,
+    apiVersion: new URLSearchParams(query).get('api-version') ?? '',
+    messages: [],
+    body: {},
+    stream: false,
+    status: null,
+    aborted: false,
+  };
+  requests.push(record);
+  if (requests.length > MAX_REQUESTS) requests.shift();
+  return record;
+}
+
+/** Gives a signal of the exchange's end, and records whether the client caused it. */
+function whenClosed(exchange: Exchange, server: Http2SecureServer): AbortSignal {
+  const { response, record } = exchange;
+  const closed = new AbortController();
+  (response.stream ?? response).once('close', () => {
+    record.aborted = !isComplete(response) && !exchange.cut && server.listening;
+    closed.abort();
+  });
+  return closed.signal;
+}
+
+function isComplete({ stream, writableFinished }: Response): boolean {
+  // A stream that the client resets also counts as finished.
+  return stream ? !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR : writableFinished;
+}
+
+function cut(exchange: Exchange): void {
+  exchange.cut = true;
+  const { stream } = exchange.response;
+  if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  else exchange.response.destroy();
+}
+
+function send({ record, response }: Exchange, reply: Reply): void {
+  record.status = reply.status;
+  write(response, reply);
+}
+
+function write(response: Response, { status, headers, parts }: Reply): void {
+  const ids = { 'x-request-id': randomUUID(), 'apim-request-id': randomUUID(), 'x-ms-region': 'emulator' };
+  response.writeHead(status, { ...headers, ...ids });
+  for (const part of parts) response.write(part);
+  response.end();
+}

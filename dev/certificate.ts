@@ -1,0 +1,32 @@
+/** Makes the certificate of a TLS server on this machine, which clients can also trust as its own authority. */
+import { generate } from 'selfsigned';
+
+/** A private key and its certificate, as PEM text. */
+export interface Certificate {
+  key: string;
+  cert: string;
+}
+
+/** Makes a certificate for localhost, 127.0.0.1 and ::1, valid for a year. */
+export async function makeLocalhostCertificate(): Promise<Certificate> {
+  const pem = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    extensions: [
+      // It signs itself: without cA and keyCertSign some clients refuse it in their list of authorities.
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      {
+        name: 'subjectAltName',
+        altNames: [
+          { type: 2, value: 'localhost' },
+          { type: 7, ip: '127.0.0.1' },
+          { type: 7, ip: '::1' },
+        ],
+      },
+    ],
+  });
+  return { key: pem.private, cert: pem.cert };
+}
