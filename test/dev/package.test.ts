@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { root } from '../../dev/build.ts';
 import { writePackage } from '../../dev/package.ts';
 import { ask, startApp } from '../helpers.ts';
 
@@ -32,4 +33,19 @@ it('holds what runs and nothing else', () => {
   expect(Object.keys(manifest)).toEqual(['name', 'version', 'type', 'main']);
   const files = readdirSync(join(folder, 'out', 'dist'), { recursive: true, encoding: 'utf8' });
   expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+});
+
+it('is locked for every system, without download addresses', () => {
+  interface Locked {
+    resolved?: string;
+    optionalDependencies?: Record<string, string>;
+  }
+  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
+  const { packages } = JSON.parse(lock) as { packages: Record<string, Locked> };
+  const names = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
+  const missing = Object.values(packages)
+    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    .filter((name) => !names.has(name));
+  expect(missing).toEqual([]);
+  expect(lock).not.toContain('"resolved": "http');
 });
