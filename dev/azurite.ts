@@ -98,7 +98,7 @@ async function run(entry: string, folder: string, args: string[], ready: RegExp)
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  if (child.connected) child.send('shutdown');
+  if (child.connected) child.send('shutdown', () => {});
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await exited;
   clearTimeout(timer);

@@ -1,7 +1,7 @@
 /** Builds the app into dist/: npm run build. One entry for each function; what they share is split into chunks. */
-import { globSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build, type OutputFile } from 'esbuild';
 
 /** Folder of the project. */
 export const root = join(import.meta.dirname, '..');
@@ -9,8 +9,7 @@ export const root = join(import.meta.dirname, '..');
 /** Bundles src/functions/*.ts with all that they import, so that the app runs without node_modules. */
 export async function buildApp(): Promise<void> {
   const outdir = join(root, 'dist');
-  rmSync(outdir, { recursive: true, force: true });
-  await build({
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: globSync('src/functions/*.ts', { cwd: root }),
     outbase: 'src',
@@ -31,7 +30,21 @@ export async function buildApp(): Promise<void> {
     // The worker provides the first; the others belong to drivers of @keyv/sqlite that we do not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
     logLevel: 'warning',
+    write: false,
   });
+  replaceFolder(outdir, outputFiles);
+}
+
+/** Writes what has changed and removes what is left over, so that a build without changes disturbs no running app. */
+function replaceFolder(folder: string, files: readonly OutputFile[]): void {
+  for (const { path, contents } of files) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, contents);
+  }
+  const current = new Set(files.map(({ path }) => path));
+  const present = globSync('**/*.{js,map}', { cwd: folder }).map((name) => join(folder, name));
+  for (const path of present) if (!current.has(path)) rmSync(path);
 }
 
 /** `npm run build`. */

@@ -86,7 +86,8 @@ function firstMessage(child: ChildProcess): Promise<HostMessage> {
 async function stop(child: ChildProcess): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) {
     const exited = once(child, 'exit');
-    if (child.connected) child.send('stop');
+    // It may be ending already; then there is nobody to tell.
+    if (child.connected) child.send('stop', () => {});
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);

@@ -101,25 +101,26 @@ async function startStack(options: Options, running: { stop: () => Promise<unkno
     running.push({ stop: emulator.close });
     Object.assign(settings, emulatorSettings(emulator));
   }
-  let azurite: Azurite | null = null;
-  if (needsAzurite(settings)) {
-    azurite = await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables'));
-    running.push(azurite);
-    settings['AzureWebJobsStorage'] = azurite.connectionString;
-  }
   // Beside the other data of this folder, so that emulated answers never meet real ones.
   settings['ANSWER_CACHE_PATH'] ||= join(
     DATA_FOLDER,
     emulator ? 'emulated-answers.sqlite' : 'answers.sqlite',
   );
+  const usesAzurite = needsAzurite(settings);
+  if (usesAzurite) settings['AzureWebJobsStorage'] = 'UseDevelopmentStorage=true';
+  // Before what takes seconds, so that wrong settings are told at once.
   readConfig(settings);
-  await buildApp();
-  const host = await startHostProcess({
-    root,
-    port: options.port,
-    env: settings,
-    enableAuth: options.enableAuth,
-  });
+  // Beside Azurite's start; if it fails, that is found out when it is awaited.
+  const built = buildApp();
+  built.catch(() => {});
+  const azurite = usesAzurite ? await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables')) : null;
+  if (azurite) {
+    running.push(azurite);
+    settings['AzureWebJobsStorage'] = azurite.connectionString;
+  }
+  await built;
+  const { port, enableAuth } = options;
+  const host = await startHostProcess({ root, port, env: settings, enableAuth });
   running.push(host);
   return { emulator, azurite, host };
 }
