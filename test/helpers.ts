@@ -118,11 +118,14 @@ export function post(
   });
 }
 
-/** Waits until `condition` holds. @throws Error after 5 s. */
-export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5000;
+/** Waits until `condition` holds. @throws Error when it does not within `timeoutMs` milliseconds. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('The condition did not come true within 5 s.');
+    if (Date.now() > end) throw new Error(`The condition did not come true within ${timeoutMs} ms.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

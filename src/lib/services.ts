@@ -1,4 +1,5 @@
 /** The services of this process, built once from its settings, and how they are ended. */
+import { setTimeout } from 'node:timers/promises';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { type AnswerCache, createAnswerCache } from './answer-cache.ts';
 import type { ChatHistory } from './chat-history.ts';
@@ -34,7 +35,9 @@ export interface Services {
 
 const FINISH_REQUESTS_MS = 3000;
 const END_REQUESTS_MS = 400;
-const DRAIN_WRITES_MS = 500;
+const DRAIN_WRITES_MS = 400;
+/** The worker exits right after us; the library still has to send what handlers have just answered. */
+const SEND_ANSWERS_MS = 100;
 
 /** Builds the services. The connection to the model is opened and the cache file prepared in the background. */
 export async function createServices(config: Config): Promise<Services> {
@@ -60,7 +63,7 @@ export async function createServices(config: Config): Promise<Services> {
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
       await requests.drain(END_REQUESTS_MS);
-      await writes.drain(DRAIN_WRITES_MS);
+      await Promise.all([writes.drain(DRAIN_WRITES_MS), setTimeout(SEND_ANSWERS_MS)]);
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };

@@ -33,7 +33,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'));
+const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'), 20_000);
 const shell = (line: string): string =>
   execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
 

@@ -139,7 +139,7 @@ it('takes null for absent, ignores fields it does not know, and a charset', asyn
 
 it('names the session in the error when the question had one', async () => {
   app.emulator.failNext({ kind: 'status', status: 500 });
-  const failed = await askForError(app, { question: 'q', session_id: 'named' });
+  const failed = await askForError(app, { question: 'not asked before', session_id: 'named' });
   expect(failed).toMatchObject({
     status: 502,
     body: { session_id: 'named', error: { code: 'model_unavailable' } },

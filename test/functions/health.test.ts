@@ -32,7 +32,8 @@ it('says what became of the newest model call, and never makes one', async () =>
 it('is not ready when storage cannot be reached', async () => {
   const lost = await startApp({
     env: {
-      SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
+      SESSIONS_STORAGE_CONNECTION_STRING:
+        'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
     },
   });
   try {
