@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, createSecureServer } from 'node:http2';
+import { constants } from 'node:http2';
 import type { Http2SecureServer, Http2ServerRequest, ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TLSSocket } from 'node:tls';
-import { type Certificate, makeLocalhostCertificate } from './certificate.ts';
+import { makeLocalhostCertificate } from './certificate.ts';
 import {
   type Fault,
   INVALID,
@@ -21,22 +20,26 @@ import {
   type Reply,
   replyTo,
   WRONG_KEY,
-} from './emulator-answers.ts';
+} from './azure-openai-emulator/replies.ts';
 
-export type { Fault } from './emulator-answers.ts';
+import {
+  createServer,
+  recordOf,
+  recordSockets,
+  type ServerOptions,
+  type SocketRecord,
+} from './azure-openai-emulator/server.ts';
+
+export type { Fault } from './azure-openai-emulator/replies.ts';
 
 /** How an emulator is started; all optional. */
-export interface EmulatorOptions {
+export interface EmulatorOptions extends ServerOptions {
   /** On 127.0.0.1; 0, the default, takes a free one. */
   port?: number;
   /** Milliseconds before the first byte of what a chat request gets; 0 by default. */
   latencyMs?: number;
   /** What the header `api-key` must carry. */
   apiKey?: string;
-  /** Offered by ALPN, the preferred one first; both by default. */
-  protocols?: ('h2' | 'http/1.1')[];
-  /** Per HTTP/2 connection; no limit by default. */
-  maxConcurrentStreams?: number;
 }
 
 /** A chat completion request, recorded on arrival and filled in as it goes on: the prompt when its body has come. */
@@ -51,15 +54,6 @@ export interface ChatRequest extends Prompt {
   status: number | null;
   /** The client closed or reset it before the answer was complete. */
   aborted: boolean;
-}
-
-/** A TLS connection. */
-export interface SocketRecord {
-  id: number;
-  protocol: 'h2' | 'h1';
-  /** Chat requests that arrived on it. */
-  requests: number;
-  open: boolean;
 }
 
 /** A running emulator. */
@@ -96,11 +90,7 @@ interface Exchange {
 }
 
 const MAX_REQUESTS = 10_000;
-const KEEP_ALIVE_MS = 120_000;
 const CHAT_PATH = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/;
-
-// Kept on the TLS socket itself: HTTP/2 requests only have a proxy of it, which passes properties on.
-const RECORD = Symbol('socket record');
 
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -144,39 +134,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   return emulator;
 }
 
-function createServer({ key, cert }: Certificate, options: EmulatorOptions): Http2SecureServer {
-  const { protocols = ['h2', 'http/1.1'], maxConcurrentStreams } = options;
-  return createSecureServer({
-    key,
-    cert,
-    // Not ALPNProtocols: node:http2 overwrites those.
-    ALPNCallback: (client) => protocols.find((protocol) => client.protocols.includes(protocol)),
-    allowHTTP1: protocols.includes('http/1.1'),
-    http1Options: { keepAliveTimeout: KEEP_ALIVE_MS },
-    ...(maxConcurrentStreams !== undefined && { settings: { maxConcurrentStreams } }),
-  });
-}
-
-/** Numbers the connections, and gives those that are open, handshakes under way included. */
-function recordSockets(server: Http2SecureServer, sockets: SocketRecord[]): Set<Socket> {
-  const open = new Set<Socket>();
-  const track = (socket: Socket): void => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-  };
-  let count = 0;
-  server.on('connection', track);
-  // Before the server's own listener, which may find requests at once.
-  server.prependListener('secureConnection', (socket: TLSSocket) => {
-    const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'h1';
-    const record: SocketRecord = { id: ++count, protocol, requests: 0, open: true };
-    sockets.push(Object.assign(socket, { [RECORD]: record })[RECORD]);
-    socket.once('close', () => (record.open = false));
-    track(socket);
-  });
-  return open;
-}
-
 async function answerRequest(
   server: Http2SecureServer,
   emulator: Emulator,
@@ -211,8 +168,7 @@ async function answerRequest(
 function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest | null {
   const [path = '', query] = (request.url ?? '').split('?', 2);
   const deployment = CHAT_PATH.exec(path)?.[1];
-  const socket = (request.socket as { [RECORD]?: SocketRecord })[RECORD];
-  // A session that died a moment ago has no socket any more.
+  const socket = recordOf(request.socket);
   if (request.method !== 'POST' || !deployment || !socket) return null;
   socket.requests++;
   const record: ChatRequest = {

@@ -25,5 +25,7 @@ export function writePackage(out: string): void {
 export async function main(): Promise<void> {
   await buildApp();
   writePackage(join(root, 'out'));
-  console.log('Wrote out/. Publish it: cd out && func azure functionapp publish APP_NAME --no-build');
+  console.log(
+    'Wrote out/. Publish it: cd out && func azure functionapp publish APP_NAME --no-build --javascript',
+  );
 }
