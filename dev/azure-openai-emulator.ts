@@ -38,7 +38,7 @@ export interface EmulatorOptions extends ServerOptions {
   port?: number;
   /** Milliseconds before the first byte of what a chat request gets; 0 by default. */
   latencyMs?: number;
-  /** What the header `api-key` must carry. */
+  /** What the header `api-key`, or a bearer token, must be. */
   apiKey?: string;
 }
 
@@ -90,7 +90,8 @@ interface Exchange {
 }
 
 const MAX_REQUESTS = 10_000;
-const CHAT_PATH = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/;
+/** Of a deployment, or of the v1 API, which takes the deployment as the model and needs no API version. */
+const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -146,7 +147,8 @@ async function answerRequest(
     request.resume();
     return write(response, NOT_FOUND);
   }
-  const authorized = request.headers['api-key'] === emulator.apiKey;
+  const { 'api-key': key, authorization } = request.headers;
+  const authorized = key === emulator.apiKey || authorization === `Bearer ${emulator.apiKey}`;
   const exchange: Exchange = { response, record, fault: authorized ? faults.shift() : undefined, cut: false };
   const closed = whenClosed(exchange, server);
   const { latencyMs } = emulator;
@@ -155,10 +157,12 @@ async function answerRequest(
   if (body === null) return;
   const prompt = readPrompt(body);
   if (prompt) Object.assign(record, prompt);
+  const isV1 = record.deployment === '';
+  if (isV1 && typeof prompt?.body['model'] === 'string') record.deployment = prompt.body['model'];
   if (latencyMs > 0) await delay(latencyMs, undefined, { signal: closed }).catch(() => {});
   if (closed.aborted) return;
   if (!authorized) return send(exchange, WRONG_KEY);
-  if (!record.apiVersion) return send(exchange, NOT_FOUND);
+  if (!record.apiVersion && !isV1) return send(exchange, NOT_FOUND);
   if (!prompt) return send(exchange, INVALID);
   if (exchange.fault?.kind === 'reset') return cut(exchange);
   if (exchange.fault?.kind !== 'hang') send(exchange, replyTo(prompt, exchange.fault));
@@ -167,14 +171,14 @@ async function answerRequest(
 /** Gives null for what is no chat request. */
 function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest | null {
   const [path = '', query] = (request.url ?? '').split('?', 2);
-  const deployment = CHAT_PATH.exec(path)?.[1];
+  const match = CHAT_PATH.exec(path);
   const socket = recordOf(request.socket);
-  if (request.method !== 'POST' || !deployment || !socket) return null;
+  if (request.method !== 'POST' || !match || !socket) return null;
   socket.requests++;
   const record: ChatRequest = {
     socket: socket.id,
     protocol: socket.protocol,
-    deployment,
+    deployment: match[1] ?? '',
     apiVersion: new URLSearchParams(query).get('api-version') ?? '',
     messages: [],
     body: {},

@@ -41,10 +41,10 @@ export interface AnswerCache {
  * would be sent the same.
  */
 export function answerCacheKey(config: Config, prompt: readonly Message[]): string {
-  const { endpoint, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
+  const { endpoint, api, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
   const parts = [
     config.cache.version,
-    ['azure', endpoint, apiVersion, deployment],
+    [api, endpoint, apiVersion, deployment],
     [temperature, maxOutputTokens ?? null],
     prompt,
   ];

@@ -68,7 +68,8 @@ function logError(error: AskError, { log }: Invocation): void {
   if (error.status < 500 && error.code !== 'model_rate_limited') return;
   if (error.code === 'model_misconfigured') {
     log.error(
-      'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME.',
+      'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+        'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
       causes(error),
     );
   } else if (error.code === 'internal_error') {

@@ -1,12 +1,13 @@
 /** The chat model: Azure OpenAI through LangChain, over the pooled HTTP client. */
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { UsageMetadata } from '@langchain/core/messages';
-import { AzureChatOpenAI } from '@langchain/openai';
+import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
 import type { ModelConfig } from './config.ts';
 import { AskError, errors } from './errors.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 import type { HttpClient } from './http-client.ts';
 import type { Message } from './prompt.ts';
+import { signIn } from './sign-in.ts';
 
 /** What the model answered. */
 export interface Completion {
@@ -32,19 +33,32 @@ interface ModelMessage {
 
 /** Makes the model of this process. It keeps no state between calls but the pool behind `client`. */
 export function createChatModel(config: ModelConfig, client: HttpClient): BaseChatModel {
-  return new AzureChatOpenAI({
+  const credential = config.apiKey ?? signIn(config.clientId);
+  const common = {
     model: config.deployment,
+    temperature: config.temperature,
+    ...(config.maxOutputTokens !== undefined && { maxTokens: config.maxOutputTokens }),
+    // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
+    maxRetries: 0,
+  };
+  if (config.api === 'v1') {
+    return new ChatOpenAI({
+      ...common,
+      apiKey: credential,
+      configuration: { baseURL: config.endpoint, fetch: client.fetch },
+    });
+  }
+  return new AzureChatOpenAI({
+    ...common,
     azureOpenAIEndpoint: config.endpoint,
-    azureOpenAIApiKey: config.apiKey,
+    ...(typeof credential === 'string'
+      ? { azureOpenAIApiKey: credential }
+      : { azureADTokenProvider: credential }),
     azureOpenAIApiVersion: config.apiVersion,
     azureOpenAIApiDeploymentName: config.deployment,
     // Empty, because LangChain would otherwise take them from the environment, past our settings.
     azureOpenAIBasePath: '',
     azureOpenAIApiInstanceName: '',
-    temperature: config.temperature,
-    ...(config.maxOutputTokens !== undefined && { maxTokens: config.maxOutputTokens }),
-    // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
-    maxRetries: 0,
     configuration: { fetch: client.fetch },
   });
 }
@@ -95,6 +109,8 @@ interface UpstreamError {
 }
 
 function toModelError(error: unknown, record: ConnectionRecord): AskError {
+  const own = causeOfOurs(error);
+  if (own) return own;
   const { code, headers } = (error ?? {}) as UpstreamError;
   switch (record.status) {
     case 401:
@@ -110,6 +126,13 @@ function toModelError(error: unknown, record: ConnectionRecord): AskError {
     default:
       return errors.modelUnavailable(error);
   }
+}
+
+/** What we threw ourselves, such as {@link signIn}'s error, which the OpenAI client wraps. */
+function causeOfOurs(error: unknown): AskError | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof AskError) return cause;
+  return undefined;
 }
 
 /** Reads `retry-after-ms` or `Retry-After` (seconds, or a date). */

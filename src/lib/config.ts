@@ -18,9 +18,14 @@ export interface Config {
 
 /** Where the model is and how it is asked. */
 export interface ModelConfig {
-  /** Address of the Azure OpenAI resource, without a slash at its end. */
+  /** Address of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
   endpoint: string;
-  apiKey: string;
+  /** Which of Azure OpenAI's APIs: the one with a path per deployment, or `/openai/v1/`. */
+  api: 'deployments' | 'v1';
+  /** Undefined: the app signs in with its identity. */
+  apiKey: string | undefined;
+  /** Client id of a user-assigned identity. */
+  clientId: string | undefined;
   apiVersion: string;
   deployment: string;
   temperature: number;
@@ -60,10 +65,13 @@ const MINUTE_MS = 60_000;
  */
 export function readConfig(env: Environment = process.env): Config {
   const read = new SettingsReader(env);
+  const endpoint = read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
   const config: Config = {
     model: {
-      endpoint: read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT'),
-      apiKey: read.required('AZURE_OPENAI_API_KEY'),
+      endpoint,
+      api: endpoint.endsWith('/openai/v1') ? 'v1' : 'deployments',
+      apiKey: read.text('AZURE_OPENAI_API_KEY'),
+      clientId: read.text('AZURE_CLIENT_ID'),
       apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
       deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
       temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
