@@ -41,11 +41,16 @@ export function createConnectionRecord(): ConnectionRecord {
 export type RecordedOptions = Dispatcher.DispatchOptions & { record?: ConnectionRecord };
 
 interface Connection {
+  socket: TLSSocket;
   id: number;
   protocol: 'h2' | 'h1';
   establishedAt: number;
   connectTimeMs: number;
   requests: number;
+  /** Requests under way, whether recorded or not. */
+  running: number;
+  /** `Date.now()` when it was last used: the wall clock, which goes on while the process is paused. */
+  lastUsedAt: number;
 }
 
 /** Numbers the connections of one HTTP client, in the order in which they were established. */
@@ -57,7 +62,16 @@ export class ConnectionCounter {
     this.open++;
     socket.once('close', () => this.open--);
     const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'h1';
-    return { id: ++this.#last, protocol, establishedAt: performance.now(), connectTimeMs, requests: 0 };
+    return {
+      socket,
+      id: ++this.#last,
+      protocol,
+      establishedAt: performance.now(),
+      connectTimeMs,
+      requests: 0,
+      running: 0,
+      lastUsedAt: Date.now(),
+    };
   }
 }
 
@@ -72,12 +86,14 @@ interface ConnectionSlot {
  */
 export class RecordingClient extends Client {
   readonly #slot: ConnectionSlot;
+  readonly #maxIdleMs: number;
 
   constructor(
     origin: string | URL,
     options: Client.Options,
     connect: buildConnector.connector,
     counter: ConnectionCounter,
+    maxIdleMs: number,
   ) {
     const slot: ConnectionSlot = { current: null };
     super(origin, {
@@ -92,29 +108,48 @@ export class RecordingClient extends Client {
       },
     });
     this.#slot = slot;
+    this.#maxIdleMs = maxIdleMs;
   }
 
   override dispatch(options: RecordedOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const { record } = options;
-    return super.dispatch(options, record ? new RecordingHandler(handler, record, this.#slot) : handler);
+    this.#dropStaleConnection();
+    return super.dispatch(options, new RecordingHandler(handler, options.record, this.#slot));
+  }
+
+  /**
+   * A timer closes idle connections, but not in a paused process: the first request after the pause would be sent into
+   * a connection that the other side gave up long ago. undici sees that the socket is destroyed and opens another.
+   */
+  #dropStaleConnection(): void {
+    const connection = this.#slot.current;
+    if (!connection || connection.running > 0) return;
+    if (Date.now() - connection.lastUsedAt > this.#maxIdleMs) connection.socket.destroy();
   }
 }
 
 /** Passes every event on and notes what concerns the connection. */
 class RecordingHandler implements Dispatcher.DispatchHandler {
   readonly #next: Dispatcher.DispatchHandler;
-  readonly #record: ConnectionRecord;
+  readonly #record: ConnectionRecord | undefined;
   readonly #slot: ConnectionSlot;
+  #connection: Connection | null = null;
 
-  constructor(next: Dispatcher.DispatchHandler, record: ConnectionRecord, slot: ConnectionSlot) {
+  constructor(next: Dispatcher.DispatchHandler, record: ConnectionRecord | undefined, slot: ConnectionSlot) {
     this.#next = next;
     this.#record = record;
     this.#slot = slot;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    const record = this.#record;
+    this.#release();
     const connection = this.#slot.current;
+    if (connection) connection.running++;
+    this.#connection = connection;
+    if (this.#record) this.#note(this.#record, connection);
+    this.#next.onRequestStart?.(controller, context);
+  }
+
+  #note(record: ConnectionRecord, connection: Connection | null): void {
     record.attempts++;
     if (connection) {
       record.id = connection.id;
@@ -123,12 +158,19 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
       record.requestsOnConnection = ++connection.requests;
       record.connectTimeMs = connection.connectTimeMs;
     }
-    this.#next.onRequestStart?.(controller, context);
+  }
+
+  /** The request left its connection: it ended, failed, or is written anew to another one. */
+  #release(): void {
+    if (!this.#connection) return;
+    this.#connection.running--;
+    this.#connection.lastUsedAt = Date.now();
+    this.#connection = null;
   }
 
   onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
     const [, status] = args;
-    if (status >= 200) {
+    if (this.#record && status >= 200) {
       this.#record.status = status;
       this.#record.timeToFirstByteMs = performance.now() - this.#record.dispatchedAt;
     }
@@ -140,10 +182,12 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
+    this.#release();
     this.#next.onResponseEnd?.(...args);
   }
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    this.#release();
     this.#next.onResponseError?.(controller, error);
   }
 }

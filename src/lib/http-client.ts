@@ -7,7 +7,7 @@ import {
   RecordingClient,
 } from './connection-record.ts';
 
-/** How long an idle connection is kept. undici's default of 4 s would lose it between two questions. */
+/** How long an idle connection is kept, and the oldest that is used. undici's default of 4 s would lose it between questions. */
 const KEEP_ALIVE_MS = 60_000;
 /** Bound on connections; only an HTTP/1.1 endpoint ever needs more than a few. */
 const MAX_CONNECTIONS = 64;
@@ -26,8 +26,11 @@ export interface HttpClient {
 
 type FetchInit = RequestInit & { record?: ConnectionRecord };
 
-/** Opens the pool. No connection is made before the first request. */
-export function createHttpClient(): HttpClient {
+/**
+ * Opens the pool. No connection is made before the first request, and none is used that was idle for over `maxIdleMs`
+ * milliseconds by the wall clock.
+ */
+export function createHttpClient(maxIdleMs = KEEP_ALIVE_MS): HttpClient {
   const counter = new ConnectionCounter();
   // One connector for all clients, so that they share TLS sessions.
   const connect = buildConnector({ preferH2: true });
@@ -43,7 +46,7 @@ export function createHttpClient(): HttpClient {
         connections: MAX_CONNECTIONS,
         connect,
         factory: (clientOrigin, clientOptions: Client.Options) =>
-          new RecordingClient(clientOrigin, clientOptions, connect, counter),
+          new RecordingClient(clientOrigin, clientOptions, connect, counter, maxIdleMs),
       }),
   });
 

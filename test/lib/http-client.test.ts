@@ -1,5 +1,7 @@
 /** The pool, and what its records say, compared with the emulator's own log. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../dev/azure-openai-emulator.ts';
@@ -30,6 +32,26 @@ const SCRIPT = `
   }
   console.log(JSON.stringify({ rounds: all, open: client.openConnections() }));
   await client.close();
+`;
+
+const PAUSED_MAX_IDLE_MS = 3000;
+
+/** Sends one request for each line that it reads, and prints its record. */
+const PAUSED_SCRIPT = `
+  const { createInterface } = await import('node:readline');
+  const { createHttpClient } = await import('./src/lib/http-client.ts');
+  const { createConnectionRecord } = await import('./src/lib/connection-record.ts');
+  const [url, key] = process.argv.slice(1);
+  const client = createHttpClient(${PAUSED_MAX_IDLE_MS});
+  const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi there' }] });
+  for await (const _ of createInterface({ input: process.stdin })) {
+    const record = createConnectionRecord();
+    const response = await client.fetch(url + '/openai/deployments/d/chat/completions?api-version=1', {
+      method: 'POST', headers: { 'api-key': key, 'content-type': 'application/json' }, body, record,
+    });
+    await response.text();
+    console.log(JSON.stringify(record));
+  }
 `;
 
 const ascending = (a: number, b: number): number => a - b;
@@ -94,4 +116,43 @@ describe.each([
     expect(rounds.flat()).toHaveLength(150);
     expect(emulator.sockets.length).toBeLessThanOrEqual(protocol === 'h2' ? 2 : 64);
   });
+
+  // SIGSTOP is what Azure does to an idle instance; Windows has no such thing.
+  it.skipIf(process.platform === 'win32')(
+    'never uses a connection that was idle while the process was paused',
+    async () => {
+      const child = spawn(
+        process.execPath,
+        ['--input-type=module', '-e', PAUSED_SCRIPT, emulator.url, emulator.apiKey],
+        {
+          cwd: root,
+          env: { ...systemEnvironment(), NODE_EXTRA_CA_CERTS: emulator.certificatePath },
+          stdio: ['pipe', 'pipe', 'inherit'],
+        },
+      );
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const askAgain = async (): Promise<ConnectionRecord> => {
+        child.stdin.write('\n');
+        return JSON.parse((await lines.next()).value ?? '') as ConnectionRecord;
+      };
+      try {
+        expect(await askAgain()).toMatchObject({ id: 1, reused: false });
+        expect(await askAgain()).toMatchObject({ id: 1, reused: true });
+        child.kill('SIGSTOP');
+        await new Promise((resolve) => setTimeout(resolve, 1 + PAUSED_MAX_IDLE_MS));
+        child.kill('SIGCONT');
+        expect(await askAgain()).toMatchObject({
+          id: 2,
+          reused: false,
+          requestsOnConnection: 1,
+          status: 200,
+        });
+        expect(await askAgain()).toMatchObject({ id: 2, reused: true });
+        expect(emulator.sockets.map((socket) => socket.requests)).toEqual([2, 2]);
+      } finally {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    },
+  );
 });
