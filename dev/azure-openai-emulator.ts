@@ -1,27 +1,30 @@
 /** An Azure OpenAI chat model for development and tests: TLS, HTTP/2 and HTTP/1.1, faults, a record of what it saw. */
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants } from 'node:http2';
-import type { Http2SecureServer, Http2ServerRequest, ServerHttp2Stream } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
+import type { Http2SecureServer, Http2ServerRequest } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeLocalhostCertificate } from './certificate.ts';
+import { localhostCertificate } from './certificate.ts';
+import {
+  carryOut,
+  type Exchange,
+  type Response,
+  send,
+  whenClosed,
+  write,
+} from './azure-openai-emulator/exchange.ts';
 import {
   type Fault,
   INVALID,
   NOT_FOUND,
   type Prompt,
   readPrompt,
-  type Reply,
-  replyTo,
   WRONG_KEY,
 } from './azure-openai-emulator/replies.ts';
-
 import {
   createServer,
   recordOf,
@@ -77,17 +80,6 @@ export interface Emulator {
 }
 
 type Request = IncomingMessage | Http2ServerRequest;
-/** Of either protocol; the stream is HTTP/2's. */
-type Response = ServerResponse & { stream?: ServerHttp2Stream };
-
-/** A chat request being answered. */
-interface Exchange {
-  response: Response;
-  record: ChatRequest;
-  fault: Fault | undefined;
-  /** Ended by the emulator without an answer, so its end is not the client's doing. */
-  cut: boolean;
-}
 
 const MAX_REQUESTS = 10_000;
 /** Of a deployment, or of the v1 API, which takes the deployment as the model and needs no API version. */
@@ -96,7 +88,7 @@ const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, latencyMs = 0, apiKey = 'emulator-key' } = options;
-  const certificate = await makeLocalhostCertificate();
+  const certificate = await localhostCertificate();
   const server = createServer(certificate, options);
   const sockets: SocketRecord[] = [];
   const openSockets = recordSockets(server, sockets);
@@ -150,7 +142,7 @@ async function answerRequest(
   const { 'api-key': key, authorization } = request.headers;
   const authorized = key === emulator.apiKey || authorization === `Bearer ${emulator.apiKey}`;
   const exchange: Exchange = { response, record, fault: authorized ? faults.shift() : undefined, cut: false };
-  const closed = whenClosed(exchange, server);
+  const closed = whenClosed(exchange, () => server.listening);
   const { latencyMs } = emulator;
   // Reading and waiting end early only because the client left, which is recorded already.
   const body = await text(request).catch(() => null);
@@ -164,8 +156,7 @@ async function answerRequest(
   if (!authorized) return send(exchange, WRONG_KEY);
   if (!record.apiVersion && !isV1) return send(exchange, NOT_FOUND);
   if (!prompt) return send(exchange, INVALID);
-  if (exchange.fault?.kind === 'reset') return cut(exchange);
-  if (exchange.fault?.kind !== 'hang') send(exchange, replyTo(prompt, exchange.fault));
+  carryOut(exchange, prompt);
 }
 
 /** Gives null for what is no chat request. */
@@ -189,39 +180,4 @@ function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest |
   requests.push(record);
   if (requests.length > MAX_REQUESTS) requests.shift();
   return record;
-}
-
-/** Gives a signal of the exchange's end, and records whether the client caused it. */
-function whenClosed(exchange: Exchange, server: Http2SecureServer): AbortSignal {
-  const { response, record } = exchange;
-  const closed = new AbortController();
-  (response.stream ?? response).once('close', () => {
-    record.aborted = !isComplete(response) && !exchange.cut && server.listening;
-    closed.abort();
-  });
-  return closed.signal;
-}
-
-function isComplete({ stream, writableFinished }: Response): boolean {
-  // A stream that the client resets also counts as finished.
-  return stream ? !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR : writableFinished;
-}
-
-function cut(exchange: Exchange): void {
-  exchange.cut = true;
-  const { stream } = exchange.response;
-  if (stream) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  else exchange.response.destroy();
-}
-
-function send({ record, response }: Exchange, reply: Reply): void {
-  record.status = reply.status;
-  write(response, reply);
-}
-
-function write(response: Response, { status, headers, parts }: Reply): void {
-  const ids = { 'x-request-id': randomUUID(), 'apim-request-id': randomUUID(), 'x-ms-region': 'emulator' };
-  response.writeHead(status, { ...headers, ...ids });
-  for (const part of parts) response.write(part);
-  response.end();
 }

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { root } from './build.ts';
+import { freePort, stopChild } from './child-process.ts';
 
 // The account that Azurite is made with; everyone knows its key. learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const ACCOUNT = 'devstoreaccount1';
@@ -22,11 +22,13 @@ export interface Azurite {
   /** Address of the table service. */
   url: string;
   process: ChildProcess;
-  stop(): Promise<void>;
+  /** Stops it; it stores what it holds first. Gives the exit code. */
+  stop(): Promise<number | null>;
 }
 
 /** Starts Azurite's table service on a free port of 127.0.0.1, with its data in `folder`. */
 export async function startAzuriteTables(folder: string): Promise<Azurite> {
+  // Azurite cannot tell which port it took if it chooses by itself.
   const port = await freePort();
   const child = await run(
     'azurite/dist/src/table/main.js',
@@ -39,7 +41,7 @@ export async function startAzuriteTables(folder: string): Promise<Azurite> {
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};TableEndpoint=${url};`,
     url,
     process: child,
-    stop: () => stop(child),
+    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
   };
 }
 
@@ -55,7 +57,7 @@ export async function startAzurite(folder: string): Promise<Azurite> {
     connectionString: 'UseDevelopmentStorage=true',
     url: `http://127.0.0.1:10002/${ACCOUNT}`,
     process: child,
-    stop: () => stop(child),
+    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
   };
 }
 
@@ -93,23 +95,4 @@ async function run(entry: string, folder: string, args: string[], ready: RegExp)
     );
   });
   return child;
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  if (child.connected) child.send('shutdown', () => {});
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-  await exited;
-  clearTimeout(timer);
-}
-
-/** Gives a port that was free a moment ago. Azurite cannot tell which one it took if it chooses by itself. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
 }

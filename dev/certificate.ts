@@ -1,4 +1,4 @@
-/** Makes the certificate of a TLS server on this machine, which clients can also trust as its own authority. */
+/** The certificate of this process's TLS servers, which clients can also trust as its own authority. */
 import { generate } from 'selfsigned';
 
 /** A private key and its certificate, as PEM text. */
@@ -7,8 +7,16 @@ export interface Certificate {
   cert: string;
 }
 
-/** Makes a certificate for localhost, 127.0.0.1 and ::1, valid for a year. */
-export async function makeLocalhostCertificate(): Promise<Certificate> {
+let certificate: Promise<Certificate> | undefined;
+
+/** Gives the certificate for localhost, 127.0.0.1 and ::1: one for all servers, so that a client can trust them all. */
+export function localhostCertificate(): Promise<Certificate> {
+  certificate ??= make();
+  return certificate;
+}
+
+/** It is valid for a year. */
+async function make(): Promise<Certificate> {
   const pem = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -1,8 +1,8 @@
 /** The local functions host as a child process: starting it, and stopping it without leaving it behind. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../src/lib/config.ts';
+import { stopChild } from './child-process.ts';
 
 /** The host ends 5 s after it was told to stop; a second more, and it hangs. */
 const STOP_TIMEOUT_MS = 6000;
@@ -65,7 +65,7 @@ export async function startHostProcess(options: HostOptions): Promise<HostProces
     functionKey: message.functionKey,
     masterKey: message.masterKey,
     process: child,
-    stop: () => stop(child),
+    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
   };
 }
 
@@ -81,16 +81,4 @@ function firstMessage(child: ChildProcess): Promise<HostMessage> {
       }),
     );
   });
-}
-
-async function stop(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = once(child, 'exit');
-    // It may be ending already; then there is nobody to tell.
-    if (child.connected) child.send('stop', () => {});
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-    await exited;
-    clearTimeout(timer);
-  }
-  return child.exitCode;
 }

@@ -25,6 +25,8 @@ interface Options {
 }
 
 interface Stack {
+  /** Where the model is, as the settings say it; the emulator's address if there is one. */
+  endpoint: string | undefined;
   emulator: Emulator | null;
   azurite: Azurite | null;
   host: HostProcess;
@@ -122,7 +124,7 @@ async function startStack(options: Options, running: { stop: () => Promise<unkno
   const { port, enableAuth } = options;
   const host = await startHostProcess({ root, port, env: settings, enableAuth });
   running.push(host);
-  return { emulator, azurite, host };
+  return { endpoint: settings['AZURE_OPENAI_ENDPOINT'], emulator, azurite, host };
 }
 
 /** Azurite is for those who named no storage, or only the one that stands for Azurite. */
@@ -146,15 +148,14 @@ async function ended(host: HostProcess): Promise<number> {
   ]);
 }
 
-function printBanner({ emulator, azurite, host }: Stack, options: Options): void {
-  const settings = readLocalSettings();
+function printBanner({ endpoint, emulator, azurite, host }: Stack, options: Options): void {
   const key = options.enableAuth ? [`x-functions-key: ${host.functionKey}`] : [];
   console.log(`
 Azure Functions Ask
 
   Ask       ${host.url}/ask
   Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys asked for'}
-  Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${settings['AZURE_OPENAI_ENDPOINT']}`}
+  Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${endpoint}`}
   Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage that the settings name'}
   Data      ${relative(process.cwd(), DATA_FOLDER) || DATA_FOLDER}
 ${options.enableAuth ? `  Keys      function ${host.functionKey}, admin ${host.masterKey}\n` : ''}

@@ -129,3 +129,6 @@ export async function eventually(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** For sorting numbers. */
+export const ascending = (a: number, b: number): number => a - b;

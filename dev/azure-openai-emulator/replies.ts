@@ -3,7 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { answerTo, type Message } from './answers.ts';
 
 /** What one chat request gets instead of an ordinary answer. */
-export type Fault =
+export type Fault = ReplyFault | ConnectionFault;
+
+/** Another reply. */
+type ReplyFault =
   /** An error with this status. The `retry-after` headers are sent as given (s or date, ms). */
   | {
       kind: 'status';
@@ -13,10 +16,6 @@ export type Fault =
       code?: string;
       message?: string;
     }
-  /** HTTP/2: the stream is reset; HTTP/1.1: the connection is closed. Before any answer. */
-  | { kind: 'reset' }
-  /** No answer until the client gives up. */
-  | { kind: 'hang' }
   /** The 400 of Azure's content filter. */
   | { kind: 'content_filter' }
   /** A 200 whose body is not JSON. */
@@ -25,6 +24,19 @@ export type Fault =
   | { kind: 'empty' }
   /** A 200 with this text; `finishReason` is `stop` by default. */
   | { kind: 'answer'; content: string | null; finishReason?: string };
+
+/** No reply, or not all of one. Over HTTP/1.1 the last three close the connection. */
+type ConnectionFault =
+  /** No answer until the client gives up. */
+  | { kind: 'hang' }
+  /** Half an answer, and no more until the client gives up. */
+  | { kind: 'stall' }
+  /** The stream is reset before any answer. */
+  | { kind: 'reset' }
+  /** The stream is refused, which says that nothing was done for it. */
+  | { kind: 'refuse' }
+  /** The connection takes no more streams, this one included. */
+  | { kind: 'goaway' };
 
 /** A response, in the parts in which it is written. */
 export interface Reply {
@@ -87,8 +99,8 @@ function toMessage({ role, content }: RawMessage): Message {
   return { role, content: parts.join('') };
 }
 
-/** The model's answer, or what the fault makes of it. Resets and hanging are not replies: they are the caller's. */
-export function replyTo(prompt: Prompt, fault?: Exclude<Fault, { kind: 'reset' | 'hang' }>): Reply {
+/** The model's answer, or what the fault makes of it. */
+export function replyTo(prompt: Prompt, fault?: ReplyFault): Reply {
   switch (fault?.kind) {
     case 'answer':
       return complete(prompt, fault.content, fault.finishReason);

@@ -10,6 +10,8 @@ export interface SocketRecord {
   protocol: 'h2' | 'h1';
   /** Chat requests that arrived on it. */
   requests: number;
+  /** It went on with the TLS session of an earlier one. */
+  resumed: boolean;
   open: boolean;
 }
 
@@ -52,7 +54,8 @@ export function recordSockets(server: Http2SecureServer, sockets: SocketRecord[]
   // Before the server's own listener, which may find requests at once.
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'h1';
-    const record: SocketRecord = { id: ++count, protocol, requests: 0, open: true };
+    const resumed = socket.isSessionReused();
+    const record: SocketRecord = { id: ++count, protocol, requests: 0, resumed, open: true };
     sockets.push(Object.assign(socket, { [RECORD]: record })[RECORD]);
     socket.once('close', () => (record.open = false));
     track(socket);

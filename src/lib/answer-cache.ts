@@ -41,10 +41,12 @@ export interface AnswerCache {
  * would be sent the same.
  */
 export function answerCacheKey(config: Config, prompt: readonly Message[]): string {
-  const { endpoint, api, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
+  const { endpoints, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
+  // Fallbacks serve the same deployment: an answer of theirs is as good.
+  const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
-    [api, endpoint, apiVersion, deployment],
+    [api, url, apiVersion, deployment],
     [temperature, maxOutputTokens ?? null],
     prompt,
   ];

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { answerCacheKey } from './answer-cache.ts';
 import type { ChatHistory, Interaction, Position, SessionKey } from './chat-history.ts';
 import { FIRST_POSITION } from './chat-history.ts';
-import { complete } from './chat-model.ts';
 import { errors } from './errors.ts';
 import { createConnectionRecord } from './connection-record.ts';
 import { type PerformanceMetrics, type QuestionRecord, timed } from './metrics.ts';
@@ -161,7 +160,7 @@ async function getAnswer(
 }
 
 async function askModel(
-  { model, metrics }: Services,
+  { config, model, metrics }: Services,
   prompt: Message[],
   record: QuestionRecord,
   signal: AbortSignal,
@@ -169,7 +168,9 @@ async function askModel(
   const connection = createConnectionRecord();
   record.connection = connection;
   try {
-    const completion = await timed(record, 'model', () => complete(model, prompt, connection, signal));
+    const deadline = record.startedAt + config.requestTimeoutMs;
+    const call = { record: connection, signal, deadline };
+    const completion = await timed(record, 'model', () => model.complete(prompt, call));
     metrics.modelState = 'ok';
     metrics.countModelCall(record.timings.model, connection.reused);
     Object.assign(record.tokens, completion.tokens);

@@ -2,12 +2,11 @@
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { UsageMetadata } from '@langchain/core/messages';
 import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
-import type { ModelConfig } from './config.ts';
+import type { EndpointConfig, ModelConfig } from './config.ts';
 import { AskError, errors } from './errors.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 import type { HttpClient } from './http-client.ts';
 import type { Message } from './prompt.ts';
-import { signIn } from './sign-in.ts';
 
 /** What the model answered. */
 export interface Completion {
@@ -31,9 +30,16 @@ interface ModelMessage {
   usage_metadata?: UsageMetadata | undefined;
 }
 
-/** Makes the model of this process. It keeps no state between calls but the pool behind `client`. */
-export function createChatModel(config: ModelConfig, client: HttpClient): BaseChatModel {
-  const credential = config.apiKey ?? signIn(config.clientId);
+/**
+ * Makes the model at one endpoint. `credential` is its key, or gives a token. The model keeps no state between calls
+ * but the pool behind `client`.
+ */
+export function createChatModel(
+  config: ModelConfig,
+  endpoint: EndpointConfig,
+  credential: string | (() => Promise<string>),
+  client: HttpClient,
+): BaseChatModel {
   const common = {
     model: config.deployment,
     temperature: config.temperature,
@@ -41,16 +47,16 @@ export function createChatModel(config: ModelConfig, client: HttpClient): BaseCh
     // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
     maxRetries: 0,
   };
-  if (config.api === 'v1') {
+  if (endpoint.api === 'v1') {
     return new ChatOpenAI({
       ...common,
       apiKey: credential,
-      configuration: { baseURL: config.endpoint, fetch: client.fetch },
+      configuration: { baseURL: endpoint.url, fetch: client.fetch },
     });
   }
   return new AzureChatOpenAI({
     ...common,
-    azureOpenAIEndpoint: config.endpoint,
+    azureOpenAIEndpoint: endpoint.url,
     ...(typeof credential === 'string'
       ? { azureOpenAIApiKey: credential }
       : { azureADTokenProvider: credential }),
@@ -112,21 +118,19 @@ function toModelError(error: unknown, record: ConnectionRecord): AskError {
   const own = causeOfOurs(error);
   if (own) return own;
   const { code, headers } = (error ?? {}) as UpstreamError;
-  switch (record.status) {
-    case 401:
-    case 403:
-    case 404:
-      return errors.modelMisconfigured(error);
-    case 400:
-      if (code === 'content_filter') return errors.contentFiltered(error);
-      if (code === 'context_length_exceeded') return errors.conversationTooLong(error);
-      return errors.modelUnavailable(error);
-    case 429:
-      return errors.modelRateLimited(retryAfterSeconds(headers), error);
-    default:
-      return errors.modelUnavailable(error);
+  const { status } = record;
+  if (code === 'content_filter') return errors.contentFiltered(error);
+  if (code === 'context_length_exceeded') return errors.conversationTooLong(error);
+  if (status === 429) return errors.modelRateLimited(retryAfterMs(headers), error);
+  // The same request would be refused again.
+  if (status !== null && status >= 400 && status < 500 && !PASSING.has(status)) {
+    return errors.modelMisconfigured(error);
   }
+  return errors.modelUnavailable(error, retryAfterMs(headers));
 }
+
+/** Those of 400 to 499 that another attempt may not get: request timeout, conflict, too early. */
+const PASSING = new Set([408, 409, 425]);
 
 /** What we threw ourselves, such as {@link signIn}'s error, which the OpenAI client wraps. */
 function causeOfOurs(error: unknown): AskError | undefined {
@@ -135,11 +139,11 @@ function causeOfOurs(error: unknown): AskError | undefined {
   return undefined;
 }
 
-/** Reads `retry-after-ms` or `Retry-After` (seconds, or a date). */
-function retryAfterSeconds(headers: UpstreamError['headers']): number | undefined {
-  const ms = Number(headers?.get('retry-after-ms') ?? Number.NaN);
-  if (ms >= 0) return Math.ceil(ms / 1000);
+/** Reads `retry-after-ms` or `Retry-After` (seconds, or a date). Gives milliseconds. */
+function retryAfterMs(headers: UpstreamError['headers']): number | undefined {
+  const ms = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
+  if (ms >= 0) return ms;
   const value = headers?.get('retry-after') ?? '';
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
+  const wait = /^\s*[\d.]+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }

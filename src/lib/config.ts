@@ -1,6 +1,9 @@
 /** The only reader of the environment: every setting, its default and its rule. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { type Environment, SettingsReader } from './settings-reader.ts';
+
+export type { Environment } from './settings-reader.ts';
 
 /** The settings of this process, validated. Durations are in milliseconds. */
 export interface Config {
@@ -16,14 +19,22 @@ export interface Config {
   keepWarmMs: number;
 }
 
-/** Where the model is and how it is asked. */
-export interface ModelConfig {
-  /** Address of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
-  endpoint: string;
+/** An address at which the model is asked. */
+export interface EndpointConfig {
+  /** Of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
+  url: string;
   /** Which of Azure OpenAI's APIs: the one with a path per deployment, or `/openai/v1/`. */
   api: 'deployments' | 'v1';
   /** Undefined: the app signs in with its identity. */
   apiKey: string | undefined;
+}
+
+/** Where the model is and how it is asked. */
+export interface ModelConfig {
+  /** The primary one, then its fallbacks in the order in which they are tried. */
+  endpoints: [EndpointConfig, ...EndpointConfig[]];
+  /** Calls under way at once in this process; as many more wait. */
+  maxConcurrency: number;
   /** Client id of a user-assigned identity. */
   clientId: string | undefined;
   apiVersion: string;
@@ -53,9 +64,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Environment variables, by name. An empty value means unset. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 const MINUTE_MS = 60_000;
 
@@ -65,12 +73,10 @@ const MINUTE_MS = 60_000;
  */
 export function readConfig(env: Environment = process.env): Config {
   const read = new SettingsReader(env);
-  const endpoint = read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
   const config: Config = {
     model: {
-      endpoint,
-      api: endpoint.endsWith('/openai/v1') ? 'v1' : 'deployments',
-      apiKey: read.text('AZURE_OPENAI_API_KEY'),
+      endpoints: readEndpoints(read),
+      maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
       clientId: read.text('AZURE_CLIENT_ID'),
       apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
       deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
@@ -109,6 +115,26 @@ export function readAuthLevel(env: Environment = process.env, problems: string[]
   return level === 'anonymous' ? 'anonymous' : 'function';
 }
 
+function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {
+  const url = read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
+  const apiKey = read.text('AZURE_OPENAI_API_KEY');
+  const urls = read.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
+  const keys = read.list('AZURE_OPENAI_FALLBACK_API_KEYS');
+  if (keys.length !== (apiKey === undefined ? 0 : urls.length)) {
+    read.problems.push(
+      'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
+    );
+  }
+  const fallbacks = urls.map((text) => read.checkAddress('AZURE_OPENAI_FALLBACK_ENDPOINTS', text));
+  return [toEndpoint(url, apiKey), ...fallbacks.map((fallback, index) => toEndpoint(fallback, keys[index]))];
+}
+
+const toEndpoint = (url: string, apiKey: string | undefined): EndpointConfig => ({
+  url,
+  api: url.endsWith('/openai/v1') ? 'v1' : 'deployments',
+  apiKey,
+});
+
 function readTableName(read: SettingsReader): string {
   const name = read.text('SESSIONS_TABLE_NAME') ?? 'sessions';
   // learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#table-names
@@ -136,67 +162,4 @@ function readStorage(read: SettingsReader) {
     'Set AzureWebJobsStorage, SESSIONS_STORAGE_CONNECTION_STRING or SESSIONS_TABLE_ENDPOINT: sessions are kept in Table Storage.',
   );
   return { connectionString: '' };
-}
-
-/** Reads settings one by one and collects what is wrong with them. */
-class SettingsReader {
-  readonly problems: string[] = [];
-  readonly #env: Environment;
-
-  constructor(env: Environment) {
-    this.#env = env;
-  }
-
-  text(name: string): string | undefined {
-    return this.#env[name]?.trim() || undefined;
-  }
-
-  required(name: string): string {
-    return this.text(name) ?? this.missing(name);
-  }
-
-  missing(name: string): string {
-    this.problems.push(`${name} is missing.`);
-    return '';
-  }
-
-  number(name: string, rule: { min: number; max?: number; integer?: boolean }): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const value = Number(text);
-    const max = rule.max ?? Number.MAX_SAFE_INTEGER;
-    if (
-      (rule.integer ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
-      value >= rule.min &&
-      value <= max
-    ) {
-      return value;
-    }
-    const kind = rule.integer ? 'a whole number' : 'a number';
-    const range = rule.max === undefined ? `of at least ${rule.min}` : `from ${rule.min} to ${rule.max}`;
-    this.problems.push(`${name} must be ${kind} ${range}.`);
-    return undefined;
-  }
-
-  endpoint(name: string): string | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const url = URL.parse(text);
-    const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1';
-    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && local)) {
-      return url.origin + url.pathname.replace(/\/+$/, '');
-    }
-    this.problems.push(
-      `${name} must be an address like https://NAME.openai.azure.com (or https://NAME.table.core.windows.net).`,
-    );
-    return text;
-  }
-
-  connectionString(name: string): string | undefined {
-    const text = this.text(name);
-    if (text !== undefined && !/UseDevelopmentStorage=true|(AccountName|TableEndpoint)=./i.test(text)) {
-      this.problems.push(`${name} is not a storage connection string.`);
-    }
-    return text;
-  }
 }

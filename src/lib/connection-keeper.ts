@@ -1,27 +1,26 @@
-/** Opens the connection to the model before the first question, and keeps it warm between questions. */
+/** Opens the connections to the model before the first question, and keeps them warm between questions. */
 import type { HttpClient } from './http-client.ts';
 
 /** Well below the 60 s after which an idle connection is closed; spread, so that instances do not knock together. */
 const INTERVAL_MS = 25_000;
 const JITTER_MS = 10_000;
 
-/** Keeps one connection warm for as long as questions come. */
+/** Keeps one connection to each endpoint warm for as long as questions come. */
 export interface ConnectionKeeper {
-  /** Says that a question arrived: the connection is kept warm for another while. */
+  /** Says that a question arrived: they are kept warm for another while. */
   touch(): void;
   stop(): void;
 }
 
 /**
- * Opens a connection to `endpoint` at once, in the background, and uses it now and then until no question has arrived
+ * Opens a connection to each of `origins` at once, in the background, and uses it now and then until no question has arrived
  * for `keepWarmMs` milliseconds. With 0 it does nothing. The timer never keeps the process alive.
  */
 export function createConnectionKeeper(
   client: HttpClient,
-  endpoint: string,
+  origins: string[],
   keepWarmMs: number,
 ): ConnectionKeeper {
-  const { origin } = new URL(endpoint);
   let lastQuestion = Date.now();
   let timer: NodeJS.Timeout | undefined;
 
@@ -32,7 +31,7 @@ export function createConnectionKeeper(
   async function probe(): Promise<void> {
     timer = undefined;
     if (Date.now() - lastQuestion > keepWarmMs) return;
-    await client.warm(origin);
+    await Promise.all(origins.map((origin) => client.warm(origin)));
     // A question or a stop that came meanwhile may have scheduled or ended it.
     if (!stopped && timer === undefined) schedule();
   }

@@ -7,8 +7,8 @@ export class AskError extends Error {
   readonly status: number;
   /** Stable name for programs, in snake_case. */
   readonly code: string;
-  /** Seconds after which it is worth trying again, if that is known. */
-  readonly retryAfter: number | undefined;
+  /** Milliseconds after which it is worth trying again, if that is known. */
+  readonly retryAfterMs: number | undefined;
   /** Further response headers, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
@@ -16,14 +16,19 @@ export class AskError extends Error {
     super(message, { cause: options.cause });
     this.status = status;
     this.code = code;
-    this.retryAfter = options.retryAfter;
+    this.retryAfterMs = options.retryAfterMs;
     this.headers = options.headers ?? {};
+  }
+
+  /** The same in whole seconds, rounded up, as HTTP wants it. */
+  get retryAfter(): number | undefined {
+    return this.retryAfterMs === undefined ? undefined : Math.ceil(this.retryAfterMs / 1000);
   }
 }
 
 interface AskErrorOptions {
   cause?: unknown;
-  retryAfter?: number | undefined;
+  retryAfterMs?: number | undefined;
   headers?: Record<string, string>;
 }
 
@@ -77,13 +82,29 @@ export const errors = {
       "The model's content filter refused this question or its answer. Rephrase it.",
       { cause },
     ),
-  modelRateLimited: (retryAfter: number | undefined, cause?: unknown) =>
+  modelRateLimited: (retryAfterMs: number | undefined, cause?: unknown) =>
     new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', {
-      retryAfter,
+      retryAfterMs,
       cause,
     }),
-  modelUnavailable: (cause?: unknown) =>
-    new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', { cause }),
+  modelUnavailable: (cause?: unknown, retryAfterMs?: number) =>
+    new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', {
+      retryAfterMs,
+      cause,
+    }),
+  circuitOpen: (retryAfterMs: number) =>
+    new AskError(
+      503,
+      'circuit_open',
+      'The model has failed repeatedly and is not asked for a while. Try again later.',
+      {
+        retryAfterMs,
+      },
+    ),
+  busy: () =>
+    new AskError(503, 'busy', 'This instance is answering as many questions as it can. Try again.', {
+      retryAfterMs: 1000,
+    }),
   modelMisconfigured: (cause?: unknown) =>
     new AskError(
       502,
@@ -96,10 +117,10 @@ export const errors = {
       503,
       'history_unavailable',
       'The old conversation could not be forgotten, so no new one was started. Try again.',
-      { retryAfter: 1, cause },
+      { retryAfterMs: 1000, cause },
     ),
   stopping: () =>
-    new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfter: 1 }),
+    new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfterMs: 1000 }),
   timeout: (seconds: number) =>
     new AskError(
       504,

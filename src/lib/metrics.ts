@@ -55,7 +55,6 @@ export async function timed<T>(record: QuestionRecord, phase: Phase, work: () =>
 
 /** The counters of this process, from its start. */
 export interface ProcessMetrics {
-  readonly instanceId: string;
   /** True for the first caller only: the first POST /ask of this process. */
   takeColdStart(): boolean;
   /** Counts a cache lookup that ended in a hit or a miss. */
@@ -92,7 +91,6 @@ export function createProcessMetrics(): ProcessMetrics {
   };
   let cold = true;
   return {
-    instanceId: counters.instanceId,
     modelState: null,
     takeColdStart() {
       const wasCold = cold;
@@ -156,10 +154,11 @@ function reportConnection(connection: ConnectionRecord, open: number) {
     id: connection.id,
     requests_on_connection: connection.requestsOnConnection,
     connect_time: seconds(connection.connectTimeMs),
+    tls_resumed: connection.tlsResumed,
     time_to_first_byte: seconds(connection.timeToFirstByteMs ?? 0),
     attempts: connection.attempts,
     open,
-    endpoint: 0,
+    endpoint: connection.endpoint,
   };
 }
 

@@ -1,14 +1,13 @@
 /** The services of this process, built once from its settings, and how they are ended. */
 import { setTimeout } from 'node:timers/promises';
-import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import { type AnswerCache, createAnswerCache } from './answer-cache.ts';
 import type { ChatHistory } from './chat-history.ts';
-import { createChatModel } from './chat-model.ts';
 import type { Config } from './config.ts';
 import { type ConnectionKeeper, createConnectionKeeper } from './connection-keeper.ts';
 import { errors } from './errors.ts';
 import { createHttpClient, type HttpClient } from './http-client.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
+import { createResilientModel, type ResilientModel } from './resilient-model.ts';
 import { createTableChatHistory } from './table-chat-history.ts';
 import { WorkUnderWay } from './work.ts';
 
@@ -18,7 +17,7 @@ export interface Services {
   history: ChatHistory;
   /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
   cache: AnswerCache | null;
-  model: BaseChatModel;
+  model: ResilientModel;
   http: HttpClient;
   keeper: ConnectionKeeper;
   metrics: ProcessMetrics;
@@ -33,16 +32,19 @@ export interface Services {
   stop(): Promise<void>;
 }
 
+/** How much of its time a question gives to one attempt, so that a connection that died silently leaves time for another. */
+const ATTEMPT_SHARE = 0.6;
 const FINISH_REQUESTS_MS = 3000;
 const END_REQUESTS_MS = 400;
 const DRAIN_WRITES_MS = 400;
 /** The worker exits right after us; the library still has to send what handlers have just answered. */
 const SEND_ANSWERS_MS = 100;
 
-/** Builds the services. The connection to the model is opened and the cache file prepared in the background. */
+/** Builds the services. The connections to the model are opened and the cache file prepared in the background. */
 export async function createServices(config: Config): Promise<Services> {
-  const http = createHttpClient();
-  const keeper = createConnectionKeeper(http, config.model.endpoint, config.keepWarmMs);
+  const http = createHttpClient({ responseTimeoutMs: ATTEMPT_SHARE * config.requestTimeoutMs });
+  const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
+  const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
   const writes = new WorkUnderWay();
   const cache = config.cache.ttlMs > 0 ? createAnswerCache(config.cache, writes, console.warn) : null;
   const requests = new WorkUnderWay();
@@ -52,7 +54,7 @@ export async function createServices(config: Config): Promise<Services> {
     config,
     history: await createTableChatHistory(config.storage),
     cache,
-    model: createChatModel(config.model, http),
+    model: createResilientModel(config.model, http, console.warn),
     http,
     keeper,
     metrics: createProcessMetrics(),

@@ -14,11 +14,6 @@ export class WorkUnderWay {
     return work;
   }
 
-  /** How many are open now. */
-  get size(): number {
-    return this.#open.size;
-  }
-
   /** Waits until all that is open now is settled, at most `timeoutMs` milliseconds. True when it was. */
   async drain(timeoutMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;

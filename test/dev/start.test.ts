@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/build.ts';
+import { freePort } from '../../dev/child-process.ts';
 import type { Answer } from '../../src/lib/answer-question.ts';
 import { eventually, systemEnvironment } from '../helpers.ts';
 
@@ -22,15 +23,6 @@ function start(args: string[], env: Record<string, string> = {}): void {
   });
   child.stdout?.on('data', (data: Buffer) => (output += data.toString()));
   child.stderr?.on('data', (data: Buffer) => (output += data.toString()));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'), 20_000);

@@ -1,14 +1,12 @@
 /** What the answers say about connections and cold starts, compared with what the emulator saw. */
 import { afterEach, expect, it } from 'vitest';
-import { ask, startApp, type AppOptions, type TestApp, eventually } from '../helpers.ts';
+import { ask, ascending, startApp, type AppOptions, type TestApp, eventually } from '../helpers.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
   app = await startApp(options);
 };
 afterEach(() => app.stop());
-
-const ascending = (a: number, b: number): number => a - b;
 
 it('says cold_start once, for the first question of the process', async () => {
   await start();

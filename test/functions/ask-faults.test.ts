@@ -1,4 +1,4 @@
-/** What a caller meets when the model, the storage or the settings fail. */
+/** What a caller meets when the storage, the cache file or the settings fail, and when the process stops. */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -6,7 +6,6 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Fault } from '../../dev/azure-openai-emulator.ts';
 import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
 
 let app: TestApp;
@@ -14,62 +13,6 @@ const start = async (options?: AppOptions): Promise<void> => {
   app = await startApp(options);
 };
 afterEach(() => app.stop());
-
-describe('the model', () => {
-  it('fails: each fault has its status and code, nothing of the upstream shows, and the session goes on', async () => {
-    await start();
-    const secret = 'secret-of-the-upstream';
-    const faults: [Fault, number, string][] = [
-      [{ kind: 'status', status: 429, retryAfter: '7', message: secret }, 429, 'model_rate_limited'],
-      [{ kind: 'status', status: 500, message: secret }, 502, 'model_unavailable'],
-      [{ kind: 'status', status: 408, message: secret }, 502, 'model_unavailable'],
-      [{ kind: 'reset' }, 502, 'model_unavailable'],
-      [{ kind: 'garbage' }, 502, 'model_unavailable'],
-      [{ kind: 'empty' }, 502, 'model_unavailable'],
-      [{ kind: 'answer', content: null }, 502, 'model_unavailable'],
-      [{ kind: 'status', status: 401, message: secret }, 502, 'model_misconfigured'],
-      [{ kind: 'status', status: 404, message: secret }, 502, 'model_misconfigured'],
-      [
-        { kind: 'status', status: 400, code: 'context_length_exceeded', message: secret },
-        413,
-        'conversation_too_long',
-      ],
-      [{ kind: 'content_filter' }, 422, 'content_filtered'],
-      [{ kind: 'answer', content: '', finishReason: 'content_filter' }, 422, 'content_filtered'],
-    ];
-    const session_id = randomUUID();
-    for (const [fault, status, code] of faults) {
-      app.emulator.failNext(fault);
-      const failed = await askForError(app, { question: 'q', session_id });
-      expect([fault, failed.status, failed.body.error.code]).toEqual([fault, status, code]);
-      expect(JSON.stringify(failed.body)).not.toContain(secret);
-      expect(failed.body).not.toHaveProperty('stack');
-    }
-    const answer = await ask(app, { question: 'q', session_id });
-    expect(answer.chat_history).toHaveLength(2);
-    expect(app.output()).not.toContain(secret);
-    expect(app.output()).not.toContain(app.emulator.apiKey);
-    expect(app.output()).toContain('check AZURE_OPENAI_ENDPOINT');
-  });
-
-  it('says when to come back', async () => {
-    await start();
-    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '7' });
-    const limited = await askForError(app, { question: 'q' });
-    expect(limited.headers.get('retry-after')).toBe('7');
-    expect(limited.body.error.retry_after).toBe(7);
-    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '7', retryAfterMs: '1500' });
-    expect((await askForError(app, { question: 'q' })).body.error.retry_after).toBe(2);
-  });
-
-  it('hangs: 504 at the deadline, and the call is aborted', async () => {
-    await start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
-    app.emulator.failNext({ kind: 'hang' });
-    const late = await askForError(app, { question: 'q' });
-    expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout' } } });
-    await eventually(() => app.emulator.requests[0]?.aborted === true);
-  });
-});
 
 describe('the storage', () => {
   // Nothing listens there.

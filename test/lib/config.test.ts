@@ -25,7 +25,11 @@ function problems(env: Environment): readonly string[] {
 describe('settings', () => {
   it('have defaults for all but the model and the storage', () => {
     expect(readConfig(minimal)).toMatchObject({
-      model: { endpoint: 'https://name.openai.azure.com', temperature: 0, maxOutputTokens: undefined },
+      model: {
+        endpoints: [{ url: 'https://name.openai.azure.com', api: 'deployments', apiKey: 'key' }],
+        temperature: 0,
+        maxOutputTokens: undefined,
+      },
       storage: { tableName: 'sessions' },
       historyMaxInteractions: 10,
       maxQuestionChars: 32_000,
@@ -57,8 +61,27 @@ describe('settings', () => {
     ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
     ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
     ['HTTP_AUTH_LEVEL', 'public'],
+    ['MODEL_MAX_CONCURRENCY', '0'],
+    ['AZURE_OPENAI_FALLBACK_API_KEYS', 'one-too-many'],
   ])('are refused by name: %s=%s', (name, value) => {
     expect(problems({ [name]: value })).toEqual([expect.stringContaining(name)]);
+  });
+
+  it('name fallback endpoints and their keys in the same order', () => {
+    const env = {
+      ...minimal,
+      AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/',
+    };
+    const { model } = readConfig({ ...env, AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c' });
+    expect(model.endpoints.slice(1)).toEqual([
+      { url: 'https://b.openai.azure.com', api: 'deployments', apiKey: 'key-b' },
+      { url: 'https://c.openai.azure.com/openai/v1', api: 'v1', apiKey: 'key-c' },
+    ]);
+    expect(readConfig({ ...env, AZURE_OPENAI_API_KEY: '' }).model.endpoints[2]?.apiKey).toBeUndefined();
+    expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com,b' })).toEqual([
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each'),
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be an address'),
+    ]);
   });
 
   it('keep their secrets out of the message', () => {

@@ -1,0 +1,78 @@
+/** A network between a client and a server, for tests and benchmarks: it can be slow, and it can go silent. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A running proxy. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections so far. */
+  readonly connections: number;
+  /** From now on nothing comes through on the connections that are open; new ones work. Nobody is told. */
+  silence(): void;
+  close(): Promise<void>;
+}
+
+/** Forwards to `port` of this machine. `delayMs` is added to each way, so twice to a round trip. */
+export async function startTcpProxy(port: number, delayMs = 0): Promise<TcpProxy> {
+  const open = new Set<Link>();
+  let connections = 0;
+  const server = createServer((client) => {
+    connections++;
+    const link = new Link(client, connect(port, '127.0.0.1'), delayMs);
+    open.add(link);
+    client.once('close', () => open.delete(link));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
+    silence() {
+      for (const link of open) link.silent = true;
+    },
+    async close() {
+      server.close();
+      for (const link of open) link.destroy();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** One connection through the proxy. */
+class Link {
+  silent = false;
+  readonly #sockets: [Socket, Socket];
+
+  constructor(client: Socket, server: Socket, delayMs: number) {
+    this.#sockets = [client, server];
+    for (const socket of this.#sockets) {
+      socket.setNoDelay(true);
+      // The other side learns of it when it is closed below.
+      socket.on('error', () => {});
+    }
+    this.#forward(server, client, delayMs);
+    // To connect takes a round trip of its own, which the client believes to be over already.
+    client.pause();
+    setTimeout(() => {
+      this.#forward(client, server, delayMs);
+      client.resume();
+    }, 2 * delayMs);
+  }
+
+  #forward(from: Socket, to: Socket, delayMs: number): void {
+    const later = async (act: () => void): Promise<void> => {
+      // A queue in order: timers of the same length fire in the order in which they were set.
+      if (delayMs > 0) await delay(delayMs);
+      if (!this.silent) act();
+    };
+    from.on('data', (chunk) => void later(() => to.write(chunk)));
+    from.once('close', () => void later(() => to.destroy()));
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

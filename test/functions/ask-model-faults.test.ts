@@ -1,0 +1,294 @@
+/** What a caller meets when the model fails: DESIGN's table of faults, one endpoint and several. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator.ts';
+import {
+  ask,
+  askForError,
+  type AppOptions,
+  ascending,
+  eventually,
+  startApp,
+  type TestApp,
+} from '../helpers.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+/** Unlike any before, so that no cache answers. */
+const question = (): string => `Question ${randomUUID()}`;
+const connectionOf = async () => (await ask(app, { question: question() })).performance_metrics.connection;
+const secret = 'secret-of-the-upstream';
+
+const passing: Fault[] = [
+  { kind: 'status', status: 500, message: secret },
+  { kind: 'status', status: 503, message: secret, retryAfterMs: '10' },
+  { kind: 'status', status: 408, message: secret },
+  { kind: 'status', status: 429, message: secret, retryAfterMs: '10' },
+  { kind: 'reset' },
+  { kind: 'refuse' },
+  { kind: 'goaway' },
+  { kind: 'garbage' },
+  { kind: 'empty' },
+  { kind: 'answer', content: null },
+];
+
+const lasting: [Fault, number, string][] = [
+  [{ kind: 'status', status: 401, message: secret }, 502, 'model_misconfigured'],
+  [{ kind: 'status', status: 403, message: secret }, 502, 'model_misconfigured'],
+  [{ kind: 'status', status: 404, message: secret }, 502, 'model_misconfigured'],
+  [{ kind: 'status', status: 400, message: secret }, 502, 'model_misconfigured'],
+  [
+    { kind: 'status', status: 400, code: 'context_length_exceeded', message: secret },
+    413,
+    'conversation_too_long',
+  ],
+  [{ kind: 'content_filter' }, 422, 'content_filtered'],
+  [{ kind: 'answer', content: '', finishReason: 'content_filter' }, 422, 'content_filtered'],
+];
+
+describe('a fault that may pass', () => {
+  it('is tried again', async () => {
+    await start();
+    for (const fault of passing) {
+      app.emulator.reset();
+      app.emulator.failNext(fault);
+      expect([fault, (await connectionOf())?.attempts]).toEqual([fault, 2]);
+      expect(app.emulator.requests).toHaveLength(2);
+    }
+    expect(app.output()).not.toContain(secret);
+  });
+
+  it.each([
+    [500, 502, 'model_unavailable'],
+    [408, 502, 'model_unavailable'],
+    [429, 429, 'model_rate_limited'],
+  ])('%i three times is a %i', async (status, expected, code) => {
+    await start();
+    const fault: Fault = { kind: 'status', status, message: secret, retryAfterMs: '10' };
+    app.emulator.failNext(fault, fault, fault);
+    const failed = await askForError(app, { question: 'q' });
+    expect([failed.status, failed.body.error.code]).toEqual([expected, code]);
+    expect(app.emulator.requests).toHaveLength(3);
+    expect(JSON.stringify(failed.body)).not.toContain(secret);
+    expect(app.output()).toContain(code);
+    for (const text of [secret, app.emulator.apiKey]) expect(app.output()).not.toContain(text);
+  });
+
+  it('counts once in the statistics, as the one call that was answered', async () => {
+    await start();
+    app.emulator.failNext({ kind: 'reset' });
+    const first = await ask(app, { question: 'q' });
+    const cached = await ask(app, { question: 'q' });
+    expect(first.performance_metrics.connection_stats.total_requests).toBe(1);
+    expect(first.performance_metrics.api_call_time).toBeGreaterThan(0.25);
+    expect(cached.performance_metrics).toMatchObject({
+      from_cache: true,
+      connection_reused: false,
+      connection: null,
+      connection_stats: first.performance_metrics.connection_stats,
+    });
+  });
+});
+
+describe('a fault that would not pass', () => {
+  it('is told at once, shows nothing of the upstream, and the session goes on', async () => {
+    await start();
+    const session_id = randomUUID();
+    for (const [fault, status, code] of lasting) {
+      app.emulator.reset();
+      app.emulator.failNext(fault);
+      const failed = await askForError(app, { question: 'q', session_id });
+      expect([fault, failed.status, failed.body.error.code]).toEqual([fault, status, code]);
+      expect(app.emulator.requests).toHaveLength(1);
+      const body = JSON.stringify(failed.body);
+      for (const text of [secret, app.emulator.apiKey, app.emulator.url]) expect(body).not.toContain(text);
+      expect(failed.body).not.toHaveProperty('stack');
+    }
+    const answer = await ask(app, { question: 'q', session_id });
+    expect(answer.chat_history).toHaveLength(2);
+    expect(app.output()).not.toContain(secret);
+    expect(app.output()).not.toContain(app.emulator.apiKey);
+    expect(app.output()).toContain('check AZURE_OPENAI_ENDPOINT');
+  });
+});
+
+describe('a model that wants patience', () => {
+  it('gets it: the wait it names, in each of the three ways', async () => {
+    await start();
+    const waits: [() => { retryAfter?: string; retryAfterMs?: string }, number][] = [
+      [() => ({ retryAfterMs: '700', retryAfter: '60' }), 700],
+      [() => ({ retryAfter: '1' }), 1000],
+      // A date has whole seconds.
+      [() => ({ retryAfter: new Date(Date.now() + 2500).toUTCString() }), 1400],
+    ];
+    for (const [headers, ms] of waits) {
+      app.emulator.failNext({ kind: 'status', status: 429, ...headers() });
+      const { performance_metrics: metrics } = await ask(app, { question: question() });
+      expect(metrics.connection?.attempts).toBe(2);
+      expect(metrics.api_call_time).toBeGreaterThan(ms / 1000);
+    }
+  });
+
+  it('longer than there is time: the caller is told until when, at once', async () => {
+    await start();
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
+    const limited = await askForError(app, { question: 'q' });
+    expect(limited.status).toBe(429);
+    expect(limited.headers.get('retry-after')).toBe('200');
+    expect(limited.body.error.retry_after).toBe(200);
+    expect(app.emulator.requests).toHaveLength(1);
+  });
+});
+
+describe.each(['h2', 'http/1.1'] as const)('silence over %s', (alpn) => {
+  const emulator = { protocols: [alpn] };
+
+  it.each(['hang', 'stall'] as const)('after which it is tried again (%s)', async (kind) => {
+    await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '4' } });
+    app.emulator.failNext({ kind });
+    const { connection } = (await ask(app, { question: 'q' })).performance_metrics;
+    expect(connection).toMatchObject({ attempts: 2, id: 2 });
+  });
+
+  it('until the deadline: 504, and the call is aborted', async () => {
+    await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
+    app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
+    const late = await askForError(app, { question: 'q' });
+    expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout' } } });
+    await eventually(() => app.emulator.requests.every((request) => request.aborted));
+  });
+});
+
+describe('an endpoint that fails five times in a row', () => {
+  it('is left alone for 10 s, then one question finds out whether it is back', async () => {
+    await start();
+    const fault: Fault = { kind: 'status', status: 500 };
+    app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
+    for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
+      const failed = await askForError(app, { question: 'q' });
+      expect(failed.body.error.code).toBe(code);
+      if (code === 'circuit_open') {
+        expect(failed.status).toBe(503);
+        expect(Number(failed.headers.get('retry-after'))).toBeGreaterThan(8);
+      }
+    }
+    expect(app.emulator.requests).toHaveLength(5);
+    expect(app.output()).toContain('left alone');
+    await delay(10_000);
+    // The sixth fault meets the one that probes, and keeps it open.
+    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
+    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
+    await delay(10_000);
+    app.emulator.latencyMs = 300;
+    const probe = ask(app, { question: question() });
+    await eventually(() => app.emulator.requests.length === 7);
+    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
+    expect((await probe).status).toBe('success');
+    expect((await ask(app, { question: question() })).status).toBe('success');
+  }, 60_000);
+
+  it('is not what refusals and limits make of it', async () => {
+    await start();
+    const faults: Fault[] = [
+      { kind: 'status', status: 429, retryAfter: '200' },
+      { kind: 'status', status: 401 },
+      { kind: 'content_filter' },
+    ];
+    for (const fault of [...faults, ...faults, ...faults]) {
+      app.emulator.failNext(fault);
+      expect((await askForError(app, { question: 'q' })).body.error.code).not.toBe('circuit_open');
+    }
+    expect((await ask(app, { question: 'q' })).status).toBe('success');
+  });
+});
+
+describe('with a fallback endpoint', () => {
+  let fallback: Emulator;
+  afterEach(() => fallback.close());
+  const startBoth = async (): Promise<void> => {
+    fallback = await startEmulator({ apiKey: 'fallback-key' });
+    await start({
+      env: {
+        AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
+        AZURE_OPENAI_FALLBACK_API_KEYS: 'fallback-key',
+      },
+    });
+  };
+
+  it('asks it at once when the first fails, and the first again for the next question', async () => {
+    await startBoth();
+    for (const kind of ['reset', 'garbage', 'empty'] as const) {
+      app.emulator.failNext({ kind });
+      expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 2 });
+      expect(await connectionOf()).toMatchObject({ endpoint: 0, attempts: 1 });
+    }
+  });
+
+  it('leaves a rate-limited one alone for as long as it asks', async () => {
+    await startBoth();
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfterMs: '800' });
+    expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 2 });
+    expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 1 });
+    await delay(1000);
+    expect(await connectionOf()).toMatchObject({ endpoint: 0, attempts: 1 });
+  });
+
+  it('does not ask a failed one again until it had time to recover', async () => {
+    await startBoth();
+    const { port } = new URL(app.emulator.url);
+    await app.emulator.close();
+    for (let index = 0; index < 7; index++) {
+      expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: index < 5 ? 2 : 1 });
+    }
+    expect(app.output()).toContain('Endpoint 0');
+    expect(app.output()).not.toContain(port);
+  });
+
+  it('tries three times in all, and does not try a refusal elsewhere', async () => {
+    await startBoth();
+    const fault: Fault = { kind: 'status', status: 500 };
+    app.emulator.failNext(fault, fault);
+    fallback.failNext(fault, fault);
+    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
+    expect([app.emulator.requests.length, fallback.requests.length].toSorted(ascending)).toEqual([1, 2]);
+    app.emulator.reset();
+    app.emulator.failNext({ kind: 'status', status: 401 });
+    fallback.reset();
+    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_misconfigured');
+    expect(fallback.requests).toHaveLength(0);
+  });
+});
+
+describe('more questions than the process may ask at once', () => {
+  it('wait, as many as may run, and the rest is told to come again', async () => {
+    await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 400 } });
+    const started = performance.now();
+    const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
+    await eventually(() => app.emulator.requests.length === 2);
+    await delay(50);
+    const busy = await askForError(app, { question: question() });
+    expect(performance.now() - started).toBeLessThan(400);
+    expect(busy).toMatchObject({ status: 503, body: { error: { code: 'busy', retry_after: 1 } } });
+    expect(busy.headers.get('retry-after')).toBe('1');
+    expect(app.emulator.requests).toHaveLength(2);
+    const times = (await Promise.all(asking)).map((answer) => answer.performance_metrics.api_call_time);
+    expect(times.filter((time) => time > 0.7)).toHaveLength(2);
+    expect((await ask(app, { question: question() })).status).toBe('success');
+  });
+
+  it('are told when the wait takes all their time', async () => {
+    await start({
+      env: { MODEL_MAX_CONCURRENCY: '1', REQUEST_TIMEOUT_SECONDS: '3' },
+      emulator: { latencyMs: 5000 },
+    });
+    const both = await Promise.all([question(), question()].map((q) => askForError(app, { question: q })));
+    expect(both.map((failed) => failed.body.error.code)).toEqual(['timeout', 'timeout']);
+    app.emulator.latencyMs = 0;
+    expect((await ask(app, { question: question() })).status).toBe('success');
+  });
+});
