@@ -13,8 +13,8 @@ export interface ConnectionKeeper {
 }
 
 /**
- * Opens a connection to each of `origins` at once, in the background, and uses it now and then until no question has arrived
- * for `keepWarmMs` milliseconds. With 0 it does nothing. The timer never keeps the process alive.
+ * Opens a connection to each of `origins` at once, in the background, and uses it now and then until no question has
+ * arrived for `keepWarmMs` milliseconds. With 0 it does nothing. The timer never keeps the process alive.
  */
 export function createConnectionKeeper(
   client: HttpClient,
@@ -23,26 +23,31 @@ export function createConnectionKeeper(
 ): ConnectionKeeper {
   let lastQuestion = Date.now();
   let timer: NodeJS.Timeout | undefined;
+  let probing = false;
+  let stopped = keepWarmMs <= 0;
 
   function schedule(): void {
-    timer = setTimeout(() => void probe(), INTERVAL_MS + Math.random() * JITTER_MS).unref();
+    if (stopped || probing || timer) return;
+    const interval = INTERVAL_MS + Math.random() * JITTER_MS;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (Date.now() - lastQuestion <= keepWarmMs) void probe();
+    }, interval).unref();
   }
 
   async function probe(): Promise<void> {
-    timer = undefined;
-    if (Date.now() - lastQuestion > keepWarmMs) return;
+    probing = true;
     await Promise.all(origins.map((origin) => client.warm(origin)));
-    // A question or a stop that came meanwhile may have scheduled or ended it.
-    if (!stopped && timer === undefined) schedule();
+    probing = false;
+    schedule();
   }
 
-  let stopped = keepWarmMs <= 0;
   if (!stopped) void probe();
 
   return {
     touch() {
       lastQuestion = Date.now();
-      if (!stopped && timer === undefined) schedule();
+      schedule();
     },
     stop() {
       stopped = true;
