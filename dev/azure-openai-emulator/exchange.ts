@@ -60,10 +60,12 @@ function cut(exchange: Exchange, code: number): void {
 
 /** The last stream that is said to be served is the one before this. */
 function goAway(exchange: Exchange): void {
-  exchange.cut = true;
   const { stream } = exchange.response;
-  if (stream) stream.session?.goaway(constants.NGHTTP2_NO_ERROR, (stream.id ?? 2) - 2);
-  else exchange.response.destroy();
+  const served = (stream?.id ?? 1) - 2;
+  exchange.cut = true;
+  stream?.session?.goaway(constants.NGHTTP2_NO_ERROR, served);
+  // Node cannot say that none is served.
+  if (served < 0) cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
 }
 
 /** Answers. */

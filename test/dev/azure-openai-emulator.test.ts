@@ -214,6 +214,31 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests).toHaveLength(2);
   });
 
+  it.each(['refuse', 'goaway'] as const)('%ss a stream, which the client then sends again', async (kind) => {
+    await start();
+    emulator.failNext({ kind });
+    const agent = client(allowH2);
+    if (!allowH2) await expect(send(agent, { body: question })).rejects.toThrow();
+    expect(await ask(agent, 'Hi')).toContain('Hello');
+    expect(emulator.requests).toMatchObject([
+      { status: null, aborted: false },
+      { status: 200, aborted: false },
+    ]);
+    expect(emulator.sockets).toHaveLength(kind === 'refuse' && allowH2 ? 1 : 2);
+  });
+
+  it('stalls in the middle of an answer', async () => {
+    await start();
+    emulator.failNext({ kind: 'stall' });
+    const controller = new AbortController();
+    const stalled = await send(client(allowH2), { body: question, signal: controller.signal });
+    expect(stalled.statusCode).toBe(200);
+    const text = expect(stalled.body.text()).rejects.toThrow('aborted');
+    controller.abort();
+    await text;
+    await eventually(() => emulator.requests[0]?.aborted === true);
+  });
+
   it('leaves nothing open when it closes', async () => {
     await start();
     emulator.failNext({ kind: 'hang' });
@@ -305,7 +330,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     await elsewhere.body.dump();
     expect(emulator.requests).toEqual([]);
     await ask(agent, 'Hi');
-    expect(emulator.sockets).toEqual([{ id: 1, protocol, requests: 1, open: true }]);
+    expect(emulator.sockets).toEqual([{ id: 1, protocol, requests: 1, resumed: false, open: true }]);
   });
 });
 
@@ -362,7 +387,7 @@ describe('the emulator', () => {
     expect(emulator.requests).toEqual([]);
     expect(await ask(agent, 'Hi')).toContain('Hello');
     expect(emulator.latencyMs).toBe(1);
-    expect(emulator.sockets).toEqual([{ id: 1, protocol: 'h2', requests: 2, open: true }]);
+    expect(emulator.sockets).toEqual([{ id: 1, protocol: 'h2', requests: 2, resumed: false, open: true }]);
   });
 
   it('says that its port is taken', async () => {

@@ -138,11 +138,11 @@ it('takes null for absent, ignores fields it does not know, and a charset', asyn
 });
 
 it('names the session in the error when the question had one', async () => {
-  app.emulator.failNext({ kind: 'status', status: 500 });
+  app.emulator.failNext({ kind: 'content_filter' });
   const failed = await askForError(app, { question: 'not asked before', session_id: 'named' });
   expect(failed).toMatchObject({
-    status: 502,
-    body: { session_id: 'named', error: { code: 'model_unavailable' } },
+    status: 422,
+    body: { session_id: 'named', error: { code: 'content_filtered' } },
   });
   app.emulator.reset();
 });

@@ -24,7 +24,7 @@ it('says what became of the newest model call, and never makes one', async () =>
   expect(app.emulator.requests).toHaveLength(0);
   await ask(app, { question: 'one' });
   expect(await ready()).toMatchObject({ checks: { model: 'ok' } });
-  app.emulator.failNext({ kind: 'status', status: 500 });
+  app.emulator.failNext({ kind: 'status', status: 401 });
   await askForError(app, { question: 'two' });
   expect(await ready()).toMatchObject({ status: 'ready', checks: { model: 'failing' } });
 });
