@@ -1,5 +1,5 @@
 /**
- * What the model client costs, and whether its records are right: `npm run bench`. All figures are from
+ * What the model client costs, and whether its records are right: `npm run bench:model`. All figures are from
  * one run against the emulator; compare ratios, not times.
  */
 import { type Emulator, startEmulator } from '../dev/azure-openai-emulator.ts';

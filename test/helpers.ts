@@ -93,15 +93,19 @@ export interface AskFields {
 }
 
 /** Asks, and gives the answer of a 200. @throws Error with the body for any other status. */
-export async function ask(app: TestApp, fields: AskFields): Promise<Answer> {
-  const response = await post(app, JSON.stringify(fields));
+export async function ask(
+  app: TestApp,
+  fields: AskFields,
+  headers?: Record<string, string>,
+): Promise<Answer> {
+  const response = await post(app, JSON.stringify(fields), headers);
   if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
   return (await response.json()) as Answer;
 }
 
 /** Asks, and gives the status, the headers and the body of an answer that is expected to be an error. */
-export async function askForError(app: TestApp, body: unknown) {
-  const response = await post(app, typeof body === 'string' ? body : JSON.stringify(body));
+export async function askForError(app: TestApp, body: unknown, headers?: Record<string, string>) {
+  const response = await post(app, typeof body === 'string' ? body : JSON.stringify(body), headers);
   return { status: response.status, headers: response.headers, body: (await response.json()) as ErrorBody };
 }
 

@@ -1,51 +1,53 @@
 /** Answers that were given before: the key that tells them apart, and the tiers that keep them. */
 import { createHash } from 'node:crypto';
-import type { Keyv } from 'keyv';
-import { LRUCache } from 'lru-cache';
-import type { TokenUsage } from './chat-model.ts';
+import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
 import type { Config } from './config.ts';
 import type { Message } from './prompt.ts';
-import { openSqliteStore } from './sqlite-store.ts';
+import { createSqliteTier } from './sqlite-tier.ts';
 import type { WorkUnderWay } from './work.ts';
 
 /** Changes when the layout of {@link CachedAnswer} or of the key does. */
-const FORMAT = 1;
-const MEMORY_BYTES = 32 * 1024 * 1024;
+const FORMAT = 2;
 
-/** A complete answer of the model. Times in milliseconds since 1970. */
-export interface CachedAnswer {
-  text: string;
-  tokens: TokenUsage;
-  storedAt: number;
-  expiresAt: number;
+/** What a lookup found. `error` is a miss of which a tier that failed may be the reason. */
+export type Lookup =
+  | { result: 'hit'; answer: CachedAnswer; tier: TierName; ageMs: number }
+  | { result: 'miss' | 'error' };
+
+/** Background writes of this process so far, to all tiers but memory. */
+export interface CacheWrites {
+  done: number;
+  failed: number;
 }
 
-/** Where an answer was found. */
-export type Tier = 'memory' | 'sqlite';
-
-/** What a lookup found. `error` is a miss of which a tier that could not be read may be the reason. */
-export type Lookup = { result: 'hit'; answer: CachedAnswer; tier: Tier } | { result: 'miss' | 'error' };
-
-/** Keeps answers by key. Nothing here ever rejects: a cache that fails is a cache that misses. */
+/** Keeps answers by key. No lookup and no write ever rejects: a cache that fails is a cache that misses. */
 export interface AnswerCache {
-  lookUp(key: string): Promise<Lookup>;
+  /** Looks for an answer younger than `maxAgeMs`, in one tier after another. */
+  lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
   /** Keeps an answer for the configured time. Slow tiers are written in the background. */
   store(key: string, answer: Pick<CachedAnswer, 'text' | 'tokens'>): void;
-  /** Background writes that failed so far. */
-  readonly failedWrites: number;
+  /** Empties the tiers. Gives the names of those that could not be emptied. */
+  clear(): Promise<TierName[]>;
+  readonly tiers: readonly TierName[];
+  readonly writes: Readonly<CacheWrites>;
   close(): Promise<void>;
 }
 
 /**
  * Gives the key for an answer: a digest of everything that it depends on. Two requests share a key only if the model
- * would be sent the same.
+ * would be sent the same, and if they are of the same `partition`: a user whose answers are nobody else's, or null.
  */
-export function answerCacheKey(config: Config, prompt: readonly Message[]): string {
+export function answerCacheKey(
+  config: Config,
+  prompt: readonly Message[],
+  partition: string | null = null,
+): string {
   const { endpoints, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
   // Fallbacks serve the same deployment: an answer of theirs is as good.
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
+    partition,
     [api, url, apiVersion, deployment],
     [temperature, maxOutputTokens ?? null],
     prompt,
@@ -53,72 +55,66 @@ export function answerCacheKey(config: Config, prompt: readonly Message[]): stri
   return `answer:${FORMAT}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }
 
-/**
- * Opens the cache: memory, then SQLite. The file is opened in the background; one that cannot be opened is reported
- * with `warn` once, and the cache goes on with memory alone. Background writes are added to `work`.
- */
-export function createAnswerCache(
-  { path, ttlMs }: Config['cache'],
-  work: WorkUnderWay,
+/** Opens the tiers that the settings name, the fastest first. `warn` is told when one of them begins to fail. */
+export async function openCacheTiers(
+  { memoryBytes, path, maxBytes, redisUrl }: Config['cache'],
   warn: (message: string) => void,
-): AnswerCache {
-  const memory = new LRUCache<string, CachedAnswer>({
-    maxSize: MEMORY_BYTES,
-    // A character of the text takes at most two bytes; the rest of an entry is about 300.
-    sizeCalculation: ({ text }) => 2 * text.length + 300,
-  });
-  let failedWrites = 0;
-  const opening = openSqliteStore<CachedAnswer>(path).catch((error: unknown) => {
-    warn(`The cache file ${path} cannot be used, answers are kept in memory only: ${String(error)}`);
-    return null;
-  });
+): Promise<CacheTier[]> {
+  const tiers = [createMemoryTier(memoryBytes), createSqliteTier(path, maxBytes, warn)];
+  if (redisUrl === undefined) return tiers;
+  // Loaded only here: the library is large, and most have no Redis.
+  const { createRedisTier } = await import('./redis-tier.ts');
+  return [...tiers, createRedisTier(redisUrl, warn)];
+}
 
-  async function write(key: string, answer: CachedAnswer): Promise<void> {
+/** Makes a cache of `tiers` that keeps answers for `ttlMs`. Its background writes are added to `work`. */
+export function createAnswerCache(tiers: CacheTier[], ttlMs: number, work: WorkUnderWay): AnswerCache {
+  const writes = { done: 0, failed: 0 };
+
+  async function write(tier: CacheTier, key: string, answer: CachedAnswer): Promise<void> {
     try {
-      const stored = await (await opening)?.set(key, answer, answer.expiresAt - Date.now());
-      if (stored === false) failedWrites++;
+      await tier.set(key, answer);
+      // Memory is no work in the background.
+      if (tier.name !== 'memory') writes.done++;
     } catch {
-      failedWrites++;
+      writes.failed++;
     }
   }
+  const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): void => {
+    for (const tier of upTo) void work.add(write(tier, key, answer));
+  };
 
   return {
-    async lookUp(key) {
-      const found = fresh(memory.get(key));
-      if (found) return { result: 'hit', answer: found, tier: 'memory' };
-      const sqlite = await opening;
-      if (sqlite === null) return { result: 'error' };
-      return lookUpSqlite(sqlite, key, (answer) => memory.set(key, answer));
+    async lookUp(key, maxAgeMs = Infinity) {
+      let failed = false;
+      for (const [index, tier] of tiers.entries()) {
+        try {
+          const answer = await tier.get(key);
+          // The clock of the instance that stored it may be ahead of ours.
+          const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
+          if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
+          fill(tiers.slice(0, index), key, answer);
+          return { result: 'hit', answer, tier: tier.name, ageMs };
+        } catch {
+          failed = true;
+        }
+      }
+      return { result: failed ? 'error' : 'miss' };
     },
     store(key, { text, tokens }) {
       const storedAt = Date.now();
-      const answer = { text, tokens, storedAt, expiresAt: storedAt + ttlMs };
-      memory.set(key, answer);
-      void work.add(write(key, answer));
+      fill(tiers, key, { text, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
-    get failedWrites() {
-      return failedWrites;
+    async clear() {
+      const failed: TierName[] = [];
+      // The slowest first: what is found in it until then fills the faster ones.
+      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.push(tier.name));
+      return failed;
     },
+    tiers: tiers.map(({ name }) => name),
+    writes,
     async close() {
-      await (await opening)?.disconnect();
+      await Promise.allSettled(tiers.map((tier) => tier.close()));
     },
   };
 }
-
-async function lookUpSqlite(
-  sqlite: Keyv<CachedAnswer>,
-  key: string,
-  promote: (answer: CachedAnswer) => void,
-): Promise<Lookup> {
-  try {
-    const answer = fresh(await sqlite.get(key));
-    if (!answer) return { result: 'miss' };
-    promote(answer);
-    return { result: 'hit', answer, tier: 'sqlite' };
-  } catch {
-    return { result: 'error' };
-  }
-}
-
-const fresh = (answer: CachedAnswer | undefined): CachedAnswer | undefined =>
-  answer && answer.expiresAt > Date.now() ? answer : undefined;

@@ -1,12 +1,12 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
 import { randomUUID } from 'node:crypto';
-import { answerCacheKey } from './answer-cache.ts';
+import type { CacheControl } from './cache-control.ts';
 import type { ChatHistory, Interaction, Position, SessionKey } from './chat-history.ts';
 import { FIRST_POSITION } from './chat-history.ts';
 import { errors } from './errors.ts';
-import { createConnectionRecord } from './connection-record.ts';
+import { findAnswer, requireCachedAnswer } from './find-answer.ts';
 import { type PerformanceMetrics, type QuestionRecord, timed } from './metrics.ts';
-import { buildPrompt, type Message } from './prompt.ts';
+import { buildPrompt } from './prompt.ts';
 import type { Services } from './services.ts';
 
 /** A valid question, as it was asked. */
@@ -16,6 +16,9 @@ export interface Question {
   sessionId: string | undefined;
   /** Forget this session's history first. */
   newConversation: boolean;
+  cacheControl: CacheControl;
+  /** Who asks; null when nobody is signed in. */
+  userId: string | null;
 }
 
 /** What a question needs of the request that brought it. */
@@ -56,15 +59,17 @@ export async function* answerQuestion(
 ): AsyncGenerator<AnswerEvent, void, void> {
   const { config, history, metrics, http } = services;
   const { record, warn } = context;
-  const session: SessionKey = { userId: null, sessionId: asked.sessionId ?? randomUUID() };
+  const session: SessionKey = { userId: asked.userId, sessionId: asked.sessionId ?? randomUUID() };
   yield { type: 'session', sessionId: session.sessionId };
+
+  // A conversation is not forgotten for an answer that is not there.
+  if (asked.newConversation && asked.cacheControl.onlyIfCached) await requireCachedAnswer(services, asked);
 
   const limit = config.historyMaxInteractions;
   const past = await openConversation(history, session, asked, limit, context);
   try {
     const prompt = buildPrompt(config.model.systemPrompt, past.interactions, asked.question);
-    const signal = AbortSignal.any([context.signal, past.lost]);
-    const text = await getAnswer(services, prompt, record, signal);
+    const text = await findAnswer(services, asked, prompt, context, past.lost);
     record.timings.time_to_first_token = performance.now() - record.startedAt;
 
     const interaction = { question: asked.question, answer: text };
@@ -131,53 +136,6 @@ async function openConversation(
       [],
       history.read(session, 1).catch(() => null),
     );
-  }
-}
-
-/** The text of the answer: from the cache, or from the model, which the cache then learns. */
-async function getAnswer(
-  services: Services,
-  prompt: Message[],
-  record: QuestionRecord,
-  signal: AbortSignal,
-): Promise<string> {
-  // Without its history a question is another question: its answer is nobody else's.
-  const cache = record.historyAvailable ? services.cache : null;
-  if (cache === null) return askModel(services, prompt, record, signal).then(({ text }) => text);
-
-  const key = answerCacheKey(services.config, prompt);
-  const found = await timed(record, 'cache_lookup', () => cache.lookUp(key));
-  record.cache.result = found.result;
-  services.metrics.countLookup(found.result === 'hit');
-  if (found.result === 'hit') {
-    record.cache.tier = found.tier;
-    record.tokens.saved = found.answer.tokens.prompt + found.answer.tokens.completion;
-    return found.answer.text;
-  }
-  const completion = await askModel(services, prompt, record, signal);
-  if (completion.finishReason === 'stop') cache.store(key, completion);
-  return completion.text;
-}
-
-async function askModel(
-  { config, model, metrics }: Services,
-  prompt: Message[],
-  record: QuestionRecord,
-  signal: AbortSignal,
-) {
-  const connection = createConnectionRecord();
-  record.connection = connection;
-  try {
-    const deadline = record.startedAt + config.requestTimeoutMs;
-    const call = { record: connection, signal, deadline };
-    const completion = await timed(record, 'model', () => model.complete(prompt, call));
-    metrics.modelState = 'ok';
-    metrics.countModelCall(record.timings.model, connection.reused);
-    Object.assign(record.tokens, completion.tokens);
-    return completion;
-  } catch (error) {
-    if (!signal.aborted) metrics.modelState = 'failing';
-    throw error;
   }
 }
 

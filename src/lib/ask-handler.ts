@@ -4,7 +4,7 @@ import { type Answer, answerQuestion } from './answer-question.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AskError, errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
-import { createQuestionRecord } from './metrics.ts';
+import { createQuestionRecord, type QuestionRecord } from './metrics.ts';
 import type { Services } from './services.ts';
 
 /** Answers one request to `/ask`. Never rejects: every fault becomes an error answer. */
@@ -22,12 +22,12 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
   const deadline = startDeadline(services.config.requestTimeoutMs);
   let sessionId: string | undefined;
   try {
-    const question = await readQuestion(request, services.config.maxQuestionChars);
+    const question = await readQuestion(request, services.config);
     services.keeper.touch();
     const signal = AbortSignal.any([deadline.signal, services.stopSignal]);
     const warn = (message: string) => invocation.log.warn(message);
     for await (const event of answerQuestion(services, question, { record, signal, warn })) {
-      if (event.type === 'done') return answerResponse(event.answer, invocation);
+      if (event.type === 'done') return answerResponse(event.answer, record, invocation);
       sessionId = event.sessionId;
     }
     throw errors.internal(new Error('no answer and no error'));
@@ -46,8 +46,8 @@ function startDeadline(ms: number) {
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
-function answerResponse(answer: Answer, invocation: Invocation): HttpResponseInit {
-  const { timings, total_time: total, cache } = answer.performance_metrics;
+function answerResponse(answer: Answer, { cache }: QuestionRecord, invocation: Invocation): HttpResponseInit {
+  const { timings, total_time: total } = answer.performance_metrics;
   const serverTiming = Object.entries({ ...timings, total }).map(
     ([name, time]) => `${name};dur=${1000 * time}`,
   );
@@ -57,6 +57,7 @@ function answerResponse(answer: Answer, invocation: Invocation): HttpResponseIni
       'Cache-Control': 'no-store',
       'Server-Timing': serverTiming.join(', '),
       'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),
+      ...(cache.result === 'hit' && { Age: String(Math.floor(cache.ageMs / 1000)) }),
       'X-Request-Id': invocation.id,
     },
     jsonBody: answer,

@@ -1,17 +1,23 @@
 /** Reads a question out of an HTTP request, and says what is wrong with one that cannot be read. */
 import type { HttpRequest } from '@azure/functions';
 import type { Question } from './answer-question.ts';
+import { readCacheControl } from './cache-control.ts';
+import type { Config } from './config.ts';
 import { errors } from './errors.ts';
+import { readUserId } from './signed-in-user.ts';
 
 const MAX_SESSION_ID_CHARS = 256;
 /** JSON may escape a character of the question as six (\uXXXX); 16 KiB are left for all the rest. */
 const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
 /**
- * Reads and validates the question of `request`, which is at most `maxQuestionChars` UTF-16 units long.
+ * Reads and validates the question of `request`.
  * @throws AskError with status 400, 405, 413 or 415 that says which field is wrong and why.
  */
-export async function readQuestion(request: HttpRequest, maxQuestionChars: number): Promise<Question> {
+export async function readQuestion(
+  request: HttpRequest,
+  { maxQuestionChars, trustsUserHeaders }: Config,
+): Promise<Question> {
   if (request.method !== 'POST') throw errors.methodNotAllowed('POST');
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
     throw errors.unsupportedMediaType();
@@ -21,6 +27,8 @@ export async function readQuestion(request: HttpRequest, maxQuestionChars: numbe
     question: readQuestionField(fields['question'], maxQuestionChars),
     sessionId: readSessionId(fields['session_id']),
     newConversation: readNewConversation(fields['new_conversation']),
+    cacheControl: readCacheControl(request.headers.get('cache-control')),
+    userId: readUserId(request, trustsUserHeaders),
   };
 }
 

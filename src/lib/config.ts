@@ -11,12 +11,29 @@ export interface Config {
   storage: StorageConfig;
   /** How many interactions of a session are sent to the model and shown. */
   historyMaxInteractions: number;
-  cache: { path: string; ttlMs: number; version: string };
+  cache: CacheConfig;
   /** Longest question, in UTF-16 units. */
   maxQuestionChars: number;
   requestTimeoutMs: number;
   /** How long the connection to the model is kept warm after a question; 0 also turns opening it ahead off. */
   keepWarmMs: number;
+  /** The headers that name a signed-in user come from App Service, and from nobody else. */
+  trustsUserHeaders: boolean;
+}
+
+/** How answers are cached. */
+export interface CacheConfig {
+  /** 0 turns the cache off. */
+  ttlMs: number;
+  version: string;
+  /** Whether signed-in users share answers. */
+  partition: 'none' | 'user';
+  memoryBytes: number;
+  /** The SQLite file of this instance, and its bound. */
+  path: string;
+  maxBytes: number;
+  /** Shared by all instances, if there is one. */
+  redisUrl: string | undefined;
 }
 
 /** An address at which the model is asked. */
@@ -66,6 +83,7 @@ export class ConfigError extends Error {
 
 const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 const MINUTE_MS = 60_000;
+const MEGABYTE = 1024 * 1024;
 
 /**
  * Reads and validates all settings.
@@ -87,16 +105,12 @@ export function readConfig(env: Environment = process.env): Config {
     storage: { ...readStorage(read), tableName: readTableName(read) },
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
-    cache: {
-      // A relative path would depend on the working directory, which the Functions worker does not promise.
-      path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
-      ttlMs: 1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, integer: true }) ?? 86_400),
-      version: read.text('CACHE_VERSION') ?? '1',
-    },
+    cache: readCache(read),
     maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
     requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
     keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
+    trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
   readAuthLevel(env, read.problems);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
@@ -108,11 +122,10 @@ export function readConfig(env: Environment = process.env): Config {
  * Anything but `anonymous` asks for a key; a wrong value is added to `problems`.
  */
 export function readAuthLevel(env: Environment = process.env, problems: string[] = []): AuthLevel {
-  const level = new SettingsReader(env).text('HTTP_AUTH_LEVEL') ?? 'function';
-  if (level !== 'function' && level !== 'anonymous') {
-    problems.push('HTTP_AUTH_LEVEL must be "function" or "anonymous".');
-  }
-  return level === 'anonymous' ? 'anonymous' : 'function';
+  const read = new SettingsReader(env);
+  const level = read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
+  problems.push(...read.problems);
+  return level;
 }
 
 function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {
@@ -134,6 +147,21 @@ const toEndpoint = (url: string, apiKey: string | undefined): EndpointConfig => 
   api: url.endsWith('/openai/v1') ? 'v1' : 'deployments',
   apiKey,
 });
+
+function readCache(read: SettingsReader): CacheConfig {
+  const megabytes = (name: string, fallback: number): number =>
+    MEGABYTE * (read.number(name, { min: 1, max: 100_000 }) ?? fallback);
+  return {
+    ttlMs: 1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, integer: true }) ?? 86_400),
+    version: read.text('CACHE_VERSION') ?? '1',
+    partition: read.oneOf('CACHE_PARTITION', ['none', 'user']) ?? 'none',
+    memoryBytes: megabytes('ANSWER_CACHE_MEMORY_MB', 32),
+    // A relative path would depend on the working directory, which the Functions worker does not promise.
+    path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
+    maxBytes: megabytes('ANSWER_CACHE_MAX_MB', 256),
+    redisUrl: read.redisUrl('ANSWER_CACHE_REDIS_URL'),
+  };
+}
 
 function readTableName(read: SettingsReader): string {
   const name = read.text('SESSIONS_TABLE_NAME') ?? 'sessions';

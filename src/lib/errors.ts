@@ -140,6 +140,21 @@ export const errors = {
       'not_ready',
       `This instance cannot answer questions: its ${what} is failing. The log says more.`,
     ),
+  notCached: () =>
+    new AskError(
+      504,
+      'not_cached',
+      'There is no cached answer. Ask without "Cache-Control: only-if-cached".',
+    ),
+  cacheNotCleared: (tiers: string) =>
+    new AskError(
+      503,
+      'cache_not_cleared',
+      `The cached answers in ${tiers} could not be forgotten. Try again.`,
+      {
+        retryAfterMs: 1000,
+      },
+    ),
   internal: (cause?: unknown) =>
     new AskError(500, 'internal_error', 'Something went wrong in this service. Try again.', { cause }),
 };

@@ -3,7 +3,7 @@
  * imports little; the heavy part is loaded in the background and first awaited by the first invocation.
  */
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
-import { type AuthLevel, readConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
 import type { Services } from './services.ts';
@@ -38,7 +38,7 @@ export function loadServices(): Promise<Services> {
  */
 export function httpFunction(
   name: string,
-  options: { route: string; authLevel: AuthLevel },
+  options: { route: string; authLevel: 'anonymous' | 'function' | 'admin' },
   handle: (request: HttpRequest, invocation: Invocation) => Promise<HttpResponseInit>,
 ): void {
   app.http(name, {

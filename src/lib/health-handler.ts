@@ -31,15 +31,24 @@ export async function handleReady(
     : storage !== 'ok'
       ? errors.notReady('storage')
       : null;
-  return readyResponse(problem, checks);
+  return readyResponse(problem, checks, services && totalsOf(services));
 }
 
 const outcomes = [() => 'ok', () => 'failing'] as const;
 
-function readyResponse(problem: AskError | null, checks: Record<string, string>): HttpResponseInit {
+/** What this process did so far. */
+function totalsOf({ metrics, cache }: Services) {
+  return { ...metrics.totals(), background_writes: cache?.writes ?? { done: 0, failed: 0 } };
+}
+
+function readyResponse(
+  problem: AskError | null,
+  checks: Record<string, string>,
+  totals: object | null,
+): HttpResponseInit {
   return {
     status: problem?.status ?? 200,
     headers: { 'Cache-Control': 'no-store' },
-    jsonBody: { ...(problem ? errorBody(problem) : { status: 'ready' }), checks },
+    jsonBody: { ...(problem ? errorBody(problem) : { status: 'ready' }), checks, totals },
   };
 }

@@ -1,10 +1,14 @@
 /** What is measured: one record for each question, and the counters of this process. */
 import { randomUUID } from 'node:crypto';
-import type { Tier } from './answer-cache.ts';
+import type { TierName } from './cache-tier.ts';
+import type { TokenUsage } from './chat-model.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 
-/** How the cache took part in an answer. `error`: a tier failed, and the model was asked. */
-export type CacheResult = 'hit' | 'miss' | 'bypass' | 'error';
+/**
+ * How the cache took part in an answer. `coalesced`: another question's model call served this one too; `bypass`: the
+ * cache was not asked; `error`: a tier failed and none had it.
+ */
+export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'bypass' | 'error';
 
 /** The parts of an answer that are timed. */
 export type Phase = 'history_read' | 'cache_lookup' | 'model' | 'history_write' | 'time_to_first_token';
@@ -16,7 +20,8 @@ export interface QuestionRecord {
   invocationId: string;
   coldStart: boolean;
   timings: Record<Phase, number>;
-  cache: { result: CacheResult; tier: Tier | null };
+  /** `ageMs` is that of a hit. */
+  cache: { result: CacheResult; tier: TierName | null; ageMs: number };
   /** The connection of the model call; null when no call was made. */
   connection: ConnectionRecord | null;
   tokens: { prompt: number; completion: number; cached: number; saved: number };
@@ -35,7 +40,7 @@ export function createQuestionRecord(
     invocationId,
     coldStart,
     timings: { history_read: 0, cache_lookup: 0, model: 0, history_write: 0, time_to_first_token: 0 },
-    cache: { result: 'bypass', tier: null },
+    cache: { result: 'bypass', tier: null, ageMs: 0 },
     connection: null,
     tokens: { prompt: 0, completion: 0, cached: 0, saved: 0 },
     historyAvailable: true,
@@ -57,14 +62,26 @@ export async function timed<T>(record: QuestionRecord, phase: Phase, work: () =>
 export interface ProcessMetrics {
   /** True for the first caller only: the first POST /ask of this process. */
   takeColdStart(): boolean;
-  /** Counts a cache lookup that ended in a hit or a miss. */
-  countLookup(hit: boolean): void;
-  /** Counts a model call that was answered, and how its connection came to be. */
-  countModelCall(durationMs: number, reused: boolean): void;
+  /** Counts a finished cache lookup. */
+  countLookup(result: CacheResult, savedTokens: number): void;
+  /** Counts a question that was answered by the model call of another. */
+  countCoalesced(savedTokens: number): void;
+  /** Counts a model call that was answered, how its connection came to be, and what it cost. */
+  countModelCall(durationMs: number, reused: boolean, tokens: TokenUsage): void;
   /** Whether the newest model call was answered; null before the first. */
   modelState: 'ok' | 'failing' | null;
   /** The metrics of an answer finished now. All times in seconds. */
   report(record: QuestionRecord, openConnections: number): PerformanceMetrics;
+  /** What this process did so far, as /health/ready shows it. */
+  totals(): ProcessTotals;
+}
+
+/** Sums since the process started. */
+export interface ProcessTotals {
+  model_calls: number;
+  cache: { hits: number; misses: number; coalesced: number; errors: number };
+  /** `prompt` and `completion` were paid for, `saved` were not. */
+  tokens: { prompt: number; completion: number; saved: number };
 }
 
 /** `performance_metrics` of an answer. All times in seconds. */
@@ -74,6 +91,9 @@ interface Counters {
   instanceId: string;
   lookups: number;
   hits: number;
+  lookupErrors: number;
+  coalesced: number;
+  tokens: ProcessTotals['tokens'];
   modelCalls: number;
   modelCallsMs: number;
   reusedConnections: number;
@@ -85,6 +105,9 @@ export function createProcessMetrics(): ProcessMetrics {
     instanceId: randomUUID(),
     lookups: 0,
     hits: 0,
+    lookupErrors: 0,
+    coalesced: 0,
+    tokens: { prompt: 0, completion: 0, saved: 0 },
     modelCalls: 0,
     modelCallsMs: 0,
     reusedConnections: 0,
@@ -97,25 +120,44 @@ export function createProcessMetrics(): ProcessMetrics {
       cold = false;
       return wasCold;
     },
-    countLookup(hit) {
+    countLookup(result, savedTokens) {
       counters.lookups++;
-      if (hit) counters.hits++;
+      if (result === 'hit') counters.hits++;
+      if (result === 'error') counters.lookupErrors++;
+      counters.tokens.saved += savedTokens;
     },
-    countModelCall(durationMs, reused) {
+    countCoalesced(savedTokens) {
+      counters.coalesced++;
+      counters.tokens.saved += savedTokens;
+    },
+    countModelCall(durationMs, reused, tokens) {
+      counters.tokens.prompt += tokens.prompt;
+      counters.tokens.completion += tokens.completion;
       counters.modelCalls++;
       counters.modelCallsMs += durationMs;
       if (reused) counters.reusedConnections++;
     },
     report: (record, openConnections) => toPerformanceMetrics(record, counters, openConnections),
+    totals: () => ({
+      model_calls: counters.modelCalls,
+      cache: {
+        hits: counters.hits,
+        misses: counters.lookups - counters.hits,
+        coalesced: counters.coalesced,
+        errors: counters.lookupErrors,
+      },
+      tokens: { ...counters.tokens },
+    }),
   };
 }
 
 function toPerformanceMetrics(record: QuestionRecord, counters: Counters, openConnections: number) {
   const { connection, timings, cache } = record;
   return {
-    api_call_time: seconds(timings.model),
+    // A wait for the call of another question is none.
+    api_call_time: seconds(connection ? timings.model : 0),
     total_time: seconds(performance.now() - record.startedAt),
-    from_cache: cache.result === 'hit',
+    from_cache: cache.result === 'hit' || cache.result === 'coalesced',
     connection_reused: connection?.reused ?? false,
     connection_stats: {
       avg_response_time: seconds(counters.modelCallsMs / Math.max(1, counters.modelCalls)),

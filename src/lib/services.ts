@@ -1,13 +1,15 @@
 /** The services of this process, built once from its settings, and how they are ended. */
 import { setTimeout } from 'node:timers/promises';
-import { type AnswerCache, createAnswerCache } from './answer-cache.ts';
+import { type AnswerCache, createAnswerCache, openCacheTiers } from './answer-cache.ts';
 import type { ChatHistory } from './chat-history.ts';
+import type { Completion } from './chat-model.ts';
 import type { Config } from './config.ts';
 import { type ConnectionKeeper, createConnectionKeeper } from './connection-keeper.ts';
 import { errors } from './errors.ts';
 import { createHttpClient, type HttpClient } from './http-client.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
 import { createResilientModel, type ResilientModel } from './resilient-model.ts';
+import { SingleFlight } from './single-flight.ts';
 import { createTableChatHistory } from './table-chat-history.ts';
 import { WorkUnderWay } from './work.ts';
 
@@ -17,6 +19,8 @@ export interface Services {
   history: ChatHistory;
   /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
   cache: AnswerCache | null;
+  /** Model calls under way that may serve more than one question, by cache key. */
+  flights: SingleFlight<Completion>;
   model: ResilientModel;
   http: HttpClient;
   keeper: ConnectionKeeper;
@@ -46,7 +50,7 @@ export async function createServices(config: Config): Promise<Services> {
   const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
   const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
   const writes = new WorkUnderWay();
-  const cache = config.cache.ttlMs > 0 ? createAnswerCache(config.cache, writes, console.warn) : null;
+  const cache = await openCache(config.cache, writes);
   const requests = new WorkUnderWay();
   const stopping = new AbortController();
 
@@ -54,6 +58,7 @@ export async function createServices(config: Config): Promise<Services> {
     config,
     history: await createTableChatHistory(config.storage),
     cache,
+    flights: new SingleFlight(),
     model: createResilientModel(config.model, http, console.warn),
     http,
     keeper,
@@ -69,4 +74,9 @@ export async function createServices(config: Config): Promise<Services> {
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };
+}
+
+async function openCache(config: Config['cache'], writes: WorkUnderWay): Promise<AnswerCache | null> {
+  if (config.ttlMs === 0) return null;
+  return createAnswerCache(await openCacheTiers(config, console.warn), config.ttlMs, writes);
 }

@@ -49,6 +49,24 @@ export class SettingsReader {
     return undefined;
   }
 
+  oneOf<Choice extends string>(name: string, choices: Choice[]): Choice | undefined {
+    const text = this.text(name);
+    const choice = choices.find((one) => one === text);
+    if (text !== undefined && choice === undefined) {
+      this.problems.push(`${name} must be ${choices.map((one) => `"${one}"`).join(' or ')}.`);
+    }
+    return choice;
+  }
+
+  redisUrl(name: string): string | undefined {
+    const text = this.text(name);
+    // It may hold a password, so the message does not.
+    if (text !== undefined && !/^rediss?:$/.test(URL.parse(text)?.protocol ?? '')) {
+      this.problems.push(`${name} must be an address like rediss://NAME.redis.cache.windows.net:6380.`);
+    }
+    return text;
+  }
+
   endpoint(name: string): string | undefined {
     const text = this.text(name);
     return text === undefined ? undefined : this.checkAddress(name, text);

@@ -1,11 +1,11 @@
-/** The key of an answer, and the tiers that keep it. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+/** The key of an answer, and how the tiers work together. */
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { answerCacheKey, createAnswerCache } from '../../src/lib/answer-cache.ts';
+import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../src/lib/answer-cache.ts';
+import { type CacheTier, createMemoryTier, type TierName } from '../../src/lib/cache-tier.ts';
+import { createChatModel } from '../../src/lib/chat-model.ts';
 import { type Config, type Environment, readConfig } from '../../src/lib/config.ts';
+import { createHttpClient } from '../../src/lib/http-client.ts';
 import { buildPrompt, type Message } from '../../src/lib/prompt.ts';
 import { WorkUnderWay } from '../../src/lib/work.ts';
 
@@ -16,18 +16,36 @@ const env: Environment = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 
+/** The request that the model would be sent, as text. */
+async function requestOf(config: Config, prompt: Message[]): Promise<string> {
+  let sent = '';
+  const client = {
+    ...createHttpClient(),
+    async fetch(url: unknown, init: RequestInit = {}): Promise<Response> {
+      sent = `${String(url)} ${init.body as string}`;
+      return Response.json({
+        choices: [{ message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
+      });
+    },
+  };
+  await createChatModel(config.model, config.model.endpoints[0], 'key', client).invoke(prompt);
+  return sent;
+}
+
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
-  const key = (settings: Environment = {}, messages: Message[] = prompt) =>
-    answerCacheKey(readConfig({ ...env, ...settings }), messages);
+  const key = (settings: Environment = {}, messages: Message[] = prompt, partition: string | null = null) =>
+    answerCacheKey(readConfig({ ...env, ...settings }), messages, partition);
 
   it('is the same for the same request', () => {
     expect(key()).toBe(key({}, buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c')));
     expect(key({ AZURE_OPENAI_API_KEY: 'another' })).toBe(key());
+    expect(key()).toMatch(/^answer:\d+:[\w-]{43}$/);
   });
 
   it.each([
     ['AZURE_OPENAI_ENDPOINT', 'https://other.openai.azure.com'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/v1'],
     ['AZURE_OPENAI_API_VERSION', '2025-01-01'],
     ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'gpt-4o-mini'],
     ['MODEL_TEMPERATURE', '0.5'],
@@ -37,110 +55,164 @@ describe('the key', () => {
     expect(key({ [name]: value })).not.toBe(key());
   });
 
-  it('changes with every part of the prompt, and does not confuse where one ends', () => {
-    const prompts: Message[][] = [
-      prompt,
-      buildPrompt('System', [{ question: 'a', answer: 'b' }], 'c'),
-      buildPrompt('system', [], 'c'),
-      buildPrompt('system', [{ question: 'a', answer: 'b' }], 'C'),
-      buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c '),
-      buildPrompt('system', [{ question: 'ab', answer: '' }], 'c'),
-      buildPrompt('system', [{ question: 'b', answer: 'a' }], 'c'),
-      buildPrompt('system', [], 'a","b"],["human","c'),
-      buildPrompt('system', [], '\u00e9'),
-      buildPrompt('system', [], 'e\u0301'),
-    ];
-    expect(new Set(prompts.map((messages) => key({}, messages))).size).toBe(prompts.length);
+  it('is another one for each partition', () => {
+    expect(new Set([null, 'a', 'b', ''].map((partition) => key({}, prompt, partition))).size).toBe(4);
   });
+
+  // Few and similar parts, so that two inputs often are nearly, or really, the same.
+  const text = fc.oneof(
+    fc.constantFrom(
+      'a',
+      'A',
+      'a ',
+      ' a',
+      'b',
+      '\u00e9',
+      'e\u0301',
+      'ﬁ',
+      'fi',
+      '',
+      '\u0000',
+      '"],["human","a',
+    ),
+    fc.string({ unit: 'binary', maxLength: 3 }).filter((value) => value.isWellFormed()),
+  );
+  const input = fc.record({
+    settings: fc.record({
+      AZURE_OPENAI_ENDPOINT: fc.constantFrom(
+        'https://a.openai.azure.com',
+        'https://a.openai.azure.com/openai/v1',
+      ),
+      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: fc.constantFrom('gpt-4o', 'gpt-4'),
+      MODEL_TEMPERATURE: fc.constantFrom('0', '1', ''),
+      MODEL_MAX_OUTPUT_TOKENS: fc.constantFrom('', '1'),
+    }),
+    system: fc.constantFrom('s', 'S'),
+    history: fc.array(fc.record({ question: text, answer: text }), { maxLength: 2 }),
+    question: text,
+  });
+
+  it('is shared by two requests only if the model would receive the same', async () => {
+    const seen = new Map<string, string>();
+    await fc.assert(
+      fc.asyncProperty(input, async ({ settings, system, history, question }) => {
+        const config = readConfig({ ...env, ...settings });
+        const messages = buildPrompt(system, history, question);
+        const request = await requestOf(config, messages);
+        const own = answerCacheKey(config, messages);
+        expect(seen.get(own) ?? request).toBe(request);
+        seen.set(own, request);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(new Set(seen.values()).size).toBe(seen.size);
+    // Some were met twice, so the comparison was made.
+    expect(seen.size).toBeLessThan(1000);
+  }, 60_000);
 });
 
+/** A tier in memory that can be made to fail. */
+function fragileTier(name: TierName): CacheTier & { broken: boolean } {
+  const memory = createMemoryTier(1_000_000);
+  const tier = {
+    name,
+    broken: false,
+    get: async (key: string) => (tier.broken ? Promise.reject(new Error('broken')) : memory.get(key)),
+    set: async (...entry: Parameters<CacheTier['set']>) =>
+      tier.broken ? Promise.reject(new Error('broken')) : memory.set(...entry),
+    clear: async () => (tier.broken ? Promise.reject(new Error('broken')) : memory.clear()),
+    close: () => memory.close(),
+  };
+  return tier;
+}
+
+const later = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+
 describe('the tiers', () => {
-  const tokens = { prompt: 3, completion: 2, cached: 0 };
-  let folder: string;
+  const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0 } };
+  const hit = (tier: TierName) => ({ result: 'hit', tier, answer: given });
   let work: WorkUnderWay;
+  let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
+  let cache: AnswerCache;
+  const open = (ttlMs = 60_000): void => {
+    cache = createAnswerCache([memory, sqlite, redis], ttlMs, work);
+  };
+  const store = async (): Promise<void> => {
+    cache.store('k', given);
+    await work.drain(1000);
+  };
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'ask-cache-'));
     work = new WorkUnderWay();
+    [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
+    open();
   });
   afterEach(() => {
     vi.useRealTimers();
-    rmSync(folder, { recursive: true, force: true });
   });
-  const open = (settings: Partial<Config['cache']> = {}) =>
-    createAnswerCache(
-      { path: join(folder, 'answers.sqlite'), ttlMs: 60_000, version: '1', ...settings },
-      work,
-      () => {},
-    );
 
-  it('find what was stored, and nothing else', async () => {
-    const cache = open();
-    cache.store('k', { text: 'answer', tokens });
-    expect(await cache.lookUp('k')).toMatchObject({
-      result: 'hit',
-      tier: 'memory',
-      answer: { text: 'answer', tokens },
-    });
+  it('are asked in order, and one that has it fills those before it', async () => {
+    await store();
+    await memory.clear();
+    await sqlite.clear();
+    expect(await cache.lookUp('k')).toMatchObject(hit('redis'));
+    await work.drain(1000);
+    expect(await cache.lookUp('k')).toMatchObject(hit('memory'));
+    await memory.clear();
+    expect(await cache.lookUp('k')).toMatchObject(hit('sqlite'));
     expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
-    await cache.close();
   });
 
-  it('share a file: one cache finds what another stored, first in SQLite, then in memory', async () => {
-    const [writer, reader] = [open(), open()];
-    expect(await reader.lookUp('k')).toEqual({ result: 'miss' });
-    writer.store('k', { text: 'a\u0000💥', tokens });
-    expect(await work.drain(5000)).toBe(true);
-    expect(await reader.lookUp('k')).toMatchObject({
-      result: 'hit',
-      tier: 'sqlite',
-      answer: { text: 'a\u0000💥' },
+  it('keep to the absolute expiry when an answer moves up', async () => {
+    open(1000);
+    await store();
+    await memory.clear();
+    later(900);
+    await cache.lookUp('k');
+    await work.drain(1000);
+    later(200);
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+  });
+
+  it('look further down for an answer that is young enough', async () => {
+    await store();
+    later(5000);
+    const [younger, older] = [createAnswerCache([redis], 60_000, work), cache];
+    younger.store('k', given);
+    await work.drain(1000);
+    expect(await older.lookUp('k')).toMatchObject({
+      tier: 'memory',
+      ageMs: expect.closeTo(5000, -2) as number,
     });
-    expect(await reader.lookUp('k')).toMatchObject({ result: 'hit', tier: 'memory' });
-    await Promise.all([writer.close(), reader.close()]);
+    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'redis' });
+    // The younger one took the place of the older.
+    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'memory' });
+    expect(await older.lookUp('k', 0)).toEqual({ result: 'miss' });
   });
 
-  it('forget at the absolute expiry, in memory, in SQLite and after promotion', async () => {
-    const [writer, reader] = [open({ ttlMs: 1000 }), open({ ttlMs: 1000 })];
-    writer.store('k', { text: 'answer', tokens });
-    await work.drain(5000);
-    expect(await reader.lookUp('k')).toMatchObject({ result: 'hit', tier: 'sqlite' });
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1001 });
-    for (const cache of [writer, reader, open()]) expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
-    await Promise.all([writer.close(), reader.close()]);
+  it('never say that an answer is younger than nothing, whatever the clocks', async () => {
+    await store();
+    later(-10_000);
+    expect(await cache.lookUp('k')).toMatchObject({ ageMs: 0 });
   });
 
-  it('make a file with the settings that keep it fast and bounded', async () => {
-    const cache = open();
-    await cache.lookUp('k');
-    const database = new DatabaseSync(join(folder, 'answers.sqlite'), { readOnly: true });
-    expect(database.prepare('PRAGMA page_size').get()).toEqual({ page_size: 8192 });
-    expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
-    database.close();
-    await cache.close();
+  it('fail one by one: it is an error only when no other has the answer', async () => {
+    await store();
+    await memory.clear();
+    sqlite.broken = true;
+    expect(await cache.lookUp('k')).toMatchObject(hit('redis'));
+    expect(await cache.lookUp('other')).toEqual({ result: 'error' });
+    await work.drain(1000);
+    expect(cache.writes.failed).toBe(1);
+    expect(cache.writes.done).toBe(2);
   });
 
-  it('go on without a file that cannot be opened: error is reported, memory serves', async () => {
-    const warnings: string[] = [];
-    const cache = createAnswerCache({ path: folder, ttlMs: 60_000, version: '1' }, work, (text) =>
-      warnings.push(text),
-    );
-    expect(await cache.lookUp('k')).toEqual({ result: 'error' });
-    cache.store('k', { text: 'answer', tokens });
-    expect(await cache.lookUp('k')).toMatchObject({ result: 'hit', tier: 'memory' });
-    expect(warnings).toHaveLength(1);
-    await cache.close();
-  });
-
-  it('count a write that another process kept from happening', async () => {
-    const cache = open();
-    await cache.lookUp('k');
-    const other = new DatabaseSync(join(folder, 'answers.sqlite'));
-    other.exec('BEGIN IMMEDIATE');
-    cache.store('k', { text: 'answer', tokens });
-    await work.drain(5000);
-    expect(cache.failedWrites).toBe(1);
-    other.exec('ROLLBACK');
-    other.close();
-    await cache.close();
+  it('are emptied, and those that could not be are named', async () => {
+    await store();
+    expect(await cache.clear()).toEqual([]);
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+    await store();
+    redis.broken = true;
+    expect(await cache.clear()).toEqual(['redis']);
+    expect(await memory.get('k')).toBeUndefined();
   });
 });

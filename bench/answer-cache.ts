@@ -1,0 +1,163 @@
+/**
+ * What the answer cache costs: `npm run bench:cache`. A lookup in each tier, the file at a thousand and at a million
+ * rows, how long the event loop stands still when the file is locked, full or purged, and what a herd of identical
+ * questions does. Compare ratios, not times; the Redis part needs redis-server.
+ */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CachedAnswer, type CacheTier, createMemoryTier } from '../src/lib/cache-tier.ts';
+import { createRedisTier } from '../src/lib/redis-tier.ts';
+import { createSqliteTier } from '../src/lib/sqlite-tier.ts';
+import { startRedis } from '../test/redis.ts';
+
+const MEGABYTE = 1024 * 1024;
+const LOOKUPS = 20_000;
+const TEXT = 'The capital of France is Paris. '.repeat(4);
+
+const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
+const path = join(folder, 'answers.sqlite');
+
+/** Prints the figures. */
+export async function main(): Promise<void> {
+  // Nothing in the tiers keeps the process alive.
+  const alive = setInterval(() => {}, 1000);
+  try {
+    await compareTiers();
+    await measureStandstills();
+    await compareSizes();
+  } finally {
+    clearInterval(alive);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function compareTiers(): Promise<void> {
+  const redis = await startRedis();
+  const tiers = [
+    createMemoryTier(32 * MEGABYTE),
+    createSqliteTier(path, 256 * MEGABYTE, console.error),
+    createRedisTier(redis.url, console.error),
+  ];
+  await delay(500);
+  console.log('A hit, one after another');
+  for (const tier of tiers) {
+    for (let index = 0; index < 1000; index++) await tier.set(`k${index}`, answer());
+    await lookUp(tier, 1000);
+    const { wallUs, cpuUs } = await lookUp(tier, 1000);
+    console.log(`  ${tier.name.padEnd(8)} ${wallUs.toFixed(1).padStart(7)} us, CPU ${cpuUs.toFixed(1)} us`);
+    await tier.close();
+  }
+  await redis.kill();
+}
+
+/** The file at a thousand and at a million rows, and its bound. */
+async function compareSizes(): Promise<void> {
+  const large = join(folder, 'large.sqlite');
+  const tier = createSqliteTier(large, 1024 * MEGABYTE, console.error);
+  await tier.set('first', answer());
+  const times: number[] = [];
+  for (const rows of [1000, 1_000_000]) {
+    fill(large, rows);
+    await lookUp(tier, rows);
+    times.push((await lookUp(tier, rows)).wallUs);
+    console.log(`  ${rows} rows: a hit takes ${times.at(-1)?.toFixed(1)} us, ${fileSize(large)}`);
+  }
+  const [few = 0, many = 0] = times;
+  console.log(`  ${(many / few).toFixed(2)}x`);
+  const purge = await standstill(() => tier.clear());
+  console.log(`  clearing a million rows: longest standstill ${purge}`);
+  await tier.close();
+}
+
+/** In an own file, and before the large one: the system's own writing to a busy disk would be measured too. */
+async function measureStandstills(): Promise<void> {
+  console.log('The file');
+  const bounded = join(folder, 'bounded.sqlite');
+  const tier = createSqliteTier(bounded, 16 * MEGABYTE, console.error);
+  await tier.set('first', answer());
+  const full = await standstill(async () => {
+    for (let index = 0; index < 30_000; index++) await tier.set(`k${index}`, answer(TEXT.repeat(10)));
+  });
+  console.log(`  30,000 writes of 1.3 KB into 16 MB: ${fileSize(bounded)}, longest standstill ${full}`);
+  const release = await lockFromOutside(bounded);
+  const locked = await standstill(async () => {
+    await tier.set('locked', answer()).catch(() => {});
+    for (let index = 0; index < 100; index++) await tier.get(`k${index}`).catch(() => {});
+  });
+  console.log(`  locked by another thread for as long as a write is tried: longest standstill ${locked}`);
+  const opening = createSqliteTier(bounded, 16 * MEGABYTE, console.error);
+  console.log(`  opening it meanwhile: longest standstill ${await standstill(() => delay(1000))}`);
+  await release();
+  await Promise.all([tier.close(), opening.close()]);
+}
+
+async function lookUp(tier: CacheTier, keys: number): Promise<{ wallUs: number; cpuUs: number }> {
+  const [cpu, started] = [process.cpuUsage(), performance.now()];
+  let missed = 0;
+  for (let index = 0; index < LOOKUPS; index++) {
+    if (!(await tier.get(`k${(index * 7919) % keys}`))) missed++;
+  }
+  const wallUs = (1000 * (performance.now() - started)) / LOOKUPS;
+  const { user, system } = process.cpuUsage(cpu);
+  if (missed > 0) throw new Error(`${missed} lookups in ${tier.name} missed`);
+  return { wallUs, cpuUs: (user + system) / LOOKUPS };
+}
+
+function fill(file: string, rows: number): void {
+  const database = new DatabaseSync(file, { timeout: 5000 });
+  const { expiresAt } = answer();
+  const value = JSON.stringify({ value: answer(), expires: expiresAt });
+  const insert = database.prepare(
+    "INSERT OR IGNORE INTO keyv (key, value, namespace, expires) VALUES (?, ?, '', ?)",
+  );
+  const { namespace } = (database.prepare('SELECT namespace FROM keyv LIMIT 1').get() ?? {}) as {
+    namespace?: string;
+  };
+  if (namespace !== '') throw new Error(`the namespace of the rows is ${namespace}`);
+  database.exec('BEGIN');
+  for (let index = 0; index < rows; index++) insert.run(`k${index}`, value, expiresAt);
+  database.exec('COMMIT');
+  database.close();
+}
+
+/** The longest time for which the event loop did nothing else while `work` ran. */
+async function standstill(work: () => Promise<unknown>): Promise<string> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  await delay(50);
+  histogram.reset();
+  await work();
+  await delay(20);
+  histogram.disable();
+  return `${(histogram.max / 1e6).toFixed(1)} ms (99.9 %: ${(histogram.percentile(99.9) / 1e6).toFixed(1)} ms)`;
+}
+
+/** Holds the write lock from another thread until the result is called. */
+async function lockFromOutside(file: string): Promise<() => Promise<unknown>> {
+  const script = `const { DatabaseSync } = require('node:sqlite');
+    const { parentPort, workerData } = require('node:worker_threads');
+    const database = new DatabaseSync(workerData);
+    database.exec('BEGIN IMMEDIATE');
+    parentPort.postMessage('locked');
+    setInterval(() => {}, 1000);`;
+  const worker = new Worker(script, { eval: true, workerData: file });
+  await new Promise((resolve) => worker.once('message', resolve));
+  return () => worker.terminate();
+}
+
+const fileSize = (file: string): string => `${(statSync(file).size / MEGABYTE).toFixed(0)} MB`;
+
+function answer(text = TEXT): CachedAnswer {
+  const storedAt = Date.now();
+  return {
+    text,
+    tokens: { prompt: 100, completion: 30, cached: 0 },
+    storedAt,
+    expiresAt: storedAt + 3_600_000,
+  };
+}

@@ -1,0 +1,67 @@
+/** Identical work under way is done once, for all who want it. */
+
+interface Flight<T> {
+  result: Promise<T>;
+  /** Those who still wait for it. */
+  waiting: number;
+  /** Ends the work when nobody waits any more. */
+  abandoned: AbortController;
+}
+
+/** What the one who starts a flight gives it. */
+export interface Lead<T> {
+  /** Does the work; the signal ends it. */
+  work: (signal: AbortSignal) => Promise<T>;
+  /** Ends the work for all: the leader's deadline rules. */
+  signal: AbortSignal;
+}
+
+/** The flights of a process, by key. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /** True when work for `key` is under way. */
+  has(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
+  /**
+   * Gives the result of the work under way for `key`, which it starts with `lead` if there is none. The caller who
+   * leaves, by `leave`, gets its reason, and does not end the work as long as others wait.
+   * @throws what the work throws, the same to all.
+   */
+  async join(key: string, lead: Lead<T>, leave: AbortSignal): Promise<T> {
+    leave.throwIfAborted();
+    const flight = this.#flights.get(key) ?? this.#start(key, lead);
+    flight.waiting++;
+    const left = Promise.withResolvers<never>();
+    const onLeave = (): void => left.reject(leave.reason as Error);
+    leave.addEventListener('abort', onLeave, { once: true });
+    try {
+      return await Promise.race([flight.result, left.promise]);
+    } finally {
+      leave.removeEventListener('abort', onLeave);
+      if (--flight.waiting === 0) this.#abandon(key, flight, leave.reason);
+    }
+  }
+
+  #start(key: string, { work, signal }: Lead<T>): Flight<T> {
+    const abandoned = new AbortController();
+    const flight = { result: work(AbortSignal.any([signal, abandoned.signal])), waiting: 0, abandoned };
+    this.#flights.set(key, flight);
+    // Rejected even when all who waited have left.
+    const end = (): void => this.#forget(key, flight);
+    flight.result.then(end, end);
+    return flight;
+  }
+
+  /** Who comes now starts another one. */
+  #abandon(key: string, flight: Flight<T>, reason: unknown): void {
+    this.#forget(key, flight);
+    flight.abandoned.abort(reason);
+  }
+
+  #forget(key: string, flight: Flight<T>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+}

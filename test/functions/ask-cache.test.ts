@@ -1,0 +1,274 @@
+/** What callers notice of the cache: one model call for many, what they may ask of it, and who shares it. */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { PerformanceMetrics } from '../../src/lib/metrics.ts';
+import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import { startRedis } from '../redis.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+const newQuestion = (): string => `Question ${randomUUID()}`;
+const cacheOf = async (question: string, cacheControl = ''): Promise<PerformanceMetrics['cache']> =>
+  (await ask(app, { question }, { 'Cache-Control': cacheControl })).performance_metrics.cache;
+const signedIn = (id: string): Record<string, string> => ({
+  'x-ms-client-principal': Buffer.from('{"auth_typ":"aad","claims":[]}').toString('base64'),
+  'x-ms-client-principal-id': id,
+  'x-ms-client-principal-name': `${id}@example.com`,
+  'x-ms-client-principal-idp': 'aad',
+});
+
+const askAs = async (id: string, question: string) =>
+  (await ask(app, { question }, signedIn(id))).performance_metrics.cache.result;
+const clear = (headers: Record<string, string> = {}, method = 'DELETE'): Promise<Response> =>
+  fetch(`${app.url}/cache`, { method, headers });
+
+describe('the same question, asked 200 times at once', () => {
+  it('is asked once of the model, and each caller has a session of his own', async () => {
+    await start({ emulator: { latencyMs: 500 } });
+    const question = newQuestion();
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => ask(app, { question, session_id: `${question} ${index}` })),
+    );
+    expect(app.emulator.requests).toHaveLength(1);
+    expect(new Set(answers.map((answer) => answer.answer)).size).toBe(1);
+    expect(new Set(answers.map((answer) => answer.session_id)).size).toBe(200);
+    const results = answers.map(({ performance_metrics: metrics }) => metrics.cache.result);
+    expect(results.filter((result) => result === 'miss')).toHaveLength(1);
+    const follower = answers[results.indexOf('coalesced')]?.performance_metrics;
+    expect(follower).toMatchObject({
+      from_cache: true,
+      api_call_time: 0,
+      connection: null,
+      history_saved: true,
+    });
+    expect(follower?.timings.model).toBeGreaterThan(0);
+    expect(follower?.tokens).toMatchObject({ prompt: 0, completion: 0 });
+    expect(follower?.tokens.saved).toBeGreaterThan(0);
+    expect(answers[0]?.performance_metrics.connection_stats.total_requests).toBe(1);
+    const next = await ask(app, { question: 'And now?', session_id: `${question} 199` });
+    expect(next.chat_history).toHaveLength(4);
+  });
+
+  it('fails for all as it failed for the first, and is asked no second time', async () => {
+    await start({ emulator: { latencyMs: 1500 } });
+    app.emulator.failNext({ kind: 'content_filter' });
+    const question = newQuestion();
+    const failed = await Promise.all(Array.from({ length: 200 }, () => askForError(app, { question })));
+    expect(new Set(failed.map(({ status, body }) => `${status} ${body.error.code}`))).toEqual(
+      new Set(['422 content_filtered']),
+    );
+    expect(app.emulator.requests).toHaveLength(1);
+    expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
+  });
+
+  it('goes on for the others when the first one gives up', async () => {
+    // Its conversation cannot be forgotten: nothing listens there.
+    const gone =
+      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
+    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 4000 } });
+    const question = newQuestion();
+    const first = askForError(app, { question, session_id: 's', new_conversation: true });
+    await eventually(() => app.emulator.requests.length === 1);
+    const second = await ask(app, { question });
+    expect((await first).body.error.code).toBe('history_unavailable');
+    expect(second.performance_metrics.cache.result).toBe('coalesced');
+    expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
+  });
+
+  it('is not shared with those who want no share', async () => {
+    await start({ emulator: { latencyMs: 300 } });
+    const question = newQuestion();
+    const results = await Promise.all(
+      ['', 'no-cache', 'no-store', 'max-age=0'].map((header) => cacheOf(question, header)),
+    );
+    expect(results.map(({ result }) => result).toSorted()).toEqual(['bypass', 'bypass', 'coalesced', 'miss']);
+    expect(app.emulator.requests).toHaveLength(3);
+  });
+});
+
+describe('Cache-Control', () => {
+  it('no-cache asks the model, and keeps its answer', async () => {
+    await start();
+    const question = newQuestion();
+    await cacheOf(question);
+    await delay(1100);
+    expect(await cacheOf(question, 'max-age=60, No-Cache')).toMatchObject({ result: 'bypass' });
+    expect(app.emulator.requests).toHaveLength(2);
+    const again = await post(app, JSON.stringify({ question }));
+    expect([again.headers.get('x-cache'), again.headers.get('age')]).toEqual(['HIT', '0']);
+  });
+
+  it('no-store asks the model, and keeps nothing', async () => {
+    await start();
+    const question = newQuestion();
+    const response = await post(app, JSON.stringify({ question }), { 'Cache-Control': 'no-store' });
+    expect(response.headers.get('x-cache')).toBe('BYPASS');
+    expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
+  });
+
+  it('max-age takes only a younger answer, and Age tells how old it is', async () => {
+    await start();
+    const question = newQuestion();
+    const first = await post(app, JSON.stringify({ question }));
+    expect(first.headers.get('age')).toBeNull();
+    await delay(1200);
+    const hit = await post(app, JSON.stringify({ question }), { 'Cache-Control': 'max-age=60' });
+    expect(Number(hit.headers.get('age'))).toBeGreaterThanOrEqual(1);
+    expect(await cacheOf(question, 'max-age=1')).toMatchObject({ result: 'miss' });
+    expect(await cacheOf(question, 'max-age=60')).toMatchObject({ result: 'hit' });
+    expect(await cacheOf(question, 'max-age=soon')).toMatchObject({ result: 'miss' });
+  });
+
+  it('only-if-cached gives a cached answer or 504, and changes nothing', async () => {
+    await start({ emulator: { latencyMs: 300 } });
+    const only = { 'Cache-Control': 'only-if-cached' };
+    const session_id = randomUUID();
+    await ask(app, { question: 'My name is Ida.', session_id });
+    const question = newQuestion();
+    const asking = ask(app, { question });
+    await eventually(() => app.emulator.requests.length === 2);
+    for (const fields of [{ question }, { question, session_id, new_conversation: true }]) {
+      expect(await askForError(app, fields, only)).toMatchObject({
+        status: 504,
+        body: { error: { code: 'not_cached' } },
+      });
+    }
+    await asking;
+    expect((await ask(app, { question }, only)).performance_metrics.cache.result).toBe('hit');
+    expect(app.emulator.requests).toHaveLength(2);
+    const kept = await ask(app, { question: 'What is my name?', session_id });
+    expect(kept.answer).toContain('Ida');
+    // Found, it answers as ever, and the new conversation begins.
+    const begun = await ask(app, { question, session_id, new_conversation: true }, only);
+    expect(begun.chat_history).toHaveLength(2);
+  });
+});
+
+describe('DELETE /cache', () => {
+  it('forgets the answers, and says where', async () => {
+    await start();
+    const question = newQuestion();
+    await cacheOf(question);
+    const cleared = await clear();
+    expect(cleared.status).toBe(200);
+    expect(await cleared.json()).toMatchObject({ cleared: ['memory', 'sqlite'] });
+    expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
+    expect((await clear({}, 'GET')).headers.get('allow')).toBe('DELETE');
+  });
+
+  it('asks for the admin key', async () => {
+    await start({ enableAuth: true });
+    expect((await clear()).status).toBe(401);
+    expect((await clear({ 'x-functions-key': app.host.functionKey })).status).toBe(401);
+    expect((await clear({ 'x-functions-key': app.host.masterKey })).status).toBe(200);
+  });
+});
+
+describe('users who signed in', () => {
+  it('share no answers with CACHE_PARTITION=user', async () => {
+    await start({ env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
+    const question = newQuestion();
+    expect(await askAs('ann', question)).toBe('miss');
+    expect(await askAs('bob', question)).toBe('miss');
+    expect(await askAs('ann', question)).toBe('hit');
+    expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
+  });
+
+  it('are believed only where App Service signed them in', async () => {
+    await start({ env: { CACHE_PARTITION: 'user' } });
+    const question = newQuestion();
+    expect(await askAs('ann', question)).toBe('miss');
+    expect(await askAs('bob', question)).toBe('hit');
+  });
+});
+
+describe('several processes', () => {
+  it('share one file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ask-shared-'));
+    const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
+    await start({ env });
+    const shared = { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url };
+    const others = await Promise.all([1, 2, 3].map(() => startApp({ env: shared })));
+    const all = [app, ...others];
+    try {
+      const questions = all.map(() => Array.from({ length: 25 }, newQuestion));
+      await Promise.all(
+        all.flatMap((one, index) => (questions[index] ?? []).map((question) => ask(one, { question }))),
+      );
+      await eventually(async () => {
+        const totals = await Promise.all(all.map((one) => totalsOf(one)));
+        return totals.every(({ background_writes: writes }) => writes.done + writes.failed === 25);
+      });
+      for (const one of all) {
+        const metrics = await Promise.all(
+          questions.flat().map(async (question) => (await ask(one, { question })).performance_metrics.cache),
+        );
+        expect(metrics.filter(({ result }) => result !== 'hit')).toEqual([]);
+        expect(metrics.filter(({ tier }) => tier === 'sqlite')).toHaveLength(75);
+      }
+    } finally {
+      await Promise.all(others.map((other) => other.stop()));
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('share a Redis, and go on without it', async () => {
+    const redis = await startRedis();
+    const env = { ANSWER_CACHE_REDIS_URL: redis.url };
+    await start({ env });
+    const other = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
+    try {
+      const question = newQuestion();
+      await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
+      await cacheOf(question);
+      await eventually(async () => (await totalsOf(app)).background_writes.failed === 0);
+      await eventually(
+        async () => (await ask(other, { question }, { 'Cache-Control': 'only-if-cached' })) !== null,
+      );
+      const { performance_metrics: metrics } = await ask(other, { question });
+      expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
+      await redis.kill();
+      expect(await cacheOf(question)).toMatchObject({ result: 'hit', tier: 'memory' });
+      expect(await cacheOf(newQuestion())).toMatchObject({ result: 'error' });
+      const refused = await clear();
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ error: { code: 'cache_not_cleared' } });
+      expect(app.output()).not.toContain(redis.url);
+    } finally {
+      await other.stop();
+      await redis.kill();
+    }
+  });
+});
+
+it('the totals of a process show what the cache saved', async () => {
+  await start();
+  const question = newQuestion();
+  const asked = await ask(app, { question });
+  await cacheOf(question);
+  const { prompt, completion } = asked.performance_metrics.tokens;
+  await eventually(async () => (await totalsOf(app)).background_writes.done === 1);
+  expect(await totalsOf(app)).toEqual({
+    model_calls: 1,
+    cache: { hits: 1, misses: 1, coalesced: 0, errors: 0 },
+    tokens: { prompt, completion, saved: prompt + completion },
+    background_writes: { done: 1, failed: 0 },
+  });
+});
+
+interface Totals {
+  background_writes: { done: number; failed: number };
+}
+
+async function totalsOf(one: TestApp): Promise<Totals> {
+  const ready = await fetch(`${one.url}/health/ready`);
+  return ((await ready.json()) as { totals: Totals }).totals;
+}
