@@ -67,17 +67,32 @@ export async function openCacheTiers(
   return [...tiers, createRedisTier(redisUrl, warn)];
 }
 
-/** Makes a cache of `tiers` that keeps answers for `ttlMs`. Its background writes are added to `work`. */
-export function createAnswerCache(tiers: CacheTier[], ttlMs: number, work: WorkUnderWay): AnswerCache {
+/** However many writes fail, the log says so no more often. */
+const WARN_INTERVAL_MS = 60_000;
+
+/**
+ * Makes a cache of `tiers` that keeps answers for `ttlMs`. Its background writes are added to `work`; `warn` is told
+ * when some of them fail.
+ */
+export function createAnswerCache(
+  tiers: CacheTier[],
+  ttlMs: number,
+  work: WorkUnderWay,
+  warn: (message: string) => void,
+): AnswerCache {
   const writes = { done: 0, failed: 0 };
+  let warnedAt = -Infinity;
 
   async function write(tier: CacheTier, key: string, answer: CachedAnswer): Promise<void> {
     try {
       await tier.set(key, answer);
       // Memory is no work in the background.
       if (tier.name !== 'memory') writes.done++;
-    } catch {
+    } catch (error) {
       writes.failed++;
+      if (performance.now() - warnedAt < WARN_INTERVAL_MS) return;
+      warnedAt = performance.now();
+      warn(`Cached answers are not kept in ${tier.name} (${writes.failed} so far): ${String(error)}`);
     }
   }
   const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): void => {

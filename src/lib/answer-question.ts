@@ -5,7 +5,8 @@ import type { ChatHistory, Interaction, Position, SessionKey } from './chat-hist
 import { FIRST_POSITION } from './chat-history.ts';
 import { errors } from './errors.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
-import { type PerformanceMetrics, type QuestionRecord, timed } from './metrics.ts';
+import type { PerformanceMetrics } from './metrics.ts';
+import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt } from './prompt.ts';
 import type { Services } from './services.ts';
 

@@ -4,7 +4,7 @@ import { type Answer, answerQuestion } from './answer-question.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AskError, errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
-import { createQuestionRecord, type QuestionRecord } from './metrics.ts';
+import { createQuestionRecord, type QuestionRecord } from './question-record.ts';
 import type { Services } from './services.ts';
 
 /** Answers one request to `/ask`. Never rejects: every fault becomes an error answer. */

@@ -5,7 +5,7 @@ import type { CachedAnswer } from './cache-tier.ts';
 import type { Completion, TokenUsage } from './chat-model.ts';
 import { createConnectionRecord } from './connection-record.ts';
 import { errors } from './errors.ts';
-import { type QuestionRecord, timed } from './metrics.ts';
+import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
 

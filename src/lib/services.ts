@@ -78,5 +78,5 @@ export async function createServices(config: Config): Promise<Services> {
 
 async function openCache(config: Config['cache'], writes: WorkUnderWay): Promise<AnswerCache | null> {
   if (config.ttlMs === 0) return null;
-  return createAnswerCache(await openCacheTiers(config, console.warn), config.ttlMs, writes);
+  return createAnswerCache(await openCacheTiers(config, console.warn), config.ttlMs, writes, console.warn);
 }

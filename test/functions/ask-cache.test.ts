@@ -1,5 +1,6 @@
 /** What callers notice of the cache: one model call for many, what they may ask of it, and who shares it. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -248,6 +249,48 @@ describe('several processes', () => {
     }
   });
 });
+
+it.skipIf(process.platform === 'win32')('a Redis that hangs holds up no more than one question', async () => {
+  const redis = await startRedis();
+  await start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
+  try {
+    await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
+    redis.process.kill('SIGSTOP');
+    for (let count = 0; count < 3; count++) {
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion() });
+      expect(metrics.cache.result).toBe('error');
+    }
+    redis.process.kill('SIGCONT');
+    await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
+    expect(app.output().match(/left out for now/g)).toHaveLength(1);
+  } finally {
+    await redis.kill();
+  }
+});
+
+it.skipIf(process.platform === 'win32')(
+  'what is being written is kept when SIGTERM ends the process',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
+    const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
+    await start({ env });
+    const questions = Array.from({ length: 40 }, newQuestion);
+    await Promise.all(questions.map((question) => ask(app, { question })));
+    const exited = once(app.host.process, 'exit');
+    app.host.process.kill('SIGTERM');
+    await exited;
+    const again = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
+    try {
+      for (const question of questions) {
+        const { performance_metrics: metrics } = await ask(again, { question });
+        expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
+      }
+    } finally {
+      await again.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
 
 it('the totals of a process show what the cache saved', async () => {
   await start();

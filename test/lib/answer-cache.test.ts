@@ -134,8 +134,9 @@ describe('the tiers', () => {
   let work: WorkUnderWay;
   let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
   let cache: AnswerCache;
+  let warnings: string[];
   const open = (ttlMs = 60_000): void => {
-    cache = createAnswerCache([memory, sqlite, redis], ttlMs, work);
+    cache = createAnswerCache([memory, sqlite, redis], ttlMs, work, (message) => warnings.push(message));
   };
   const store = async (): Promise<void> => {
     cache.store('k', given);
@@ -143,6 +144,7 @@ describe('the tiers', () => {
   };
   beforeEach(() => {
     work = new WorkUnderWay();
+    warnings = [];
     [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
     open();
   });
@@ -176,7 +178,7 @@ describe('the tiers', () => {
   it('look further down for an answer that is young enough', async () => {
     await store();
     later(5000);
-    const [younger, older] = [createAnswerCache([redis], 60_000, work), cache];
+    const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
     younger.store('k', given);
     await work.drain(1000);
     expect(await older.lookUp('k')).toMatchObject({
@@ -204,6 +206,13 @@ describe('the tiers', () => {
     await work.drain(1000);
     expect(cache.writes.failed).toBe(1);
     expect(cache.writes.done).toBe(2);
+  });
+
+  it('fail to be written: that is counted each time, and said once a minute', async () => {
+    sqlite.broken = true;
+    for (let count = 0; count < 3; count++) await store();
+    expect(cache.writes).toEqual({ done: 3, failed: 3 });
+    expect(warnings).toEqual([expect.stringContaining('not kept in sqlite')]);
   });
 
   it('are emptied, and those that could not be are named', async () => {
