@@ -1,13 +1,14 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
 import { randomUUID } from 'node:crypto';
 import type { CacheControl } from './cache-control.ts';
-import type { ChatHistory, Interaction, Position, SessionKey } from './chat-history.ts';
-import { FIRST_POSITION } from './chat-history.ts';
-import { errors } from './errors.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
+import type { Claim } from './idempotency.ts';
+import type { Interaction } from './interaction-row.ts';
 import type { PerformanceMetrics } from './metrics.ts';
+import { type OpenConversation, openConversation } from './open-conversation.ts';
 import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt } from './prompt.ts';
+import type { SessionKey } from './row-keys.ts';
 import type { Services } from './services.ts';
 
 /** A valid question, as it was asked. */
@@ -20,6 +21,8 @@ export interface Question {
   cacheControl: CacheControl;
   /** Who asks; null when nobody is signed in. */
   userId: string | null;
+  /** Names this question, so that repeating it does no more than asking it once. */
+  idempotencyKey: string | undefined;
 }
 
 /** What a question needs of the request that brought it. */
@@ -43,6 +46,8 @@ export interface Answer {
 export interface ChatMessage {
   role: 'human' | 'ai';
   content: string;
+  /** It was too long to be kept whole. */
+  shortened?: true;
 }
 
 /** What happens while a question is answered: the session is known, the answer is complete and stored. */
@@ -58,16 +63,31 @@ export async function* answerQuestion(
   asked: Question,
   context: QuestionContext,
 ): AsyncGenerator<AnswerEvent, void, void> {
-  const { config, history, metrics, http } = services;
+  const { config, metrics, http } = services;
   const { record, warn } = context;
   const session: SessionKey = { userId: asked.userId, sessionId: asked.sessionId ?? randomUUID() };
   yield { type: 'session', sessionId: session.sessionId };
 
+  const done = (interactions: Interaction[]): AnswerEvent => ({
+    type: 'done',
+    answer: {
+      answer: interactions.at(-1)?.answer ?? '',
+      chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
+      session_id: session.sessionId,
+      status: 'success',
+      performance_metrics: metrics.report(record, http.openConnections()),
+    },
+  });
+
   // A conversation is not forgotten for an answer that is not there.
   if (asked.newConversation && asked.cacheControl.onlyIfCached) await requireCachedAnswer(services, asked);
 
-  const limit = config.historyMaxInteractions;
-  const past = await openConversation(history, session, asked, limit, context);
+  const past = await openConversation(services, session, asked, context);
+  if ('replayed' in past) {
+    record.replayed = record.historySaved = true;
+    yield done(past.replayed);
+    return;
+  }
   try {
     const prompt = buildPrompt(config.model.systemPrompt, past.interactions, asked.question);
     const text = await findAnswer(services, asked, prompt, context, past.lost);
@@ -75,91 +95,51 @@ export async function* answerQuestion(
 
     const interaction = { question: asked.question, answer: text };
     record.historySaved = await timed(record, 'history_write', () =>
-      save(history, session, past.position, interaction, warn),
+      save(services, session, past, interaction, warn),
     );
-    const answer: Answer = {
-      answer: text,
-      chat_history: [...past.interactions, interaction].slice(-limit).flatMap(toMessages),
-      session_id: session.sessionId,
-      status: 'success',
-      performance_metrics: metrics.report(record, http.openConnections()),
-    };
-    yield { type: 'done', answer };
+    yield done([...past.interactions, interaction]);
   } finally {
     // A reset that is still under way stands, whatever became of the answer.
     await Promise.allSettled([past.position]);
-  }
-}
-
-interface OpenConversation {
-  interactions: Interaction[];
-  /** Where the answer is to be appended: null when that could not be found out, rejected when a reset failed. */
-  position: Promise<Position | null>;
-  /** Aborted when the reset failed. */
-  lost: AbortSignal;
-}
-
-async function openConversation(
-  history: ChatHistory,
-  session: SessionKey,
-  asked: Question,
-  limit: number,
-  { record, warn }: QuestionContext,
-): Promise<OpenConversation> {
-  const lost = new AbortController();
-  const opened = (interactions: Interaction[], position: Promise<Position | null>) => ({
-    interactions,
-    position,
-    lost: lost.signal,
-  });
-  // Nobody has used a session id that was made just now.
-  if (asked.sessionId === undefined) return opened([], Promise.resolve(FIRST_POSITION));
-
-  if (asked.newConversation) {
-    const position = history.reset(session).catch((error: unknown) => {
-      const notReset = errors.historyNotReset(error);
-      lost.abort(notReset);
-      throw notReset;
-    });
-    // It is awaited beside the model call; until then nobody listens.
-    position.catch(() => {});
-    return opened([], position);
-  }
-
-  try {
-    const conversation = await timed(record, 'history_read', () => history.read(session, limit));
-    return opened(conversation.interactions, Promise.resolve(conversation));
-  } catch (error) {
-    record.historyAvailable = false;
-    warn(`Chat history could not be read: ${String(error)}`);
-    // Tried once more while the model works, for the place where the answer is to be appended.
-    return opened(
-      [],
-      history.read(session, 1).catch(() => null),
-    );
+    if (past.claim && !record.historySaved) giveBack(services, past.claim);
   }
 }
 
 /** Appends the interaction; false when it could not be stored. */
 async function save(
-  history: ChatHistory,
-  session: SessionKey,
-  position: Promise<Position | null>,
+  { history, claims, index, background }: Services,
+  { userId, sessionId }: SessionKey,
+  { position, claim }: OpenConversation,
   interaction: Interaction,
   warn: (message: string) => void,
 ): Promise<boolean> {
   const after = await position;
   if (after === null) return false;
+  const fulfil = claim && ((key: string) => claims.fulfil(claim, key));
   try {
-    await history.append(session, after, interaction);
-    return true;
+    await history.append({ userId, sessionId }, after, interaction, fulfil);
   } catch (error) {
     warn(`The interaction could not be stored: ${String(error)}`);
     return false;
   }
+  if (userId !== null) {
+    const firstQuestion = after.lastMs === 0 ? interaction.question : undefined;
+    const noted = index.note(userId, { sessionId, epoch: after.epoch, firstQuestion });
+    // The invocation may be over by then, and its log with it.
+    background.add(noted).catch((error) => console.warn(`A session could not be listed: ${String(error)}`));
+  }
+  return true;
 }
 
-const toMessages = ({ question, answer }: Interaction): ChatMessage[] => [
-  { role: 'human', content: question },
-  { role: 'ai', content: answer },
+/** In the background: who repeats the question meanwhile waits until its lease ends. */
+function giveBack({ claims, background }: Services, claim: Claim): void {
+  background
+    .add(claims.release(claim))
+    .catch((error) => console.warn(`An Idempotency-Key could not be given back: ${String(error)}`));
+}
+
+/** What a caller sees of an interaction. */
+export const toMessages = ({ question, answer, shortened }: Interaction): ChatMessage[] => [
+  { role: 'human', content: question, ...(shortened && { shortened }) },
+  { role: 'ai', content: answer, ...(shortened && { shortened }) },
 ];

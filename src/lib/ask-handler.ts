@@ -46,7 +46,11 @@ function startDeadline(ms: number) {
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
-function answerResponse(answer: Answer, { cache }: QuestionRecord, invocation: Invocation): HttpResponseInit {
+function answerResponse(
+  answer: Answer,
+  { cache, replayed }: QuestionRecord,
+  invocation: Invocation,
+): HttpResponseInit {
   const { timings, total_time: total } = answer.performance_metrics;
   const serverTiming = Object.entries({ ...timings, total }).map(
     ([name, time]) => `${name};dur=${1000 * time}`,
@@ -58,6 +62,7 @@ function answerResponse(answer: Answer, { cache }: QuestionRecord, invocation: I
       'Server-Timing': serverTiming.join(', '),
       'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),
       ...(cache.result === 'hit' && { Age: String(Math.floor(cache.ageMs / 1000)) }),
+      ...(replayed && { 'Idempotency-Replayed': 'true' }),
       'X-Request-Id': invocation.id,
     },
     jsonBody: answer,

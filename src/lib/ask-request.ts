@@ -7,6 +7,7 @@ import { errors } from './errors.ts';
 import { readUserId } from './signed-in-user.ts';
 
 const MAX_SESSION_ID_CHARS = 256;
+const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 /** JSON may escape a character of the question as six (\uXXXX); 16 KiB are left for all the rest. */
 const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
@@ -23,12 +24,14 @@ export async function readQuestion(
     throw errors.unsupportedMediaType();
   }
   const fields = parseObject(await readText(request, maxBodyBytes(maxQuestionChars)));
+  const sessionId = readSessionId(fields['session_id']);
   return {
     question: readQuestionField(fields['question'], maxQuestionChars),
-    sessionId: readSessionId(fields['session_id']),
+    sessionId,
     newConversation: readNewConversation(fields['new_conversation']),
     cacheControl: readCacheControl(request.headers.get('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
+    idempotencyKey: readIdempotencyKey(request, sessionId),
   };
 }
 
@@ -87,12 +90,30 @@ function readQuestionField(value: unknown, maxChars: number): string {
 function readSessionId(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw errors.invalidField('session_id', 'must be a string');
+  return checkSessionId(value);
+}
+
+/** Gives `value` back when it can be a session id. @throws AskError when not. */
+export function checkSessionId(value: string): string {
   if (value.length < 1 || value.length > MAX_SESSION_ID_CHARS) {
     throw errors.invalidField('session_id', `must have 1 to ${MAX_SESSION_ID_CHARS} characters`);
   }
   // They cannot stand in the path of an address, where sessions are read and deleted.
   if (value === '.' || value === '..') throw errors.invalidField('session_id', 'must not be "." or ".."');
   return value;
+}
+
+function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined): string | undefined {
+  const key = request.headers.get('idempotency-key');
+  if (key === null) return undefined;
+  if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY_CHARS) {
+    throw errors.invalidHeader('Idempotency-Key', `must have 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} characters`);
+  }
+  // Without one, a repeated question would begin another session, where nobody could find the first.
+  if (sessionId === undefined) {
+    throw errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it');
+  }
+  return key;
 }
 
 function readNewConversation(value: unknown): boolean {

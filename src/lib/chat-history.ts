@@ -1,122 +1,185 @@
-/** Chat history: what it promises, and the implementation that lives in memory. */
-import { randomUUID } from 'node:crypto';
-
-/** A question and the answer to it. */
-export interface Interaction {
-  question: string;
-  answer: string;
-}
-
-/** Whose session: the same `sessionId` of two users is two sessions. `userId` is null when nobody is signed in. */
-export interface SessionKey {
-  userId: string | null;
-  sessionId: string;
-}
-
-/**
- * Where a conversation stands. A session has a new epoch each time its conversation is begun anew (0 at first),
- * so that a late writer of an old conversation can never add to the new one.
- */
-export interface Position {
-  /** Milliseconds since 1970 when this conversation was begun; 0 for the first one. */
-  epoch: number;
-  /** Milliseconds of the newest interaction that was seen; 0 if none. */
-  lastMs: number;
-}
+/** Chat history: the interactions of many sessions, one row each, newest first within their session. */
+import { type Interaction, toInteraction, toProperties } from './interaction-row.ts';
+import {
+  AFTER_INTERACTIONS,
+  FIRST_POSITION,
+  interactionKey,
+  isInteractionOrMarkerKey,
+  isMarkerKey,
+  markerKey,
+  nextEpoch,
+  parseKey,
+  type Position,
+  type SessionKey,
+  sessionPartition,
+} from './row-keys.ts';
+import { MAX_ROWS_PER_CALL, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
 
 /** The newest interactions of the current conversation, oldest first, and where it stands. */
 export interface Conversation extends Position {
   interactions: Interaction[];
 }
 
+/** Some interactions of the current conversation, oldest first. Times in milliseconds since 1970. */
+export interface ConversationPage {
+  interactions: Interaction[];
+  /** Of the whole conversation. */
+  count: number;
+  createdAt: number;
+  updatedAt: number;
+  /** What to ask for to get the page before this one; null when there is none. */
+  before: string | null;
+}
+
 /**
- * Keeps the interactions of many sessions. Every method may reject when the store cannot be reached; nothing is
- * ever pretended to be stored or forgotten.
+ * Keeps the interactions of sessions. Every method may reject when the store cannot be reached; nothing is ever
+ * pretended to be stored or forgotten.
  */
-export interface ChatHistory {
+export class ChatHistory {
+  readonly #store: RowStore;
+  readonly #ttlMs: number;
+
+  /** Interactions older than `ttlMs` milliseconds are never shown. */
+  constructor(store: RowStore, ttlMs: number) {
+    this.#store = store;
+    this.#ttlMs = ttlMs;
+  }
+
   /** Reads at most `limit` interactions, the newest of the current conversation. An unknown session is empty. */
-  read(session: SessionKey, limit: number): Promise<Conversation>;
+  async read(session: SessionKey, limit: number): Promise<Conversation> {
+    // One more than the limit, because the marker of the conversation may be among them.
+    const range = { to: AFTER_INTERACTIONS, limit: limit + 1 };
+    const rows = await this.#store.list(sessionPartition(session), range);
+    const { epoch, lastMs } = rows[0] ? parseKey(rows[0].key) : FIRST_POSITION;
+    const interactions = await this.#interactions(rows, epoch);
+    return { epoch, lastMs, interactions: interactions.slice(-limit) };
+  }
+
   /**
-   * Stores one interaction after `position`, in its conversation. Appends at the same time from the same position
-   * are all kept, in one order that every later read agrees on.
+   * Stores one interaction after `position`, in its conversation, together with what `alongside` makes of its key.
+   * Appends at the same time from the same position are all kept, in one order that every later read agrees on.
+   * @throws RowConflictError when what is to be done alongside met another state; then nothing was stored.
    */
-  append(session: SessionKey, position: Position, interaction: Interaction): Promise<void>;
+  async append(
+    session: SessionKey,
+    position: Position,
+    interaction: Interaction,
+    alongside?: (key: string) => RowAction,
+  ): Promise<void> {
+    const partition = sessionPartition(session);
+    const key = interactionKey(position);
+    const properties = await toProperties(interaction);
+    if (!alongside) return this.#insertOurs(partition, key, properties);
+    try {
+      await this.#store.transact(partition, [{ type: 'insert', key, properties }, alongside(key)]);
+    } catch (error) {
+      // The store repeats what it got no answer to; our row there means that it was all done.
+      if (!(error instanceof RowConflictError) || !(await this.#store.get(partition, key))) throw error;
+    }
+  }
+
   /** Begins a new conversation; gives where it stands. Earlier interactions are never read again. */
-  reset(session: SessionKey): Promise<Position>;
+  async reset(session: SessionKey): Promise<Position> {
+    const partition = sessionPartition(session);
+    const arrival = Date.now();
+    const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1 });
+    const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, arrival);
+    await this.#insertOurs(partition, markerKey(epoch), {});
+    return { epoch, lastMs: 0 };
+  }
+
+  /**
+   * Forgets a session. A marker goes first: whatever is still being written then lands in the past, and rows that
+   * cannot be removed now are hidden until they are purged. Gives where the session stands, and whether all is gone.
+   */
+  async delete(session: SessionKey): Promise<{ position: Position; removed: boolean }> {
+    const partition = sessionPartition(session);
+    const position = await this.reset(session);
+    try {
+      const rows = await this.#store.list(partition, { keysOnly: true });
+      const old = rows.filter(
+        ({ key }) => !isInteractionOrMarkerKey(key) || parseKey(key).epoch < position.epoch,
+      );
+      await removeRows(
+        this.#store,
+        partition,
+        old.map(({ key }) => key),
+      );
+      return { position, removed: true };
+    } catch {
+      return { position, removed: false };
+    }
+  }
+
+  /**
+   * Reads a page of at most `limit` interactions: the newest, or those before the position that a page named. Null when
+   * there is no such session, or the position is none of its current conversation.
+   */
+  async readPage(session: SessionKey, limit: number, before = ''): Promise<ConversationPage | null> {
+    const partition = sessionPartition(session);
+    const keys = await this.#store.list(partition, { to: AFTER_INTERACTIONS, keysOnly: true });
+    const epoch = keys[0] && parseKey(keys[0].key).epoch;
+    const own = keys.map(({ key }) => key).filter((key) => this.#isShown(key, epoch));
+    const [newest, oldest] = [own[0], own.at(-1)];
+    if (newest === undefined || oldest === undefined) return null;
+    if (before !== '' && parseKey(before).epoch !== epoch) return null;
+
+    const older = own.filter((key) => key > before);
+    const wanted = older.slice(0, limit);
+    const [first, last] = [wanted[0], wanted.at(-1)];
+    const rows =
+      first !== undefined && last !== undefined
+        ? await this.#store.list(partition, { from: first, to: `${last}\u0000` })
+        : [];
+    return {
+      interactions: await this.#interactions(rows, epoch),
+      count: own.length,
+      createdAt: parseKey(oldest).lastMs,
+      updatedAt: parseKey(newest).lastMs,
+      before: older.length > wanted.length ? (last ?? null) : null,
+    };
+  }
+
+  /** Reads the interaction with this key and those before it, `limit` in all; null when it is not to be read any more. */
+  async readUpTo(session: SessionKey, key: string, limit: number): Promise<Interaction[] | null> {
+    const partition = sessionPartition(session);
+    const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1, keysOnly: true });
+    const { epoch } = parseKey(key);
+    if (!newest || parseKey(newest.key).epoch !== epoch) return null;
+    const rows = await this.#store.list(partition, { from: key, to: AFTER_INTERACTIONS, limit });
+    return rows[0]?.key === key ? this.#interactions(rows, epoch) : null;
+  }
+
   /** Resolves when the store answers. */
-  check(): Promise<void>;
+  async check(): Promise<void> {
+    await this.#store.list('check', { limit: 1 });
+  }
+
+  /** Those of `epoch` that are shown, oldest first. */
+  async #interactions(rows: Row[], epoch: number | undefined): Promise<Interaction[]> {
+    const shown = rows.filter(({ key }) => this.#isShown(key, epoch)).toReversed();
+    const interactions = await Promise.all(shown.map(({ properties }) => toInteraction(properties)));
+    return interactions.filter((interaction) => interaction !== null);
+  }
+
+  #isShown(key: string, epoch: number | undefined): boolean {
+    const own = parseKey(key);
+    return own.epoch === epoch && !isMarkerKey(key) && own.lastMs >= Date.now() - this.#ttlMs;
+  }
+
+  async #insertOurs(...row: Parameters<RowStore['insert']>): Promise<void> {
+    try {
+      await this.#store.insert(...row);
+    } catch (error) {
+      // The store repeats what it got no answer to; the key is ours alone, so it is our row that is there.
+      if (!(error instanceof RowConflictError)) throw error;
+    }
+  }
 }
 
-/** Where the first conversation of a session stands before its first interaction. */
-export const FIRST_POSITION: Position = { epoch: 0, lastMs: 0 };
-
-/** A row of a session: an interaction, or (null) the marker that began its epoch. */
-export interface Row extends Position {
-  rowKey: string;
-  interaction: Interaction | null;
-}
-
-const MAX_MS = 9_999_999_999_999;
-
-/** `MAX_MS - ms` in 13 digits, so that the newest sorts first as text. */
-export const inverted = (ms: number): string => String(MAX_MS - ms).padStart(13, '0');
-const uninverted = (digits: string): number => MAX_MS - Number(digits);
-
-/** Key of the row for an interaction stored now, after `position`: newest first within its epoch. */
-export function interactionRowKey(position: Position): string {
-  const ms = Math.max(Date.now(), position.lastMs + 1);
-  return `${inverted(position.epoch)}-${inverted(ms)}-${randomUUID()}`;
-}
-
-/** Key of the marker that begins `epoch`: it sorts after every interaction of that epoch. */
-export function markerRowKey(epoch: number): string {
-  return `${inverted(epoch)}-${MAX_MS}-${randomUUID()}`;
-}
-
-/** Reads a row key back. A marker has 0 as its time. */
-export function parseRowKey(rowKey: string): Position {
-  const [epoch = '', ms = ''] = rowKey.split('-', 2);
-  return { epoch: uninverted(epoch), lastMs: uninverted(ms) };
-}
-
-/** The epoch of a conversation begun now: later than `newest`, the newest epoch so far, whatever the clock says. */
-export const nextEpoch = (newest: number, now: number): number => Math.max(now, newest + 1);
-
-/** Makes a conversation of the first rows of a session, given newest first. */
-export function toConversation(rows: readonly Row[], limit: number): Conversation {
-  const newest = rows[0] ?? FIRST_POSITION;
-  const interactions = rows
-    .filter((row) => row.epoch === newest.epoch)
-    .flatMap((row) => row.interaction ?? [])
-    .slice(0, limit)
-    .toReversed();
-  return { epoch: newest.epoch, lastMs: newest.lastMs, interactions };
-}
-
-/** Chat history of this process only: for tests and experiments, with the promises of the real one. */
-export function createMemoryChatHistory(): ChatHistory {
-  const sessions = new Map<string, Row[]>();
-  const rowsOf = ({ userId, sessionId }: SessionKey): Row[] => {
-    const key = JSON.stringify([userId, sessionId]);
-    const rows = sessions.get(key) ?? [];
-    sessions.set(key, rows);
-    return rows;
-  };
-  const insert = (session: SessionKey, rowKey: string, interaction: Interaction | null): void => {
-    const rows = rowsOf(session);
-    rows.push({ ...parseRowKey(rowKey), rowKey, interaction });
-    rows.sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1));
-  };
-
-  return {
-    read: async (session, limit) => toConversation(rowsOf(session), limit),
-    append: async (session, position, interaction) =>
-      insert(session, interactionRowKey(position), structuredClone(interaction)),
-    async reset(session) {
-      const epoch = nextEpoch(rowsOf(session)[0]?.epoch ?? 0, Date.now());
-      insert(session, markerRowKey(epoch), null);
-      return { epoch, lastMs: 0 };
-    },
-    check: async () => {},
-  };
+/** Removes rows of a partition, as many at a time as one call may, in the given order. */
+export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
+  for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {
+    await store.remove(partition, keys.slice(start, start + MAX_ROWS_PER_CALL));
+  }
 }

@@ -11,6 +11,8 @@ export interface Config {
   storage: StorageConfig;
   /** How many interactions of a session are sent to the model and shown. */
   historyMaxInteractions: number;
+  /** Interactions older than this are never shown. */
+  sessionTtlMs: number;
   cache: CacheConfig;
   /** Longest question, in UTF-16 units. */
   maxQuestionChars: number;
@@ -83,6 +85,7 @@ export class ConfigError extends Error {
 
 const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const MEGABYTE = 1024 * 1024;
 
 /**
@@ -105,6 +108,7 @@ export function readConfig(env: Environment = process.env): Config {
     storage: { ...readStorage(read), tableName: readTableName(read) },
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
+    sessionTtlMs: DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30),
     cache: readCache(read),
     maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.

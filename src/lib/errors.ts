@@ -62,6 +62,30 @@ export const errors = {
     new AskError(400, 'invalid_json', `${why} Send one like {"question": "What is the capital of France?"}.`),
   invalidField: (field: string, rule: string) =>
     new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
+  invalidHeader: (name: string, rule: string) =>
+    new AskError(400, 'invalid_request', `The header "${name}" ${rule}.`),
+  invalidPosition: () =>
+    new AskError(400, 'invalid_request', 'The parameter "before" is none that "next" ever named.'),
+  notSignedIn: () =>
+    new AskError(
+      401,
+      'not_signed_in',
+      'Sign in to see your sessions. A session is read by its own address without that.',
+    ),
+  sessionNotFound: () =>
+    new AskError(404, 'session_not_found', 'There is no such session, or not at this position any more.'),
+  idempotencyConflict: () =>
+    new AskError(
+      409,
+      'idempotency_conflict',
+      'This Idempotency-Key was used for another question. Send a new one.',
+    ),
+  idempotencyForgotten: () =>
+    new AskError(
+      409,
+      'idempotency_conflict',
+      'This Idempotency-Key belongs to a question that was answered and then forgotten. Send a new one.',
+    ),
   questionTooLong: (maxChars: number) =>
     new AskError(
       413,
@@ -119,6 +143,23 @@ export const errors = {
       'The old conversation could not be forgotten, so no new one was started. Try again.',
       { retryAfterMs: 1000, cause },
     ),
+  claimUnavailable: (cause?: unknown) =>
+    new AskError(
+      503,
+      'history_unavailable',
+      'It could not be found out whether this question was answered already, so it was not asked. Try again.',
+      { retryAfterMs: 1000, cause },
+    ),
+  sessionNotDeleted: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'The session could not be deleted. Try again.', {
+      retryAfterMs: 1000,
+      cause,
+    }),
+  storageUnavailable: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'Sessions cannot be read at the moment. Try again.', {
+      retryAfterMs: 1000,
+      cause,
+    }),
   stopping: () =>
     new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfterMs: 1000 }),
   timeout: (seconds: number) =>

@@ -58,6 +58,15 @@ export function httpFunction(
   });
 }
 
+/** Registers a function that runs by the clock; `schedule` has six fields, seconds first. What it throws is logged. */
+export function timerFunction(
+  name: string,
+  schedule: string,
+  handle: (log: Invocation['log']) => Promise<void>,
+): void {
+  app.timer(name, { schedule, handler: (_, context) => handle(context) });
+}
+
 async function load(): Promise<Services> {
   try {
     if (Number.parseInt(process.versions.node, 10) < REQUIRED_NODE) {

@@ -103,7 +103,8 @@ function toPerformanceMetrics(record: QuestionRecord, counters: Counters, openCo
     // A wait for the call of another question is none.
     api_call_time: seconds(connection ? timings.model : 0),
     total_time: seconds(performance.now() - record.startedAt),
-    from_cache: cache.result === 'hit' || cache.result === 'coalesced',
+    // No model call of its own: a hit, the call of another question, or a stored answer.
+    from_cache: connection === null,
     connection_reused: connection?.reused ?? false,
     connection_stats: {
       avg_response_time: seconds(counters.modelCallsMs / Math.max(1, counters.modelCalls)),

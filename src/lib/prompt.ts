@@ -1,5 +1,5 @@
 /** What the model is sent: the system prompt, the chat history and the question. */
-import type { Interaction } from './chat-history.ts';
+import type { Interaction } from './interaction-row.ts';
 
 /** One message of a prompt, as LangChain takes it. */
 export type Message = ['system' | 'human' | 'ai', string];

@@ -25,6 +25,8 @@ export interface QuestionRecord {
   tokens: { prompt: number; completion: number; cached: number; saved: number };
   historyAvailable: boolean;
   historySaved: boolean;
+  /** It is the stored answer to the same question, sent before with the same Idempotency-Key. */
+  replayed: boolean;
 }
 
 /** Makes the record of a question that arrived at `startedAt`. */
@@ -43,6 +45,7 @@ export function createQuestionRecord(
     tokens: { prompt: 0, completion: 0, cached: 0, saved: 0 },
     historyAvailable: true,
     historySaved: false,
+    replayed: false,
   };
 }
 

@@ -1,22 +1,29 @@
 /** The services of this process, built once from its settings, and how they are ended. */
 import { setTimeout } from 'node:timers/promises';
 import { type AnswerCache, createAnswerCache, openCacheTiers } from './answer-cache.ts';
-import type { ChatHistory } from './chat-history.ts';
+import { ChatHistory } from './chat-history.ts';
 import type { Completion } from './chat-model.ts';
 import type { Config } from './config.ts';
 import { type ConnectionKeeper, createConnectionKeeper } from './connection-keeper.ts';
 import { errors } from './errors.ts';
 import { createHttpClient, type HttpClient } from './http-client.ts';
+import { Claims } from './idempotency.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
 import { createResilientModel, type ResilientModel } from './resilient-model.ts';
+import type { RowStore } from './row-store.ts';
+import { SessionIndex } from './session-index.ts';
 import { SingleFlight } from './single-flight.ts';
-import { createTableChatHistory } from './table-chat-history.ts';
+import { createTableRowStore } from './table-row-store.ts';
 import { WorkUnderWay } from './work.ts';
 
 /** Everything that a question needs. */
 export interface Services {
   config: Config;
+  /** Where sessions are kept. */
+  store: RowStore;
   history: ChatHistory;
+  claims: Claims;
+  index: SessionIndex;
   /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
   cache: AnswerCache | null;
   /** Model calls under way that may serve more than one question, by cache key. */
@@ -25,6 +32,8 @@ export interface Services {
   http: HttpClient;
   keeper: ConnectionKeeper;
   metrics: ProcessMetrics;
+  /** Writes that no answer waits for. */
+  background: WorkUnderWay;
   /** Requests being answered. */
   requests: WorkUnderWay;
   /** Aborted, with the error for the caller, when what is still open must end. */
@@ -49,20 +58,25 @@ export async function createServices(config: Config): Promise<Services> {
   const http = createHttpClient({ responseTimeoutMs: ATTEMPT_SHARE * config.requestTimeoutMs });
   const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
   const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
-  const writes = new WorkUnderWay();
-  const cache = await openCache(config.cache, writes);
+  const background = new WorkUnderWay();
+  const store = await createTableRowStore(config.storage);
+  const cache = await openCache(config.cache, background);
   const requests = new WorkUnderWay();
   const stopping = new AbortController();
 
   return {
     config,
-    history: await createTableChatHistory(config.storage),
+    store,
+    history: new ChatHistory(store, config.sessionTtlMs),
+    claims: new Claims(store),
+    index: new SessionIndex(store, config.sessionTtlMs),
     cache,
     flights: new SingleFlight(),
     model: createResilientModel(config.model, http, console.warn),
     http,
     keeper,
     metrics: createProcessMetrics(),
+    background,
     requests,
     stopSignal: stopping.signal,
     async stop() {
@@ -70,7 +84,7 @@ export async function createServices(config: Config): Promise<Services> {
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
       await requests.drain(END_REQUESTS_MS);
-      await Promise.all([writes.drain(DRAIN_WRITES_MS), setTimeout(SEND_ANSWERS_MS)]);
+      await Promise.all([background.drain(DRAIN_WRITES_MS), setTimeout(SEND_ANSWERS_MS)]);
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };

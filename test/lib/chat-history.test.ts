@@ -1,33 +1,57 @@
 /** What every chat history promises; each implementation runs the whole suite. */
 import { randomUUID } from 'node:crypto';
-import { beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import {
-  type ChatHistory,
-  createMemoryChatHistory,
-  FIRST_POSITION,
-  type Interaction,
-  type SessionKey,
-} from '../../src/lib/chat-history.ts';
-import { createTableChatHistory } from '../../src/lib/table-chat-history.ts';
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { ChatHistory } from '../../src/lib/chat-history.ts';
+import { Claims } from '../../src/lib/idempotency.ts';
+import type { Interaction } from '../../src/lib/interaction-row.ts';
+import { purgeSessions } from '../../src/lib/purge-sessions.ts';
+import { FIRST_POSITION, sessionPartition, type SessionKey } from '../../src/lib/row-keys.ts';
+import { createMemoryRowStore, type RowStore } from '../../src/lib/row-store.ts';
+import { SessionIndex } from '../../src/lib/session-index.ts';
+import { createTableRowStore } from '../../src/lib/table-row-store.ts';
 
+const DAY_MS = 24 * 3_600_000;
+const TTL_MS = 30 * DAY_MS;
 const LIMIT = 10;
 const turn = (name: string | number): Interaction => ({
   question: `question ${name}`,
   answer: `answer ${name}`,
 });
 
-describe.each<[string, () => Promise<ChatHistory>]>([
-  ['in memory', async () => createMemoryChatHistory()],
-  [
-    'in Table Storage',
-    () => createTableChatHistory({ connectionString: inject('storage'), tableName: 'contract' }),
-  ],
-])('chat history %s', (_, create) => {
+/** Turns the clock; what is stored then is stored then. */
+const setClock = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: ms });
+/** A lease that lasts. */
+const later = (): number => Date.now() + 60_000;
+
+/** All pages of a session, the newest first. */
+async function pagesOf(history: ChatHistory, session: SessionKey, limit: number) {
+  const all = [];
+  let before: string | undefined;
+  do {
+    const page = await history.readPage(session, limit, before);
+    all.push(page);
+    before = page?.before ?? undefined;
+  } while (before !== undefined);
+  return all;
+}
+
+const onTable = (name: string): Promise<RowStore> =>
+  createTableRowStore({ connectionString: inject('storage'), tableName: name });
+
+describe.each<[string, () => Promise<RowStore>]>([
+  ['in memory', async () => createMemoryRowStore()],
+  ['in Table Storage', () => onTable('contract')],
+])('chat history %s', (place, open) => {
+  let store: RowStore;
   let history: ChatHistory;
   let session: SessionKey;
   beforeEach(async () => {
-    history = await create();
+    store = await open();
+    history = new ChatHistory(store, TTL_MS);
     session = { userId: null, sessionId: randomUUID() };
+  });
+  afterEach(() => {
+    vi.useRealTimers();
   });
 
   const read = async () => (await history.read(session, LIMIT)).interactions;
@@ -140,6 +164,296 @@ describe.each<[string, () => Promise<ChatHistory>]>([
     const turns = Array.from({ length: LIMIT }, (__, index) => turn(index));
     await append(...turns);
     expect(await read()).toEqual(turns);
+  });
+
+  it.each([
+    ['every plane, and pairs at every border', '𝒳\u{10ffff}é\u{e000}ab'],
+    ['what compresses badly', null],
+  ])('keeps 256 KB of question and of answer whole: %s', async (__, unit) => {
+    const text = unit
+      ? unit.repeat(Math.floor(262_144 / Buffer.byteLength(unit)))
+      : Array.from({ length: 7000 }, () => randomUUID()).join('');
+    await append({ question: text, answer: `${text}!` });
+    expect(await read()).toEqual([{ question: text, answer: `${text}!` }]);
+  });
+
+  it('keeps what no row can hold without its end, and says so', async () => {
+    const long = Array.from({ length: 60_000 }, () => randomUUID()).join('') + '𝒳'.repeat(500_000);
+    for (const turned of [
+      { question: 'q', answer: long },
+      { question: long, answer: 'a' },
+    ]) {
+      session = { userId: null, sessionId: randomUUID() };
+      await append(turned, turn('next'));
+      const [kept, next] = await read();
+      const [whole, cut] =
+        turned.answer === long ? [turned.answer, kept?.answer] : [turned.question, kept?.question];
+      const [start, marker] = cut?.split('\n\n[') ?? [];
+      expect(kept?.shortened).toBe(true);
+      expect(marker).toBe('The rest was too long to be kept.]');
+      expect(start?.length).toBeGreaterThan(500_000);
+      expect(whole.startsWith(start ?? '-') && start?.isWellFormed()).toBe(true);
+      expect(next).toEqual(turn('next'));
+    }
+  });
+
+  describe('deleted', () => {
+    it('is gone: nothing is read, and an unknown session stays unknown', async () => {
+      await append(turn(1), turn(2));
+      expect(await history.delete(session)).toMatchObject({ removed: true });
+      expect(await read()).toEqual([]);
+      expect(await history.readPage(session, LIMIT)).toBeNull();
+      const rows = await store.list(sessionPartition(session));
+      expect(rows).toHaveLength(1);
+      await history.delete({ userId: null, sessionId: randomUUID() });
+    });
+
+    it('is not brought back by an answer that was under way', async () => {
+      const known = await history.read(session, LIMIT);
+      await history.delete(session);
+      await history.append(session, known, turn('late'));
+      expect(await read()).toEqual([]);
+      expect(await history.readPage(session, LIMIT)).toBeNull();
+      await append(turn('new'));
+      expect(await read()).toEqual([turn('new')]);
+    });
+
+    it('of any size', async () => {
+      const position = await history.read(session, LIMIT);
+      await Promise.all(
+        Array.from({ length: 250 }, (__, index) => history.append(session, position, turn(index))),
+      );
+      await history.delete(session);
+      expect(await store.list(sessionPartition(session))).toHaveLength(1);
+    });
+  });
+
+  describe('page by page', () => {
+    it('is unknown when nobody used it', async () => {
+      expect(await history.readPage(session, LIMIT)).toBeNull();
+    });
+
+    it('gives the newest page first, each oldest first, with every interaction once', async () => {
+      const turns = Array.from({ length: 7 }, (__, index) => turn(index));
+      await history.reset(session);
+      await append(...turns);
+      const all = await pagesOf(history, session, 3);
+      expect(all.map((page) => page?.interactions)).toEqual([
+        turns.slice(4),
+        turns.slice(1, 4),
+        turns.slice(0, 1),
+      ]);
+      expect(all.map((page) => page?.count)).toEqual([7, 7, 7]);
+      const [page] = all;
+      expect(page?.createdAt).toBeLessThanOrEqual(page?.updatedAt ?? 0);
+      expect(await pagesOf(history, session, 7)).toHaveLength(1);
+    });
+
+    it('goes on for more rows than one answer of the store holds', async () => {
+      const position = await history.read(session, LIMIT);
+      const count = place === 'in memory' ? 1500 : 1100;
+      await Promise.all(
+        Array.from({ length: count }, (__, index) => history.append(session, position, turn(index))),
+      );
+      const page = await history.readPage(session, 50);
+      expect([page?.count, page?.interactions.length]).toEqual([count, 50]);
+      expect(
+        new Set(
+          (await pagesOf(history, session, 400)).flatMap((one) =>
+            one?.interactions.map(({ question }) => question),
+          ),
+        ).size,
+      ).toBe(count);
+    });
+
+    it('knows no position of a conversation that was forgotten', async () => {
+      await append(turn(1), turn(2));
+      const page = await history.readPage(session, 1);
+      await history.reset(session);
+      await append(turn(3), turn(4));
+      expect(page?.before).toBeTypeOf('string');
+      expect(await history.readPage(session, 1, page?.before ?? '')).toBeNull();
+    });
+  });
+
+  describe('with time', () => {
+    it('shows nothing that is too old, and goes on in the same conversation', async () => {
+      const now = Date.now();
+      await history.reset(session);
+      setClock(now + 1000);
+      await append(turn('old'));
+      setClock(now + TTL_MS);
+      await append(turn('new'));
+      setClock(now + TTL_MS + 2000);
+      expect(await read()).toEqual([turn('new')]);
+      expect(await history.readPage(session, LIMIT)).toMatchObject({ count: 1, interactions: [turn('new')] });
+    });
+
+    it('is purged, in an order in which nothing forgotten comes back', async () => {
+      store = place === 'in memory' ? store : await onTable(`purge${Date.now()}`);
+      history = new ChatHistory(store, TTL_MS);
+      const now = Date.now();
+      const rowsLeft = async () => (await store.list(sessionPartition(session))).length;
+      await append(turn('forgotten'));
+      await history.reset(session);
+      await append(turn('old'));
+      setClock(now + TTL_MS / 2);
+      await append(turn('newer'));
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ finished: true, removed: 1 });
+      expect(await rowsLeft()).toBe(3);
+      expect(await read()).toEqual([turn('old'), turn('newer')]);
+      setClock(now + TTL_MS + 60_000);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 1 });
+      expect(await read()).toEqual([turn('newer')]);
+      // The marker outlives what it hid by a day.
+      setClock(now + 1.6 * TTL_MS);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 2 });
+      expect(await rowsLeft()).toBe(0);
+      expect(await history.readPage(session, LIMIT)).toBeNull();
+    });
+
+    it('is purged bit by bit when one run has not enough time', async () => {
+      store = place === 'in memory' ? store : await onTable(`bits${Date.now()}`);
+      history = new ChatHistory(store, TTL_MS);
+      const sessions = Array.from({ length: 40 }, () => ({ userId: null, sessionId: randomUUID() }));
+      for (const one of sessions) {
+        for (const name of ['a', 'b', 'c']) await history.append(one, FIRST_POSITION, turn(name));
+      }
+      setClock(Date.now() + TTL_MS + 1000);
+      let [removed, runs, finished] = [0, 0, false];
+      for (; !finished && runs < 100; runs++) {
+        const report = await purgeSessions(store, TTL_MS, 0);
+        removed += report.removed;
+        finished = report.finished;
+      }
+      expect([removed, finished]).toEqual([120, true]);
+      // Table Storage gives a thousand rows at a time, which is all there are.
+      expect(runs).toBeGreaterThan(place === 'in memory' ? 30 : 0);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 0, finished: true });
+    });
+  });
+
+  describe('exactly once', () => {
+    const asked = ['question', false];
+    let claims: Claims;
+    beforeEach(() => {
+      claims = new Claims(store);
+    });
+    const claimed = async (key: string) => {
+      const result = await claims.claim(session, key, asked, later());
+      if (result.state !== 'mine') throw new Error(result.state);
+      return result.claim;
+    };
+
+    it('one of many at the same time may answer', async () => {
+      const results = await Promise.all(
+        Array.from({ length: 10 }, () => claims.claim(session, 'k', asked, later())),
+      );
+      expect(results.map(({ state }) => state).toSorted()).toEqual([
+        'mine',
+        ...Array.from({ length: 9 }, () => 'pending'),
+      ]);
+    });
+
+    it('leads to the answer once it is stored', async () => {
+      await append(turn('before'));
+      const claim = await claimed('k');
+      const position = await history.read(session, LIMIT);
+      await history.append(session, position, turn(1), (key) => claims.fulfil(claim, key));
+      await append(turn('after'));
+      const again = await claims.claim(session, 'k', asked, later());
+      expect(again.state).toBe('answered');
+      const key = again.state === 'answered' ? again.interaction : '';
+      expect(await history.readUpTo(session, key, LIMIT)).toEqual([turn('before'), turn(1)]);
+      expect(await claims.claim(session, 'k', ['another', false], later())).toEqual({ state: 'other' });
+      expect((await claims.claim(session, 'k2', asked, later())).state).toBe('mine');
+      await history.reset(session);
+      expect(await history.readUpTo(session, key, LIMIT)).toBeNull();
+    });
+
+    it('can be given back', async () => {
+      await claims.release(await claimed('k'));
+      await claims.release(await claimed('k'));
+    });
+
+    it('is taken over when its holder is late, who then stores nothing', async () => {
+      const late = await claims.claim(session, 'k', asked, Date.now() - 1);
+      const next = await claimed('k');
+      const store1 = history.append(session, FIRST_POSITION, turn('late'), (key) =>
+        claims.fulfil(late.state === 'mine' ? late.claim : next, key),
+      );
+      await expect(store1).rejects.toThrow();
+      await history.append(session, FIRST_POSITION, turn('next'), (key) => claims.fulfil(next, key));
+      expect(await read()).toEqual([turn('next')]);
+    });
+
+    it('is forgotten with the session, and after a day', async () => {
+      const claim = await claimed('k');
+      await history.append(session, FIRST_POSITION, turn(1), (key) => claims.fulfil(claim, key));
+      await history.delete(session);
+      expect((await claims.claim(session, 'k', asked, later())).state).toBe('mine');
+      setClock(Date.now() + DAY_MS + 1000);
+      expect((await claims.claim(session, 'k', ['another', false], later())).state).toBe('mine');
+    });
+  });
+
+  describe('listed', () => {
+    let index: SessionIndex;
+    let userId: string;
+    beforeEach(() => {
+      index = new SessionIndex(store, TTL_MS);
+      userId = randomUUID();
+    });
+    const titles = async () => (await index.list(userId, LIMIT)).sessions.map(({ title }) => title);
+    const note = (sessionId: string, epoch: number, firstQuestion?: string) =>
+      index.note(userId, { sessionId, epoch, firstQuestion });
+
+    it('has the first question as its title, and the newest comes first', async () => {
+      const now = Date.now();
+      for (const [offset, name] of ['a', 'b', 'c'].entries()) {
+        setClock(now + offset);
+        await note(name, 0, `${name}?\nmore`);
+      }
+      setClock(now + 10);
+      await note('a', 0);
+      expect(await titles()).toEqual(['a?', 'c?', 'b?']);
+      const [first] = (await index.list(userId, 1)).sessions;
+      expect(first).toMatchObject({ sessionId: 'a', createdAt: now, updatedAt: now + 10 });
+      await note('d', 0, '𝒳'.repeat(100));
+      expect((await titles())[0]).toBe(`${'𝒳'.repeat(80)}…`);
+    });
+
+    it('comes page by page, each session once', async () => {
+      const now = Date.now();
+      for (let number = 0; number < 7; number++) {
+        setClock(now + number);
+        await note(`s${number}`, 0, `${number}`);
+      }
+      const seen: string[] = [];
+      let before: string | undefined;
+      do {
+        const page = await index.list(userId, 3, before);
+        seen.push(...page.sessions.map(({ title }) => title));
+        before = page.before ?? undefined;
+      } while (before !== undefined);
+      expect(seen).toEqual(['6', '5', '4', '3', '2', '1', '0']);
+    });
+
+    it('shows a session that was deleted no more, whoever still writes to it, until it is used anew', async () => {
+      await note('s', 0, 'old');
+      await index.forget(userId, 's', 5);
+      await note('s', 0);
+      expect(await titles()).toEqual([]);
+      await note('s', 5, 'new');
+      expect(await titles()).toEqual(['new']);
+    });
+
+    it('shows nobody else`s, and nothing that is too old', async () => {
+      await note('s', 0, 'mine');
+      expect((await index.list(randomUUID(), LIMIT)).sessions).toEqual([]);
+      setClock(Date.now() + TTL_MS + 1000);
+      expect(await titles()).toEqual([]);
+    });
   });
 
   it('answers a check', async () => {

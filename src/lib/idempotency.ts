@@ -1,0 +1,117 @@
+/** `Idempotency-Key`: a question that is sent again is answered once. A row of the session says who answers it. */
+import { randomUUID } from 'node:crypto';
+import { digest, type SessionKey, sessionPartition } from './row-keys.ts';
+import { type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
+
+/** How long a key is remembered. */
+export const KEY_LIFETIME_MS = 24 * 3_600_000;
+/** Keys of these rows; they sort after interactions and markers. */
+export const CLAIM_PREFIX = 'idem-';
+
+/** The right to answer a question, held by one request at a time. */
+export interface Claim {
+  session: SessionKey;
+  key: string;
+  question: string;
+  etag: string;
+}
+
+/** What became of the wish to answer a question. */
+export type ClaimResult =
+  | { state: 'mine'; claim: Claim }
+  /** Another request is answering it. */
+  | { state: 'pending' }
+  /** It was answered: the key of its interaction. */
+  | { state: 'answered'; interaction: string }
+  /** The same key was used for another question. */
+  | { state: 'other' };
+
+/** Times in milliseconds since 1970, as text. */
+interface ClaimRow extends Record<string, string> {
+  /** Digest of what was asked. */
+  question: string;
+  owner: string;
+  /** Until then its owner is answering. */
+  leaseUntil: string;
+  storedAt: string;
+  /** Key of the interaction; empty while there is none. */
+  interaction: string;
+}
+
+/** Hands out claims. Every method rejects when the store cannot be reached. */
+export class Claims {
+  readonly #store: RowStore;
+
+  constructor(store: RowStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Asks for the right to answer the question with this `idempotencyKey`, until `leaseUntil` (milliseconds since 1970).
+   * `asked` is all that makes it the same question.
+   */
+  async claim(
+    session: SessionKey,
+    idempotencyKey: string,
+    asked: unknown[],
+    leaseUntil: number,
+  ): Promise<ClaimResult> {
+    const partition = sessionPartition(session);
+    const key = CLAIM_PREFIX + digest(idempotencyKey);
+    const question = digest(...asked);
+    const own: ClaimRow = {
+      question,
+      owner: randomUUID(),
+      leaseUntil: String(leaseUntil),
+      storedAt: String(Date.now()),
+      interaction: '',
+    };
+    const mine = (etag: string): ClaimResult => ({ state: 'mine', claim: { session, key, question, etag } });
+    for (;;) {
+      try {
+        return mine(await this.#store.insert(partition, key, own));
+      } catch (error) {
+        if (!(error instanceof RowConflictError)) throw error;
+      }
+      const row = await this.#store.get(partition, key);
+      // Released between the two calls.
+      if (!row) continue;
+      const result = judge(row, own);
+      if (result === 'ours') return mine(row.etag);
+      if (result !== 'free') return result;
+      try {
+        return mine(await this.#store.replace(partition, key, own, row.etag));
+      } catch (error) {
+        // Somebody else was faster.
+        if (!(error instanceof RowConflictError)) throw error;
+      }
+    }
+  }
+
+  /** What to do together with storing the interaction with this key: the claim then leads to it. */
+  fulfil({ key, question, etag }: Claim, interaction: string): RowAction {
+    const properties: ClaimRow = {
+      question,
+      owner: '',
+      leaseUntil: '0',
+      storedAt: String(Date.now()),
+      interaction,
+    };
+    return { type: 'replace', key, properties, etag };
+  }
+
+  /** Gives a claim back: there is no answer. */
+  async release({ session, key }: Claim): Promise<void> {
+    await this.#store.remove(sessionPartition(session), [key]);
+  }
+}
+
+function judge({ properties }: Row, own: ClaimRow): ClaimResult | 'ours' | 'free' {
+  const row = properties as ClaimRow;
+  // The store repeats what it got no answer to.
+  if (row.owner === own.owner) return 'ours';
+  if (Number(row.storedAt) < Date.now() - KEY_LIFETIME_MS) return 'free';
+  if (row.question !== own.question) return { state: 'other' };
+  if (row.interaction !== '') return { state: 'answered', interaction: row.interaction };
+  return Number(row.leaseUntil) < Date.now() ? 'free' : { state: 'pending' };
+}
