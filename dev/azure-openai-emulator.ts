@@ -71,6 +71,8 @@ export interface Emulator {
   readonly sockets: SocketRecord[];
   /** Counts for the requests that arrive from now on. */
   latencyMs: number;
+  /** Milliseconds between the events of a stream; 0 sends them all at once. */
+  tokenDelayMs: number;
   /** The next chat requests that carry the key get these faults, one each, in order. */
   failNext(...faults: Fault[]): void;
   /** Forgets requests, faults and closed connections; the latency is the one of the start again. */
@@ -107,11 +109,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     requests,
     sockets,
     latencyMs,
+    tokenDelayMs: 0,
     failNext: (...next) => void faults.push(...next),
     reset() {
       for (const list of [requests, faults]) list.length = 0;
       sockets.splice(0, sockets.length, ...sockets.filter(({ open }) => open));
       emulator.latencyMs = latencyMs;
+      emulator.tokenDelayMs = 0;
     },
     async close() {
       rmSync(folder, { recursive: true, force: true });
@@ -141,7 +145,13 @@ async function answerRequest(
   }
   const { 'api-key': key, authorization } = request.headers;
   const authorized = key === emulator.apiKey || authorization === `Bearer ${emulator.apiKey}`;
-  const exchange: Exchange = { response, record, fault: authorized ? faults.shift() : undefined, cut: false };
+  const exchange: Exchange = {
+    response,
+    record,
+    fault: authorized ? faults.shift() : undefined,
+    tokenDelayMs: emulator.tokenDelayMs,
+    cut: false,
+  };
   const closed = whenClosed(exchange, () => server.listening);
   const { latencyMs } = emulator;
   // Reading and waiting end early only because the client left, which is recorded already.

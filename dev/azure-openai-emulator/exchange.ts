@@ -1,6 +1,7 @@
 /** How a request is answered on the wire, and what a fault does to it there. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type Fault, type Prompt, type Reply, replyTo } from './replies.ts';
 
@@ -12,6 +13,8 @@ export interface Exchange {
   response: Response;
   record: { status: number | null; aborted: boolean };
   fault: Fault | undefined;
+  /** Between the events of a stream. */
+  tokenDelayMs: number;
   /** Ended by the emulator without an answer, so its end is not the client's doing. */
   cut: boolean;
 }
@@ -23,7 +26,11 @@ export function carryOut(exchange: Exchange, prompt: Prompt): void {
     case 'hang':
       return;
     case 'stall':
-      return sendHalf(exchange, replyTo(prompt));
+      return void sendHalf(exchange, replyTo(prompt));
+    case 'break':
+      return void sendHalf(exchange, replyTo(prompt)).then(() =>
+        cut(exchange, constants.NGHTTP2_INTERNAL_ERROR),
+      );
     case 'reset':
       return cut(exchange, constants.NGHTTP2_INTERNAL_ERROR);
     case 'refuse':
@@ -68,23 +75,42 @@ function goAway(exchange: Exchange): void {
   if (served < 0) cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
 }
 
-/** Answers. */
-export function send({ record, response }: Exchange, reply: Reply): void {
-  record.status = reply.status;
-  write(response, reply);
+/** Answers; the events of a stream come one by one, `tokenDelayMs` apart. */
+export function send(exchange: Exchange, reply: Reply): void {
+  exchange.record.status = reply.status;
+  void write(exchange.response, reply, exchange.tokenDelayMs);
 }
 
-function sendHalf({ record, response }: Exchange, { status, headers, parts }: Reply): void {
+async function sendHalf(exchange: Exchange, { status, headers, parts }: Reply): Promise<void> {
+  const { response, record } = exchange;
   record.status = status;
-  response.writeHead(status, headers);
+  const { 'content-length': _, ...rest } = headers;
+  response.writeHead(status, rest);
   const text = parts.join('');
   response.write(text.slice(0, text.length / 2));
+  // On its way before what comes next.
+  await delay(50);
 }
 
 /** Writes a reply with the headers that all of Azure OpenAI's have. */
-export function write(response: Response, { status, headers, parts }: Reply): void {
+export async function write(
+  response: Response,
+  { status, headers, parts }: Reply,
+  delayMs = 0,
+): Promise<void> {
   const ids = { 'x-request-id': randomUUID(), 'apim-request-id': randomUUID(), 'x-ms-region': 'emulator' };
   response.writeHead(status, { ...headers, ...ids });
-  for (const part of parts) response.write(part);
+  for (const part of parts) {
+    if (delayMs > 0 && parts.length > 1) {
+      await delay(delayMs);
+      if (response.destroyed) return;
+      // Split anywhere, also within a character: frames know nothing of characters.
+      const bytes = Buffer.from(part);
+      response.write(bytes.subarray(0, bytes.length / 2));
+      response.write(bytes.subarray(bytes.length / 2));
+    } else {
+      response.write(part);
+    }
+  }
   response.end();
 }

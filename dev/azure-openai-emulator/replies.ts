@@ -25,12 +25,14 @@ type ReplyFault =
   /** A 200 with this text; `finishReason` is `stop` by default. */
   | { kind: 'answer'; content: string | null; finishReason?: string };
 
-/** No reply, or not all of one. Over HTTP/1.1 the last three close the connection. */
+/** No reply, or not all of one. Over HTTP/1.1 resets and refusals close the connection. */
 type ConnectionFault =
   /** No answer until the client gives up. */
   | { kind: 'hang' }
   /** Half an answer, and no more until the client gives up. */
   | { kind: 'stall' }
+  /** Half an answer, and the stream is reset. */
+  | { kind: 'break' }
   /** The stream is reset before any answer. */
   | { kind: 'reset' }
   /** The stream is refused, which says that nothing was done for it. */

@@ -1,5 +1,4 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
-import { randomUUID } from 'node:crypto';
 import type { CacheControl } from './cache-control.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
 import type { Claim } from './idempotency.ts';
@@ -10,12 +9,14 @@ import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt } from './prompt.ts';
 import type { SessionKey } from './row-keys.ts';
 import type { Services } from './services.ts';
+import { TokenQueue } from './token-queue.ts';
 
 /** A valid question, as it was asked. */
 export interface Question {
   question: string;
-  /** Absent: a new session. */
-  sessionId: string | undefined;
+  sessionId: string;
+  /** The id was made for this question. */
+  isNewSession: boolean;
   /** Forget this session's history first. */
   newConversation: boolean;
   cacheControl: CacheControl;
@@ -23,6 +24,8 @@ export interface Question {
   userId: string | null;
   /** Names this question, so that repeating it does no more than asking it once. */
   idempotencyKey: string | undefined;
+  /** The answer is wanted as it comes. */
+  stream: boolean;
 }
 
 /** What a question needs of the request that brought it. */
@@ -30,6 +33,8 @@ export interface QuestionContext {
   record: QuestionRecord;
   /** Ends the model call; its reason is the {@link AskError} that the caller gets. */
   signal: AbortSignal;
+  /** Aborted when the caller left. */
+  left: AbortSignal;
   warn: (message: string) => void;
 }
 
@@ -50,11 +55,14 @@ export interface ChatMessage {
   shortened?: true;
 }
 
-/** What happens while a question is answered: the session is known, the answer is complete and stored. */
-export type AnswerEvent = { type: 'session'; sessionId: string } | { type: 'done'; answer: Answer };
+/**
+ * What happens while a question is answered: a piece of the text came (if it is wanted as a stream), the answer is
+ * complete and stored.
+ */
+export type AnswerEvent = { type: 'token'; text: string } | { type: 'done'; answer: Answer };
 
 /**
- * Answers one question.
+ * Answers one question. It goes on to its end, whether the events are taken or not.
  * @throws AskError when there is no answer: the model failed, the deadline passed, or the old conversation could not
  * be forgotten. A chat history that cannot be read or written is no reason not to answer; the metrics say so.
  */
@@ -64,9 +72,8 @@ export async function* answerQuestion(
   context: QuestionContext,
 ): AsyncGenerator<AnswerEvent, void, void> {
   const { config, metrics, http } = services;
-  const { record, warn } = context;
-  const session: SessionKey = { userId: asked.userId, sessionId: asked.sessionId ?? randomUUID() };
-  yield { type: 'session', sessionId: session.sessionId };
+  const { record } = context;
+  const session: SessionKey = { userId: asked.userId, sessionId: asked.sessionId };
 
   const done = (interactions: Interaction[]): AnswerEvent => ({
     type: 'done',
@@ -85,19 +92,41 @@ export async function* answerQuestion(
   const past = await openConversation(services, session, asked, context);
   if ('replayed' in past) {
     record.replayed = record.historySaved = true;
+    if (asked.stream) yield { type: 'token', text: past.replayed.at(-1)?.answer ?? '' };
     yield done(past.replayed);
     return;
   }
-  try {
-    const prompt = buildPrompt(config.model.systemPrompt, past.interactions, asked.question);
-    const text = await findAnswer(services, asked, prompt, context, past.lost);
-    record.timings.time_to_first_token = performance.now() - record.startedAt;
+  const tokens = new TokenQueue();
+  const finishing = services.requests.add(finishTurn(services, session, asked, past, context, tokens));
+  // Heard below, or by nobody when the caller has left.
+  finishing.catch(() => {}).finally(() => tokens.end());
+  if (asked.stream) for await (const text of tokens) yield { type: 'token', text };
+  yield done([...past.interactions, await finishing]);
+}
 
-    const interaction = { question: asked.question, answer: text };
+/** Finds the answer, hands its text on as it comes, and stores it. */
+async function finishTurn(
+  services: Services,
+  session: SessionKey,
+  asked: Question,
+  past: OpenConversation,
+  context: QuestionContext,
+  tokens: TokenQueue,
+): Promise<Interaction> {
+  const { record, warn } = context;
+  const onToken = (text: string): void => {
+    record.timings.time_to_first_token ||= performance.now() - record.startedAt;
+    if (asked.stream) tokens.push(text);
+  };
+  try {
+    const prompt = buildPrompt(services.config.model.systemPrompt, past.interactions, asked.question);
+    const answer = await findAnswer(services, asked, prompt, context, past.lost, onToken);
+    record.timings.time_to_first_token ||= performance.now() - record.startedAt;
+    const interaction = { question: asked.question, answer };
     record.historySaved = await timed(record, 'history_write', () =>
       save(services, session, past, interaction, warn),
     );
-    yield done([...past.interactions, interaction]);
+    return interaction;
   } finally {
     // A reset that is still under way stands, whatever became of the answer.
     await Promise.allSettled([past.position]);

@@ -1,4 +1,5 @@
 /** Reads a question out of an HTTP request, and says what is wrong with one that cannot be read. */
+import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import type { Question } from './answer-question.ts';
 import { readCacheControl } from './cache-control.ts';
@@ -27,11 +28,15 @@ export async function readQuestion(
   const sessionId = readSessionId(fields['session_id']);
   return {
     question: readQuestionField(fields['question'], maxQuestionChars),
-    sessionId,
-    newConversation: readNewConversation(fields['new_conversation']),
+    sessionId: sessionId ?? randomUUID(),
+    isNewSession: sessionId === undefined,
+    newConversation: readFlag(fields['new_conversation'], 'new_conversation'),
     cacheControl: readCacheControl(request.headers.get('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
     idempotencyKey: readIdempotencyKey(request, sessionId),
+    stream:
+      readFlag(fields['stream'], 'stream') ||
+      /\btext\/event-stream\b/i.test(request.headers.get('accept') ?? ''),
   };
 }
 
@@ -116,8 +121,8 @@ function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined)
   return key;
 }
 
-function readNewConversation(value: unknown): boolean {
+function readFlag(value: unknown, name: string): boolean {
   if (value === undefined || value === null) return false;
-  if (typeof value !== 'boolean') throw errors.invalidField('new_conversation', 'must be true or false');
+  if (typeof value !== 'boolean') throw errors.invalidField(name, 'must be true or false');
   return value;
 }

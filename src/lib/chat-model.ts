@@ -26,7 +26,7 @@ export interface TokenUsage {
 /** What LangChain gives, as far as we read it; it types the metadata as anything. */
 interface ModelMessage {
   text: string;
-  response_metadata: { finish_reason?: string };
+  response_metadata: { finish_reason?: string | undefined };
   usage_metadata?: UsageMetadata | undefined;
 }
 
@@ -88,6 +88,42 @@ export async function complete(
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
   return toCompletion(message);
+}
+
+/**
+ * Asks the model once and hands on its text as it comes. Otherwise as {@link complete}; what it throws after the first
+ * piece of text ends an answer that was begun.
+ */
+export async function stream(
+  model: BaseChatModel,
+  prompt: Message[],
+  record: ConnectionRecord,
+  signal: AbortSignal,
+  onToken: (text: string) => void,
+): Promise<Completion> {
+  // LangChain hands `fetchOptions` on to the OpenAI client, and that to our fetch; neither type knows it.
+  const options = { signal, fetchOptions: { record } } as Record<string, unknown>;
+  const whole = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
+  // Half of a surrogate pair waits for its other half.
+  let half = '';
+  try {
+    for await (const chunk of (await model.stream(prompt, options)) as AsyncIterable<ModelMessage>) {
+      Object.assign(whole.response_metadata, chunk.response_metadata);
+      whole.usage_metadata ??= chunk.usage_metadata;
+      const text = half + chunk.text;
+      half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
+      const token = text.slice(0, text.length - half.length).toWellFormed();
+      whole.text += token;
+      if (token !== '') onToken(token);
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : toModelError(error, record);
+  }
+  // Without its last words an answer is none, however orderly the connection ended.
+  if (whole.response_metadata.finish_reason === undefined) {
+    throw errors.modelUnavailable(new Error('the stream ended without a finish_reason'));
+  }
+  return toCompletion(whole);
 }
 
 function toCompletion(message: ModelMessage): Completion {

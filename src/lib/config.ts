@@ -19,6 +19,8 @@ export interface Config {
   requestTimeoutMs: number;
   /** How long the connection to the model is kept warm after a question; 0 also turns opening it ahead off. */
   keepWarmMs: number;
+  /** A model call goes on for the cache when the caller has left. */
+  finishAbandoned: boolean;
   /** The headers that name a signed-in user come from App Service, and from nobody else. */
   trustsUserHeaders: boolean;
 }
@@ -114,6 +116,7 @@ export function readConfig(env: Environment = process.env): Config {
     // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
     requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
     keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
+    finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
   readAuthLevel(env, read.problems);

@@ -8,9 +8,11 @@ import { errors } from './errors.ts';
 import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
+import type { Lead } from './single-flight.ts';
 
 /**
- * Gives the answer to `prompt`. `lost`, when it aborts, is the reason to give up for this question alone.
+ * Gives the answer to `prompt`. `lost`, when it aborts, is the reason to give up for this question alone. `onToken` is
+ * given the text, as it comes if the question wants a stream.
  * @throws AskError when there is none.
  */
 export async function findAnswer(
@@ -19,23 +21,30 @@ export async function findAnswer(
   prompt: Message[],
   context: QuestionContext,
   lost: AbortSignal,
+  onToken: (text: string) => void,
 ): Promise<string> {
   const { cache, config, metrics } = services;
-  const { record, signal } = context;
+  const { record, signal, left } = context;
   const { noStore, noCache, onlyIfCached, maxAgeMs } = asked.cacheControl;
   // Without its history a question is another question: its answer is nobody else's.
   if (cache === null || noStore || !record.historyAvailable) {
     if (onlyIfCached) throw errors.notCached();
-    return (await askModel(services, prompt, record, AbortSignal.any([signal, lost]))).text;
+    // Nobody else has a use for it.
+    const ended = AbortSignal.any([signal, lost, left]);
+    return (await askModel(services, prompt, record, ended, asked.stream ? onToken : undefined)).text;
   }
   const key = answerCacheKey(config, prompt, partitionOf(services, asked));
   if (!noCache) {
     const answer = await timed(record, 'cache_lookup', () => lookUp(cache, key, maxAgeMs, record));
     metrics.countLookup(record.cache.result, record.tokens.saved);
-    if (answer) return answer.text;
+    if (answer) {
+      onToken(answer.text);
+      return answer.text;
+    }
   }
   if (onlyIfCached) throw errors.notCached();
-  return (await shareModelCall(services, cache, key, asked, prompt, context, lost)).text;
+  const leave = config.finishAbandoned ? lost : AbortSignal.any([lost, left]);
+  return (await shareModelCall(services, cache, key, asked, prompt, context, leave, onToken)).text;
 }
 
 /** Makes sure that a new conversation, which has no history, finds its answer in the cache. @throws AskError if not. */
@@ -74,21 +83,30 @@ async function shareModelCall(
   asked: Question,
   prompt: Message[],
   { record, signal }: QuestionContext,
-  lost: AbortSignal,
+  leave: AbortSignal,
+  onToken: (text: string) => void,
 ): Promise<Completion> {
   const { flights, metrics } = services;
-  const work = async (ended: AbortSignal): Promise<Completion> => {
-    const completion = await askModel(services, prompt, record, ended);
+  const work: Lead<Completion>['work'] = async (ended, onText) => {
+    const completion = await askModel(services, prompt, record, ended, asked.stream ? onText : undefined);
     if (completion.finishReason === 'stop') cache.store(key, completion);
     return completion;
   };
-  if (!flights.has(key)) return flights.join(key, { work, signal }, lost);
-  const own = AbortSignal.any([signal, lost]);
+  const lead = { work, signal };
+  if (!flights.has(key)) return flights.join(key, lead, leave, onToken);
+  const own = AbortSignal.any([signal, leave]);
   // It wants an answer from now, and the one under way was asked for before.
-  if (asked.cacheControl.noCache) return work(own);
+  if (asked.cacheControl.noCache) return work(own, onToken);
 
   record.cache.result = 'coalesced';
-  const completion = await timed(record, 'model', () => flights.join(key, { work, signal }, own));
+  let streamed = false;
+  const onText = (text: string): void => {
+    streamed = true;
+    onToken(text);
+  };
+  const completion = await timed(record, 'model', () => flights.join(key, lead, own, onText));
+  // The one who asked wanted no stream.
+  if (!streamed) onToken(completion.text);
   record.tokens.saved = total(completion.tokens);
   metrics.countCoalesced(record.tokens.saved);
   return completion;
@@ -99,13 +117,14 @@ async function askModel(
   prompt: Message[],
   record: QuestionRecord,
   signal: AbortSignal,
+  onToken: ((text: string) => void) | undefined,
 ): Promise<Completion> {
   const connection = createConnectionRecord();
   record.connection = connection;
   try {
     const deadline = record.startedAt + config.requestTimeoutMs;
     const call = { record: connection, signal, deadline };
-    const completion = await timed(record, 'model', () => model.complete(prompt, call));
+    const completion = await timed(record, 'model', () => model.complete(prompt, call, onToken));
     metrics.modelState = 'ok';
     metrics.countModelCall(record.timings.model, connection.reused, completion.tokens);
     Object.assign(record.tokens, completion.tokens);

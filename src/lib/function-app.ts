@@ -3,6 +3,7 @@
  * imports little; the heavy part is loaded in the background and first awaited by the first invocation.
  */
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import { watchClients } from './client-connection.ts';
 import { readConfig } from './config.ts';
 import { errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
@@ -14,6 +15,7 @@ const REQUIRED_NODE = 24;
 const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 app.setup({ enableHttpStream: true });
+watchClients();
 
 const services = load();
 // A rejected promise that nobody awaits yet would end the worker; each request that needs it reports it.

@@ -97,7 +97,7 @@ async function open(
     lost: lost.signal,
   });
   // Nobody has used a session id that was made just now.
-  if (asked.sessionId === undefined) return opened([], Promise.resolve(FIRST_POSITION));
+  if (asked.isNewSession) return opened([], Promise.resolve(FIRST_POSITION));
 
   if (asked.newConversation) {
     const position = history.reset(session).catch((error: unknown) => {

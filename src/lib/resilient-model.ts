@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import pRetry from 'p-retry';
 import { Bulkhead } from './bulkhead.ts';
-import { type Completion, complete, createChatModel } from './chat-model.ts';
+import { type Completion, complete, createChatModel, stream } from './chat-model.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { ModelConfig } from './config.ts';
 import type { ConnectionRecord } from './connection-record.ts';
@@ -33,8 +33,11 @@ export interface ModelCall {
 
 /** The model, with all endpoints and all patience. */
 export interface ResilientModel {
-  /** Asks. @throws AskError by DESIGN's table of faults, or the reason of the signal. */
-  complete(prompt: Message[], call: ModelCall): Promise<Completion>;
+  /**
+   * Asks. With `onToken` the answer comes as a stream, and `onToken` is given its text as it comes.
+   * @throws AskError by DESIGN's table of faults, or the reason of the signal.
+   */
+  complete(prompt: Message[], call: ModelCall, onToken?: (text: string) => void): Promise<Completion>;
 }
 
 interface Endpoint {
@@ -61,9 +64,17 @@ export function createResilientModel(
   });
   const bulkhead = new Bulkhead(config.maxConcurrency);
   return {
-    complete: (prompt, call) => {
-      const attempt = ({ model }: Endpoint) => complete(model, prompt, call.record, call.signal);
-      return bulkhead.run(() => tryEndpoints(endpoints, attempt, call), call.signal);
+    complete: (prompt, call, onToken) => {
+      const { record, signal } = call;
+      // What the caller has seen cannot be taken back: from the first token on, nothing is tried again.
+      let begun = false;
+      const onFirst = (text: string): void => {
+        begun = true;
+        onToken?.(text);
+      };
+      const attempt = ({ model }: Endpoint) =>
+        onToken ? stream(model, prompt, record, signal, onFirst) : complete(model, prompt, record, signal);
+      return bulkhead.run(() => tryEndpoints(endpoints, attempt, call, () => begun), signal);
     },
   };
 }
@@ -72,6 +83,7 @@ function tryEndpoints<T>(
   endpoints: Endpoint[],
   attempt: (endpoint: Endpoint) => Promise<T>,
   { record, signal, deadline }: ModelCall,
+  hasBegun: () => boolean,
 ): Promise<T> {
   const tried = new Map<Endpoint, number>();
   const pick = () => pickEndpoint(endpoints, tried);
@@ -103,7 +115,7 @@ function tryEndpoints<T>(
       },
       shouldRetry({ error, attemptNumber, retryDelay }) {
         const next = pick();
-        if (attemptNumber >= MAX_ATTEMPTS || !isRetryable(error) || !next) return false;
+        if (attemptNumber >= MAX_ATTEMPTS || !isRetryable(error) || !next || hasBegun()) return false;
         return performance.now() + Math.max(retryDelay, waitOf(next)) < deadline;
       },
     },

@@ -6,12 +6,15 @@ interface Flight<T> {
   waiting: number;
   /** Ends the work when nobody waits any more. */
   abandoned: AbortController;
+  /** The text that came so far, if it comes piece by piece. */
+  text: string;
+  listeners: Set<(text: string) => void>;
 }
 
 /** What the one who starts a flight gives it. */
 export interface Lead<T> {
-  /** Does the work; the signal ends it. */
-  work: (signal: AbortSignal) => Promise<T>;
+  /** Does the work, and may hand on its text as it comes; the signal ends it. */
+  work: (signal: AbortSignal, onToken: (text: string) => void) => Promise<T>;
   /** Ends the work for all: the leader's deadline rules. */
   signal: AbortSignal;
 }
@@ -27,13 +30,21 @@ export class SingleFlight<T> {
 
   /**
    * Gives the result of the work under way for `key`, which it starts with `lead` if there is none. The caller who
-   * leaves, by `leave`, gets its reason, and does not end the work as long as others wait.
+   * leaves, by `leave`, gets its reason, and does not end the work as long as others wait. `onToken` is given the text
+   * that the work hands on, from the first piece.
    * @throws what the work throws, the same to all.
    */
-  async join(key: string, lead: Lead<T>, leave: AbortSignal): Promise<T> {
+  async join(
+    key: string,
+    lead: Lead<T>,
+    leave: AbortSignal,
+    onToken: (text: string) => void = () => {},
+  ): Promise<T> {
     leave.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, lead);
     flight.waiting++;
+    if (flight.text !== '') onToken(flight.text);
+    flight.listeners.add(onToken);
     const left = Promise.withResolvers<never>();
     const onLeave = (): void => left.reject(leave.reason as Error);
     leave.addEventListener('abort', onLeave, { once: true });
@@ -41,14 +52,21 @@ export class SingleFlight<T> {
       return await Promise.race([flight.result, left.promise]);
     } finally {
       leave.removeEventListener('abort', onLeave);
+      flight.listeners.delete(onToken);
       if (--flight.waiting === 0) this.#abandon(key, flight, leave.reason);
     }
   }
 
   #start(key: string, { work, signal }: Lead<T>): Flight<T> {
     const abandoned = new AbortController();
-    const flight = { result: work(AbortSignal.any([signal, abandoned.signal])), waiting: 0, abandoned };
+    const { promise: result, resolve, reject } = Promise.withResolvers<T>();
+    const flight: Flight<T> = { result, waiting: 0, abandoned, text: '', listeners: new Set() };
     this.#flights.set(key, flight);
+    const onToken = (text: string): void => {
+      flight.text += text;
+      for (const listener of flight.listeners) listener(text);
+    };
+    work(AbortSignal.any([signal, abandoned.signal]), onToken).then(resolve, reject);
     // Rejected even when all who waited have left.
     const end = (): void => this.#forget(key, flight);
     flight.result.then(end, end);

@@ -1,0 +1,48 @@
+/**
+ * The caller's side of an invocation: whether it is still there, and how fast it reads. The library tells neither, but
+ * Node announces every request to the library's own HTTP server, with the id of its invocation.
+ */
+import { subscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What may wait to be read by a slow caller before we write no more: some seconds of a model's answer. */
+const MAX_UNREAD_BYTES = 16_384;
+
+/** The caller of one invocation. */
+export interface ClientConnection {
+  /** Aborted when the caller left before the answer was complete. */
+  left: AbortSignal;
+  /** Resolves when the caller has read enough for more to be written, or has left, or `signal` aborts. */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+const responses = new Map<string, ServerResponse>();
+
+/** Begins to watch; called once, before the first invocation. */
+export function watchClients(): void {
+  subscribe('http.server.request.start', (message) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+    const id = request.headers['x-ms-invocation-id'];
+    if (typeof id !== 'string') return;
+    responses.set(id, response);
+    response.once('close', () => responses.delete(id));
+  });
+}
+
+/** Gives the caller of an invocation; one that is not known is taken to be there. */
+export function clientOf(invocationId: string): ClientConnection {
+  const response = responses.get(invocationId);
+  const left = new AbortController();
+  response?.once('close', () => {
+    if (!response.writableFinished) left.abort();
+  });
+  return {
+    left: left.signal,
+    async ready(signal) {
+      if (!response || response.writableLength < MAX_UNREAD_BYTES || left.signal.aborted) return;
+      // Its errors are those of a caller who left.
+      await once(response, 'drain', { signal: AbortSignal.any([signal, left.signal]) }).catch(() => {});
+    },
+  };
+}

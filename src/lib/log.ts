@@ -1,0 +1,39 @@
+/** What goes to the log when a question fails. Of what the model's side sent, only kinds and codes: texts may hold keys. */
+import type { AskError } from './errors.ts';
+import type { Invocation } from './http-response.ts';
+
+/** The log of an invocation that is over: the library would warn of every further line. */
+export function consoleLog(invocationId: string): Invocation['log'] {
+  const mark = `[invocation ${invocationId}]`;
+  return {
+    info: (...parts) => console.info(mark, ...parts),
+    warn: (...parts) => console.warn(mark, ...parts),
+    error: (...parts) => console.error(mark, ...parts),
+  };
+}
+
+/** Says in the log what a caller must not see. */
+export function logError(error: AskError, log: Invocation['log']): void {
+  if (error.status < 500 && error.code !== 'model_rate_limited') return;
+  if (error.code === 'model_misconfigured') {
+    log.error(
+      'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+        'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
+      causes(error),
+    );
+  } else if (error.code === 'internal_error') {
+    log.error('internal_error', error.cause);
+  } else {
+    log.warn(error.code, causes(error));
+  }
+}
+
+/** Names, statuses and codes along the chain of causes. */
+function causes(error: Error): string {
+  const names: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && names.length < 5; cause = cause.cause) {
+    const { name, status = '', code = '' } = cause as Error & { status?: number; code?: string };
+    names.push(`${name} ${status} ${code}`.trim());
+  }
+  return names.length === 0 ? '' : `(${names.join(' < ')})`;
+}
