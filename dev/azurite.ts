@@ -26,10 +26,10 @@ export interface Azurite {
   stop(): Promise<number | null>;
 }
 
-/** Starts Azurite's table service on a free port of 127.0.0.1, with its data in `folder`. */
-export async function startAzuriteTables(folder: string): Promise<Azurite> {
+/** Starts Azurite's table service on 127.0.0.1, on a free port if none is given, with its data in `folder`. */
+export async function startAzuriteTables(folder: string, wantedPort?: number): Promise<Azurite> {
   // Azurite cannot tell which port it took if it chooses by itself.
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   const child = await run(
     'azurite/dist/src/table/main.js',
     folder,

@@ -1,0 +1,371 @@
+/** What a question costs the storage, and what callers meet when the storage is slow, busy, breaks off or dies. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Azurite, startAzuriteTables } from '../../dev/azurite.ts';
+import type { ChatMessage } from '../../src/lib/answer-question.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
+import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+
+/** Nothing takes this long unless it hangs; one call to the storage is given up after 1.5 s. */
+const HANGS_SECONDS = 10;
+
+/** Unlike any before, so that no cache answers. */
+const newQuestion = (): string => `Question ${randomUUID()}`;
+const questionsIn = (history: ChatMessage[]): string[] =>
+  history.flatMap(({ role, content }) => (role === 'human' ? content : []));
+
+let app: TestApp;
+
+/** Has a session with one interaction, whose question is given too. */
+async function startSession(): Promise<{ session_id: string; question: string }> {
+  const question = newQuestion();
+  const { session_id, performance_metrics: metrics } = await ask(app, { question });
+  expect(metrics.history_saved).toBe(true);
+  return { session_id, question };
+}
+
+/** The questions that a session holds, as another question shows them. That one is added to the session. */
+async function questionsOf(session_id: string): Promise<string[]> {
+  const { chat_history, performance_metrics: metrics } = await ask(app, {
+    question: newQuestion(),
+    session_id,
+  });
+  expect(metrics.history_available).toBe(true);
+  return questionsIn(chat_history).slice(0, -1);
+}
+
+describe('between the app and the storage', () => {
+  let proxy: StorageProxy;
+  beforeAll(async () => {
+    proxy = await startStorageProxy();
+    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } });
+    // The first one may have to make the table.
+    await ask(app, { question: newQuestion() });
+  });
+  beforeEach(() => {
+    proxy.reset();
+    app.emulator.reset();
+  });
+  afterAll(async () => {
+    await app.stop();
+    await proxy.close();
+  });
+
+  const trips = () => proxy.requests.map(({ kind }) => kind);
+  const isStored = (kind: string, index: number): boolean =>
+    proxy.requests.filter((request) => request.kind === kind)[index]?.status === 204;
+
+  describe('a question costs', () => {
+    it('one write in a new session', async () => {
+      await ask(app, { question: newQuestion() });
+      expect(trips()).toEqual(['insert']);
+    });
+
+    it('one read and one write in a session that is known', async () => {
+      const { session_id } = await startSession();
+      proxy.reset();
+      await ask(app, { question: newQuestion(), session_id });
+      expect(trips()).toEqual(['query', 'insert']);
+    });
+
+    it('one read and one write in a session whose id nobody has used', async () => {
+      await ask(app, { question: newQuestion(), session_id: randomUUID() });
+      expect(trips()).toEqual(['query', 'insert']);
+    });
+
+    it('one read and two writes when it begins a new conversation', async () => {
+      const { session_id } = await startSession();
+      proxy.reset();
+      await ask(app, { question: newQuestion(), session_id, new_conversation: true });
+      expect(trips()).toEqual(['query', 'insert', 'insert']);
+    });
+
+    it('no more when the cache answers it', async () => {
+      const { question } = await startSession();
+      proxy.reset();
+      const { performance_metrics: metrics } = await ask(app, { question, session_id: randomUUID() });
+      expect(metrics.from_cache).toBe(true);
+      expect(trips()).toEqual(['query', 'insert']);
+    });
+  });
+
+  describe('the read', () => {
+    it('is the first that is sent, and the model is not asked without it', async () => {
+      const { session_id, question } = await startSession();
+      proxy.reset();
+      app.emulator.reset();
+      proxy.failNext('query', 'hold');
+      const asking = ask(app, { question: newQuestion(), session_id });
+      await eventually(() => proxy.requests.length > 0);
+      expect(trips()).toEqual(['query']);
+      expect(app.emulator.requests).toEqual([]);
+      proxy.release();
+      expect(questionsIn((await asking).chat_history)[0]).toBe(question);
+      expect(app.emulator.requests[0]?.messages.map(({ content }) => content)).toContain(question);
+    });
+
+    it('does not wait for what other questions are writing', async () => {
+      const { session_id, question } = await startSession();
+      proxy.reset();
+      proxy.failNext('insert', 'hold');
+      let isDone = false;
+      const slow = ask(app, { question: newQuestion() }).finally(() => (isDone = true));
+      await eventually(() => trips().includes('insert'));
+      const asking = ask(app, { question: newQuestion(), session_id });
+      await eventually(() => trips().includes('query'));
+      expect(isDone).toBe(false);
+      expect(questionsIn((await asking).chat_history)[0]).toBe(question);
+      proxy.release();
+      await slow;
+    });
+  });
+
+  describe('a new conversation', () => {
+    it('is stored while the model is asked: neither waits for the other', async () => {
+      proxy.failNext('insert', 'hold');
+      app.emulator.latencyMs = 500;
+      const question = newQuestion();
+      const asking = ask(app, { question, session_id: randomUUID(), new_conversation: true });
+      await eventually(() => trips().includes('insert') && app.emulator.requests.length === 1);
+      expect(app.emulator.requests[0]?.status).toBeNull();
+      proxy.release();
+      expect((await asking).performance_metrics.history_saved).toBe(true);
+    });
+
+    it('counts at once, also for what is asked while its own answer is being made', async () => {
+      const { session_id } = await startSession();
+      proxy.reset();
+      app.emulator.reset();
+      app.emulator.latencyMs = 4000;
+      const slow = { question: newQuestion(), session_id, new_conversation: true };
+      const resetting = ask(app, slow);
+      await eventually(() => isStored('insert', 0) && app.emulator.requests.length === 1);
+
+      app.emulator.latencyMs = 0;
+      const followUp = await ask(app, { question: newQuestion(), session_id });
+      expect(app.emulator.requests[0]?.status).toBeNull();
+      const [asked = ''] = questionsIn(followUp.chat_history);
+      expect(followUp.chat_history).toHaveLength(2);
+
+      const reset = await resetting;
+      expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
+      const all = [asked, slow.question];
+      expect(await questionsOf(session_id)).toEqual(all);
+      expect((await questionsOf(session_id)).slice(0, 2)).toEqual(all);
+    });
+  });
+
+  describe('a storage that is too busy', () => {
+    it('for one read: it is tried again, and the history is there', async () => {
+      const { session_id, question } = await startSession();
+      proxy.reset();
+      proxy.failNext('query', 'throttle');
+      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(trips()).toEqual(['query', 'query', 'insert']);
+    });
+
+    it('for longer than a question waits: it is answered without history, and its answer still finds its place', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('query', 'throttle', 2);
+      const second = newQuestion();
+      const answer = await ask(app, { question: second, session_id });
+      expect(questionsIn(answer.chat_history)).toEqual([second]);
+      expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: true });
+      expect(await questionsOf(session_id)).toEqual([question, second]);
+    });
+
+    it('for every read: questions are answered without history, and not stored', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('query', 'throttle', Infinity);
+      const answer = await ask(app, { question: newQuestion(), session_id });
+      expect(answer.chat_history).toHaveLength(2);
+      expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+      proxy.reset();
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('and asks for more patience than a question has: it is answered all the same', async () => {
+      const { session_id } = await startSession();
+      proxy.retryAfter = 60;
+      proxy.failNext('query', 'throttle');
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+      expect(metrics.history_available).toBe(false);
+      expect(metrics.timings.history_read).toBeLessThan(HANGS_SECONDS);
+    });
+
+    it('for one write: it is tried again, and stored once', async () => {
+      proxy.failNext('insert', 'throttle');
+      const { session_id, question } = await startSession();
+      expect(trips()).toEqual(['insert', 'insert']);
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('for a write and its repetition: the answer says that it was not stored, and so does the log', async () => {
+      const { session_id, question } = await startSession();
+      const before = app.output().length;
+      proxy.failNext('insert', 'throttle', 2);
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+      expect(metrics).toMatchObject({ history_available: true, history_saved: false });
+      await eventually(() => app.output().slice(before).includes('could not be stored'));
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it.each(['query', 'insert'] as const)(
+      'to forget (%s): that is a 503, and the old conversation is still there',
+      async (kind) => {
+        const { session_id, question } = await startSession();
+        proxy.failNext(kind, 'throttle', Infinity);
+        const fields = { question: newQuestion(), session_id, new_conversation: true };
+        const refused = await askForError(app, fields);
+        expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
+        proxy.reset();
+        expect(await questionsOf(session_id)).toEqual([question]);
+      },
+    );
+  });
+
+  describe('a connection that breaks before the storage`s answer comes', () => {
+    it('after a write: the interaction is stored, once, and the answer says so', async () => {
+      proxy.failNext('insert', 'lose');
+      const { session_id, question } = await startSession();
+      expect(proxy.requests.map(({ status }) => status)).toEqual([204, 409]);
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('after a new conversation was stored: it has begun, once', async () => {
+      const { session_id } = await startSession();
+      proxy.failNext('insert', 'lose');
+      const question = newQuestion();
+      const fresh = await ask(app, { question, session_id, new_conversation: true });
+      expect(fresh.performance_metrics.history_saved).toBe(true);
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('after the first write of all, for which the table was made: the same', async () => {
+      const env = {
+        SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+        SESSIONS_TABLE_NAME: `t${Date.now()}`,
+      };
+      const fresh = await startApp({ env });
+      try {
+        proxy.failNext('other', 'hold');
+        const asking = ask(fresh, { question: newQuestion() });
+        await eventually(() => trips().includes('other'));
+        proxy.failNext('insert', 'lose');
+        proxy.release();
+        const { session_id, performance_metrics: metrics } = await asking;
+        expect(metrics.history_saved).toBe(true);
+        const next = await ask(fresh, { question: newQuestion(), session_id });
+        expect(next.chat_history).toHaveLength(4);
+      } finally {
+        await fresh.stop();
+      }
+    });
+
+    it('after a read: it is read again', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('query', 'lose');
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+  });
+
+  describe('a storage that stops answering', () => {
+    it('before the read: the question is answered without history', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('query', 'hold', Infinity);
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+      expect(metrics).toMatchObject({ history_available: false, history_saved: false });
+      expect(metrics.total_time).toBeLessThan(HANGS_SECONDS);
+      proxy.reset();
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('before the write: the answer comes, and says that it was not stored', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('insert', 'hold', Infinity);
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+      expect(metrics).toMatchObject({ history_available: true, history_saved: false });
+      expect(metrics.total_time).toBeLessThan(HANGS_SECONDS);
+      proxy.reset();
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+
+    it('before a new conversation is stored: a 503, although the model has answered', async () => {
+      const { session_id, question } = await startSession();
+      proxy.failNext('insert', 'hold', Infinity);
+      const fields = { question: newQuestion(), session_id, new_conversation: true };
+      expect((await askForError(app, fields)).body.error.code).toBe('history_unavailable');
+      proxy.reset();
+      expect(await questionsOf(session_id)).toEqual([question]);
+    });
+  });
+});
+
+describe('the storage`s process', () => {
+  let folder: string;
+  let azurite: Azurite;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'ask-storage-'));
+    azurite = await startAzuriteTables(folder);
+    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: azurite.connectionString } });
+  });
+  afterEach(async () => {
+    await app.stop();
+    azurite.process.kill('SIGCONT');
+    await azurite.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const restart = async (): Promise<void> => {
+    azurite = await startAzuriteTables(folder, Number(new URL(azurite.url).port));
+  };
+
+  it('stops and comes back: what it had stored is there, and questions are stored again', async () => {
+    const { session_id, question } = await startSession();
+    expect(await azurite.stop()).toBe(0);
+    const lost = await ask(app, { question: newQuestion(), session_id });
+    expect(lost.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+    await restart();
+    const next = newQuestion();
+    await ask(app, { question: next, session_id });
+    expect(await questionsOf(session_id)).toEqual([question, next]);
+  });
+
+  it('is killed while the model works: the answer comes, and the next one is stored again', async () => {
+    const { session_id } = await startSession();
+    app.emulator.reset();
+    app.emulator.latencyMs = 1000;
+    const asking = ask(app, { question: newQuestion(), session_id });
+    await eventually(() => app.emulator.requests.length === 1);
+    const exited = once(azurite.process, 'exit');
+    azurite.process.kill('SIGKILL');
+    await exited;
+    expect((await asking).performance_metrics).toMatchObject({
+      history_available: true,
+      history_saved: false,
+    });
+    app.emulator.latencyMs = 0;
+    await restart();
+    const next = await startSession();
+    expect(await questionsOf(next.session_id)).toEqual([next.question]);
+  });
+
+  it(
+    'is paused: questions are answered without it, and with it when it goes on',
+    {
+      skip: process.platform === 'win32',
+    },
+    async () => {
+      const { session_id, question } = await startSession();
+      azurite.process.kill('SIGSTOP');
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+      expect(metrics).toMatchObject({ history_available: false, history_saved: false });
+      expect(metrics.total_time).toBeLessThan(HANGS_SECONDS);
+      azurite.process.kill('SIGCONT');
+      expect(await questionsOf(session_id)).toEqual([question]);
+    },
+  );
+});
