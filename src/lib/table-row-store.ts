@@ -19,14 +19,14 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   const client = await createClient(config);
 
   /** Writes, and makes the table when it is missing. */
-  async function write<T>(send: () => Promise<T>): Promise<T> {
+  async function write<T>(send: () => Promise<T>, mayMakeTable = true): Promise<T> {
     try {
       return await send();
     } catch (error) {
-      if (!isTableNotFound(error)) throw toConflict(error);
-      await client.createTable(inTime());
-      return send();
+      if (!mayMakeTable || !isTableNotFound(error)) throw toConflict(error);
     }
+    await client.createTable(inTime());
+    return write(send, false);
   }
 
   async function listPages(filter: string, limit: number, select?: string[]): Promise<Entity[]> {
