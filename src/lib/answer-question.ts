@@ -1,5 +1,6 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
 import type { CacheControl } from './cache-control.ts';
+import { fitHistory } from './context-window.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
 import type { Claim } from './idempotency.ts';
 import type { Interaction } from './interaction-row.ts';
@@ -119,7 +120,9 @@ async function finishTurn(
     if (asked.stream) tokens.push(text);
   };
   try {
-    const prompt = buildPrompt(services.config.model.systemPrompt, past.interactions, asked.question);
+    const { model, historyMaxTokens } = services.config;
+    const history = await fitHistory(past.interactions, historyMaxTokens);
+    const prompt = buildPrompt(model.systemPrompt, history, asked.question);
     const answer = await findAnswer(services, asked, prompt, context, past.lost, onToken);
     record.timings.time_to_first_token ||= performance.now() - record.startedAt;
     const interaction = { question: asked.question, answer };

@@ -11,6 +11,8 @@ export interface Config {
   storage: StorageConfig;
   /** How many interactions of a session are sent to the model and shown. */
   historyMaxInteractions: number;
+  /** Longest history that is sent to the model, whole interactions. */
+  historyMaxTokens: number;
   /** Interactions older than this are never shown. */
   sessionTtlMs: number;
   cache: CacheConfig;
@@ -110,6 +112,8 @@ export function readConfig(env: Environment = process.env): Config {
     storage: { ...readStorage(read), tableName: readTableName(read) },
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
+    // GPT-4o reads 128,000, of which the question, the system prompt and the answer need some.
+    historyMaxTokens: read.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
     sessionTtlMs: DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30),
     cache: readCache(read),
     maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,

@@ -4,7 +4,8 @@ import type { Question, QuestionContext } from './answer-question.ts';
 import type { CachedAnswer } from './cache-tier.ts';
 import type { Completion, TokenUsage } from './chat-model.ts';
 import { createConnectionRecord } from './connection-record.ts';
-import { errors } from './errors.ts';
+import { dropOlderHalf } from './context-window.ts';
+import { AskError, errors } from './errors.ts';
 import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
@@ -31,7 +32,8 @@ export async function findAnswer(
     if (onlyIfCached) throw errors.notCached();
     // Nobody else has a use for it.
     const ended = AbortSignal.any([signal, lost, left]);
-    return (await askModel(services, prompt, record, ended, asked.stream ? onToken : undefined)).text;
+    const call = { record, signal: ended, onToken: asked.stream ? onToken : undefined };
+    return (await askFitting(services, prompt, call)).text;
   }
   const key = answerCacheKey(config, prompt, partitionOf(services, asked));
   if (!noCache) {
@@ -88,8 +90,9 @@ async function shareModelCall(
 ): Promise<Completion> {
   const { flights, metrics } = services;
   const work: Lead<Completion>['work'] = async (ended, onText) => {
-    const completion = await askModel(services, prompt, record, ended, asked.stream ? onText : undefined);
-    if (completion.finishReason === 'stop') cache.store(key, completion);
+    const call = { record, signal: ended, onToken: asked.stream ? onText : undefined };
+    const completion = await askFitting(services, prompt, call);
+    if (completion.finishReason === 'stop' && !completion.historyDropped) cache.store(key, completion);
     return completion;
   };
   const lead = { work, signal };
@@ -112,13 +115,33 @@ async function shareModelCall(
   return completion;
 }
 
+interface OwnCall {
+  record: QuestionRecord;
+  /** Ends the call. */
+  signal: AbortSignal;
+  /** Absent: no stream is wanted. */
+  onToken: ((text: string) => void) | undefined;
+}
+
+/** Asks the model, once more with half of the chat history when it says that all of it is too long. */
+async function askFitting(services: Services, prompt: Message[], call: OwnCall) {
+  try {
+    return { ...(await askModel(services, prompt, call)), historyDropped: false };
+  } catch (error) {
+    const shorter =
+      error instanceof AskError && error.code === 'conversation_too_long' && dropOlderHalf(prompt);
+    if (!shorter) throw error;
+    // An answer to another prompt than the one that its key is made of.
+    return { ...(await askModel(services, shorter, call)), historyDropped: true };
+  }
+}
+
 async function askModel(
   { config, model, metrics }: Services,
   prompt: Message[],
-  record: QuestionRecord,
-  signal: AbortSignal,
-  onToken: ((text: string) => void) | undefined,
+  { record, signal, onToken }: OwnCall,
 ): Promise<Completion> {
+  // Of the newest call, should there be two.
   const connection = createConnectionRecord();
   record.connection = connection;
   try {

@@ -1,0 +1,101 @@
+/**
+ * What chat history costs on Azurite: `npm run bench:history`. A read and an append in sessions of several sizes and
+ * among many, and the rate of the purge. Azurite is no Azure: compare the figures with each other.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startAzuriteTables } from '../dev/azurite.ts';
+import { ChatHistory } from '../src/lib/chat-history.ts';
+import { purgeSessions } from '../src/lib/purge-sessions.ts';
+import { FIRST_POSITION, interactionKey, type SessionKey, sessionPartition } from '../src/lib/row-keys.ts';
+import type { RowStore } from '../src/lib/row-store.ts';
+import { createTableRowStore } from '../src/lib/table-row-store.ts';
+
+const DAY_MS = 24 * 3_600_000;
+const TTL_MS = 30 * DAY_MS;
+const TURN = { question: 'What is the capital of France?', answer: 'The capital of France is Paris.' };
+const SESSIONS = 10_000;
+const ROUNDS = 100;
+
+/** Prints the figures. */
+export async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
+  const azurite = await startAzuriteTables(folder);
+  try {
+    const open = (tableName: string): Promise<RowStore> =>
+      createTableRowStore({ connectionString: azurite.connectionString, tableName });
+    await compareSizes(await open('sizes'));
+    await compareCrowds(await open('crowds'));
+  } finally {
+    await azurite.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function compareSizes(store: RowStore): Promise<void> {
+  const history = new ChatHistory(store, TTL_MS);
+  for (const size of [10, 1000, 5000]) {
+    const session = { userId: null, sessionId: randomUUID() };
+    await insert(
+      store,
+      Array.from({ length: size }, () => session),
+    );
+    await report(`${size} interactions in the session`, history, () => session);
+  }
+}
+
+async function compareCrowds(store: RowStore): Promise<void> {
+  const history = new ChatHistory(store, TTL_MS);
+  const sessions = Array.from({ length: SESSIONS }, () => ({ userId: null, sessionId: randomUUID() }));
+  // Two of three are too old.
+  for (const age of [0, TTL_MS + DAY_MS, TTL_MS + DAY_MS]) await insert(store, sessions, age);
+  await report(`${SESSIONS} sessions`, history, (round) => sessions[(round * 97) % SESSIONS] ?? session0);
+  const startedAt = performance.now();
+  const purged = await purgeSessions(store, TTL_MS, 600_000);
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(
+    `  purge: ${purged.removed} of ${purged.rows} rows in ${purged.partitions} sessions in ${seconds.toFixed(1)} s, ` +
+      `${Math.round(purged.removed / seconds)} rows/s`,
+  );
+}
+
+const session0: SessionKey = { userId: null, sessionId: 'none' };
+
+/** Inserts one interaction for each of `sessions`, `age` milliseconds old, some at a time. */
+async function insert(store: RowStore, sessions: SessionKey[], age = 0): Promise<void> {
+  const now = Date.now();
+  const properties = { h0: TURN.question, a0: TURN.answer };
+  for (let start = 0; start < sessions.length; start += 50) {
+    await Promise.all(
+      sessions.slice(start, start + 50).map((session, index) => {
+        // As if it had been stored then.
+        const key = interactionKey({ epoch: 0, lastMs: now + start + index });
+        const old = key.replace(/-\d{13}-/, `-${String(9_999_999_999_999 - (now - age - start - index))}-`);
+        return store.insert(sessionPartition(session), age === 0 ? key : old, properties);
+      }),
+    );
+  }
+}
+
+async function report(
+  name: string,
+  history: ChatHistory,
+  sessionOf: (round: number) => SessionKey,
+): Promise<void> {
+  const [reads, appends]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    const session = sessionOf(round);
+    const started = performance.now();
+    const conversation = await history.read(session, 10);
+    const read = performance.now();
+    await history.append(session, conversation ?? FIRST_POSITION, TURN);
+    reads.push(read - started);
+    appends.push(performance.now() - read);
+  }
+  console.log(`  ${name}: read ${median(reads)} ms, append ${median(appends)} ms (medians)`);
+}
+
+const median = (values: number[]): string =>
+  (values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN).toFixed(1);
