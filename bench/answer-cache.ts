@@ -9,15 +9,11 @@ import { join } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startEmulator } from '../dev/azure-openai-emulator.ts';
-import { startAzuriteTables } from '../dev/azurite.ts';
-import { buildApp, root } from '../dev/build.ts';
-import { startHostProcess } from '../dev/host-process.ts';
-import { emulatorSettings } from '../dev/settings.ts';
 import { type CachedAnswer, type CacheTier, createMemoryTier } from '../src/lib/cache-tier.ts';
 import { createRedisTier } from '../src/lib/redis-tier.ts';
 import { createSqliteTier } from '../src/lib/sqlite-tier.ts';
 import { startRedis } from '../test/redis.ts';
+import { withApp } from './app.ts';
 
 const MEGABYTE = 1024 * 1024;
 const LOOKUPS = 20_000;
@@ -103,39 +99,23 @@ async function measureStandstills(): Promise<void> {
 
 /** The whole app: as many identical questions at once, to a model that takes 200 ms. */
 async function measureHerds(): Promise<void> {
-  const [azurite, emulator] = await Promise.all([
-    startAzuriteTables(join(folder, 'azurite')),
-    startEmulator({ latencyMs: 200 }),
-    buildApp(),
-  ]);
-  const host = await startHostProcess({
-    root,
-    port: 0,
-    env: {
-      ...process.env,
-      ...emulatorSettings(emulator),
-      AzureWebJobsStorage: azurite.connectionString,
-      ANSWER_CACHE_PATH: join(folder, 'herd.sqlite'),
-    },
-    onOutput: () => {},
-  });
   console.log('Identical questions at once, to a model that takes 200 ms');
-  for (const size of [1, 200, 2000]) {
-    emulator.reset();
-    const startedAt = performance.now();
-    const body = JSON.stringify({ question: `Asked by ${size}` });
-    const headers = { 'Content-Type': 'application/json' };
-    const answers = await Promise.all(
-      Array.from({ length: size }, () => fetch(`${host.url}/ask`, { method: 'POST', headers, body })),
-    );
-    const failed = answers.filter(({ status }) => status !== 200).length;
-    const took = performance.now() - startedAt;
-    console.log(
-      `  ${String(size).padStart(4)}: ${emulator.requests.length} model calls, ${took.toFixed(0)} ms, ${failed} failed`,
-    );
-  }
-  await host.stop();
-  await Promise.all([emulator.close(), azurite.stop()]);
+  await withApp({ latencyMs: 200 }, async ({ url, emulator }) => {
+    for (const size of [1, 200, 2000]) {
+      emulator.reset();
+      const startedAt = performance.now();
+      const body = JSON.stringify({ question: `Asked by ${size}` });
+      const headers = { 'Content-Type': 'application/json' };
+      const answers = await Promise.all(
+        Array.from({ length: size }, () => fetch(`${url}/ask`, { method: 'POST', headers, body })),
+      );
+      const failed = answers.filter(({ status }) => status !== 200).length;
+      const took = performance.now() - startedAt;
+      console.log(
+        `  ${String(size).padStart(4)}: ${emulator.requests.length} model calls, ${took.toFixed(0)} ms, ${failed} failed`,
+      );
+    }
+  });
 }
 
 async function lookUp(tier: CacheTier, keys: number): Promise<{ wallUs: number; cpuUs: number }> {

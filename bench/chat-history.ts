@@ -12,6 +12,7 @@ import { purgeSessions } from '../src/lib/purge-sessions.ts';
 import { FIRST_POSITION, interactionKey, type SessionKey, sessionPartition } from '../src/lib/row-keys.ts';
 import type { RowStore } from '../src/lib/row-store.ts';
 import { createTableRowStore } from '../src/lib/table-row-store.ts';
+import { median } from './app.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;
@@ -94,8 +95,7 @@ async function report(
     reads.push(read - started);
     appends.push(performance.now() - read);
   }
-  console.log(`  ${name}: read ${median(reads)} ms, append ${median(appends)} ms (medians)`);
+  console.log(
+    `  ${name}: read ${median(reads).toFixed(1)} ms, append ${median(appends).toFixed(1)} ms (medians)`,
+  );
 }
-
-const median = (values: number[]): string =>
-  (values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN).toFixed(1);

@@ -5,6 +5,7 @@
 import { type Emulator, startEmulator } from '../dev/azure-openai-emulator.ts';
 import { startTcpProxy } from '../dev/tcp-proxy.ts';
 import { type Command, type ModelProcess, startModelProcess, wrongRecords } from '../test/model-process.ts';
+import { median } from './app.ts';
 
 const ONE_WAY_MS = 20;
 const ROUNDS = 5;
@@ -94,8 +95,4 @@ async function withProcess(
   } finally {
     await model.stop();
   }
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -38,6 +38,8 @@ export function createServer({ key, cert }: Certificate, options: ServerOptions)
     ALPNCallback: (client) => protocols.find((protocol) => client.protocols.includes(protocol)),
     allowHTTP1: protocols.includes('http/1.1'),
     http1Options: { keepAliveTimeout: KEEP_ALIVE_MS },
+    // In MB. With Node's 10, hundreds of long answers at once would have streams refused.
+    maxSessionMemory: 1000,
     ...(maxConcurrentStreams !== undefined && { settings: { maxConcurrentStreams } }),
   });
 }

@@ -6,9 +6,6 @@ import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What may wait to be read by a slow caller before we write no more: some seconds of a model's answer. */
-const MAX_UNREAD_BYTES = 16_384;
-
 /** The caller of one invocation. */
 export interface ClientConnection {
   /** Aborted when the caller left before the answer was complete. */
@@ -40,7 +37,8 @@ export function clientOf(invocationId: string): ClientConnection {
   return {
     left: left.signal,
     async ready(signal) {
-      if (!response || response.writableLength < MAX_UNREAD_BYTES || left.signal.aborted) return;
+      // Only after a write that was too much for its buffer will there be a `drain`.
+      if (!response?.writableNeedDrain || left.signal.aborted) return;
       // Its errors are those of a caller who left.
       await once(response, 'drain', { signal: AbortSignal.any([signal, left.signal]) }).catch(() => {});
     },

@@ -266,18 +266,18 @@ describe('with a fallback endpoint', () => {
 
 describe('more questions than the process may ask at once', () => {
   it('wait, as many as may run, and the rest is told to come again', async () => {
-    await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 400 } });
-    const started = performance.now();
+    await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
     const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
     await eventually(() => app.emulator.requests.length === 2);
-    await delay(50);
+    // The other two are on their way to the queue.
+    await delay(300);
     const busy = await askForError(app, { question: question() });
-    expect(performance.now() - started).toBeLessThan(400);
     expect(busy).toMatchObject({ status: 503, body: { error: { code: 'busy', retry_after: 1 } } });
     expect(busy.headers.get('retry-after')).toBe('1');
-    expect(app.emulator.requests).toHaveLength(2);
+    expect(app.emulator.requests.map(({ status }) => status)).toEqual([null, null]);
     const times = (await Promise.all(asking)).map((answer) => answer.performance_metrics.api_call_time);
-    expect(times.filter((time) => time > 0.7)).toHaveLength(2);
+    expect(times.filter((time) => time > 5)).toHaveLength(2);
+    app.emulator.latencyMs = 0;
     expect((await ask(app, { question: question() })).status).toBe('success');
   });
 

@@ -1,0 +1,51 @@
+/** The whole app for benchmarks: the built app in the functions host, on Azurite and the emulator. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Emulator, type EmulatorOptions, startEmulator } from '../dev/azure-openai-emulator.ts';
+import { startAzuriteTables } from '../dev/azurite.ts';
+import { buildApp, root } from '../dev/build.ts';
+import { type HostProcess, startHostProcess } from '../dev/host-process.ts';
+import { emulatorSettings } from '../dev/settings.ts';
+
+/** A running app. */
+export interface BenchApp {
+  url: string;
+  emulator: Emulator;
+  host: HostProcess;
+}
+
+/** Runs `use` with an app of its own, and takes it down again. */
+export async function withApp(
+  options: EmulatorOptions,
+  use: (app: BenchApp) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
+  const [azurite, emulator] = await Promise.all([
+    startAzuriteTables(folder),
+    startEmulator(options),
+    buildApp(),
+  ]);
+  const host = await startHostProcess({
+    root,
+    port: 0,
+    env: {
+      ...process.env,
+      ...emulatorSettings(emulator),
+      AzureWebJobsStorage: azurite.connectionString,
+      ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
+    },
+    onOutput: (text) => process.env['BENCH_VERBOSE'] && process.stderr.write(text),
+  });
+  try {
+    await use({ url: host.url, emulator, host });
+  } finally {
+    await host.stop();
+    await Promise.all([emulator.close(), azurite.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The value in the middle. */
+export const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
