@@ -8,9 +8,8 @@ export function writePackage(out: string): void {
   rmSync(out, { recursive: true, force: true });
   for (const name of ['dist', 'public', 'host.json']) {
     const source = join(root, name);
-    // Source maps are for the developer. A part that the project does not have is not needed.
-    if (existsSync(source))
-      cpSync(source, join(out, name), { recursive: true, filter: (file) => !file.endsWith('.map') });
+    // Source maps and types are for the developer. A part that the project does not have is not needed.
+    if (existsSync(source)) cpSync(source, join(out, name), { recursive: true, filter: isNeeded });
   }
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
   const { name, version, type, main: entry } = manifest;
@@ -20,6 +19,8 @@ export function writePackage(out: string): void {
     `${JSON.stringify({ name, version, type, main: entry }, null, 2)}\n`,
   );
 }
+
+const isNeeded = (file: string): boolean => !/\.map$|tsconfig\.json$/.test(file);
 
 /** `npm run package`. */
 export async function main(): Promise<void> {

@@ -1,0 +1,150 @@
+/** Speaks to the server: POST /ask, and GET /sessions/{session_id}. */
+import { readEvents } from './events.js';
+
+/** @typedef {{ role: 'human' | 'ai', content: string }} ChatMessage */
+/**
+ * What the page reads of `performance_metrics`. Only the first line is sure to be there.
+ * @typedef {object} Metrics
+ * @property {boolean} from_cache
+ * @property {boolean} connection_reused
+ * @property {number} total_time
+ * @property {{ avg_response_time: number, connection_reuse_count: number, reuse_percentage: number, total_requests: number }} connection_stats
+ * @property {boolean} [cold_start]
+ * @property {string} [instance_id]
+ * @property {number} [uptime]
+ * @property {{ result: string, tier: string | null, hits: number, misses: number, hit_percentage: number }} [cache]
+ * @property {{ protocol: string | null, attempts: number, open: number, requests_on_connection: number } | null} [connection]
+ * @property {{ time_to_first_token: number }} [timings]
+ * @property {{ prompt: number, completion: number, cached: number, saved: number }} [tokens]
+ * @property {boolean} [history_available]
+ * @property {boolean} [history_saved]
+ */
+/** @typedef {{ answer: string, session_id: string, performance_metrics: Metrics }} Answer */
+/**
+ * @typedef {{ type: 'session', sessionId: string } | { type: 'token', text: string } | { type: 'done', answer: Answer }} AskEvent
+ */
+
+/** A question that got no answer, in words for the person who asked. */
+export class AskFailure extends Error {
+  /**
+   * @param {string} message
+   * @param {{ needsKey?: boolean, retryAfter?: number }} [details] `retryAfter` in seconds
+   */
+  constructor(message, { needsKey = false, retryAfter = 0 } = {}) {
+    super(message);
+    this.needsKey = needsKey;
+    this.retryAfter = retryAfter;
+  }
+}
+
+const KEY = 'functions-key';
+const OFFLINE = 'The server cannot be reached. Check your connection, then try again.';
+const BROKEN_OFF = 'The connection was lost before the answer was complete. Try again.';
+
+/** Where the browser forbids storage, the key lives as long as the page. */
+let key = '';
+try {
+  key = sessionStorage.getItem(KEY) ?? '';
+} catch {}
+
+/**
+ * Keeps the function key until the tab is closed.
+ * @param {string} value
+ */
+export function keepKey(value) {
+  key = value;
+  try {
+    sessionStorage.setItem(KEY, value);
+  } catch {}
+}
+
+/** Whether a key is kept, so that a 401 means a wrong one. */
+export function hasKey() {
+  return key !== '';
+}
+
+/**
+ * Asks, and gives what comes of it; the last event is `done`.
+ * @param {string} question
+ * @param {string | null} sessionId
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<AskEvent, void, void>}
+ * @throws {AskFailure} when there is no answer
+ */
+export async function* ask(question, sessionId, signal) {
+  const response = await send('/ask', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+    body: JSON.stringify({ question, ...(sessionId !== null && { session_id: sessionId }) }),
+    signal,
+  });
+  if (!response.ok) throw await failureOf(response);
+  try {
+    // A server that does not stream sends the whole answer.
+    if (isJson(response)) yield { type: 'done', answer: await response.json() };
+    else if (response.body) yield* readAnswer(response.body);
+  } catch (error) {
+    throw error instanceof AskFailure ? error : new AskFailure(BROKEN_OFF);
+  }
+}
+
+/**
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream
+ * @returns {AsyncGenerator<AskEvent, void, void>}
+ */
+async function* readAnswer(stream) {
+  for await (const { event, data } of readEvents(stream)) {
+    const body = JSON.parse(data);
+    if (event === 'session') yield { type: 'session', sessionId: body.session_id };
+    if (event === 'token') yield { type: 'token', text: body.text };
+    if (event === 'done') {
+      yield { type: 'done', answer: body };
+      return;
+    }
+    if (event === 'error') throw new AskFailure(body.status, { retryAfter: body.error?.retry_after });
+  }
+  throw new AskFailure(BROKEN_OFF);
+}
+
+/**
+ * Gives a session's conversation, oldest first, and whether there is more of it; an empty one when nobody knows it.
+ * @param {string} sessionId
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ messages: ChatMessage[], more: boolean }>}
+ * @throws {AskFailure}
+ */
+export async function readSession(sessionId, signal) {
+  const response = await send(`/sessions/${encodeURIComponent(sessionId)}`, { signal });
+  if (response.status === 404) return { messages: [], more: false };
+  if (!response.ok) throw await failureOf(response);
+  const { chat_history: messages, next } = await response.json();
+  return { messages, more: Boolean(next) };
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function send(path, options) {
+  const headers = new Headers(options.headers);
+  if (key) headers.set('x-functions-key', key);
+  try {
+    return await fetch(path, { ...options, headers, cache: 'no-store' });
+  } catch {
+    throw new AskFailure(OFFLINE);
+  }
+}
+
+/** @param {Response} response */
+async function failureOf(response) {
+  const body = isJson(response) ? await response.json().catch(() => null) : null;
+  const needsKey = response.status === 401;
+  const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
+  const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));
+  return new AskFailure(message, { needsKey, retryAfter: seconds > 0 ? Math.ceil(seconds) : 0 });
+}
+
+/** @param {Response} response */
+function isJson(response) {
+  return /\bjson\b/i.test(response.headers.get('Content-Type') ?? '');
+}

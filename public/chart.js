@@ -1,0 +1,60 @@
+/** Draws times as bars. */
+import { svgElement } from './dom.js';
+import { formatTime, KINDS } from './facts.js';
+
+/** @import { Sample } from './panel.js' */
+
+const WIDTH = 320;
+const HEIGHT = 168;
+const LEFT = 44;
+const TOP = 8;
+const BOTTOM = 160;
+/** Few answers get broad bars, but not absurdly broad ones. */
+const MIN_SLOTS = 16;
+/** The scale starts at a millisecond: cached answers and cold starts are three powers of ten apart. */
+const LOWEST = -3;
+
+/**
+ * A bar for each, the newest at the right, on a logarithmic scale.
+ * @param {readonly Sample[]} samples
+ */
+export function chart(samples) {
+  const longest = Math.max(...samples.map(({ seconds }) => seconds));
+  const highest = Math.max(0, Math.ceil(Math.log10(longest)));
+  /** @param {number} seconds */
+  const y = (seconds) => {
+    const part = (Math.log10(Math.max(seconds, 10 ** LOWEST)) - LOWEST) / (highest - LOWEST);
+    return BOTTOM - part * (BOTTOM - TOP);
+  };
+  const slot = (WIDTH - LEFT) / Math.max(MIN_SLOTS, samples.length);
+  const bars = samples.map(({ kind, seconds }, index) => {
+    const top = Math.min(y(seconds), BOTTOM - 3);
+    const box = { x: LEFT + index * slot + slot * 0.14, y: top, width: slot * 0.72, height: BOTTOM - top };
+    const title = `${KINDS[kind]}: ${formatTime(seconds)}`;
+    return svgElement('rect', { class: kind, rx: 1.5, ...box }, svgElement('title', {}, title));
+  });
+  const lines = Array.from({ length: highest - LOWEST + 1 }, (_, index) =>
+    gridLine(10 ** (LOWEST + index), y),
+  );
+  const label = `Bar chart of ${samples.length} answer times on a logarithmic scale; the longest is ${formatTime(longest)}. The table below sums it up.`;
+  return svgElement(
+    'svg',
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label },
+    ...lines,
+    ...bars,
+  );
+}
+
+/**
+ * @param {number} seconds
+ * @param {(seconds: number) => number} y
+ */
+function gridLine(seconds, y) {
+  const at = y(seconds);
+  return svgElement(
+    'g',
+    {},
+    svgElement('line', { x1: LEFT, x2: WIDTH, y1: at, y2: at }),
+    svgElement('text', { x: LEFT - 8, y: at + 3.5, 'text-anchor': 'end' }, formatTime(seconds)),
+  );
+}

@@ -1,0 +1,209 @@
+/** The chat page: a conversation with POST /ask. */
+import { ask, AskFailure, readSession } from './api.js';
+import { Composer } from './composer.js';
+import { byId, element } from './dom.js';
+import { keyForm } from './key-form.js';
+import { addToPanel } from './panel.js';
+import { Turn } from './turn.js';
+
+/** @import { ChatMessage } from './api.js' */
+
+const page = {
+  welcome: byId('welcome', HTMLElement),
+  notice: byId('notice', HTMLElement),
+  turns: byId('turns', HTMLOListElement),
+  status: byId('status', HTMLElement),
+  fresh: byId('new', HTMLButtonElement),
+  toggle: byId('toggle', HTMLButtonElement),
+  panel: byId('panel', HTMLElement),
+  measured: byId('measured', HTMLElement),
+};
+
+/** As in the address, where a reload finds it; null until the first answer of a new conversation. */
+let sessionId = sessionInAddress();
+/** What is under way: a question, or reading the history. */
+let underWay = /** @type {AbortController | null} */ (null);
+
+const composer = new Composer(start, stop);
+page.fresh.addEventListener('click', () => {
+  if (sessionId !== null) history.pushState(null, '', location.pathname + location.search);
+  void open(null);
+  composer.focus();
+});
+addEventListener('hashchange', () => {
+  // Another conversation, by the browser's Back or by hand.
+  if (sessionInAddress() !== sessionId) void open(sessionInAddress());
+});
+page.toggle.addEventListener('click', () => showPanel(page.panel.hidden !== false));
+for (const example of page.welcome.querySelectorAll('button'))
+  example.addEventListener('click', () => {
+    if (!underWay) start(example.textContent ?? '');
+  });
+
+showPanel(matchMedia('(min-width: 64rem)').matches);
+void open(sessionId);
+
+/** After `#`, so that the browser does not send it: who knows the id reads the conversation. */
+function sessionInAddress() {
+  return new URLSearchParams(location.hash.slice(1)).get('session');
+}
+
+/** @param {string} id */
+function keepSession(id) {
+  if (id === sessionId) return;
+  sessionId = id;
+  history.replaceState(null, '', `#${new URLSearchParams({ session: id })}`);
+}
+
+/** Shows the conversation of a session, or an empty one. @param {string | null} id */
+async function open(id) {
+  underWay?.abort();
+  sessionId = id;
+  page.turns.replaceChildren();
+  page.notice.replaceChildren();
+  page.status.textContent = '';
+  page.welcome.hidden = id !== null;
+  const controller = begin();
+  try {
+    if (id !== null) {
+      const { messages, more } = await readSession(id, controller.signal);
+      if (underWay !== controller) return;
+      if (more) page.notice.append(element('p', {}, 'Earlier messages are not shown.'));
+      showHistory(messages);
+    }
+  } catch (error) {
+    if (underWay === controller)
+      showUnread(id, controller.signal.aborted ? new AskFailure('Stopped.') : error);
+  } finally {
+    finish(controller);
+  }
+  scrollTo({ top: document.body.scrollHeight });
+}
+
+/** @param {ChatMessage[]} messages */
+function showHistory(messages) {
+  let turn = new Turn('');
+  for (const { role, content } of messages) {
+    if (role === 'human') page.turns.append((turn = new Turn(content)).root);
+    else turn.finish(content);
+  }
+  page.welcome.hidden = messages.length > 0;
+}
+
+/**
+ * @param {string | null} id
+ * @param {unknown} error
+ */
+function showUnread(id, error) {
+  const again = () => void open(id);
+  if (error instanceof AskFailure && error.needsKey) {
+    page.notice.append(keyForm(again));
+    page.notice.querySelector('input')?.focus();
+    return;
+  }
+  const retry = element('button', { type: 'button', click: again }, 'Try again');
+  page.notice.append(
+    element('p', {}, 'The earlier conversation could not be read. ', messageOf(error)),
+    retry,
+  );
+}
+
+/** Adds a question to the conversation and asks it. @param {string} question */
+function start(question) {
+  page.welcome.hidden = true;
+  const turn = new Turn(question);
+  page.turns.append(turn.root);
+  void answer(turn);
+}
+
+/** @param {Turn} turn */
+async function answer(turn) {
+  const controller = begin();
+  const { signal } = controller;
+  const again = () => {
+    if (underWay) return;
+    turn.restart();
+    void answer(turn);
+  };
+  page.status.textContent = '';
+  scrollTo({ top: document.body.scrollHeight });
+  try {
+    for await (const event of ask(turn.question, sessionId, signal)) {
+      if (signal.aborted) break;
+      if (event.type === 'session') keepSession(event.sessionId);
+      if (event.type === 'token') turn.append(event.text, keepEndInView());
+      if (event.type === 'done') {
+        const scroll = keepEndInView();
+        const { answer: text, session_id: id, performance_metrics: metrics } = event.answer;
+        keepSession(id);
+        turn.finish(text, metrics);
+        addToPanel(page.measured, metrics);
+        scroll();
+        page.status.textContent = `Answer: ${turn.spoken}`;
+      }
+    }
+    if (signal.aborted) turn.stop(again);
+  } catch (error) {
+    if (signal.aborted) turn.stop(again);
+    else showFailure(turn, error, again);
+  } finally {
+    finish(controller);
+  }
+}
+
+/**
+ * @param {Turn} turn
+ * @param {unknown} error
+ * @param {() => void} again
+ */
+function showFailure(turn, error, again) {
+  const scroll = keepEndInView();
+  if (error instanceof AskFailure && error.needsKey) {
+    const form = keyForm(again);
+    turn.askForKey(form);
+    form.querySelector('input')?.focus();
+  } else {
+    turn.fail(messageOf(error), error instanceof AskFailure ? error.retryAfter : 0, again);
+    page.status.textContent = messageOf(error);
+  }
+  scroll();
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof AskFailure ? error.message : 'Something went wrong in this page. Reload it.';
+}
+
+function begin() {
+  const controller = (underWay = new AbortController());
+  composer.show(true);
+  return controller;
+}
+
+/** @param {AbortController} controller */
+function finish(controller) {
+  if (underWay !== controller) return;
+  underWay = null;
+  composer.show(false);
+}
+
+function stop() {
+  underWay?.abort();
+  page.status.textContent = 'Stopped.';
+  composer.focus();
+}
+
+/** Gives a function that scrolls to the end, if the end is in view now: who has scrolled up reads on undisturbed. */
+function keepEndInView() {
+  const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
+  const isAtEnd = scrollHeight - clientHeight - scrollTop < 80;
+  return () => {
+    if (isAtEnd) scrollTo({ top: document.documentElement.scrollHeight });
+  };
+}
+
+/** @param {boolean} shown */
+function showPanel(shown) {
+  page.panel.hidden = !shown;
+  page.toggle.setAttribute('aria-expanded', String(shown));
+}

@@ -1,0 +1,40 @@
+/** Code with a button that copies it. */
+import { element } from './dom.js';
+
+const COPIED_MS = 2000;
+
+/**
+ * @param {string} code
+ * @param {string} language as the model named it, or empty
+ */
+export function codeBlock(code, language) {
+  // Only pages from https or localhost may write to the clipboard.
+  const canCopy = 'clipboard' in navigator;
+  return element(
+    'figure',
+    { class: 'code' },
+    element('figcaption', {}, element('span', {}, language || 'code'), canCopy && copyButton(code)),
+    element(
+      'pre',
+      { tabindex: 0, role: 'region', 'aria-label': language ? `Code in ${language}` : 'Code' },
+      element('code', {}, code),
+    ),
+  );
+}
+
+/** @param {string} code */
+function copyButton(code) {
+  const button = element('button', { type: 'button', class: 'quiet' }, 'Copy');
+  /** @param {string} text */
+  const say = (text) => {
+    button.textContent = text;
+    setTimeout(() => (button.textContent = 'Copy'), COPIED_MS);
+  };
+  button.addEventListener('click', () => {
+    navigator.clipboard.writeText(code).then(
+      () => say('Copied'),
+      () => say('Not copied'),
+    );
+  });
+  return button;
+}

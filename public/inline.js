@@ -1,0 +1,129 @@
+/** Markdown within a line: emphasis, code, links. Linear in the length of the text, whatever the text is. */
+import { element } from './dom.js';
+
+const ESCAPE = /\\([!-/:-@[-`{-~])/y;
+const BACKTICKS = /`+/g;
+const LINK =
+  /!?\[((?:[^[\]\\]|\\.)*)\]\((?:<([^<>\n]*)>|([^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*))(?: {1,4}"[^"]*")? ?\)/y;
+const ADDRESS = /<?((?:https?:\/\/|mailto:)[^\s<>]+)>?/y;
+const LINE_BREAK = /(?: *\\)? *\n|<br *\/?>/iy;
+const EMPHASIS = /\*+|_+|~~/y;
+const PLAIN = /(?:[^\\`![<hm*_~\n ]|h(?!ttps?:)|m(?!ailto:)| (?=[^\s\\]))+| +|./suy;
+
+/** @type {Record<string, 'strong' | 'em' | 'del'>} */
+const TAGS = { '**': 'strong', __: 'strong', '*': 'em', _: 'em', '~~': 'del' };
+
+/**
+ * Gives the nodes of a text.
+ * @param {string} text
+ * @param {boolean} [linked] within a link, where no other can be
+ * @returns {DocumentFragment}
+ */
+export function inline(text, linked = false) {
+  const result = document.createDocumentFragment();
+  // Open emphasis, innermost last. None is opened twice at once, so there are never many.
+  /** @type {{ marker: string, node: DocumentFragment }[]} */
+  const open = [{ marker: '', node: result }];
+  /** @param {Node | string} node */
+  const add = (node) => open.at(-1)?.node.append(node);
+  /** Ends the innermost one: as an element, or, if it was never closed, as the text that it was. @param {boolean} closed */
+  const end = (closed) => {
+    const ended = open.pop();
+    const tag = ended && TAGS[ended.marker];
+    if (closed && tag) add(element(tag, {}, ended.node));
+    else if (ended) open.at(-1)?.node.append(ended.marker, ended.node);
+  };
+  /** Takes a run of markers apart. @param {string} run @param {string} before @param {string} after */
+  const emphasize = (run, before, after) => {
+    const inWord = run[0] === '_' && /[\p{L}\p{N}]/u.test(before) && /[\p{L}\p{N}]/u.test(after);
+    const canOpen = !inWord && /\S/.test(after);
+    const canClose = !inWord && /\S/.test(before);
+    for (let left = run; left;) {
+      const closes = open.findLastIndex(({ marker }) => marker && left.startsWith(marker));
+      const marker = closes > 0 && canClose ? (open[closes]?.marker ?? '') : left.slice(0, 2);
+      if (closes > 0 && canClose) {
+        while (open.length > closes + 1) end(false);
+        end(true);
+      } else if (canOpen && !open.some((each) => each.marker === marker)) {
+        open.push({ marker, node: document.createDocumentFragment() });
+      } else {
+        add(marker);
+      }
+      left = left.slice(marker.length);
+    }
+  };
+
+  /** Lengths of runs of backticks that nothing closes any more. @type {Set<number>} */
+  const unclosed = new Set();
+  for (let at = 0; at < text.length;) {
+    /** @param {RegExp} pattern */
+    const match = (pattern) => {
+      pattern.lastIndex = at;
+      const found = pattern.exec(text);
+      if (found) at += found[0].length;
+      return found;
+    };
+    const start = at;
+    /** @type {RegExpExecArray | null} */
+    let found;
+    if ((found = match(ESCAPE))) add(found[1] ?? '');
+    else if (text[at] === '`') {
+      const code = codeAt(text, at, unclosed);
+      at += code.length;
+      add(code.node);
+    } else if ((found = match(LINK))) {
+      const [, label = '', inBrackets, bare = ''] = found;
+      add(linked ? label : link(inBrackets ?? bare, inline(label, true)));
+    } else if (!linked && !/\w/.test(text[at - 1] ?? '') && (found = match(ADDRESS))) {
+      const address = trimAddress(found[1] ?? '');
+      // What was trimmed off is text, and may be markup.
+      if (!found[0].startsWith('<')) at = start + address.length;
+      add(link(address, address));
+    } else if (match(LINE_BREAK)) add(element('br'));
+    else if ((found = match(EMPHASIS))) emphasize(found[0], text[start - 1] ?? ' ', text[at] ?? ' ');
+    else add(match(PLAIN)?.[0] ?? '');
+  }
+  while (open.length > 1) end(false);
+  result.normalize();
+  return result;
+}
+
+/**
+ * The code that starts at a run of backticks, or the run itself when no run of its length closes it.
+ * @param {string} text
+ * @param {number} at
+ * @param {Set<number>} unclosed
+ */
+function codeAt(text, at, unclosed) {
+  BACKTICKS.lastIndex = at;
+  const run = BACKTICKS.exec(text)?.[0] ?? '`';
+  if (!unclosed.has(run.length)) {
+    for (let close; (close = BACKTICKS.exec(text));) {
+      if (close[0].length !== run.length) continue;
+      const code = text.slice(at + run.length, close.index).replaceAll('\n', ' ');
+      const isPadded = code.startsWith(' ') && code.endsWith(' ') && code.trim() !== '';
+      const length = close.index + run.length - at;
+      return { length, node: element('code', {}, isPadded ? code.slice(1, -1) : code) };
+    }
+    unclosed.add(run.length);
+  }
+  return { length: run.length, node: run };
+}
+
+/** Leaves out the punctuation that ends the sentence and not the address. @param {string} address */
+function trimAddress(address) {
+  let end = address.length;
+  while (end > 0 && /[.,:;!?'"*_~)\]|]/.test(address[end - 1] ?? '')) end--;
+  return address.slice(0, end);
+}
+
+/**
+ * A link to what is safe to open; the label alone for all else, such as `javascript:`.
+ * @param {string} address
+ * @param {Node | string} label
+ */
+function link(address, label) {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (!url || !['http:', 'https:', 'mailto:'].includes(url.protocol)) return label;
+  return element('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer' }, label);
+}

@@ -1,0 +1,203 @@
+/** Markdown as the models write it: paragraphs, headings, lists, code, tables, quotes. */
+import { codeBlock } from './code-block.js';
+import { element } from './dom.js';
+import { inline } from './inline.js';
+import { readTable, startsTable } from './table.js';
+
+/** A block: the lines that it was read from, and how its element is made. */
+/** @typedef {{ source: string, build: () => HTMLElement }} Block */
+
+const FENCE = /^( {0,3})(`{3,}|~{3,})([^`]*)$/;
+const HEADING = /^ {0,3}(#{1,6})(?:\s+(.*))?$/;
+const RULE = /^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$/;
+const QUOTE = /^ {0,3}> ?/;
+const ITEM = /^( *)([-*+]|(\d{1,9})[.)])( +|$)/;
+/** Elsewhere, tabs are the text's own: code may need them. */
+const TABBED_ITEM = /^\t+(?=(?:[-*+]|\d{1,9}[.)]) )/gm;
+/** Lists and quotes within each other; what is deeper stays text. */
+const MAX_DEPTH = 12;
+
+/** What each element of a rendered text was made of. @type {WeakMap<Element, string>} */
+const sources = new WeakMap();
+
+/**
+ * Makes `container` show a text. Elements of blocks that have not changed stay as they are, so that a growing text
+ * costs little, and what a reader has selected in it stays selected.
+ * @param {HTMLElement} container
+ * @param {string} text
+ */
+export function renderMarkdown(container, text) {
+  const blocks = readBlocks(text.replaceAll(TABBED_ITEM, expandTabs).split(/\r\n?|\n/), 0);
+  for (const [index, { source, build }] of blocks.entries()) {
+    const present = container.children[index];
+    if (present && sources.get(present) === source) continue;
+    const built = build();
+    sources.set(built, source);
+    if (present) present.replaceWith(built);
+    else container.append(built);
+  }
+  while (container.children.length > blocks.length) container.lastElementChild?.remove();
+}
+
+/** @param {string} tabs */
+function expandTabs(tabs) {
+  return '    '.repeat(tabs.length);
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} depth
+ * @returns {Block[]}
+ */
+function readBlocks(lines, depth) {
+  /** @type {Block[]} */
+  const blocks = [];
+  for (let at = 0; at < lines.length;) {
+    if (lines[at]?.trim() === '') {
+      at++;
+      continue;
+    }
+    const { end, build } = readBlock(lines, at, depth);
+    blocks.push({ source: lines.slice(at, end).join('\n'), build });
+    at = end;
+  }
+  return blocks;
+}
+
+/**
+ * Reads the block that starts at a line: where it ends, and how it is made.
+ * @param {string[]} lines
+ * @param {number} at
+ * @param {number} depth
+ * @returns {{ end: number, build: () => HTMLElement }}
+ */
+function readBlock(lines, at, depth) {
+  const line = lines[at] ?? '';
+  const fence = FENCE.exec(line);
+  if (fence) return readCode(lines, at, fence);
+  const heading = HEADING.exec(line);
+  if (heading) {
+    // The page has the first levels.
+    const level = /** @type {'h3' | 'h4' | 'h5' | 'h6'} */ (`h${Math.min(6, (heading[1] ?? '').length + 2)}`);
+    const text = (heading[2] ?? '').trimEnd().replace(/(?:^|\s)#+$/, '');
+    return { end: at + 1, build: () => element(level, {}, inline(text.trim())) };
+  }
+  if (RULE.test(line)) return { end: at + 1, build: () => element('hr') };
+  if (depth < MAX_DEPTH && QUOTE.test(line)) return readQuote(lines, at, depth);
+  if (depth < MAX_DEPTH && ITEM.test(line)) return readList(lines, at, depth);
+  if (startsTable(lines, at)) return readTable(lines, at);
+  let end = at + 1;
+  while (end < lines.length && !endsParagraph(lines, end)) end++;
+  const text = lines.slice(at, end).map((each) => each.trimStart());
+  return { end, build: () => element('p', {}, inline(text.join('\n').trimEnd())) };
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} at
+ */
+function endsParagraph(lines, at) {
+  const line = lines[at] ?? '';
+  if (line.trim() === '' || FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line))
+    return true;
+  return ITEM.test(line) || startsTable(lines, at);
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} at
+ * @param {RegExpExecArray} fence
+ */
+function readCode(lines, at, [, indent = '', fence = '', info = '']) {
+  const [language = ''] = info.trim().split(/\s/);
+  const closing = (/** @type {string} */ line) =>
+    line.trim().startsWith(fence) && line.trim().replaceAll(fence[0] ?? '', '') === '';
+  let end = at + 1;
+  while (end < lines.length && !closing(lines[end] ?? '')) end++;
+  const code = lines.slice(at + 1, end).map((line) => {
+    const own = line.length - line.trimStart().length;
+    return line.slice(Math.min(own, indent.length));
+  });
+  return { end: end + 1, build: () => codeBlock(code.join('\n'), language) };
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} at
+ * @param {number} depth
+ */
+function readQuote(lines, at, depth) {
+  let end = at;
+  while (end < lines.length && QUOTE.test(lines[end] ?? '')) end++;
+  const quoted = lines.slice(at, end).map((line) => line.replace(QUOTE, ''));
+  return { end, build: () => element('blockquote', {}, ...buildAll(quoted, depth + 1)) };
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} at
+ * @param {number} depth
+ */
+function readList(lines, at, depth) {
+  const [, indent = '', marker = '', number] = ITEM.exec(lines[at] ?? '') ?? [];
+  const kind = marker.at(-1);
+  /** @type {string[][]} */
+  const items = [];
+  let end = at;
+  while (end < lines.length) {
+    const line = lines[end] ?? '';
+    const item = ITEM.exec(line);
+    const own = line.length - line.trimStart().length;
+    if (line.trim() === '') {
+      // An empty line belongs to the list if the list goes on after it.
+      const next = lines.slice(end, end + 4).find((each) => each.trim() !== '') ?? '';
+      const nextOwn = next.length - next.trimStart().length;
+      if (nextOwn < indent.length + 2 && ITEM.exec(next)?.[2]?.at(-1) !== kind) break;
+      items.at(-1)?.push('');
+    } else if (item && own < indent.length + 2) {
+      if (item[2]?.at(-1) !== kind || own < indent.length || RULE.test(line)) break;
+      items.push([line.slice(item[0].length)]);
+    } else if (own >= indent.length + 2) {
+      items.at(-1)?.push(line.slice(Math.min(own, indent.length + marker.length + 1)));
+    } else {
+      if (lines[end - 1]?.trim() === '' || endsParagraph(lines, end)) break;
+      items.at(-1)?.push(line.trimStart());
+    }
+    end++;
+  }
+  const isLoose = items.some((item) =>
+    item.some((line, index) => line === '' && item.slice(index).some(Boolean)),
+  );
+  const build = () => {
+    const children = items.map((item) => element('li', {}, ...listItem(item, depth + 1, isLoose)));
+    return number === undefined
+      ? element('ul', {}, ...children)
+      : element('ol', { start: Number(number) === 1 ? undefined : Number(number) }, ...children);
+  };
+  return { end, build };
+}
+
+/**
+ * The content of an item: in a tight list, its paragraphs are text.
+ * @param {string[]} lines
+ * @param {number} depth
+ * @param {boolean} isLoose
+ */
+function listItem(lines, depth, isLoose) {
+  const built = buildAll(lines, depth);
+  if (isLoose) return built;
+  return built.map((each) => {
+    if (each.tagName !== 'P') return each;
+    const text = document.createDocumentFragment();
+    text.append(...each.childNodes);
+    return text;
+  });
+}
+
+/**
+ * @param {string[]} lines
+ * @param {number} depth
+ */
+function buildAll(lines, depth) {
+  return readBlocks(lines, depth).map(({ build }) => build());
+}

@@ -1,0 +1,106 @@
+/** Shows what the connection pool and the cache do: the latest answers as bars, and the process's own counters. */
+import { chart } from './chart.js';
+import { element } from './dom.js';
+import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
+
+/** @import { Metrics } from './api.js' */
+/** @import { Kind } from './facts.js' */
+/** @typedef {{ kind: Kind, seconds: number }} Sample */
+
+const MAX_SAMPLES = 50;
+
+/** @type {Sample[]} */
+const samples = [];
+
+/**
+ * Takes in an answer's metrics and shows them.
+ * @param {HTMLElement} container
+ * @param {Metrics} metrics
+ */
+export function addToPanel(container, metrics) {
+  samples.push({ kind: kindOf(metrics), seconds: metrics.total_time });
+  if (samples.length > MAX_SAMPLES) samples.shift();
+  container.replaceChildren(
+    element('h2', {}, 'Latency'),
+    element(
+      'p',
+      { class: 'note' },
+      `Total time of the last ${samples.length === 1 ? 'answer' : `${samples.length} answers`}, newest at the right.`,
+    ),
+    chart(samples),
+    legend(),
+    element('h2', {}, 'This instance'),
+    element('p', { class: 'note' }, 'Since it started, as of the newest answer.'),
+    statistics(metrics),
+  );
+}
+
+/** The colours, and in words what the bars show. */
+function legend() {
+  const rows = Object.entries(KINDS).map(([kind, label]) => {
+    const times = samples.filter((each) => each.kind === kind).map(({ seconds }) => seconds);
+    const typical = times.length > 0 ? formatTime(median(times)) : '–';
+    return element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, element('span', { class: `swatch ${kind}` }), label),
+      element('td', {}, String(times.length)),
+      element('td', {}, typical),
+    );
+  });
+  const heads = ['Kind', 'Answers', 'Median'].map((head) => element('th', { scope: 'col' }, head));
+  return element(
+    'table',
+    { class: 'legend' },
+    element('thead', {}, element('tr', {}, ...heads)),
+    element('tbody', {}, ...rows),
+  );
+}
+
+/** @param {number[]} values */
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
+}
+
+/** @param {Metrics} metrics */
+function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance }) {
+  const lookups = cache ? cache.hits + cache.misses : 0;
+  const rows = [
+    ['Model calls', formatNumber(calls.total_requests)],
+    ['Average model call', formatTime(calls.avg_response_time)],
+    [
+      'On a reused connection',
+      share(calls.connection_reuse_count, calls.total_requests, calls.reuse_percentage),
+    ],
+    connection && ['Open connections', formatNumber(connection.open)],
+    cache && ['Answered from the cache', share(cache.hits, lookups, cache.hit_percentage)],
+    uptime !== undefined && ['Uptime', formatUptime(uptime)],
+    instance && ['Instance', instance.slice(0, 8)],
+  ].filter((row) => Array.isArray(row));
+  return element(
+    'dl',
+    {},
+    ...rows.map(([name = '', value = '']) =>
+      element('div', {}, element('dt', {}, name), element('dd', {}, value)),
+    ),
+  );
+}
+
+/**
+ * @param {number} part
+ * @param {number} whole
+ * @param {number} percentage
+ */
+function share(part, whole, percentage) {
+  return `${formatNumber(part)} of ${formatNumber(whole)} (${Math.round(percentage)} %)`;
+}
+
+/** @param {number} seconds */
+function formatUptime(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.floor(seconds)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

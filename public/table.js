@@ -1,0 +1,62 @@
+/** Tables in Markdown. */
+import { element } from './dom.js';
+import { inline } from './inline.js';
+
+const TABLE_RULE = /^[ |:-]*$/;
+
+/**
+ * Whether a table starts at a line: one with bars, and under it one of bars and dashes.
+ * @param {string[]} lines
+ * @param {number} at
+ */
+export function startsTable(lines, at) {
+  const rule = lines[at + 1] ?? '';
+  if (!lines[at]?.includes('|') || !rule.includes('-') || !rule.includes('|') || !TABLE_RULE.test(rule))
+    return false;
+  return cells(rule).every((cell) => /^:?-+:?$/.test(cell));
+}
+
+/**
+ * Reads the table that starts at a line: where it ends, and how it is made. A row gets no more cells than it has, so
+ * a short text never becomes a huge table.
+ * @param {string[]} lines
+ * @param {number} at
+ */
+export function readTable(lines, at) {
+  let end = at + 2;
+  while (end < lines.length && lines[end]?.includes('|')) end++;
+  const alignments = cells(lines[at + 1] ?? '').map((cell) => {
+    if (cell.endsWith(':')) return cell.startsWith(':') ? 'center' : 'right';
+    return undefined;
+  });
+  const row = (/** @type {string} */ line, /** @type {'th' | 'td'} */ tag) => {
+    const made = cells(line).slice(0, alignments.length);
+    const attributes = (/** @type {number} */ column) => ({
+      class: alignments[column],
+      scope: tag === 'th' ? 'col' : undefined,
+    });
+    return element('tr', {}, ...made.map((cell, column) => element(tag, attributes(column), inline(cell))));
+  };
+  const build = () =>
+    element(
+      'div',
+      // It scrolls by itself, so the keyboard has to reach it.
+      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table' },
+      element(
+        'table',
+        {},
+        element('thead', {}, row(lines[at] ?? '', 'th')),
+        element('tbody', {}, ...lines.slice(at + 2, end).map((line) => row(line, 'td'))),
+      ),
+    );
+  return { end, build };
+}
+
+/** The cells of a table's line; an escaped bar is part of its cell. @param {string} line */
+function cells(line) {
+  const inner = line
+    .trim()
+    .replace(/^\|/, '')
+    .replace(/(?<!\\)\|$/, '');
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
+}

@@ -1,0 +1,131 @@
+/** One question and what became of it, as elements. */
+import { element } from './dom.js';
+import { factsOf, kindOf } from './facts.js';
+import { renderMarkdown } from './markdown.js';
+
+/** @import { Metrics } from './api.js' */
+
+/** A question in the conversation, and its answer as it comes. */
+export class Turn {
+  #text = element('div', { class: 'text' });
+  #after = element('div', { class: 'after' });
+  #drawing = 0;
+  #source = '';
+
+  /** @param {string} question */
+  constructor(question) {
+    this.question = question;
+    this.root = element(
+      'li',
+      { class: 'turn' },
+      element('div', { class: 'question' }, hidden('You asked: '), question),
+      element('div', { class: 'answer' }, hidden('Answer: '), this.#text, this.#after),
+    );
+    this.restart();
+  }
+
+  /** The answer as plain text, for those who hear it. */
+  get spoken() {
+    return this.#text.textContent ?? '';
+  }
+
+  /** Waits for an answer, anew. */
+  restart() {
+    this.#show('');
+    this.#end(
+      'waiting',
+      element('span', { class: 'dots' }, element('i'), element('i'), element('i')),
+      hidden('Waiting'),
+    );
+  }
+
+  /**
+   * Adds to the answer. It is drawn once a frame, however fast it comes.
+   * @param {string} text
+   * @param {() => void} drawn
+   */
+  append(text, drawn) {
+    this.#source += text;
+    this.#drawing ||= requestAnimationFrame(() => {
+      this.#end('writing');
+      this.#show(this.#source);
+      drawn();
+    });
+  }
+
+  /**
+   * Shows the whole answer, and how it came about if that is known.
+   * @param {string} text
+   * @param {Metrics} [metrics]
+   */
+  finish(text, metrics) {
+    this.#show(text);
+    const facts = metrics ? factsOf(metrics) : [];
+    const list = element('ul', { class: 'facts' }, ...facts.map((fact) => element('li', {}, fact)));
+    if (metrics) list.classList.add(kindOf(metrics));
+    this.#end('done', metrics && list);
+  }
+
+  /** The answer so far stays. @param {() => void} retry */
+  stop(retry) {
+    this.#show(this.#source);
+    this.#end('stopped', element('p', {}, 'Stopped.'), retryButton('Ask again', 0, retry));
+  }
+
+  /**
+   * Shows what went wrong under the answer so far.
+   * @param {string} message
+   * @param {number} retryAfter seconds
+   * @param {() => void} retry
+   */
+  fail(message, retryAfter, retry) {
+    this.#show(this.#source);
+    this.#end('failed', element('p', {}, message), retryButton('Try again', retryAfter, retry));
+  }
+
+  /** @param {HTMLElement} form */
+  askForKey(form) {
+    this.#end('failed', form);
+  }
+
+  /** @param {string} source */
+  #show(source) {
+    cancelAnimationFrame(this.#drawing);
+    this.#drawing = 0;
+    this.#source = source;
+    renderMarkdown(this.#text, source);
+  }
+
+  /**
+   * @param {'waiting' | 'writing' | 'done' | 'stopped' | 'failed'} state
+   * @param {...(Node | undefined)} content
+   */
+  #end(state, ...content) {
+    this.root.dataset['state'] = state;
+    this.#after.replaceChildren(...content.filter((node) => node !== undefined));
+  }
+}
+
+/** @param {string} text */
+function hidden(text) {
+  return element('span', { class: 'hidden' }, text);
+}
+
+/**
+ * A button that can be pressed after some seconds, and counts them down.
+ * @param {string} label
+ * @param {number} seconds
+ * @param {() => void} press
+ */
+function retryButton(label, seconds, press) {
+  const button = element('button', { type: 'button', click: press }, label);
+  const end = performance.now() + 1000 * seconds;
+  const count = () => {
+    const left = Math.ceil((end - performance.now()) / 1000);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? `${label} in ${left} s` : label;
+    if (left > 0) setTimeout(count, 250);
+  };
+  count();
+  return button;
+}
