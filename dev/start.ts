@@ -153,6 +153,7 @@ function printBanner({ endpoint, emulator, azurite, host }: Stack, options: Opti
   console.log(`
 Azure Functions Ask
 
+  Page      ${host.url}/
   Ask       ${host.url}/ask
   Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys asked for'}
   Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${endpoint}`}

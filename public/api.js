@@ -1,25 +1,7 @@
 /** Speaks to the server: POST /ask, and GET /sessions/{session_id}. */
 import { readEvents } from './events.js';
 
-/** @typedef {{ role: 'human' | 'ai', content: string }} ChatMessage */
-/**
- * What the page reads of `performance_metrics`. Only the first line is sure to be there.
- * @typedef {object} Metrics
- * @property {boolean} from_cache
- * @property {boolean} connection_reused
- * @property {number} total_time
- * @property {{ avg_response_time: number, connection_reuse_count: number, reuse_percentage: number, total_requests: number }} connection_stats
- * @property {boolean} [cold_start]
- * @property {string} [instance_id]
- * @property {number} [uptime]
- * @property {{ result: string, tier: string | null, hits: number, misses: number, hit_percentage: number }} [cache]
- * @property {{ protocol: string | null, attempts: number, open: number, requests_on_connection: number } | null} [connection]
- * @property {{ time_to_first_token: number }} [timings]
- * @property {{ prompt: number, completion: number, cached: number, saved: number }} [tokens]
- * @property {boolean} [history_available]
- * @property {boolean} [history_saved]
- */
-/** @typedef {{ answer: string, session_id: string, performance_metrics: Metrics }} Answer */
+/** @import { Answer, ChatMessage } from '../src/lib/answer-question.ts' */
 /**
  * @typedef {{ type: 'session', sessionId: string } | { type: 'token', text: string } | { type: 'done', answer: Answer }} AskEvent
  */
@@ -121,15 +103,13 @@ export async function readSession(sessionId, signal) {
   return { messages, more: Boolean(next) };
 }
 
-/**
- * @param {string} path
- * @param {RequestInit} options
- */
+/** @param {string} path @param {RequestInit} options */
 async function send(path, options) {
   const headers = new Headers(options.headers);
   if (key) headers.set('x-functions-key', key);
   try {
-    return await fetch(path, { ...options, headers, cache: 'no-store' });
+    // No `cache` option: with it the browser would send Cache-Control, and the server would bypass its answer cache.
+    return await fetch(path, { ...options, headers });
   } catch {
     throw new AskFailure(OFFLINE);
   }

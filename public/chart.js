@@ -5,10 +5,10 @@ import { formatTime, KINDS } from './facts.js';
 /** @import { Sample } from './panel.js' */
 
 const WIDTH = 320;
-const HEIGHT = 168;
+const HEIGHT = 152;
 const LEFT = 44;
 const TOP = 8;
-const BOTTOM = 160;
+const BOTTOM = 144;
 /** Few answers get broad bars, but not absurdly broad ones. */
 const MIN_SLOTS = 16;
 /** The scale starts at a millisecond: cached answers and cold starts are three powers of ten apart. */
@@ -36,7 +36,7 @@ export function chart(samples) {
   const lines = Array.from({ length: highest - LOWEST + 1 }, (_, index) =>
     gridLine(10 ** (LOWEST + index), y),
   );
-  const label = `Bar chart of ${samples.length} answer times on a logarithmic scale; the longest is ${formatTime(longest)}. The table below sums it up.`;
+  const label = `Bars of ${samples.length} answer times, the longest ${formatTime(longest)}. The table below sums them up.`;
   return svgElement(
     'svg',
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label },
@@ -45,10 +45,7 @@ export function chart(samples) {
   );
 }
 
-/**
- * @param {number} seconds
- * @param {(seconds: number) => number} y
- */
+/** @param {number} seconds @param {(seconds: number) => number} y */
 function gridLine(seconds, y) {
   const at = y(seconds);
   return svgElement(

@@ -6,7 +6,7 @@ import { keyForm } from './key-form.js';
 import { addToPanel } from './panel.js';
 import { Turn } from './turn.js';
 
-/** @import { ChatMessage } from './api.js' */
+/** @import { ChatMessage } from '../src/lib/answer-question.ts' */
 
 const page = {
   welcome: byId('welcome', HTMLElement),
@@ -90,10 +90,7 @@ function showHistory(messages) {
   page.welcome.hidden = messages.length > 0;
 }
 
-/**
- * @param {string | null} id
- * @param {unknown} error
- */
+/** @param {string | null} id @param {unknown} error */
 function showUnread(id, error) {
   const again = () => void open(id);
   if (error instanceof AskFailure && error.needsKey) {
@@ -151,11 +148,7 @@ async function answer(turn) {
   }
 }
 
-/**
- * @param {Turn} turn
- * @param {unknown} error
- * @param {() => void} again
- */
+/** @param {Turn} turn @param {unknown} error @param {() => void} again */
 function showFailure(turn, error, again) {
   const scroll = keepEndInView();
   if (error instanceof AskFailure && error.needsKey) {

@@ -8,10 +8,7 @@ export class Composer {
   #send = byId('send', HTMLButtonElement);
   #stop = byId('stop', HTMLButtonElement);
 
-  /**
-   * @param {(question: string) => void} ask
-   * @param {() => void} stop
-   */
+  /** @param {(question: string) => void} ask @param {() => void} stop */
   constructor(ask, stop) {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -28,6 +25,7 @@ export class Composer {
       this.#form.requestSubmit();
     });
     this.#input.addEventListener('input', () => this.#fit());
+    this.#fit();
     this.#stop.addEventListener('click', stop);
     addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !event.isComposing && !this.#stop.hidden) stop();

@@ -1,6 +1,6 @@
 /** Says in a few words what an answer's metrics mean. */
 
-/** @import { Metrics } from './api.js' */
+/** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 /** @typedef {'cached' | 'reused' | 'new' | 'cold'} Kind */
 
 /** How an answer came about, from the quickest kind to the slowest. @type {Record<Kind, string>} */
@@ -12,7 +12,7 @@ export const KINDS = {
 };
 
 /**
- * @param {Metrics} metrics
+ * @param {PerformanceMetrics} metrics
  * @returns {Kind}
  */
 export function kindOf(metrics) {
@@ -21,44 +21,43 @@ export function kindOf(metrics) {
   return metrics.connection_reused ? 'reused' : 'new';
 }
 
-/** The facts of one answer, most telling first. @param {Metrics} metrics */
+/** The facts of one answer, most telling first. @param {PerformanceMetrics} metrics */
 export function factsOf(metrics) {
-  const { cache, connection, timings, tokens } = metrics;
-  const protocol = { h2: ' (HTTP/2)', h1: ' (HTTP/1.1)' }[connection?.protocol ?? ''] ?? '';
-  const first = timings?.time_to_first_token;
+  const { cache, connection, timings } = metrics;
+  const protocol = connection?.protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1';
   return [
     askedOrCached(metrics),
-    !metrics.from_cache && `${metrics.connection_reused ? 'reused' : 'new'} connection${protocol}`,
-    cache?.result === 'error' && 'cache not available',
-    (connection?.attempts ?? 1) > 1 && `${connection?.attempts} attempts`,
-    metrics.cold_start !== undefined && (metrics.cold_start ? 'cold start' : 'warm'),
-    first !== undefined && `first token ${formatTime(first)}`,
+    connection && `${metrics.connection_reused ? 'reused' : 'new'} connection (${protocol})`,
+    connection && connection.attempts > 1 && `${connection.attempts} attempts`,
+    cache.result === 'error' && 'cache not available',
+    metrics.cold_start ? 'cold start' : 'warm',
+    `first token ${formatTime(timings.time_to_first_token)}`,
     `total ${formatTime(metrics.total_time)}`,
-    tokens && tokensOf(tokens),
-    metrics.history_available === false && 'answered without the earlier conversation',
-    metrics.history_saved === false && 'not saved in the conversation',
+    tokensOf(metrics),
+    !metrics.history_available && 'answered without the earlier conversation',
+    !metrics.history_saved && 'not saved in the conversation',
   ].filter((fact) => typeof fact === 'string');
 }
 
-/** @param {Metrics} metrics */
+/** @param {PerformanceMetrics} metrics */
 function askedOrCached({ from_cache: fromCache, cache }) {
   if (!fromCache) return 'Asked the model';
-  if (cache?.result === 'coalesced') return 'Shared with the same question of another';
-  return `Cached${cache?.tier ? ` (${cache.tier})` : ''}`;
+  if (cache.result === 'coalesced') return 'Shared the model call of the same question';
+  return `Cached${cache.tier ? ` (${cache.tier})` : ''}`;
 }
 
-/** @param {NonNullable<Metrics['tokens']>} tokens */
-function tokensOf({ prompt, completion, saved }) {
+/** @param {PerformanceMetrics} metrics */
+function tokensOf({ tokens: { prompt, completion, saved } }) {
   if (saved > 0) return `${formatNumber(saved)} tokens saved`;
-  return prompt + completion > 0 && `${formatNumber(prompt)} + ${formatNumber(completion)} tokens`;
+  return prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out`;
 }
 
-/** @param {number} seconds */
+/** With a space that does not break the line. @param {number} seconds */
 export function formatTime(seconds) {
-  if (seconds >= 9.95) return `${seconds.toFixed(0)} s`;
-  if (seconds >= 0.9995) return `${seconds.toFixed(seconds < 2 ? 2 : 1)} s`;
+  if (seconds >= 9.95) return `${seconds.toFixed(0)}\u00a0s`;
+  if (seconds >= 0.9995) return `${Number(seconds.toFixed(2))}\u00a0s`;
   const ms = 1000 * seconds;
-  return `${ms < 9.95 ? Number(ms.toFixed(1)) : Math.round(ms)} ms`;
+  return `${ms < 9.95 ? Number(ms.toFixed(1)) : Math.round(ms)}\u00a0ms`;
 }
 
 /** @param {number} value */

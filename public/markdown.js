@@ -92,10 +92,7 @@ function readBlock(lines, at, depth) {
   return { end, build: () => element('p', {}, inline(text.join('\n').trimEnd())) };
 }
 
-/**
- * @param {string[]} lines
- * @param {number} at
- */
+/** @param {string[]} lines @param {number} at */
 function endsParagraph(lines, at) {
   const line = lines[at] ?? '';
   if (line.trim() === '' || FENCE.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line))
@@ -103,11 +100,7 @@ function endsParagraph(lines, at) {
   return ITEM.test(line) || startsTable(lines, at);
 }
 
-/**
- * @param {string[]} lines
- * @param {number} at
- * @param {RegExpExecArray} fence
- */
+/** @param {string[]} lines @param {number} at @param {RegExpExecArray} fence */
 function readCode(lines, at, [, indent = '', fence = '', info = '']) {
   const [language = ''] = info.trim().split(/\s/);
   const closing = (/** @type {string} */ line) =>
@@ -121,11 +114,7 @@ function readCode(lines, at, [, indent = '', fence = '', info = '']) {
   return { end: end + 1, build: () => codeBlock(code.join('\n'), language) };
 }
 
-/**
- * @param {string[]} lines
- * @param {number} at
- * @param {number} depth
- */
+/** @param {string[]} lines @param {number} at @param {number} depth */
 function readQuote(lines, at, depth) {
   let end = at;
   while (end < lines.length && QUOTE.test(lines[end] ?? '')) end++;
@@ -133,11 +122,7 @@ function readQuote(lines, at, depth) {
   return { end, build: () => element('blockquote', {}, ...buildAll(quoted, depth + 1)) };
 }
 
-/**
- * @param {string[]} lines
- * @param {number} at
- * @param {number} depth
- */
+/** @param {string[]} lines @param {number} at @param {number} depth */
 function readList(lines, at, depth) {
   const [, indent = '', marker = '', number] = ITEM.exec(lines[at] ?? '') ?? [];
   const kind = marker.at(-1);
@@ -194,10 +179,7 @@ function listItem(lines, depth, isLoose) {
   });
 }
 
-/**
- * @param {string[]} lines
- * @param {number} depth
- */
+/** @param {string[]} lines @param {number} depth */
 function buildAll(lines, depth) {
   return readBlocks(lines, depth).map(({ build }) => build());
 }

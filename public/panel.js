@@ -3,7 +3,7 @@ import { chart } from './chart.js';
 import { element } from './dom.js';
 import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
-/** @import { Metrics } from './api.js' */
+/** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 /** @import { Kind } from './facts.js' */
 /** @typedef {{ kind: Kind, seconds: number }} Sample */
 
@@ -15,7 +15,7 @@ const samples = [];
 /**
  * Takes in an answer's metrics and shows them.
  * @param {HTMLElement} container
- * @param {Metrics} metrics
+ * @param {PerformanceMetrics} metrics
  */
 export function addToPanel(container, metrics) {
   samples.push({ kind: kindOf(metrics), seconds: metrics.total_time });
@@ -65,9 +65,8 @@ function median(values) {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
 }
 
-/** @param {Metrics} metrics */
+/** @param {PerformanceMetrics} metrics */
 function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance }) {
-  const lookups = cache ? cache.hits + cache.misses : 0;
   const rows = [
     ['Model calls', formatNumber(calls.total_requests)],
     ['Average model call', formatTime(calls.avg_response_time)],
@@ -75,11 +74,11 @@ function statistics({ connection_stats: calls, cache, connection, uptime, instan
       'On a reused connection',
       share(calls.connection_reuse_count, calls.total_requests, calls.reuse_percentage),
     ],
-    connection && ['Open connections', formatNumber(connection.open)],
-    cache && ['Answered from the cache', share(cache.hits, lookups, cache.hit_percentage)],
-    uptime !== undefined && ['Uptime', formatUptime(uptime)],
-    instance && ['Instance', instance.slice(0, 8)],
-  ].filter((row) => Array.isArray(row));
+    ...(connection ? [['Open connections', formatNumber(connection.open)]] : []),
+    ['Answered from the cache', share(cache.hits, cache.hits + cache.misses, cache.hit_percentage)],
+    ['Uptime', formatUptime(uptime)],
+    ['Instance', instance.slice(0, 8)],
+  ];
   return element(
     'dl',
     {},
@@ -89,11 +88,7 @@ function statistics({ connection_stats: calls, cache, connection, uptime, instan
   );
 }
 
-/**
- * @param {number} part
- * @param {number} whole
- * @param {number} percentage
- */
+/** @param {number} part @param {number} whole @param {number} percentage */
 function share(part, whole, percentage) {
   return `${formatNumber(part)} of ${formatNumber(whole)} (${Math.round(percentage)} %)`;
 }

@@ -29,13 +29,14 @@ export function readTable(lines, at) {
     if (cell.endsWith(':')) return cell.startsWith(':') ? 'center' : 'right';
     return undefined;
   });
-  const row = (/** @type {string} */ line, /** @type {'th' | 'td'} */ tag) => {
+  /** @param {string} line @param {'th' | 'td'} tag */
+  const row = (line, tag) => {
     const made = cells(line).slice(0, alignments.length);
-    const attributes = (/** @type {number} */ column) => ({
-      class: alignments[column],
-      scope: tag === 'th' ? 'col' : undefined,
-    });
-    return element('tr', {}, ...made.map((cell, column) => element(tag, attributes(column), inline(cell))));
+    return element(
+      'tr',
+      {},
+      ...made.map((cell, column) => element(tag, { class: alignments[column] }, inline(cell))),
+    );
   };
   const build = () =>
     element(

@@ -3,7 +3,7 @@ import { element } from './dom.js';
 import { factsOf, kindOf } from './facts.js';
 import { renderMarkdown } from './markdown.js';
 
-/** @import { Metrics } from './api.js' */
+/** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 
 /** A question in the conversation, and its answer as it comes. */
 export class Turn {
@@ -56,7 +56,7 @@ export class Turn {
   /**
    * Shows the whole answer, and how it came about if that is known.
    * @param {string} text
-   * @param {Metrics} [metrics]
+   * @param {PerformanceMetrics} [metrics]
    */
   finish(text, metrics) {
     this.#show(text);

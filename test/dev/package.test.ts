@@ -15,12 +15,15 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('serves a question from an empty folder, without node_modules', async () => {
+it('serves a question and the page from an empty folder, without node_modules', async () => {
   const app = await startApp({ root: join(folder, 'empty', 'app') });
   try {
     const answer = await ask(app, { question: 'What is the capital of France?' });
     expect(answer.answer).toContain('Paris');
     expect(answer.performance_metrics).toMatchObject({ history_saved: true, cache: { result: 'miss' } });
+    const page = await fetch(app.url);
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('</html>');
   } finally {
     await app.stop();
   }
@@ -28,11 +31,12 @@ it('serves a question from an empty folder, without node_modules', async () => {
 
 it('holds what runs and nothing else', () => {
   const names = readdirSync(join(folder, 'out'));
-  expect(['dist', 'host.json', 'package.json', 'public']).toEqual(expect.arrayContaining(names));
+  expect(names.toSorted()).toEqual(['dist', 'host.json', 'package.json', 'public']);
   const manifest = JSON.parse(readFileSync(join(folder, 'out', 'package.json'), 'utf8')) as object;
   expect(Object.keys(manifest)).toEqual(['name', 'version', 'type', 'main']);
   const files = readdirSync(join(folder, 'out', 'dist'), { recursive: true, encoding: 'utf8' });
   expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+  expect(readdirSync(join(folder, 'out', 'public'))).not.toContain('tsconfig.json');
 });
 
 it('is locked for every system, without download addresses', () => {

@@ -1,0 +1,62 @@
+/** Opens the page in a real browser. */
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+
+const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const QUIET = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Starts Chromium. @throws Error that says how to get it when it is not there. */
+export function startBrowser(): Promise<Browser> {
+  const executablePath = [process.env['CHROMIUM_PATH'] ?? '', ...PATHS].find(
+    (path) => path && existsSync(path),
+  );
+  if (!executablePath)
+    throw new Error(
+      'These tests need Chromium: on Debian "apt-get install chromium", elsewhere set CHROMIUM_PATH to its program.',
+    );
+  return chromium.launch({ executablePath, args: QUIET });
+}
+
+/** A page, and all that its console said about errors, except that a server's answer was one. */
+export interface OpenPage {
+  page: Page;
+  problems: string[];
+}
+
+/** Opens an address in a profile of its own, which is gone when the test is finished. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<OpenPage> {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
+  onTestFinished(() => context.close());
+  context.setDefaultTimeout(10_000);
+  const page = await context.newPage();
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('console', (message) => {
+    const isServers = message.text().startsWith('Failed to load resource: the server responded');
+    if (['error', 'warning'].includes(message.type()) && !isServers) problems.push(message.text());
+  });
+  await page.goto(url);
+  return { page, problems };
+}
+
+/** Asks as a person does, with the keyboard. */
+export async function askInPage(page: Page, question: string): Promise<void> {
+  await page.getByLabel('Your question').fill(question);
+  await page.keyboard.press('Enter');
+}
+
+/** The newest question with its answer. */
+export const lastTurn = (page: Page) => page.locator('.turn').last();
