@@ -120,6 +120,8 @@ async function answer(turn) {
   const again = () => {
     if (underWay) return;
     turn.restart();
+    // It may have been passed by later questions, and the server stores it after them.
+    page.turns.append(turn.root);
     void answer(turn);
   };
   page.status.textContent = '';
@@ -137,9 +139,10 @@ async function answer(turn) {
         addToPanel(page.measured, metrics);
         scroll();
         page.status.textContent = `Answer: ${turn.spoken}`;
+        return;
       }
     }
-    if (signal.aborted) turn.stop(again);
+    turn.stop(again);
   } catch (error) {
     if (signal.aborted) turn.stop(again);
     else showFailure(turn, error, again);
@@ -156,15 +159,18 @@ function showFailure(turn, error, again) {
     turn.askForKey(form);
     form.querySelector('input')?.focus();
   } else {
-    turn.fail(messageOf(error), error instanceof AskFailure ? error.retryAfter : 0, again);
-    page.status.textContent = messageOf(error);
+    const message = messageOf(error);
+    turn.fail(message, error instanceof AskFailure ? error.retryAfter : 0, again);
+    page.status.textContent = message;
   }
   scroll();
 }
 
 /** @param {unknown} error */
 function messageOf(error) {
-  return error instanceof AskFailure ? error.message : 'Something went wrong in this page. Reload it.';
+  if (error instanceof AskFailure) return error.message;
+  console.error(error);
+  return 'Something went wrong in this page. Reload it.';
 }
 
 function begin() {

@@ -150,9 +150,7 @@ function readList(lines, at, depth) {
     }
     end++;
   }
-  const isLoose = items.some((item) =>
-    item.some((line, index) => line === '' && item.slice(index).some(Boolean)),
-  );
+  const isLoose = items.some(([, ...more]) => more.includes(''));
   const build = () => {
     const children = items.map((item) => element('li', {}, ...listItem(item, depth + 1, isLoose)));
     return number === undefined

@@ -26,7 +26,7 @@ export class Turn {
 
   /** The answer as plain text, for those who hear it. */
   get spoken() {
-    return this.#text.textContent ?? '';
+    return this.#text.innerText;
   }
 
   /** Waits for an answer, anew. */

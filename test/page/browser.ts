@@ -58,5 +58,9 @@ export async function askInPage(page: Page, question: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
+/** By how many pixels the page is wider than its window. */
+export const overflow = (page: Page) =>
+  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
 /** The newest question with its answer. */
 export const lastTurn = (page: Page) => page.locator('.turn').last();

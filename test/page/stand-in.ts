@@ -1,4 +1,4 @@
-/** A server that stands in for a streaming POST /ask: it passes the page on and streams what the test says. */
+/** A server that stands in for the app's API: it passes the page on, and answers what the test says, when it says so. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,12 +20,17 @@ export interface Exchange {
 export interface StandIn {
   url: string;
   exchanges: Exchange[];
+  /** What GET /sessions/{session_id} answers; 404 for others. */
+  sessions: Map<string, object>;
+  /** The function key that it asks for, if any. */
+  key: string | undefined;
   close: () => Promise<void>;
 }
 
 /** Starts it before the app at `appUrl`. */
 export async function startStandIn(appUrl: string): Promise<StandIn> {
   const exchanges: Exchange[] = [];
+  const sessions = new Map<string, object>();
   const passOn = async (path: string, response: ServerResponse) => {
     const page = await fetch(appUrl + path);
     for (const name of ['content-type', 'content-security-policy'])
@@ -42,21 +47,34 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
       sendRaw(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     exchanges.push({ question: fields.question, sessionId: fields.session_id, response, send, sendRaw });
   };
+  const show = (id: string, response: ServerResponse) => {
+    const session = sessions.get(id);
+    response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(session ?? { status: 'Nobody knows it.', error: { code: 'not_found' } }));
+  };
   const server = createServer((request, response) => {
-    const { url = '/' } = request;
-    void (url === '/ask' ? take(request, response) : passOn(url, response));
+    const { url = '/', headers } = request;
+    const [, id] = /^\/sessions\/(.+)$/.exec(url) ?? [];
+    if (url === '/') return void passOn(url, response);
+    if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
+      return void response.writeHead(401).end();
+    if (id !== undefined) return show(decodeURIComponent(id), response);
+    void take(request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  const standIn: StandIn = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     exchanges,
+    sessions,
+    key: undefined,
     async close() {
       server.close();
       server.closeAllConnections();
       await once(server, 'close');
     },
   };
+  return standIn;
 }
 
 /** The last event of an answer. */

@@ -1,6 +1,6 @@
-/** The chat page and server-sent events, whose timing the test decides. */
+/** The chat page before a server whose answers, and their timing, the test decides. */
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startApp, type TestApp } from '../helpers.ts';
 import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
 import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
@@ -49,9 +49,9 @@ it('shows an answer as it comes, and reads it out once, at its end', async () =>
   expect(await turn.locator('.text').innerText()).toBe('One two thr\u00e9\u00e9');
   expect(await page.getByRole('status').textContent()).toBe('');
   expect(page.url()).toBe(`${server.url}/#session=s+1`);
-  exchange.send('done', doneWith('One **two** thr\u00e9\u00e9', 's 1'));
+  exchange.send('done', doneWith('One **two** thr\u00e9\u00e9\n\nFour', 's 1'));
   await turn.getByText('first token 100').waitFor();
-  expect(await page.getByRole('status').textContent()).toBe('Answer: One two thr\u00e9\u00e9');
+  expect(await page.getByRole('status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
   expect(problems).toEqual([]);
 });
 
@@ -100,4 +100,48 @@ it('leaves a reader who has scrolled up where they are', async () => {
   exchange.send('token', { text: 'The last line' });
   await lastTurn(page).getByText('The last line').waitFor();
   expect(await y()).toBe(100);
+});
+
+/** Makes the stand-in know a conversation, of questions and answers in turn. */
+const keepSession = (id: string, next: string | null, ...contents: string[]) => {
+  const messages = contents.map((content, index) => ({ role: index % 2 === 0 ? 'human' : 'ai', content }));
+  server.sessions.set(id, { session_id: id, chat_history: messages, next });
+};
+
+describe('the session in the address', () => {
+  it('shows its conversation, asks within it, and gives way to another by the Back button', async () => {
+    keepSession('a/b', 'more', 'First?', 'One **bold**.', 'Second?', 'Two.');
+    const { page, problems } = await openPage(browser, `${server.url}/#session=a%2Fb`);
+    await lastTurn(page).getByText('Two.').waitFor();
+    expect(await page.locator('.turn strong').innerText()).toBe('bold');
+    expect(await page.locator('#notice').innerText()).toBe('Earlier messages are not shown.');
+    await askInPage(page, 'Third?');
+    expect((await exchangeOf('Third?')).sessionId).toBe('a/b');
+    // An answer under way does not follow into another conversation.
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    expect(await page.locator('.turn').count()).toBe(0);
+    expect(page.url()).toBe(`${server.url}/`);
+    await page.goBack();
+    await lastTurn(page).getByText('Two.').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('is an empty conversation when the server does not know it', async () => {
+    const { page } = await openPage(browser, `${server.url}/#session=unknown`);
+    await page.getByText('What would you like to know?').waitFor();
+    expect(await page.locator('#notice').innerText()).toBe('');
+  });
+
+  it('is read once the function key is there', async () => {
+    server.key = 'the key';
+    onTestFinished(() => (server.key = undefined));
+    keepSession('closed', null, 'Q', 'A with a key');
+    const { page } = await openPage(browser, `${server.url}/#session=closed`);
+    await page.getByLabel('The server asks for a function key.').fill('the key');
+    await page.keyboard.press('Enter');
+    await lastTurn(page).getByText('A with a key').waitFor();
+    // The tab keeps it.
+    await page.reload();
+    await lastTurn(page).getByText('A with a key').waitFor();
+  });
 });
