@@ -41,6 +41,8 @@ export interface EmulatorOptions extends ServerOptions {
   port?: number;
   /** Milliseconds before the first byte of what a chat request gets; 0 by default. */
   latencyMs?: number;
+  /** Milliseconds between the events of a stream; 0, the default, sends them all at once. */
+  tokenDelayMs?: number;
   /** What the header `api-key`, or a bearer token, must be. */
   apiKey?: string;
 }
@@ -71,11 +73,11 @@ export interface Emulator {
   readonly sockets: SocketRecord[];
   /** Counts for the requests that arrive from now on. */
   latencyMs: number;
-  /** Milliseconds between the events of a stream; 0 sends them all at once. */
+  /** The same for the events of a stream. */
   tokenDelayMs: number;
   /** The next chat requests that carry the key get these faults, one each, in order. */
   failNext(...faults: Fault[]): void;
-  /** Forgets requests, faults and closed connections; the latency is the one of the start again. */
+  /** Forgets requests, faults and closed connections; the latencies are those of the start again. */
   reset(): void;
   /** Stops and closes every connection. */
   close: () => Promise<void>;
@@ -89,7 +91,7 @@ const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { port = 0, latencyMs = 0, apiKey = 'emulator-key' } = options;
+  const { port = 0, latencyMs = 0, tokenDelayMs = 0, apiKey = 'emulator-key' } = options;
   const certificate = await localhostCertificate();
   const server = createServer(certificate, options);
   const sockets: SocketRecord[] = [];
@@ -109,13 +111,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     requests,
     sockets,
     latencyMs,
-    tokenDelayMs: 0,
+    tokenDelayMs,
     failNext: (...next) => void faults.push(...next),
     reset() {
       for (const list of [requests, faults]) list.length = 0;
       sockets.splice(0, sockets.length, ...sockets.filter(({ open }) => open));
       emulator.latencyMs = latencyMs;
-      emulator.tokenDelayMs = 0;
+      emulator.tokenDelayMs = tokenDelayMs;
     },
     async close() {
       rmSync(folder, { recursive: true, force: true });

@@ -29,7 +29,9 @@ export async function main(args: string[]): Promise<void> {
   const azurite = (await isListening(AZURITE_TABLE_PORT))
     ? null
     : await startAzurite(join(root, '.data', 'azurite'));
-  const emulator = settings['AZURE_OPENAI_ENDPOINT'] ? null : await startEmulator({ latencyMs: 300 });
+  const emulator = settings['AZURE_OPENAI_ENDPOINT']
+    ? null
+    : await startEmulator({ latencyMs: 300, tokenDelayMs: 20 });
   console.log(
     `Azurite: ${azurite ? 'started' : 'one is running already'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`,
   );

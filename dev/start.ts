@@ -18,6 +18,9 @@ const USAGE = `npm start -- [options]
 
 const DATA_FOLDER = join(root, '.data');
 
+/** About as fast as people see a real model write. */
+const TOKEN_DELAY_MS = 20;
+
 interface Options {
   port: number;
   enableAuth: boolean;
@@ -99,7 +102,7 @@ async function startStack(options: Options, running: { stop: () => Promise<unkno
   const settings = readLocalSettings();
   let emulator: Emulator | null = null;
   if (!settings['AZURE_OPENAI_ENDPOINT']) {
-    emulator = await startEmulator({ latencyMs: options.modelLatencyMs });
+    emulator = await startEmulator({ latencyMs: options.modelLatencyMs, tokenDelayMs: TOKEN_DELAY_MS });
     running.push({ stop: emulator.close });
     Object.assign(settings, emulatorSettings(emulator));
   }

@@ -58,8 +58,26 @@ describe('a conversation', () => {
     expect(sessionOf(page)).not.toBe(first);
   });
 
-  // To enable once GET /sessions/{session_id} is there.
-  it.todo('is there again after a reload, and goes on');
+  it('is there again after a reload', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    await askInPage(page, 'What is the capital of Italy?');
+    await lastTurn(page).locator('.facts').waitFor();
+    await page.reload();
+    await lastTurn(page).getByText('The capital of Italy is Rome.').waitFor();
+    expect(await page.locator('.turn').count()).toBe(1);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows an answer while it comes', async () => {
+    const { page } = await openPage(browser, app.url);
+    app.emulator.tokenDelayMs = 100;
+    app.emulator.failNext({ kind: 'answer', content: 'First words. '.repeat(30) });
+    await askInPage(page, 'Say much, slowly.');
+    await lastTurn(page).getByText('First words.').waitFor();
+    expect(app.emulator.requests.at(-1)?.status).toBe(200);
+    expect(await lastTurn(page).locator('.facts').count()).toBe(0);
+    await lastTurn(page).locator('.facts').waitFor();
+  });
 
   it('goes on after a reload', async () => {
     const { page, problems } = await openPage(browser, app.url);
