@@ -5,11 +5,15 @@ import { renderMarkdown } from './markdown.js';
 
 /** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 
+const FRAME_MS = 16;
+
 /** A question in the conversation, and its answer as it comes. */
 export class Turn {
   #text = element('div', { class: 'text' });
   #after = element('div', { class: 'after' });
   #drawing = 0;
+  /** What it took the last time. */
+  #drawMs = 0;
   #source = '';
 
   /** @param {string} question */
@@ -40,17 +44,23 @@ export class Turn {
   }
 
   /**
-   * Adds to the answer. It is drawn once a frame, however fast it comes.
+   * Adds to the answer. It is drawn once a frame at most, however fast it comes.
    * @param {string} text
    * @param {() => void} drawn
    */
   append(text, drawn) {
     this.#source += text;
-    this.#drawing ||= requestAnimationFrame(() => {
-      this.#end('writing');
-      this.#show(this.#source);
-      drawn();
-    });
+    // All is drawn anew each time, so that a long answer takes longer: it may take a fifth of the time, not all of it.
+    this.#drawing ||= window.setTimeout(
+      () => {
+        const startedAt = performance.now();
+        this.#end('writing');
+        this.#show(this.#source);
+        drawn();
+        this.#drawMs = performance.now() - startedAt;
+      },
+      Math.max(FRAME_MS, 4 * this.#drawMs),
+    );
   }
 
   /**
@@ -90,7 +100,7 @@ export class Turn {
 
   /** @param {string} source */
   #show(source) {
-    cancelAnimationFrame(this.#drawing);
+    clearTimeout(this.#drawing);
     this.#drawing = 0;
     this.#source = source;
     renderMarkdown(this.#text, source);

@@ -84,6 +84,7 @@ describe('a conversation', () => {
     await askInPage(page, 'My name is Grace');
     await lastTurn(page).getByText('Nice to meet you').waitFor();
     await page.reload();
+    await lastTurn(page).getByText('Nice to meet you').waitFor();
     await askInPage(page, 'What is my name?');
     await lastTurn(page).getByText('Your name is Grace.').waitFor();
     expect(problems).toEqual([]);

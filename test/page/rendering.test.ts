@@ -112,7 +112,7 @@ describe('an answer that means harm', () => {
       [table, 'x'.repeat(5000), `\`${'y'.repeat(5000)}\``, endless, `${'- '.repeat(2000)}z`].join('\n\n'),
     );
     await askInPage(page, 'Something huge');
-    await lastTurn(page).locator('.facts').waitFor({ timeout: 15_000 });
+    await lastTurn(page).locator('.facts').waitFor({ timeout: 40_000 });
     expect(await overflow(page)).toBe(0);
     expect(await lastTurn(page).locator('td').count()).toBe(18_000);
     expect(problems).toEqual([]);
