@@ -136,7 +136,7 @@ describe('a streamed answer', () => {
   });
 
   it('waits for what was asked plainly, and then comes in one piece', async () => {
-    await start({ emulator: { latencyMs: 400 } });
+    await start({ emulator: { latencyMs: 2000 } });
     const question = newQuestion();
     const plain = ask(app, { question });
     await eventually(() => app.emulator.requests.length === 1);
