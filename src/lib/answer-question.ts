@@ -123,7 +123,7 @@ async function finishTurn(
     const { model, historyMaxTokens } = services.config;
     const history = await fitHistory(past.interactions, historyMaxTokens);
     const prompt = buildPrompt(model.systemPrompt, history, asked.question);
-    const answer = await findAnswer(services, asked, prompt, context, past.lost, onToken);
+    const answer = await findAnswer({ services, asked, prompt, context, lost: past.lost, onToken });
     record.timings.time_to_first_token ||= performance.now() - record.startedAt;
     const interaction = { question: asked.question, answer };
     record.historySaved = await timed(record, 'history_write', () =>

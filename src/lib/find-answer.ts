@@ -11,19 +11,22 @@ import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
 import type { Lead } from './single-flight.ts';
 
-/**
- * Gives the answer to `prompt`. `lost`, when it aborts, is the reason to give up for this question alone. `onToken` is
- * given the text, as it comes if the question wants a stream.
- * @throws AskError when there is none.
- */
-export async function findAnswer(
-  services: Services,
-  asked: Question,
-  prompt: Message[],
-  context: QuestionContext,
-  lost: AbortSignal,
-  onToken: (text: string) => void,
-): Promise<string> {
+/** A question that wants an answer. */
+export interface Wanted {
+  services: Services;
+  asked: Question;
+  /** What the model is sent. */
+  prompt: Message[];
+  context: QuestionContext;
+  /** When it aborts, its reason is one to give up for this question alone. */
+  lost: AbortSignal;
+  /** Is given the text, as it comes if the question wants a stream. */
+  onToken: (text: string) => void;
+}
+
+/** Gives the answer. @throws AskError when there is none. */
+export async function findAnswer(wanted: Wanted): Promise<string> {
+  const { services, asked, prompt, context, lost, onToken } = wanted;
   const { cache, config, metrics } = services;
   const { record, signal, left } = context;
   const { noStore, noCache, onlyIfCached, maxAgeMs } = asked.cacheControl;
@@ -31,9 +34,7 @@ export async function findAnswer(
   if (cache === null || noStore || !record.historyAvailable) {
     if (onlyIfCached) throw errors.notCached();
     // Nobody else has a use for it.
-    const ended = AbortSignal.any([signal, lost, left]);
-    const call = { record, signal: ended, onToken: asked.stream ? onToken : undefined };
-    return (await askFitting(services, prompt, call)).text;
+    return (await askFitting(wanted, AbortSignal.any([signal, lost, left]), onToken)).text;
   }
   const key = answerCacheKey(config, prompt, partitionOf(services, asked));
   if (!noCache) {
@@ -45,8 +46,7 @@ export async function findAnswer(
     }
   }
   if (onlyIfCached) throw errors.notCached();
-  const leave = config.finishAbandoned ? lost : AbortSignal.any([lost, left]);
-  return (await shareModelCall(services, cache, key, asked, prompt, context, leave, onToken)).text;
+  return (await shareModelCall(wanted, cache, key)).text;
 }
 
 /** Makes sure that a new conversation, which has no history, finds its answer in the cache. @throws AskError if not. */
@@ -78,20 +78,13 @@ async function lookUp(
 }
 
 /** Asks the model, or waits with those who ask it the same already. The cache learns the answer. */
-async function shareModelCall(
-  services: Services,
-  cache: AnswerCache,
-  key: string,
-  asked: Question,
-  prompt: Message[],
-  { record, signal }: QuestionContext,
-  leave: AbortSignal,
-  onToken: (text: string) => void,
-): Promise<Completion> {
-  const { flights, metrics } = services;
+async function shareModelCall(wanted: Wanted, cache: AnswerCache, key: string): Promise<Completion> {
+  const { services, asked, context, lost, onToken } = wanted;
+  const { flights, metrics, config } = services;
+  const { record, signal, left } = context;
+  const leave = config.finishAbandoned ? lost : AbortSignal.any([lost, left]);
   const work: Lead<Completion>['work'] = async (ended, onText) => {
-    const call = { record, signal: ended, onToken: asked.stream ? onText : undefined };
-    const completion = await askFitting(services, prompt, call);
+    const completion = await askFitting(wanted, ended, onText);
     if (completion.finishReason === 'stop' && !completion.historyDropped) cache.store(key, completion);
     return completion;
   };
@@ -115,39 +108,36 @@ async function shareModelCall(
   return completion;
 }
 
-interface OwnCall {
-  record: QuestionRecord;
-  /** Ends the call. */
-  signal: AbortSignal;
-  /** Absent: no stream is wanted. */
-  onToken: ((text: string) => void) | undefined;
-}
-
 /** Asks the model, once more with half of the chat history when it says that all of it is too long. */
-async function askFitting(services: Services, prompt: Message[], call: OwnCall) {
+async function askFitting(wanted: Wanted, ended: AbortSignal, onToken: Wanted['onToken']) {
   try {
-    return { ...(await askModel(services, prompt, call)), historyDropped: false };
+    return { ...(await askModel(wanted, wanted.prompt, ended, onToken)), historyDropped: false };
   } catch (error) {
     const shorter =
-      error instanceof AskError && error.code === 'conversation_too_long' && dropOlderHalf(prompt);
+      error instanceof AskError && error.code === 'conversation_too_long' && dropOlderHalf(wanted.prompt);
     if (!shorter) throw error;
     // An answer to another prompt than the one that its key is made of.
-    return { ...(await askModel(services, shorter, call)), historyDropped: true };
+    return { ...(await askModel(wanted, shorter, ended, onToken)), historyDropped: true };
   }
 }
 
 async function askModel(
-  { config, model, metrics }: Services,
+  { services, asked, context }: Wanted,
   prompt: Message[],
-  { record, signal, onToken }: OwnCall,
+  signal: AbortSignal,
+  onToken: Wanted['onToken'],
 ): Promise<Completion> {
+  const { config, model, metrics } = services;
+  const { record } = context;
   // Of the newest call, should there be two.
   const connection = createConnectionRecord();
   record.connection = connection;
+  const deadline = record.startedAt + config.requestTimeoutMs;
+  const call = { record: connection, signal, deadline };
   try {
-    const deadline = record.startedAt + config.requestTimeoutMs;
-    const call = { record: connection, signal, deadline };
-    const completion = await timed(record, 'model', () => model.complete(prompt, call, onToken));
+    const completion = await timed(record, 'model', () =>
+      model.complete(prompt, call, asked.stream ? onToken : undefined),
+    );
     metrics.modelState = 'ok';
     metrics.countModelCall(record.timings.model, connection.reused, completion.tokens);
     Object.assign(record.tokens, completion.tokens);
