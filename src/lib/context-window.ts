@@ -5,8 +5,6 @@ import type { Message } from './prompt.ts';
 
 /** Counted piece by piece: the time for one without blanks grows with the square of its length. */
 const PIECE_CHARS = 500;
-/** A few milliseconds of counting, then others have a turn. */
-const PIECES_PER_TURN = 20;
 
 /**
  * Gives the newest of `interactions` (oldest first) that together have at most `maxTokens` tokens, by the encoding of
@@ -19,6 +17,7 @@ export async function fitHistory(interactions: Interaction[], maxTokens: number)
     0,
   );
   if (bytes <= maxTokens) return interactions;
+  if (maxTokens === 0) return [];
   const fitting: Interaction[] = [];
   let left = maxTokens;
   for (const interaction of interactions.toReversed()) {
@@ -41,11 +40,14 @@ export function dropOlderHalf(prompt: Message[]): Message[] | null {
 /** Counts, and stops when it is more than `limit`. What looks like a special token is text like any other. */
 async function countTokens(text: string, limit: number): Promise<number> {
   const tokenizer = await import('gpt-tokenizer/encoding/o200k_base');
+  // It would remember pieces of what users wrote.
+  tokenizer.setMergeCacheSize(0);
   const options = { disallowedSpecial: new Set<string>() };
   let count = 0;
   for (let piece = 0; piece * PIECE_CHARS < text.length && count <= limit; piece++) {
     count += tokenizer.countTokens(text.slice(piece * PIECE_CHARS, (piece + 1) * PIECE_CHARS), options);
-    if (piece % PIECES_PER_TURN === 0) await nextTurn();
+    // A piece may take some milliseconds.
+    await nextTurn();
   }
   return count;
 }
