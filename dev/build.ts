@@ -1,18 +1,31 @@
 /** Builds the app into dist/: npm run build. One entry for each function; what they share is split into chunks. */
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build, type OutputFile } from 'esbuild';
+import { build, type OutputFile, type Plugin } from 'esbuild';
+import { leanBundle } from './lean-bundle.ts';
 
 /** Folder of the project. */
 export const root = join(import.meta.dirname, '..');
 
-/** Bundles src/functions/*.ts with all that they import, so that the app runs without node_modules. */
+/** Builds src/functions/*.ts into dist/. */
 export async function buildApp(): Promise<void> {
-  const outdir = join(root, 'dist');
+  await bundle(globSync('src/functions/*.ts', { cwd: root }), 'src', join(root, 'dist'), [leanBundle(root)]);
+}
+
+/**
+ * Bundles functions with all that they import, so that they run without node_modules: `entryPoints`, paths below
+ * `outbase` in the project, into the folder `outdir`.
+ */
+export async function bundle(
+  entryPoints: string[],
+  outbase: string,
+  outdir: string,
+  plugins: Plugin[] = [],
+): Promise<void> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: globSync('src/functions/*.ts', { cwd: root }),
-    outbase: 'src',
+    entryPoints,
+    outbase,
     outdir,
     bundle: true,
     splitting: true,
@@ -20,7 +33,6 @@ export async function buildApp(): Promise<void> {
     platform: 'node',
     target: 'node24',
     minify: true,
-    keepNames: true,
     sourcemap: true,
     chunkNames: 'chunks/[name]-[hash]',
     // Packages in CommonJS call require for Node's own modules; in an ES module it has to be made.
@@ -29,6 +41,7 @@ export async function buildApp(): Promise<void> {
     },
     // The worker provides the first; the others belong to drivers of @keyv/sqlite that we do not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
+    plugins,
     logLevel: 'warning',
     write: false,
   });

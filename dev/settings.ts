@@ -16,7 +16,9 @@ export function readLocalSettings(env: Environment = process.env): Record<string
 }
 
 /** What an app needs to use the emulator as its model. */
-export function emulatorSettings(emulator: Emulator): Record<string, string> {
+export function emulatorSettings(
+  emulator: Pick<Emulator, 'url' | 'apiKey' | 'certificatePath'>,
+): Record<string, string> {
   return {
     AZURE_OPENAI_ENDPOINT: emulator.url,
     AZURE_OPENAI_API_KEY: emulator.apiKey,

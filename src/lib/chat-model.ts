@@ -1,7 +1,7 @@
 /** The chat model: Azure OpenAI through LangChain, over the pooled HTTP client. */
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
-import type { UsageMetadata } from '@langchain/core/messages';
-import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
+import { coerceMessageLikeToMessage, type UsageMetadata } from '@langchain/core/messages';
+import { AzureChatOpenAICompletions, ChatOpenAICompletions } from '@langchain/openai';
 import type { EndpointConfig, ModelConfig } from './config.ts';
 import { AskError, errors } from './errors.ts';
 import type { ConnectionRecord } from './connection-record.ts';
@@ -48,13 +48,13 @@ export function createChatModel(
     maxRetries: 0,
   };
   if (endpoint.api === 'v1') {
-    return new ChatOpenAI({
+    return new ChatOpenAICompletions({
       ...common,
       apiKey: credential,
       configuration: { baseURL: endpoint.url, fetch: client.fetch },
     });
   }
-  return new AzureChatOpenAI({
+  return new AzureChatOpenAICompletions({
     ...common,
     azureOpenAIEndpoint: endpoint.url,
     ...(typeof credential === 'string'
@@ -102,13 +102,17 @@ export async function stream(
   onToken: (text: string) => void,
 ): Promise<Completion> {
   // LangChain hands `fetchOptions` on to the OpenAI client, and that to our fetch; neither type knows it.
-  const options = { signal, fetchOptions: { record } } as Record<string, unknown>;
+  const options = { signal, fetchOptions: { record } } as BaseChatModel['ParsedCallOptions'];
   const whole = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
   // Half of a surrogate pair waits for its other half.
   let half = '';
   try {
-    for await (const chunk of (await model.stream(prompt, options)) as AsyncIterable<ModelMessage>) {
-      Object.assign(whole.response_metadata, chunk.response_metadata);
+    // What `stream` adds to it, callbacks and a stream of the web, takes as much CPU again: docs/performance.md.
+    // oxlint-disable-next-line no-underscore-dangle -- LangChain names so what models implement, and documents it
+    const chunks = model._streamResponseChunks(prompt.map(coerceMessageLikeToMessage), options);
+    for await (const { message, generationInfo } of chunks) {
+      const chunk = message as unknown as ModelMessage;
+      Object.assign(whole.response_metadata, generationInfo);
       whole.usage_metadata ??= chunk.usage_metadata;
       const text = half + chunk.text;
       half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';

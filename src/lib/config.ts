@@ -124,6 +124,7 @@ export function readConfig(env: Environment = process.env): Config {
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
   readAuthLevel(env, read.problems);
+  refuseTracing(read);
   if (read.problems.length > 0) throw new ConfigError(read.problems);
   return config;
 }
@@ -137,6 +138,21 @@ export function readAuthLevel(env: Environment = process.env, problems: string[]
   const level = read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
   problems.push(...read.problems);
   return level;
+}
+
+/**
+ * LangChain reads these by itself and sends every question to LangSmith. Nobody's questions leave this app by a setting
+ * that is not ours, and the build leaves that client out.
+ */
+function refuseTracing(read: SettingsReader): void {
+  for (const name of [
+    'LANGSMITH_TRACING',
+    'LANGSMITH_TRACING_V2',
+    'LANGCHAIN_TRACING',
+    'LANGCHAIN_TRACING_V2',
+  ]) {
+    if (read.text(name) === 'true') read.problems.push(`${name} is not supported: remove it.`);
+  }
 }
 
 function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {

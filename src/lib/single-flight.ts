@@ -53,7 +53,9 @@ export class SingleFlight<T> {
     } finally {
       leave.removeEventListener('abort', onLeave);
       flight.listeners.delete(onToken);
-      if (--flight.waiting === 0) this.#abandon(key, flight, leave.reason);
+      // One that has landed needs no end, and aborting for nothing takes its time too.
+      if (--flight.waiting === 0 && this.#flights.get(key) === flight)
+        this.#abandon(key, flight, leave.reason);
     }
   }
 

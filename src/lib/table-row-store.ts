@@ -1,6 +1,7 @@
 /** Rows in Azure Table Storage. */
 import { odata, RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from './config.ts';
+import { createStorageHttpClient } from './storage-http-client.ts';
 import { type Properties, type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
 /** Longest wait for one call. The SDK's own default waits for ever and retries for 4 to 5 s. */
@@ -19,26 +20,28 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   const client = await createClient(config);
 
   /** Writes, and makes the table when it is missing. */
-  async function write<T>(send: () => Promise<T>, mayMakeTable = true): Promise<T> {
+  async function write<T>(send: (limit: TimeLimit) => Promise<T>, mayMakeTable = true): Promise<T> {
     try {
-      return await send();
+      return await inTime(send);
     } catch (error) {
       if (!mayMakeTable || !isTableNotFound(error)) throw toConflict(error);
     }
-    await client.createTable(inTime());
+    await inTime((limit) => client.createTable(limit));
     return write(send, false);
   }
 
   async function listPages(filter: string, limit: number, select?: string[]): Promise<Entity[]> {
     const queryOptions = { filter, ...(select && { select }) };
-    const pages = client.listEntities({ queryOptions, ...inTime() });
     const entities: Entity[] = [];
     try {
-      // Storage may answer with a short page and a token to go on; a full page is all we asked for.
-      for await (const page of pages.byPage({ maxPageSize: Math.min(limit, PAGE_ROWS) })) {
-        entities.push(...page);
-        if (entities.length >= limit) break;
-      }
+      await inTime(async (timeout) => {
+        const pages = client.listEntities({ queryOptions, ...timeout });
+        // Storage may answer with a short page and a token to go on; a full page is all we asked for.
+        for await (const page of pages.byPage({ maxPageSize: Math.min(limit, PAGE_ROWS) })) {
+          entities.push(...page);
+          if (entities.length >= limit) break;
+        }
+      });
     } catch (error) {
       if (!isTableNotFound(error)) throw error;
     }
@@ -54,7 +57,7 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     },
     async get(partition, key) {
       try {
-        return toRow(await client.getEntity<Entity>(partition, key, inTime()));
+        return toRow(await inTime((limit) => client.getEntity<Entity>(partition, key, limit)));
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;
@@ -62,30 +65,32 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     },
     async insert(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write(() => client.createEntity(entity, inTime()))).etag ?? '';
+      return (await write((limit) => client.createEntity(entity, limit))).etag ?? '';
     },
     async replace(partition, key, properties, etag) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write(() => client.updateEntity(entity, 'Replace', { etag, ...inTime() }))).etag ?? '';
+      return (await write((limit) => client.updateEntity(entity, 'Replace', { etag, ...limit }))).etag ?? '';
     },
     async merge(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      await write(() => client.upsertEntity(entity, 'Merge', inTime()));
+      await write((limit) => client.upsertEntity(entity, 'Merge', limit));
     },
     async transact(partition, actions) {
-      await write(() =>
+      await write((limit) =>
         client.submitTransaction(
           actions.map((action) => toAction(partition, action)),
-          inTime(),
+          limit,
         ),
       );
     },
     async remove(partition, keys) {
       const actions = keys.map((key) => ['delete', { partitionKey: partition, rowKey: key }] as const);
       try {
-        await client.submitTransaction(
-          actions.map(([type, entity]) => [type, entity]),
-          inTime(),
+        await inTime((limit) =>
+          client.submitTransaction(
+            actions.map(([type, entity]) => [type, entity]),
+            limit,
+          ),
         );
       } catch (error) {
         if (statusOf(error) !== 404) throw error;
@@ -104,8 +109,26 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   };
 }
 
+/** Steps of the SDK's pipeline that do nothing for our calls but take their time; its own client decompresses. */
+const UNUSED_STEPS = [
+  'proxyPolicy',
+  'decompressResponsePolicy',
+  'wrapAbortSignalLikePolicy',
+  'formDataPolicy',
+  'multipartPolicy',
+  'tracingPolicy',
+  'redirectPolicy',
+];
+
 async function createClient(config: StorageConfig): Promise<TableClient> {
+  const client = await connect(config);
+  for (const name of UNUSED_STEPS) client.pipeline.removePolicy({ name });
+  return client;
+}
+
+async function connect(config: StorageConfig): Promise<TableClient> {
   const options: TableServiceClientOptions = {
+    httpClient: createStorageHttpClient(),
     retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 400 },
     allowInsecureConnection: true, // Azurite speaks HTTP; config.ts allows that on this machine only.
   };
@@ -117,11 +140,28 @@ async function createClient(config: StorageConfig): Promise<TableClient> {
   return new TableClient(config.endpoint, config.tableName, new DefaultAzureCredential(identity), options);
 }
 
-const inTime = () => ({ abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
+/** For the options of a call. */
+interface TimeLimit {
+  abortSignal: AbortSignal;
+}
+
+/** Makes a call that is aborted when it takes too long. */
+async function inTime<T>(call: (limit: TimeLimit) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  // Not AbortSignal.timeout, which fires, and makes an error, also when the call is long over.
+  const timer = setTimeout(() => {
+    controller.abort(new Error(`Table Storage did not answer within ${CALL_TIMEOUT_MS} ms.`));
+  }, CALL_TIMEOUT_MS);
+  try {
+    return await call({ abortSignal: controller.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 async function removeOne(client: TableClient, partition: string, key: string): Promise<void> {
   try {
-    await client.deleteEntity(partition, key, inTime());
+    await inTime((limit) => client.deleteEntity(partition, key, limit));
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
   }

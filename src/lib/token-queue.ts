@@ -1,5 +1,7 @@
 /** Text that comes piece by piece and is read at another pace. */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 /** Holds what was not read yet; a slow reader gets it in larger pieces, so that it never is more than the text itself. */
 export class TokenQueue {
   #unread = '';
@@ -22,6 +24,8 @@ export class TokenQueue {
     for (;;) {
       while (this.#unread === '' && !this.#ended) {
         await new Promise<void>((resolve) => (this.#wake = resolve));
+        // What came in the same moment goes on as one piece: a model's tokens come in bursts.
+        await nextTurn();
       }
       if (this.#unread === '') return;
       const text = this.#unread;

@@ -1,7 +1,9 @@
 /** npm run package: the folder that is published runs alone. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { cpSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { root } from '../../dev/build.ts';
 import { writePackage } from '../../dev/package.ts';
@@ -37,6 +39,30 @@ it('holds what runs and nothing else', () => {
   const files = readdirSync(join(folder, 'out', 'dist'), { recursive: true, encoding: 'utf8' });
   expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
   expect(readdirSync(join(folder, 'out', 'public'))).not.toContain('tsconfig.json');
+});
+
+const sizeOf = (files: string[]): number => files.reduce((sum, file) => sum + statSync(file).size, 0);
+
+it('is small, and loads no more before the first answer than that needs', async () => {
+  const loads = join(folder, 'loads.txt');
+  const recorder = pathToFileURL(join(root, 'test', 'record-loads.js')).href;
+  const app = await startApp({
+    root: join(folder, 'empty', 'app'),
+    env: { NODE_OPTIONS: `--import ${recorder}`, RECORD_LOADS: loads },
+  });
+  try {
+    await ask(app, { question: randomUUID() });
+  } finally {
+    await app.stop();
+  }
+  const dist = join(folder, 'empty', 'app', 'dist');
+  const loaded = readFileSync(loads, 'utf8').match(/^file:.*/gm) ?? [];
+  const ours = [...new Set(loaded)].map((url) => fileURLToPath(url)).filter((file) => file.startsWith(dist));
+  expect(ours.some((file) => file.includes('services'))).toBe(true);
+  expect(sizeOf(ours)).toBeLessThan(1.5e6);
+  // Only for those who need them: the tokenizer, Redis, sign-in.
+  expect(ours.filter((file) => /o200k|redis|esm-/.test(file))).toEqual([]);
+  expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
 });
 
 it('is locked for every system, without download addresses', () => {
