@@ -1,0 +1,58 @@
+/**
+ * What the app costs, as ratios to a function that does nothing: `npm run bench`. Every figure is taken in the same run
+ * as its baseline, by turns with it. `npm run bench -- cpu` measures one part; BENCH_ROUNDS sets how often.
+ */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { root } from '../dev/build.ts';
+import { measureClients } from './clients.ts';
+import { measureColdStart } from './cold-start.ts';
+import { type Arena, withArena } from './contestant.ts';
+import { type Cost, formatCost } from './cost.ts';
+import { measureCpu } from './cpu.ts';
+import { measureThroughput } from './throughput.ts';
+
+/** What is measured, and how many rounds of it. */
+const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise<Cost[]>; rounds: number }> =
+  {
+    'cold-start': { measure: measureColdStart, rounds: 15 },
+    cpu: { measure: measureCpu, rounds: 7 },
+    throughput: { measure: measureThroughput, rounds: 5 },
+    clients: { measure: measureClients, rounds: 5 },
+  };
+
+/** Where the results of a whole run are kept, for `npm run bench:chart`. */
+export const RESULTS_FILE = join(root, 'docs', 'performance.json');
+
+/** The content of that file. */
+export interface BenchResults {
+  measured_at: string;
+  node: string;
+  cores: number;
+  costs: Cost[];
+}
+
+/** Measures and prints the parts that are named, or all, and then writes the file too. */
+export async function main(names: string[]): Promise<void> {
+  const unknown = names.filter((name) => !PARTS[name]);
+  if (unknown.length > 0)
+    throw new Error(`There is no ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}.`);
+  const costs: Cost[] = [];
+  await withArena(async (arena) => {
+    for (const [name, { measure, rounds }] of Object.entries(PARTS)) {
+      if (names.length > 0 && !names.includes(name)) continue;
+      const found = await measure(arena, Number(process.env['BENCH_ROUNDS'] || rounds));
+      for (const cost of found) console.log(formatCost(cost));
+      costs.push(...found);
+    }
+  });
+  if (names.length > 0) return;
+  const results: BenchResults = {
+    measured_at: new Date().toISOString(),
+    node: process.version,
+    cores: availableParallelism(),
+    costs,
+  };
+  writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 1)}\n`);
+}
