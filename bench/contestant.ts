@@ -1,5 +1,5 @@
 /** The function apps that are compared, and what they run on: Azurite and the emulator, each a process of its own. */
-import { cpSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TableClient } from '@azure/data-tables';
@@ -34,10 +34,9 @@ export async function withArena(use: (arena: Arena) => Promise<void>): Promise<v
   writePackage(rootOf('app'));
   cpSync(rootOf('app'), rootOf('plain-bundle'), { recursive: true });
   rmSync(join(rootOf('plain-bundle'), 'dist'), { recursive: true });
-  const functions = globSync('src/functions/*.ts', { cwd: root });
-  await bundle(functions, 'src', join(rootOf('plain-bundle'), 'dist'));
+  await bundle('src/main.ts', join(rootOf('plain-bundle'), 'dist'));
   for (const name of OTHERS) {
-    await bundle([`bench/apps/${name}.ts`], 'bench/apps', join(rootOf(name), 'dist'));
+    await bundle(`bench/apps/${name}.ts`, join(rootOf(name), 'dist'));
     writeFileSync(join(rootOf(name), 'package.json'), `{"type": "module", "main": "dist/${name}.js"}`);
     cpSync(join(root, 'host.json'), join(rootOf(name), 'host.json'));
   }

@@ -1,4 +1,4 @@
-/** Builds the app into dist/: npm run build. One entry for each function; what they share is split into chunks. */
+/** Builds the app into dist/: npm run build. A small entry, and chunks that are loaded when they are needed. */
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type OutputFile, type Plugin } from 'esbuild';
@@ -7,25 +7,19 @@ import { leanBundle } from './lean-bundle.ts';
 /** Folder of the project. */
 export const root = join(import.meta.dirname, '..');
 
-/** Builds src/functions/*.ts into dist/. */
+/** Builds src/main.ts into dist/. */
 export async function buildApp(): Promise<void> {
-  await bundle(globSync('src/functions/*.ts', { cwd: root }), 'src', join(root, 'dist'), [leanBundle(root)]);
+  await bundle('src/main.ts', join(root, 'dist'), [leanBundle(root)]);
 }
 
 /**
- * Bundles functions with all that they import, so that they run without node_modules: `entryPoints`, paths below
- * `outbase` in the project, into the folder `outdir`.
+ * Bundles functions with all that they import, so that they run without node_modules: `entry`, a file of the project,
+ * into the folder `outdir`.
  */
-export async function bundle(
-  entryPoints: string[],
-  outbase: string,
-  outdir: string,
-  plugins: Plugin[] = [],
-): Promise<void> {
+export async function bundle(entry: string, outdir: string, plugins: Plugin[] = []): Promise<void> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints,
-    outbase,
+    entryPoints: [entry],
     outdir,
     bundle: true,
     splitting: true,

@@ -60,6 +60,8 @@ export async function createServices(config: Config): Promise<Services> {
   const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
   const background = new WorkUnderWay();
   const store = await createTableRowStore(config.storage);
+  // A row that is nowhere: to be connected and signed in to storage before the first question is.
+  if (config.keepWarmMs > 0) background.add(store.get('warm', 'warm')).catch(() => {});
   const cache = await openCache(config.cache, background);
   const requests = new WorkUnderWay();
   const stopping = new AbortController();
