@@ -142,11 +142,12 @@ function needsAzurite(settings: Record<string, string>): boolean {
   return named.every((value) => !value || value === 'UseDevelopmentStorage=true');
 }
 
-/** Waits for a signal (0) or for the host to end by itself (1). */
+/** Waits for a signal, or a message of the process that started this one (0), or for the host to end by itself (1). */
 async function ended(host: HostProcess): Promise<number> {
   return Promise.race([
     once(process, 'SIGINT').then(() => 0),
     once(process, 'SIGTERM').then(() => 0),
+    once(process, 'message').then(() => 0),
     once(host.process, 'exit').then(() => 1),
   ]);
 }

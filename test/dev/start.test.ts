@@ -1,8 +1,9 @@
 /** npm start, as a newcomer meets it; and that the README's lines do what they say. */
 import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/build.ts';
@@ -15,9 +16,11 @@ let child: ChildProcess;
 let output = '';
 afterEach(() => child.kill('SIGKILL'));
 
-function start(args: string[], env: Record<string, string> = {}): void {
+const start = (args: string[], env?: Record<string, string>): void => spawnScript('start', args, env);
+
+function spawnScript(script: string, args: string[], env: Record<string, string> = {}): void {
   output = '';
-  child = spawn(process.execPath, ['dev/run.js', 'start', ...args], {
+  child = spawn(process.execPath, ['dev/run.js', script, ...args], {
     cwd: root,
     env: { ...systemEnvironment(), ...env },
   });
@@ -59,6 +62,18 @@ describe.runIf(posix)('npm start', () => {
     const answer = JSON.parse(shell(line)) as Answer;
     expect(answer.answer).toContain('Paris');
     expect(answer.performance_metrics.history_saved).toBe(true);
+  });
+
+  it('is started and stopped by npm run perf, when nothing runs yet', async () => {
+    const port = await freePort();
+    const plot = join(mkdtempSync(join(tmpdir(), 'ask-perf-')), 'plot.png');
+    spawnScript('perf', ['--requests', '2', '--delay', '0', '--output', plot], { PORT: String(port) });
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(output).toContain(`at http://localhost:${port}/ask`);
+    expect(output).toMatch(/Answered +2 of 2/);
+    expect(code).toBe(0);
+    expect(existsSync(plot)).toBe(true);
+    await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow('fetch failed');
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('stops on %s and leaves no process behind', async (signal) => {

@@ -1,0 +1,106 @@
+/** The lower panels of the plot: the distribution of the times, and cached against uncached. */
+import type { CustomSeriesRenderItem } from 'echarts';
+import { formatTime } from '../../public/facts.js';
+import { type Panel, shown, timeAxis } from './chart-requests.ts';
+import { type Group, groupOf, GROUPS, LEFT, LINE, LOWER, MUTED, PLOT_WIDTH } from './chart-style.ts';
+import type { Run } from './measure.ts';
+import { binEdges, scaleFor } from './scale.ts';
+import type { Statistics } from './statistics.ts';
+
+const HALF_WIDTH = 480;
+const MAX_BINS = 60;
+
+/** A histogram, its bars stacked of the kinds of answers. */
+export function histogramPanel({ requests }: Run, half: boolean): Panel {
+  const times = requests.map(shown);
+  const scale = scaleFor(times, false);
+  const edges = binEdges(scale, Math.max(12, Math.min(MAX_BINS, Math.round(3 * Math.sqrt(times.length)))));
+  const bars: { value: number[]; group: Group }[] = [];
+  const heights = new Map<number, number>();
+  for (const group of Object.keys(GROUPS) as Group[]) {
+    const own = requests.filter((sample) => groupOf(sample) === group).map(shown);
+    for (const [bin, count] of countBins(own, edges)) {
+      const from = heights.get(bin) ?? 0;
+      heights.set(bin, from + count);
+      bars.push({ group, value: [edges[bin] ?? 0, edges[bin + 1] ?? 0, from, from + count] });
+    }
+  }
+  return {
+    grid: { left: LEFT, width: half ? HALF_WIDTH : PLOT_WIDTH, ...LOWER },
+    xAxis: {
+      ...timeAxis(scale),
+      axisLine: { show: true, onZero: false, lineStyle: { color: MUTED } },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: 'value',
+      minInterval: 1,
+      splitNumber: 4,
+      axisLabel: { fontSize: 13, color: MUTED },
+      splitLine: { lineStyle: { color: LINE } },
+    },
+    series: [
+      {
+        type: 'custom',
+        data: bars.map(({ value, group }) => ({ value, itemStyle: { color: GROUPS[group].color } })),
+        encode: { x: [0, 1], y: [2, 3] },
+        renderItem: drawBar,
+      },
+    ],
+  };
+}
+
+/** How many of the times lie in each bin that is not empty. */
+function countBins(times: number[], edges: number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const time of times) {
+    const found = edges.findIndex((edge) => edge > time) - 1;
+    // The last bin has its upper edge too.
+    const bin = found < 0 ? edges.length - 2 : found;
+    counts.set(bin, (counts.get(bin) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const drawBar: CustomSeriesRenderItem = (_, api) => {
+  const [left = 0, top = 0] = api.coord([api.value(0), api.value(3)]);
+  const [right = 0, bottom = 0] = api.coord([api.value(1), api.value(2)]);
+  return {
+    type: 'rect',
+    shape: { x: left + 0.5, y: top, width: Math.max(1, right - left - 1), height: bottom - top },
+    style: { fill: api.visual('color') as string },
+  };
+};
+
+/** Bars for both, with their times; null when one of them is missing. */
+export function comparisonPanel({ cached, uncached }: Statistics): Panel | null {
+  if (!cached || !uncached) return null;
+  const columns = ['p50', 'p95', 'max'] as const;
+  const scale = scaleFor(
+    columns.flatMap((column) => [cached[column], uncached[column]]),
+    true,
+  );
+  const bars = (group: 'cached' | 'reused', summary: typeof cached): object => ({
+    type: 'bar',
+    barMaxWidth: 44,
+    barGap: '25%',
+    itemStyle: { color: GROUPS[group].color, borderRadius: [3, 3, 0, 0] },
+    label: { show: true, position: 'top', fontSize: 12, color: MUTED },
+    data: columns.map((column) => ({
+      value: summary[column],
+      label: { formatter: formatTime(summary[column]) },
+    })),
+  });
+  return {
+    grid: { left: 740, width: 420, ...LOWER },
+    xAxis: {
+      type: 'category',
+      data: ['median', 'p95', 'slowest'],
+      axisTick: { show: false },
+      axisLine: { onZero: false, lineStyle: { color: MUTED } },
+      axisLabel: { fontSize: 13, color: MUTED },
+    },
+    yAxis: timeAxis(scale),
+    series: [bars('cached', cached), bars('reused', uncached)],
+  };
+}

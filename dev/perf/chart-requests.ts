@@ -1,0 +1,142 @@
+/** The upper panel of the plot: each request, in the order of sending. */
+import { formatTime } from '../../public/facts.js';
+import { type Group, groupOf, GROUPS, INK, LEFT, LINE, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
+import type { Run, Sample } from './measure.ts';
+import { type Scale, scaleFor } from './scale.ts';
+import type { Statistics } from './statistics.ts';
+
+/** A part of the plot, for ECharts, without the numbers of its axes. */
+export interface Panel {
+  grid: object;
+  xAxis: object;
+  yAxis: object;
+  series: object[];
+}
+
+/** More than these are points. */
+const MAX_BARS = 60;
+/** Points that would lie on each other are drawn once: in cells of about a pixel. */
+const CELLS = { across: 1000, up: 300 };
+
+/** A bar or a point for each request. */
+export function requestsPanel({ requests }: Run, statistics: Statistics): Panel {
+  const scale = scaleFor(
+    requests.map((sample) => shown(sample)),
+    true,
+  );
+  const count = requests.length;
+  const series = (Object.keys(GROUPS) as Group[]).flatMap((group) => {
+    const all = requests.flatMap((sample, index): [number, number][] =>
+      groupOf(sample) === group ? [[index + 1, shown(sample)]] : [],
+    );
+    return all.length === 0 ? [] : [groupSeries(group, all, count, scale)];
+  });
+  Object.assign(series[0] ?? {}, { markLine: medians(statistics) });
+  return {
+    grid: { left: LEFT, width: PLOT_WIDTH, ...UPPER },
+    xAxis: {
+      type: 'value',
+      min: 0.5,
+      max: count + 0.5,
+      name: 'request',
+      nameLocation: 'middle',
+      nameGap: 30,
+      nameTextStyle: { fontSize: 13, color: MUTED },
+      axisTick: { show: false },
+      axisLine: { onZero: false, lineStyle: { color: MUTED } },
+      axisLabel: { fontSize: 13, color: MUTED, customValues: requestTicks(count) },
+      splitLine: { show: false },
+    },
+    yAxis: timeAxis(scale),
+    series,
+  };
+}
+
+/** An axis of times with its labels and lines. */
+export function timeAxis({ type, ticks, min, max }: Scale): object {
+  return {
+    type,
+    min,
+    max,
+    // Where bars stand on: on a logarithmic axis they would hang from 1 s.
+    startValue: min,
+    axisLine: { show: false },
+    axisTick: { show: false, customValues: ticks },
+    axisLabel: { fontSize: 13, color: MUTED, formatter: formatTime, customValues: ticks },
+    splitLine: { lineStyle: { color: LINE } },
+  };
+}
+
+/** A time that has a place on a logarithmic axis. */
+export const shown = ({ client_time: time }: Sample): number => Math.max(time, 0.0001);
+
+function groupSeries(group: Group, points: [number, number][], count: number, scale: Scale): object {
+  const { name, color, symbol } = GROUPS[group];
+  const label = `${name} (${points.length})`;
+  if (count <= MAX_BARS && group !== 'failed') {
+    const barWidth = Math.min(64, (0.7 * PLOT_WIDTH) / count);
+    return {
+      type: 'bar',
+      name: label,
+      data: points,
+      barWidth,
+      barGap: '-100%',
+      itemStyle: { color, borderRadius: [3, 3, 0, 0] },
+    };
+  }
+  const rare = group === 'failed' || group === 'cold' || group === 'new';
+  const symbolSize = count > 1000 ? (rare ? 8 : 4) : rare ? 11 : 8;
+  const itemStyle = { color, opacity: rare || count <= 300 ? 0.9 : 0.5 };
+  return {
+    type: 'scatter',
+    name: label,
+    data: thin(points, count, scale),
+    symbol,
+    symbolSize,
+    itemStyle,
+    clip: false,
+  };
+}
+
+function thin(points: [number, number][], count: number, { min, max, type }: Scale): [number, number][] {
+  const part = (time: number): number =>
+    type === 'log' ? Math.log(time / min) / Math.log(max / min) : (time - min) / (max - min);
+  const cells = new Map<number, [number, number]>();
+  for (const point of points) {
+    const column = Math.round((point[0] / count) * CELLS.across);
+    const cell = column * (CELLS.up + 1) + Math.round(part(point[1]) * CELLS.up);
+    if (!cells.has(cell)) cells.set(cell, point);
+  }
+  return [...cells.values()];
+}
+
+/** Lines with their labels at the right: the upper one above its line, the lower one below, so that they never meet. */
+function medians({ client_time: time, cached, uncached }: Statistics): object {
+  type Named = [string, number] | null;
+  const upper: Named = cached && uncached ? ['uncached', uncached.p50] : time && ['p95', time.p95];
+  const lower: Named = cached && uncached ? ['cached', cached.p50] : time && ['median', time.p50];
+  return {
+    symbol: 'none',
+    // Otherwise a line lies at the next hundredth of a second.
+    precision: 9,
+    silent: true,
+    lineStyle: { color: INK, type: 'dashed', width: 1, opacity: 0.6 },
+    label: { position: 'end', fontSize: 12, color: INK },
+    data: [upper && lineAt(upper, -8), lower && lineAt(lower, 8)].filter((line) => line !== null),
+  };
+}
+
+const lineAt = ([name, time]: [string, number], offset: number): object => ({
+  yAxis: time,
+  label: { formatter: `${name} ${formatTime(time)}`, offset: [0, offset] },
+});
+
+/** Whole numbers, the first and about ten more. */
+function requestTicks(count: number): number[] {
+  const rough = Math.max(1, count / 10);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10);
+  const ticks = step === 1 ? [] : [1];
+  for (let tick = step; tick <= count; tick += step) ticks.push(tick);
+  return ticks;
+}

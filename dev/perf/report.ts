@@ -1,0 +1,140 @@
+/** The statistics of the performance test as text for a terminal. */
+import { formatTime } from '../../public/facts.js';
+import type { Run } from './measure.ts';
+import type { Share, Statistics, Summary } from './statistics.ts';
+
+const COLUMNS = ['min', 'mean', 'p50', 'p95', 'p99', 'max'] as const;
+
+/** In one line: what was asked how. */
+export function describePlan({ plan, requests }: Run): string {
+  const ways = [
+    plan.stream && 'streamed',
+    plan.test_cache ? 'past the cache and with it' : 'past the cache',
+    plan.test_session ? 'in one session' : 'each in a new session',
+    plan.concurrency > 1 && `${plan.concurrency} at a time`,
+    plan.duration !== null && `for ${plan.duration} s`,
+    `${plan.delay} s apart`,
+  ];
+  return [`${requests.length} requests`, ...ways.filter((way) => way !== false)].join(', ');
+}
+
+/** A screen of text. */
+export function formatReport(run: Run, statistics: Statistics): string {
+  const { cold, warm, cached, uncached } = statistics;
+  const times: [string, Summary | null][] = [
+    ['Client time', statistics.client_time],
+    ['Model time', statistics.model_time],
+    ['First token', statistics.time_to_first_token],
+    ['Cold start', cold],
+    ['Warm, asked the model', cold && warm],
+  ];
+  const measured = times.filter((row): row is [string, Summary] => row[1] !== null);
+  const timeRows = measured.map(([label, summary]) => [
+    label,
+    String(summary.count),
+    ...COLUMNS.map((column) => formatTime(summary[column])),
+  ]);
+  return [
+    `${run.interrupted ? 'Stopped early. ' : ''}${describePlan(run)}; "${shorten(run.plan.question, 60)}" at ${run.url}`,
+    ...(timeRows.length > 0 ? [table([['', 'count', ...COLUMNS], ...timeRows])] : []),
+    table(countRows(run, statistics)),
+    ...(cached && uncached ? [sideBySide(cached, uncached)] : []),
+  ].join('\n\n');
+}
+
+function countRows(run: Run, statistics: Statistics): string[][] {
+  const { requests, answered, errors } = statistics;
+  const failures = Object.entries(errors).map(([kind, count]) => `${count} x ${kind}`);
+  const perSecond = `${statistics.requests_per_second.toFixed(2)} in ${run.duration.toFixed(1)} s`;
+  return [
+    ['Answered', `${answered} of ${requests}`],
+    ...(failures.length > 0 ? [['Errors', failures.join(', ')]] : []),
+    ['Requests per second', perSecond],
+    ['Connection reused', formatShare(statistics.connection_reuse, 'model calls')],
+    ['Cache hits', formatShare(statistics.cache_hits, 'requests through the cache')],
+  ];
+}
+
+/** Cached answers beside uncached ones. */
+function sideBySide(cached: Summary, uncached: Summary): string {
+  const rows = COLUMNS.map((column) => {
+    const faster = uncached[column] / cached[column];
+    return [
+      column,
+      formatTime(uncached[column]),
+      formatTime(cached[column]),
+      `${formatFactor(faster)} faster`,
+    ];
+  });
+  const counts = ['count', String(uncached.count), String(cached.count), ''];
+  return table([['Client time', 'uncached', 'cached', ''], counts, ...rows]);
+}
+
+/** Two runs beside each other; the ratio is this one to the earlier one. */
+export function formatComparison(earlier: Statistics, now: Statistics): string {
+  const times = [
+    ['Client time', 'client_time'],
+    ['Model time', 'model_time'],
+    ['First token', 'time_to_first_token'],
+    ['Cached', 'cached'],
+    ['Uncached', 'uncached'],
+    ['Cold start', 'cold'],
+  ] as const;
+  const columns = ['mean', 'p50', 'p95', 'p99'] as const;
+  const rows = times.flatMap(([label, name]) => {
+    const [before, after] = [earlier[name], now[name]];
+    if (!before || !after) return [];
+    return columns.map((column) =>
+      compareRow(`${label} ${column}`, before[column], after[column], formatTime),
+    );
+  });
+  return table([
+    ['Compared', 'earlier', 'now', 'ratio'],
+    ...rows,
+    compareRow('Requests per second', earlier.requests_per_second, now.requests_per_second, plain),
+    compareRow('Connection reused', earlier.connection_reuse?.rate, now.connection_reuse?.rate, percent),
+    compareRow('Cache hits', earlier.cache_hits?.rate, now.cache_hits?.rate, percent),
+    compareRow('Failed', failed(earlier), failed(now), String),
+  ]);
+}
+
+const plain = (value: number): string => value.toFixed(2);
+const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+const failed = ({ requests, answered }: Statistics): number => requests - answered;
+
+function compareRow(
+  label: string,
+  before: number | undefined,
+  after: number | undefined,
+  format: (value: number) => string,
+): string[] {
+  const [left, right] = [before, after].map((value) => (value === undefined ? '-' : format(value)));
+  return [label, left ?? '', right ?? '', before && after !== undefined ? formatFactor(after / before) : '-'];
+}
+
+const formatShare = (share: Share | null, what: string): string =>
+  share ? `${(100 * share.rate).toFixed(0)} % (${share.count} of ${share.of} ${what})` : `no ${what}`;
+
+/** Such as `12x`, `1.25x`. */
+export const formatFactor = (factor: number): string => `${factor.toFixed(factor < 10 ? 2 : 0)}x`;
+
+/** Cuts a text that is too long for its place. */
+export const shorten = (text: string, length: number): string =>
+  text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text;
+
+/** Columns as broad as they must be: the first to the left, numbers to the right. */
+function table(rows: string[][]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const isText = rows.every((row) => row.length === 2);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => {
+          const width = widths[column] ?? 0;
+          return column === 0 || isText ? cell.padEnd(width) : cell.padStart(width);
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

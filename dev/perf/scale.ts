@@ -1,0 +1,53 @@
+/** Axes for times: linear, or logarithmic where they are far apart. */
+
+/** From this ratio on, the small ones would lie flat on the axis. */
+const LOG_FROM = 20;
+const MAX_TICKS = 10;
+
+/** An axis; its ends are ticks. */
+export interface Scale {
+  type: 'log' | 'value';
+  ticks: number[];
+  min: number;
+  max: number;
+}
+
+/** An axis on which all `times` (seconds, above 0) have room; a linear one may start at 0. */
+export function scaleFor(times: number[], fromZero: boolean): Scale {
+  const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const most = times.reduce((a, b) => Math.max(a, b), 0);
+  const ticks = most / least >= LOG_FROM ? logTicks(least, most) : evenTicks(fromZero ? 0 : least, most);
+  const [min = 0, max = 1] = [ticks[0], ticks.at(-1)];
+  return { type: most / least >= LOG_FROM ? 'log' : 'value', ticks, min, max };
+}
+
+/** The edges of `count` bins that are equally broad on the axis. */
+export function binEdges({ type, min, max }: Scale, count: number): number[] {
+  const at = (part: number): number =>
+    type === 'log' ? min * (max / min) ** part : min + (max - min) * part;
+  return Array.from({ length: count + 1 }, (_, index) => at(index / count));
+}
+
+/** 1, 2 and 5 of each power of ten; fewer when the axis is long. */
+function logTicks(least: number, most: number): number[] {
+  for (const steps of [[1, 2, 5], [1, 3], [1]]) {
+    const all: number[] = [];
+    for (let power = -6; power < 5; power++) for (const step of steps) all.push(Number(`${step}e${power}`));
+    const first = all.findLastIndex((tick) => tick * 1.1 <= least);
+    const last = all.findIndex((tick) => tick >= most * 1.1);
+    const ticks = all.slice(Math.max(0, first), last + 1);
+    if (ticks.length <= MAX_TICKS || steps.length === 1) return ticks;
+  }
+  return [];
+}
+
+function evenTicks(least: number, most: number): number[] {
+  // Times that are all the same still get an axis.
+  const span = most - least || most;
+  const rough = span / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
+  const first = Math.floor(least / step);
+  const count = Math.max(1, Math.ceil((most * 1.02) / step) - first);
+  return Array.from({ length: count + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+}

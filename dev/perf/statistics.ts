@@ -1,0 +1,96 @@
+/** The second stage of the performance test: what the requests come to. Times in seconds. */
+import type { Run, Sample } from './measure.ts';
+
+/** Of some times, in seconds. Percentiles are times that were measured (nearest rank). */
+export interface Summary {
+  count: number;
+  min: number;
+  mean: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  max: number;
+}
+
+/** How often, of how many; `rate` is 0 to 1. */
+export interface Share {
+  count: number;
+  of: number;
+  rate: number;
+}
+
+/** What a run comes to; null where there was nothing to measure. */
+export interface Statistics {
+  requests: number;
+  answered: number;
+  /** How often each happened. */
+  errors: Record<string, number>;
+  requests_per_second: number;
+  /** Of the answered requests, as those below. */
+  client_time: Summary | null;
+  /** Without answers for which the model was not asked. */
+  model_time: Summary | null;
+  time_to_first_token: Summary | null;
+  /** Answers from the cache, of requests that might be answered by it. */
+  cache_hits: Share | null;
+  /** Model calls on a connection that stood already. */
+  connection_reuse: Share | null;
+  /** Client times: the first question of a process, and later ones that asked the model too. */
+  cold: Summary | null;
+  warm: Summary | null;
+  /** Client times. */
+  cached: Summary | null;
+  uncached: Summary | null;
+}
+
+/** Sums up a run. */
+export function computeStatistics({ requests, duration }: Run): Statistics {
+  const answered = requests.filter(({ error }) => error === null);
+  const clientTimes = (which: (sample: Sample) => boolean): Summary | null =>
+    summarize(answered.filter(which).map((sample) => sample.client_time));
+  const cachable = answered.filter(({ cache }) => cache === 'cached');
+  const modelCalls = answered.filter(({ kind }) => kind !== 'cached');
+  return {
+    requests: requests.length,
+    answered: answered.length,
+    errors: countErrors(requests),
+    requests_per_second: duration > 0 ? requests.length / duration : 0,
+    client_time: clientTimes(() => true),
+    model_time: summarize(answered.map(({ model_time: time }) => time)),
+    time_to_first_token: summarize(answered.map(({ time_to_first_token: time }) => time)),
+    cache_hits: share(cachable, ({ kind }) => kind === 'cached'),
+    connection_reuse: share(modelCalls, (sample) => sample.connection_reused),
+    cold: clientTimes(({ kind }) => kind === 'cold'),
+    warm: clientTimes(({ kind }) => kind === 'new' || kind === 'reused'),
+    cached: clientTimes(({ kind }) => kind === 'cached'),
+    uncached: clientTimes(({ kind }) => kind !== 'cached'),
+  };
+}
+
+/** Sums up times; null when there are none. Those that are null were not measured. */
+export function summarize(measured: (number | null)[]): Summary | null {
+  const times = measured.filter((time) => time !== null).toSorted((a, b) => a - b);
+  const count = times.length;
+  if (count === 0) return null;
+  const percentile = (part: number): number => times[Math.max(0, Math.ceil(part * count) - 1)] ?? 0;
+  return {
+    count,
+    min: percentile(0),
+    mean: times.reduce((sum, time) => sum + time, 0) / count,
+    p50: percentile(0.5),
+    p95: percentile(0.95),
+    p99: percentile(0.99),
+    max: percentile(1),
+  };
+}
+
+function share(samples: Sample[], which: (sample: Sample) => boolean): Share | null {
+  const count = samples.filter(which).length;
+  return samples.length === 0 ? null : { count, of: samples.length, rate: count / samples.length };
+}
+
+function countErrors(samples: Sample[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { error } of samples) if (error !== null) counts[error] = (counts[error] ?? 0) + 1;
+  return counts;
+}
