@@ -13,7 +13,7 @@ import { Pool } from 'undici';
 
 /** Idle connections are kept for so long; Azure's own limit is higher. */
 const KEEP_ALIVE_MS = 60_000;
-const MAX_CONNECTIONS = 256;
+const MAX_CONNECTIONS = 64;
 
 /** Makes a client for text bodies, which are all that Table Storage has. No connection is made before the first call. */
 export function createStorageHttpClient(): HttpClient {
