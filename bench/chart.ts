@@ -1,0 +1,98 @@
+/** `npm run bench:chart`: draws what `npm run bench` has found, and puts it as a table into docs/performance.md. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../dev/build.ts';
+import { INK, LINE, MUTED } from '../dev/perf/chart-style.ts';
+import { drawPicture } from '../dev/perf/picture.ts';
+import { type Cost, format, ratioOf, spreadOf } from './cost.ts';
+import { type BenchResults, RESULTS_FILE } from './costs.ts';
+
+const PAGE = join(root, 'docs', 'performance.md');
+const PICTURE = join(root, 'docs', 'performance.png');
+const TABLE = /(<!-- results -->\n)[^]*?(<!-- end of results -->)/;
+
+/** Colours that everyone can tell apart. */
+const COLORS = { met: '#2f6fb7', missed: '#c9781a', told: '#8b9499' };
+
+/** Reads the results and writes both. */
+export async function main(): Promise<void> {
+  const results = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
+  writeFileSync(PICTURE, draw(results));
+  const page = readFileSync(PAGE, 'utf8');
+  if (!TABLE.test(page)) throw new Error(`${PAGE} has no place for the table: ${TABLE.source}`);
+  writeFileSync(
+    PAGE,
+    page.replace(TABLE, (_, start: string, end: string) => `${start}${table(results)}${end}`),
+  );
+}
+
+function table({ costs, measured_at: at, node, cores }: BenchResults): string {
+  const rows = costs.map((cost) => {
+    const { min, median, max } = ratioOf(cost);
+    const [app, baseline] = (['app', 'baseline'] as const).map((side) =>
+      format(spreadOf(cost.rounds.map((round) => round[side])).median),
+    );
+    const target =
+      cost.target === null ? '' : `${format(cost.target)} ${median <= cost.target ? '' : '**missed**'}`;
+    return `| ${cost.name} | **${format(median)}** (${format(min)} to ${format(max)}) | ${target.trim()} | ${app} ${cost.unit} | ${baseline} ${cost.unit}, ${cost.baseline} |`;
+  });
+  const head = `Measured ${at.slice(0, 10)} with Node ${node.slice(1)} on ${cores} cores. Ratios are medians of the rounds, with the least and the most.`;
+  return `\n${head}\n\n| Cost | Ratio | Target | App | Baseline |\n|---|---|---|---|---|\n${rows.join('\n')}\n\n`;
+}
+
+const verdictOf = (cost: Cost): keyof typeof COLORS =>
+  cost.target === null ? 'told' : ratioOf(cost).median <= cost.target ? 'met' : 'missed';
+
+function draw({ costs }: BenchResults): Uint8Array {
+  // ECharts counts from below.
+  const shown = costs.toReversed();
+  const labels = shown.map(({ name, baseline }) => `${name}\n{small|beside ${baseline}}`);
+  const bars = shown.map((cost) => {
+    const { min, median, max } = ratioOf(cost);
+    const formatter = `${format(median)}x   {small|${format(min)} to ${format(max)}}`;
+    return { value: median, itemStyle: { color: COLORS[verdictOf(cost)] }, label: { formatter } };
+  });
+  const targets = shown.flatMap(({ target }, index) => (target === null ? [] : [[target, index]]));
+  const small = { fontSize: 12, color: MUTED };
+  const option = {
+    title: {
+      text: 'What the app costs',
+      subtext:
+        'As a ratio to its baseline in the same run; less is better. A line marks the target: blue is met, orange is not.',
+      left: 30,
+      top: 24,
+      textStyle: { fontSize: 24, color: INK },
+      subtextStyle: { fontSize: 14, color: MUTED },
+    },
+    grid: { left: 400, right: 170, top: 110, bottom: 50 },
+    xAxis: {
+      type: 'value',
+      splitLine: { lineStyle: { color: LINE } },
+      axisLabel: { formatter: '{value}x', color: MUTED },
+    },
+    yAxis: {
+      type: 'category',
+      data: labels,
+      axisTick: { show: false },
+      axisLine: { lineStyle: { color: MUTED } },
+      axisLabel: { fontSize: 14, lineHeight: 18, color: INK, rich: { small } },
+    },
+    series: [
+      {
+        type: 'bar',
+        data: bars,
+        barWidth: 18,
+        label: { show: true, position: 'right', fontSize: 14, color: INK, rich: { small }, distance: 10 },
+      },
+      {
+        type: 'scatter',
+        data: targets,
+        symbol: 'rect',
+        symbolSize: [3, 34],
+        itemStyle: { color: INK },
+        z: 3,
+      },
+    ],
+  };
+  return drawPicture(option as Parameters<typeof drawPicture>[0], 1200, 140 + 52 * costs.length);
+}
