@@ -17,7 +17,7 @@ import { measureThroughput } from './throughput.ts';
 const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise<Cost[]>; rounds: number }> =
   {
     'cold-start': { measure: measureColdStart, rounds: 15 },
-    cpu: { measure: measureCpu, rounds: 7 },
+    cpu: { measure: measureCpu, rounds: 9 },
     throughput: { measure: measureThroughput, rounds: 5 },
     clients: { measure: measureClients, rounds: 5 },
   };

@@ -1,7 +1,7 @@
 /** Builds the app into dist/: npm run build. A small entry, and chunks that are loaded when they are needed. */
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { build, type OutputFile, type Plugin } from 'esbuild';
+import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 import { leanBundle } from './lean-bundle.ts';
 
 /** Folder of the project. */
@@ -14,10 +14,10 @@ export async function buildApp(): Promise<void> {
 
 /**
  * Bundles functions with all that they import, so that they run without node_modules: `entry`, a file of the project,
- * into the folder `outdir`.
+ * into the folder `outdir`. Gives esbuild's account of what is in it.
  */
-export async function bundle(entry: string, outdir: string, plugins: Plugin[] = []): Promise<void> {
-  const { outputFiles } = await build({
+export async function bundle(entry: string, outdir: string, plugins: Plugin[] = []): Promise<Metafile> {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: [entry],
     outdir,
@@ -36,10 +36,12 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
     // The worker provides the first; the others belong to drivers of @keyv/sqlite that we do not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
     plugins,
+    metafile: true,
     logLevel: 'warning',
     write: false,
   });
   replaceFolder(outdir, outputFiles);
+  return metafile;
 }
 
 /** Writes what has changed and removes what is left over, so that a build without changes disturbs no running app. */
