@@ -47,10 +47,13 @@ function draw({ costs }: BenchResults): Uint8Array {
   // ECharts counts from below.
   const shown = costs.toReversed();
   const labels = shown.map(({ name, baseline }) => `${name}\n{small|beside ${baseline}}`);
-  const bars = shown.map((cost) => {
+  const bars = shown.map((cost) => ({
+    value: ratioOf(cost).median,
+    itemStyle: { color: COLORS[verdictOf(cost)] },
+  }));
+  const ratios = shown.map((cost) => {
     const { min, median, max } = ratioOf(cost);
-    const formatter = `${format(median)}x   {small|${format(min)} to ${format(max)}}`;
-    return { value: median, itemStyle: { color: COLORS[verdictOf(cost)] }, label: { formatter } };
+    return `${format(median)}x\n{small|${format(min)} to ${format(max)}}`;
   });
   const targets = shown.flatMap(({ target }, index) => (target === null ? [] : [[target, index]]));
   const small = { fontSize: 12, color: MUTED };
@@ -64,26 +67,22 @@ function draw({ costs }: BenchResults): Uint8Array {
       textStyle: { fontSize: 24, color: INK },
       subtextStyle: { fontSize: 14, color: MUTED },
     },
-    grid: { left: 400, right: 170, top: 110, bottom: 50 },
+    grid: { left: 400, right: 140, top: 110, bottom: 50 },
     xAxis: {
       type: 'value',
       splitLine: { lineStyle: { color: LINE } },
       axisLabel: { formatter: '{value}x', color: MUTED },
     },
-    yAxis: {
+    yAxis: [labels, ratios].map((data) => ({
       type: 'category',
-      data: labels,
+      data,
       axisTick: { show: false },
-      axisLine: { lineStyle: { color: MUTED } },
+      axisLine: { show: false },
       axisLabel: { fontSize: 14, lineHeight: 18, color: INK, rich: { small } },
-    },
+    })),
     series: [
-      {
-        type: 'bar',
-        data: bars,
-        barWidth: 18,
-        label: { show: true, position: 'right', fontSize: 14, color: INK, rich: { small }, distance: 10 },
-      },
+      { type: 'bar', data: bars, barWidth: 18 },
+      { type: 'bar', yAxisIndex: 1 },
       {
         type: 'scatter',
         data: targets,

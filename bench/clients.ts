@@ -40,7 +40,13 @@ export async function measureClients(arena: Arena, rounds: number): Promise<Cost
         target: null,
         rounds: time,
       },
-      { name: 'CPU, the same', baseline: description, unit: 'ms', target: null, rounds: cpu },
+      {
+        name: `CPU, model at a distance of ${2 * ONE_WAY_MS} ms`,
+        baseline: description,
+        unit: 'ms',
+        target: null,
+        rounds: cpu,
+      },
     );
   }
   await proxy.close();

@@ -27,8 +27,8 @@ export async function measureColdStart(arena: Arena, rounds: number): Promise<Co
     { ...common, name: 'CPU until then', target: null, rounds: cpu },
     {
       ...common,
-      name: 'Cold start',
-      baseline: 'with all that the libraries import',
+      name: 'Cold start with the lean bundle',
+      baseline: 'plain bundle',
       target: null,
       rounds: plain,
     },
