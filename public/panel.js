@@ -1,7 +1,7 @@
 /** Shows what the connection pool and the cache do: the latest answers as bars, and the process's own counters. */
 import { chart } from './chart.js';
 import { element } from './dom.js';
-import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
+import { formatCost, formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
 /** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 /** @import { Kind } from './facts.js' */
@@ -12,6 +12,9 @@ const MAX_SAMPLES = 50;
 /** @type {Sample[]} */
 const samples = [];
 
+/** What the answers on this page cost, and what they were spared. */
+const cost = { spent: 0, saved: 0 };
+
 /**
  * Takes in an answer's metrics and shows them.
  * @param {HTMLElement} container
@@ -20,6 +23,8 @@ const samples = [];
 export function addToPanel(container, metrics) {
   samples.push({ kind: kindOf(metrics), seconds: metrics.total_time });
   if (samples.length > MAX_SAMPLES) samples.shift();
+  cost.spent += metrics.cost?.spent ?? 0;
+  cost.saved += metrics.cost?.saved ?? 0;
   container.replaceChildren(
     element('h2', {}, 'Latency'),
     element(
@@ -66,7 +71,7 @@ function median(values) {
 }
 
 /** @param {PerformanceMetrics} metrics */
-function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance }) {
+function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance, ...more }) {
   const rows = [
     ['Model calls', formatNumber(calls.total_requests)],
     ['Average model call', formatTime(calls.avg_response_time)],
@@ -76,6 +81,9 @@ function statistics({ connection_stats: calls, cache, connection, uptime, instan
     ],
     ...(connection ? [['Open connections', formatNumber(connection.open)]] : []),
     ['Answered from the cache', share(cache.hits, cache.hits + cache.misses, cache.hit_percentage)],
+    ...(more.cost
+      ? [['Cost, on this page', `${formatCost(cost.spent)}, ${formatCost(cost.saved)} saved`]]
+      : []),
     ['Uptime', formatUptime(uptime)],
     ['Instance', instance.slice(0, 8)],
   ];

@@ -1,6 +1,7 @@
 /** The only reader of the environment: every setting, its default and its rule. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import type { Prices } from './price.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
 
 export type { Environment } from './settings-reader.ts';
@@ -65,6 +66,8 @@ export interface ModelConfig {
   temperature: number;
   maxOutputTokens: number | undefined;
   systemPrompt: string;
+  /** Null when no price is set. */
+  prices: Prices | null;
 }
 
 /** Where sessions are kept: by connection string, or by address with the identity of the app. */
@@ -108,6 +111,7 @@ export function readConfig(env: Environment = process.env): Config {
       temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
       maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
       systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
+      prices: readPrices(read),
     },
     storage: { ...readStorage(read), tableName: readTableName(read) },
     historyMaxInteractions:
@@ -174,6 +178,21 @@ const toEndpoint = (url: string, apiKey: string | undefined): EndpointConfig => 
   api: url.endsWith('/openai/v1') ? 'v1' : 'deployments',
   apiKey,
 });
+
+/** All or none: what a missing one costs would be a guess. */
+function readPrices(read: SettingsReader): Prices | null {
+  const names = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
+  const [input, cachedInput, output] = names.map((name) => read.number(name, { min: 0 }));
+  if (input !== undefined && cachedInput !== undefined && output !== undefined) {
+    return { input, cachedInput, output };
+  }
+  // One that is no number has been told already.
+  const missing = names.filter((name) => read.text(name) === undefined);
+  if (missing.length > 0 && missing.length < names.length) {
+    read.problems.push(`${missing.join(' and ')} must be set too: prices are known all or not at all.`);
+  }
+  return null;
+}
 
 function readCache(read: SettingsReader): CacheConfig {
   const megabytes = (name: string, fallback: number): number =>

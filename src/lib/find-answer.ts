@@ -2,7 +2,7 @@
 import { answerCacheKey, type AnswerCache } from './answer-cache.ts';
 import type { Question, QuestionContext } from './answer-question.ts';
 import type { CachedAnswer } from './cache-tier.ts';
-import type { Completion, TokenUsage } from './chat-model.ts';
+import type { Completion } from './chat-model.ts';
 import { createConnectionRecord } from './connection-record.ts';
 import { dropOlderHalf } from './context-window.ts';
 import { AskError, errors } from './errors.ts';
@@ -39,7 +39,7 @@ export async function findAnswer(wanted: Wanted): Promise<string> {
   const key = answerCacheKey(config, prompt, partitionOf(services, asked));
   if (!noCache) {
     const answer = await timed(record, 'cache_lookup', () => lookUp(cache, key, maxAgeMs, record));
-    metrics.countLookup(record.cache.result, record.tokens.saved);
+    metrics.countLookup(record.cache.result, record.saved);
     if (answer) {
       onToken(answer.text);
       return answer.text;
@@ -73,7 +73,7 @@ async function lookUp(
   if (found.result !== 'hit') return null;
   record.cache.tier = found.tier;
   record.cache.ageMs = found.ageMs;
-  record.tokens.saved = total(found.answer.tokens);
+  record.saved = found.answer.tokens;
   return found.answer;
 }
 
@@ -103,8 +103,8 @@ async function shareModelCall(wanted: Wanted, cache: AnswerCache, key: string): 
   const completion = await timed(record, 'model', () => flights.join(key, lead, own, onText));
   // The one who asked wanted no stream.
   if (!streamed) onToken(completion.text);
-  record.tokens.saved = total(completion.tokens);
-  metrics.countCoalesced(record.tokens.saved);
+  record.saved = completion.tokens;
+  metrics.countCoalesced(record.saved);
   return completion;
 }
 
@@ -140,12 +140,10 @@ async function askModel(
     );
     metrics.modelState = 'ok';
     metrics.countModelCall(record.timings.model, connection.reused, completion.tokens);
-    Object.assign(record.tokens, completion.tokens);
+    record.tokens = completion.tokens;
     return completion;
   } catch (error) {
     if (!signal.aborted) metrics.modelState = 'failing';
     throw error;
   }
 }
-
-const total = ({ prompt, completion }: TokenUsage): number => prompt + completion;

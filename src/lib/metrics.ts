@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenUsage } from './chat-model.ts';
 import type { ConnectionRecord } from './connection-record.ts';
+import { costOf, type Prices } from './price.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
 
 /** The counters of this process, from its start. */
@@ -9,9 +10,9 @@ export interface ProcessMetrics {
   /** True for the first caller only: the first POST /ask of this process. */
   takeColdStart(): boolean;
   /** Counts a finished cache lookup. */
-  countLookup(result: CacheResult, savedTokens: number): void;
+  countLookup(result: CacheResult, saved: TokenUsage): void;
   /** Counts a question that was answered by the model call of another. */
-  countCoalesced(savedTokens: number): void;
+  countCoalesced(saved: TokenUsage): void;
   /** Counts a model call that was answered, how its connection came to be, and what it cost. */
   countModelCall(durationMs: number, reused: boolean, tokens: TokenUsage): void;
   /** Whether the newest model call was answered; null before the first. */
@@ -26,8 +27,17 @@ export interface ProcessMetrics {
 export interface ProcessTotals {
   model_calls: number;
   cache: { hits: number; misses: number; coalesced: number; errors: number };
-  /** `prompt` and `completion` were paid for, `saved` were not. */
-  tokens: { prompt: number; completion: number; saved: number };
+  /** `saved` were not paid for; `cached` are those of `prompt` that the model had cached. */
+  tokens: { prompt: number; completion: number; cached: number; saved: number };
+  /** Absent when no price is set. */
+  cost?: Cost;
+}
+
+/** In the currency of the prices. */
+export interface Cost {
+  spent: number;
+  /** What answers would have cost that the cache, or the model call of another question, gave. */
+  saved: number;
 }
 
 /** `performance_metrics` of an answer. All times in seconds. */
@@ -39,21 +49,21 @@ interface Counters {
   hits: number;
   lookupErrors: number;
   coalesced: number;
-  tokens: ProcessTotals['tokens'];
+  tokens: { paid: TokenUsage; saved: TokenUsage };
   modelCalls: number;
   modelCallsMs: number;
   reusedConnections: number;
 }
 
-/** Starts counting. */
-export function createProcessMetrics(): ProcessMetrics {
+/** Starts counting; what it costs only if there are prices. */
+export function createProcessMetrics(prices: Prices | null): ProcessMetrics {
   const counters: Counters = {
     instanceId: randomUUID(),
     lookups: 0,
     hits: 0,
     lookupErrors: 0,
     coalesced: 0,
-    tokens: { prompt: 0, completion: 0, saved: 0 },
+    tokens: { paid: noTokens(), saved: noTokens() },
     modelCalls: 0,
     modelCallsMs: 0,
     reusedConnections: 0,
@@ -66,24 +76,23 @@ export function createProcessMetrics(): ProcessMetrics {
       cold = false;
       return wasCold;
     },
-    countLookup(result, savedTokens) {
+    countLookup(result, saved) {
       counters.lookups++;
       if (result === 'hit') counters.hits++;
       if (result === 'error') counters.lookupErrors++;
-      counters.tokens.saved += savedTokens;
+      add(counters.tokens.saved, saved);
     },
-    countCoalesced(savedTokens) {
+    countCoalesced(saved) {
       counters.coalesced++;
-      counters.tokens.saved += savedTokens;
+      add(counters.tokens.saved, saved);
     },
     countModelCall(durationMs, reused, tokens) {
-      counters.tokens.prompt += tokens.prompt;
-      counters.tokens.completion += tokens.completion;
+      add(counters.tokens.paid, tokens);
       counters.modelCalls++;
       counters.modelCallsMs += durationMs;
       if (reused) counters.reusedConnections++;
     },
-    report: (record, openConnections) => toPerformanceMetrics(record, counters, openConnections),
+    report: (record, openConnections) => toPerformanceMetrics(record, counters, prices, openConnections),
     totals: () => ({
       model_calls: counters.modelCalls,
       cache: {
@@ -92,12 +101,39 @@ export function createProcessMetrics(): ProcessMetrics {
         coalesced: counters.coalesced,
         errors: counters.lookupErrors,
       },
-      tokens: { ...counters.tokens },
+      tokens: reportTokens(counters.tokens.paid, counters.tokens.saved),
+      ...reportCost(prices, counters.tokens.paid, counters.tokens.saved),
     }),
   };
 }
 
-function toPerformanceMetrics(record: QuestionRecord, counters: Counters, openConnections: number) {
+const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0 });
+
+function add(sum: TokenUsage, { prompt, completion, cached }: TokenUsage): void {
+  sum.prompt += prompt;
+  sum.completion += completion;
+  sum.cached += cached;
+}
+
+const reportTokens = (paid: TokenUsage, saved: TokenUsage) => ({
+  ...paid,
+  saved: saved.prompt + saved.completion,
+});
+
+function reportCost(prices: Prices | null, paid: TokenUsage, saved: TokenUsage): { cost?: Cost } {
+  if (!prices) return {};
+  return { cost: { spent: roundCost(costOf(prices, paid)), saved: roundCost(costOf(prices, saved)) } };
+}
+
+/** To a billionth: a token costs some millionths. */
+const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;
+
+function toPerformanceMetrics(
+  record: QuestionRecord,
+  counters: Counters,
+  prices: Prices | null,
+  openConnections: number,
+) {
   const { connection, timings, cache } = record;
   return {
     // A wait for the call of another question is none.
@@ -131,7 +167,8 @@ function toPerformanceMetrics(record: QuestionRecord, counters: Counters, openCo
       history_write: seconds(timings.history_write),
       time_to_first_token: seconds(timings.time_to_first_token),
     },
-    tokens: record.tokens,
+    tokens: reportTokens(record.tokens, record.saved),
+    ...reportCost(prices, record.tokens, record.saved),
     history_available: record.historyAvailable,
     history_saved: record.historySaved,
   };

@@ -1,5 +1,6 @@
 /** What is learned about one question while it is answered. */
 import type { TierName } from './cache-tier.ts';
+import type { TokenUsage } from './chat-model.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 
 /**
@@ -22,7 +23,10 @@ export interface QuestionRecord {
   cache: { result: CacheResult; tier: TierName | null; ageMs: number };
   /** The connection of the model call; null when no call was made. */
   connection: ConnectionRecord | null;
-  tokens: { prompt: number; completion: number; cached: number; saved: number };
+  /** Of the model call that this question made. */
+  tokens: TokenUsage;
+  /** Of the model call that it was spared. */
+  saved: TokenUsage;
   historyAvailable: boolean;
   historySaved: boolean;
   /** It is the stored answer to the same question, sent before with the same Idempotency-Key. */
@@ -42,7 +46,8 @@ export function createQuestionRecord(
     timings: { history_read: 0, cache_lookup: 0, model: 0, history_write: 0, time_to_first_token: 0 },
     cache: { result: 'bypass', tier: null, ageMs: 0 },
     connection: null,
-    tokens: { prompt: 0, completion: 0, cached: 0, saved: 0 },
+    tokens: { prompt: 0, completion: 0, cached: 0 },
+    saved: { prompt: 0, completion: 0, cached: 0 },
     historyAvailable: true,
     historySaved: false,
     replayed: false,

@@ -77,7 +77,7 @@ export async function createServices(config: Config): Promise<Services> {
     model: createResilientModel(config.model, http, console.warn),
     http,
     keeper,
-    metrics: createProcessMetrics(),
+    metrics: createProcessMetrics(config.model.prices),
     background,
     requests,
     stopSignal: stopping.signal,

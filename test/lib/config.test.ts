@@ -109,6 +109,22 @@ describe('settings', () => {
     });
   });
 
+  it('have all prices of the model or none, and 0 is one', () => {
+    const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '0', MODEL_PRICE_OUTPUT: '10' };
+    expect(readConfig(minimal).model.prices).toBeNull();
+    expect(readConfig({ ...minimal, ...prices }).model.prices).toEqual({
+      input: 2.5,
+      cachedInput: 0,
+      output: 10,
+    });
+    expect(problems({ MODEL_PRICE_INPUT: '2.5' })).toEqual([
+      'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: prices are known all or not at all.',
+    ]);
+    expect(problems({ ...prices, MODEL_PRICE_OUTPUT: '-1' })).toEqual([
+      'MODEL_PRICE_OUTPUT must be a number of at least 0.',
+    ]);
+  });
+
   it('ask for a key unless told otherwise', () => {
     expect(readAuthLevel({})).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');

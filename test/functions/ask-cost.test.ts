@@ -1,0 +1,62 @@
+/** Money: what an answer cost and what it was spared, by the prices that are set; nothing when none is. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { costOf } from '../../src/lib/price.ts';
+import { ask, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startApp({
+    env: { MODEL_PRICE_INPUT: '2500', MODEL_PRICE_CACHED_INPUT: '1250', MODEL_PRICE_OUTPUT: '10000' },
+  });
+});
+afterAll(() => app.stop());
+
+interface Ready {
+  totals: { tokens: Record<string, number>; cost?: { spent: number; saved: number } };
+}
+const totals = async (from: TestApp): Promise<Ready['totals']> =>
+  ((await (await fetch(`${from.url}/health/ready`)).json()) as Ready).totals;
+
+it('tells what a model call cost, what the cache spared, and the sums', async () => {
+  const asked = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
+  const { prompt, completion, cached } = asked.tokens;
+  expect(prompt).toBeGreaterThan(0);
+  expect(cached).toBe(0);
+  const spent = (prompt * 2500 + completion * 10_000) / 1e6;
+  expect(asked.cost).toEqual({ spent: expect.closeTo(spent, 8) as number, saved: 0 });
+
+  const hit = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
+  expect(hit.cost).toEqual({ spent: 0, saved: asked.cost?.spent });
+  expect((await totals(app)).cost).toEqual({ spent: asked.cost?.spent, saved: asked.cost?.spent });
+});
+
+it('counts what others were spared by one model call', async () => {
+  const before = (await totals(app)).cost ?? expect.unreachable();
+  app.emulator.latencyMs = 300;
+  const question = 'What is the capital of Kenya?';
+  const answers = await Promise.all([1, 2, 3].map(() => ask(app, { question })));
+  app.emulator.latencyMs = 0;
+  const costs = answers.map(({ performance_metrics: metrics }) => metrics.cost ?? expect.unreachable());
+  const price = Math.max(...costs.map(({ spent }) => spent));
+  expect(costs.filter(({ spent }) => spent > 0)).toHaveLength(1);
+  expect(costs.filter(({ saved }) => saved === price)).toHaveLength(2);
+  const after = (await totals(app)).cost ?? expect.unreachable();
+  expect(after.saved - before.saved).toBeCloseTo(2 * price, 8);
+});
+
+it('pays less for what the model had cached', () => {
+  const prices = { input: 2, cachedInput: 1, output: 10 };
+  expect(costOf(prices, { prompt: 1000, cached: 400, completion: 100 })).toBeCloseTo(0.0026, 12);
+});
+
+it('says nothing of money when no price is set', async () => {
+  const free = await startApp();
+  try {
+    expect(
+      (await ask(free, { question: 'What is the capital of Japan?' })).performance_metrics,
+    ).not.toHaveProperty('cost');
+    expect(await totals(free)).not.toHaveProperty('cost');
+  } finally {
+    await free.stop();
+  }
+});
