@@ -57,15 +57,12 @@ function countRows(run: Run, statistics: Statistics): string[][] {
 
 /** Cached answers beside uncached ones. */
 function sideBySide(cached: Summary, uncached: Summary): string {
-  const rows = COLUMNS.map((column) => {
-    const faster = uncached[column] / cached[column];
-    return [
-      column,
-      formatTime(uncached[column]),
-      formatTime(cached[column]),
-      `${formatFactor(faster)} faster`,
-    ];
-  });
+  const rows = COLUMNS.map((column) => [
+    column,
+    formatTime(uncached[column]),
+    formatTime(cached[column]),
+    describeGain(uncached[column], cached[column]),
+  ]);
   const counts = ['count', String(uncached.count), String(cached.count), ''];
   return table([['Client time', 'uncached', 'cached', ''], counts, ...rows]);
 }
@@ -115,8 +112,17 @@ function compareRow(
 const formatShare = (share: Share | null, what: string): string =>
   share ? `${(100 * share.rate).toFixed(0)} % (${share.count} of ${share.of} ${what})` : `no ${what}`;
 
-/** Such as `12x`, `1.25x`. */
-export const formatFactor = (factor: number): string => `${factor.toFixed(factor < 10 ? 2 : 0)}x`;
+function describeGain(before: number, after: number): string {
+  // Too short to be measured.
+  if (before === 0 || after === 0) return '';
+  return after <= before
+    ? `${formatFactor(before / after)} faster`
+    : `${formatFactor(after / before)} slower`;
+}
+
+/** Such as `12x`, `1.25x`; `-` for what cannot be compared. */
+export const formatFactor = (factor: number): string =>
+  Number.isFinite(factor) ? `${factor.toFixed(factor < 10 ? 2 : 0)}x` : '-';
 
 /** Cuts a text that is too long for its place. */
 export const shorten = (text: string, length: number): string =>
