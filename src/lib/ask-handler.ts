@@ -6,7 +6,8 @@ import { type AnswerStream, streamAnswer } from './ask-stream.ts';
 import { clientOf } from './client-connection.ts';
 import { type AskError, errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
-import { consoleLog, logError } from './log.ts';
+import { atLevel, consoleLog, logError } from './log.ts';
+import { logQuestion, type Outcome } from './question-log.ts';
 import { createQuestionRecord, type QuestionRecord } from './question-record.ts';
 import type { Services } from './services.ts';
 
@@ -27,16 +28,22 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
   // Whoever answers, plainly or as a stream, says when that is over.
   void services.requests.add(ended.promise).then(deadline.clear);
   let question: Question | undefined;
+  const log = atLevel(services.config.logLevel, invocation.log);
+  const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
+    ended.resolve();
+    const metrics = services.metrics.report(record, services.http.openConnections());
+    logQuestion({ ...invocation, log: endLog }, outcome, metrics, question);
+  };
   try {
     question = await readQuestion(request, services.config);
     services.keeper.touch();
     const signal = AbortSignal.any([deadline.signal, services.stopSignal]);
-    const answer = { services, question, record, signal, invocation, onEnd: ended.resolve };
+    const answer = { services, question, record, signal, invocation: { ...invocation, log }, onEnd };
     return await (question.stream ? answerAsStream(answer) : answerPlainly(answer));
   } catch (thrown) {
-    ended.resolve();
     const error = toAskError(thrown);
-    logError(error, invocation.log);
+    logError(error, log);
+    onEnd(error.code, log);
     return errorResponse(error, invocation, question?.sessionId);
   }
 }
@@ -48,7 +55,8 @@ interface Asked {
   /** Ends the answering. */
   signal: AbortSignal;
   invocation: Invocation;
-  onEnd: () => void;
+  /** Called once, when the answer is complete or has failed. */
+  onEnd: (outcome: Outcome, log: Invocation['log']) => void;
 }
 
 async function answerPlainly({ services, question, record, signal, invocation, onEnd }: Asked) {
@@ -56,7 +64,7 @@ async function answerPlainly({ services, question, record, signal, invocation, o
   const warn = (message: string) => invocation.log.warn(message);
   for await (const event of answerQuestion(services, question, { record, signal, left, warn })) {
     if (event.type !== 'done') continue;
-    onEnd();
+    onEnd('answered', invocation.log);
     const { timings, total_time: total } = event.answer.performance_metrics;
     const serverTiming = Object.entries({ ...timings, total }).map(
       ([name, time]) => `${name};dur=${1000 * time}`,
@@ -70,7 +78,8 @@ async function answerPlainly({ services, question, record, signal, invocation, o
 function answerAsStream({ services, question, record, signal, invocation, onEnd }: Asked) {
   const client = clientOf(invocation.id);
   // The invocation, and its log, are over when the headers go out.
-  const log = consoleLog(invocation.id);
+  const log = atLevel(services.config.logLevel, consoleLog(invocation.id));
+  let outcome: Outcome = 'answered';
   const warn = (message: string) => log.warn(message);
   const stream: AnswerStream = {
     events: answerQuestion(services, question, { record, signal, left: client.left, warn }),
@@ -78,8 +87,11 @@ function answerAsStream({ services, question, record, signal, invocation, onEnd 
     headers: () => answerHeaders(record),
     client,
     signal,
-    onError: (error: AskError) => logError(error, log),
-    onEnd,
+    onError(error: AskError) {
+      outcome = error.code;
+      logError(error, log);
+    },
+    onEnd: () => onEnd(client.left.aborted ? 'left' : outcome, log),
   };
   return streamAnswer(stream);
 }

@@ -1,6 +1,7 @@
 /** The only reader of the environment: every setting, its default and its rule. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
 import type { Prices } from './price.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
 
@@ -26,6 +27,8 @@ export interface Config {
   finishAbandoned: boolean;
   /** The headers that name a signed-in user come from App Service, and from nobody else. */
   trustsUserHeaders: boolean;
+  /** How much is logged. */
+  logLevel: LogLevel;
 }
 
 /** How answers are cached. */
@@ -125,6 +128,7 @@ export function readConfig(env: Environment = process.env): Config {
     requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
     keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
     finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
+    logLevel: read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info',
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
   readAuthLevel(env, read.problems);

@@ -47,7 +47,13 @@ export function httpFunction(
     ...options,
     methods: ALL_METHODS,
     handler: async (request, context) => {
-      const invocation: Invocation = { id: context.invocationId, startedAt: performance.now(), log: context };
+      const invocation: Invocation = {
+        id: context.invocationId,
+        // 00-TRACE-SPAN-FLAGS: w3.org/TR/trace-context
+        traceId: context.traceContext?.traceParent?.split('-')[1],
+        startedAt: performance.now(),
+        log: context,
+      };
       try {
         if (stopped) throw errors.stopping();
         return await handle(request, invocation);

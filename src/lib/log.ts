@@ -2,6 +2,22 @@
 import type { AskError } from './errors.ts';
 import type { Invocation } from './http-response.ts';
 
+/** From what matters most to what matters least. */
+export const LOG_LEVELS = ['error', 'warn', 'info'] as const;
+
+/** How much is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Gives `log` without what matters less than `level`. */
+export function atLevel(level: LogLevel, log: Invocation['log']): Invocation['log'] {
+  const isLogged = (each: LogLevel): boolean => LOG_LEVELS.indexOf(each) <= LOG_LEVELS.indexOf(level);
+  return {
+    info: (...parts) => isLogged('info') && log.info(...parts),
+    warn: (...parts) => isLogged('warn') && log.warn(...parts),
+    error: (...parts) => log.error(...parts),
+  };
+}
+
 /** The log of an invocation that is over: the library would warn of every further line. */
 export function consoleLog(invocationId: string): Invocation['log'] {
   const mark = `[invocation ${invocationId}]`;

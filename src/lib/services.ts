@@ -8,6 +8,7 @@ import { type ConnectionKeeper, createConnectionKeeper } from './connection-keep
 import { errors } from './errors.ts';
 import { createHttpClient, type HttpClient } from './http-client.ts';
 import { Claims } from './idempotency.ts';
+import { atLevel } from './log.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
 import { createResilientModel, type ResilientModel } from './resilient-model.ts';
 import type { RowStore } from './row-store.ts';
@@ -59,10 +60,11 @@ export async function createServices(config: Config): Promise<Services> {
   const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
   const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
   const background = new WorkUnderWay();
+  const { warn } = atLevel(config.logLevel, console);
   const store = await createTableRowStore(config.storage);
   // A row that is nowhere: to be connected and signed in to storage before the first question is.
   if (config.keepWarmMs > 0) background.add(store.get('warm', 'warm')).catch(() => {});
-  const cache = await openCache(config.cache, background);
+  const cache = await openCache(config.cache, background, warn);
   const requests = new WorkUnderWay();
   const stopping = new AbortController();
 
@@ -74,7 +76,7 @@ export async function createServices(config: Config): Promise<Services> {
     index: new SessionIndex(store, config.sessionTtlMs),
     cache,
     flights: new SingleFlight(),
-    model: createResilientModel(config.model, http, console.warn),
+    model: createResilientModel(config.model, http, warn),
     http,
     keeper,
     metrics: createProcessMetrics(config.model.prices),
@@ -92,7 +94,11 @@ export async function createServices(config: Config): Promise<Services> {
   };
 }
 
-async function openCache(config: Config['cache'], writes: WorkUnderWay): Promise<AnswerCache | null> {
+async function openCache(
+  config: Config['cache'],
+  writes: WorkUnderWay,
+  warn: (message: string) => void,
+): Promise<AnswerCache | null> {
   if (config.ttlMs === 0) return null;
-  return createAnswerCache(await openCacheTiers(config, console.warn), config.ttlMs, writes, console.warn);
+  return createAnswerCache(await openCacheTiers(config, warn), config.ttlMs, writes, warn);
 }
