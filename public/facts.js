@@ -34,7 +34,6 @@ export function factsOf(metrics) {
     `first token ${formatTime(timings.time_to_first_token)}`,
     `total ${formatTime(metrics.total_time)}`,
     tokensOf(metrics),
-    costOf(metrics),
     !metrics.history_available && 'answered without the earlier conversation',
     !metrics.history_saved && 'not saved in the conversation',
   ].filter((fact) => typeof fact === 'string');
@@ -51,17 +50,6 @@ function askedOrCached({ from_cache: fromCache, cache }) {
 function tokensOf({ tokens: { prompt, completion, saved } }) {
   if (saved > 0) return `${formatNumber(saved)} tokens saved`;
   return prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out`;
-}
-
-/** @param {PerformanceMetrics} metrics */
-function costOf({ cost }) {
-  if (!cost || cost.spent + cost.saved === 0) return null;
-  return cost.spent > 0 ? `cost ${formatCost(cost.spent)}` : `${formatCost(cost.saved)} saved`;
-}
-
-/** To two digits; the currency is that of the settings. @param {number} cost */
-export function formatCost(cost) {
-  return cost.toLocaleString('en', { maximumSignificantDigits: 2 });
 }
 
 /** With a space that does not break the line. @param {number} seconds */

@@ -1,7 +1,7 @@
 /** Shows what the connection pool and the cache do: the latest answers as bars, and the process's own counters. */
 import { chart } from './chart.js';
 import { element } from './dom.js';
-import { formatCost, formatNumber, formatTime, kindOf, KINDS } from './facts.js';
+import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
 /** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
 /** @import { Kind } from './facts.js' */
@@ -12,8 +12,7 @@ const MAX_SAMPLES = 50;
 /** @type {Sample[]} */
 const samples = [];
 
-/** What the answers on this page cost, and what they were spared. */
-const cost = { spent: 0, saved: 0 };
+const costs = { spent: 0, saved: 0 };
 
 /**
  * Takes in an answer's metrics and shows them.
@@ -23,8 +22,8 @@ const cost = { spent: 0, saved: 0 };
 export function addToPanel(container, metrics) {
   samples.push({ kind: kindOf(metrics), seconds: metrics.total_time });
   if (samples.length > MAX_SAMPLES) samples.shift();
-  cost.spent += metrics.cost?.spent ?? 0;
-  cost.saved += metrics.cost?.saved ?? 0;
+  costs.spent += metrics.cost?.spent ?? 0;
+  costs.saved += metrics.cost?.saved ?? 0;
   container.replaceChildren(
     element('h2', {}, 'Latency'),
     element(
@@ -71,7 +70,7 @@ function median(values) {
 }
 
 /** @param {PerformanceMetrics} metrics */
-function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance, ...more }) {
+function statistics({ connection_stats: calls, cache, connection, uptime, instance_id: instance, cost }) {
   const rows = [
     ['Model calls', formatNumber(calls.total_requests)],
     ['Average model call', formatTime(calls.avg_response_time)],
@@ -81,9 +80,7 @@ function statistics({ connection_stats: calls, cache, connection, uptime, instan
     ],
     ...(connection ? [['Open connections', formatNumber(connection.open)]] : []),
     ['Answered from the cache', share(cache.hits, cache.hits + cache.misses, cache.hit_percentage)],
-    ...(more.cost
-      ? [['Cost, on this page', `${formatCost(cost.spent)}, ${formatCost(cost.saved)} saved`]]
-      : []),
+    ...(cost ? [['Cost on this page', `${digits(costs.spent)}, ${digits(costs.saved)} saved`]] : []),
     ['Uptime', formatUptime(uptime)],
     ['Instance', instance.slice(0, 8)],
   ];
@@ -95,6 +92,9 @@ function statistics({ connection_stats: calls, cache, connection, uptime, instan
     ),
   );
 }
+
+/** @param {number} value */
+const digits = (value) => String(Number(value.toPrecision(2)));
 
 /** @param {number} part @param {number} whole @param {number} percentage */
 function share(part, whole, percentage) {

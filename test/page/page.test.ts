@@ -36,7 +36,12 @@ describe('a conversation', () => {
     for (const times of [1, 2]) {
       await page.getByRole('button', { name: 'New conversation' }).click();
       await askInPage(page, 'What is the capital of Kenya?');
-      await lastTurn(page).getByText('Nairobi').waitFor();
+      // Drawn when the answer is stored, a moment after its text is there.
+      await page
+        .locator('#measured rect')
+        .nth(times - 1)
+        .waitFor({ state: 'attached' });
+      expect(await lastTurn(page).innerText()).toContain('Nairobi');
       expect(await page.locator('#measured rect').count()).toBe(times);
     }
     expect(await lastTurn(page).locator('.facts').innerText()).toMatch(/^Cached \(memory\).*tokens saved/);
