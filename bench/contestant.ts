@@ -57,6 +57,8 @@ export async function withArena(use: (arena: Arena) => Promise<void>): Promise<v
           port: 0,
           env: {
             PATH: process.env['PATH'],
+            // The constant function says nothing either.
+            LOG_LEVEL: 'warn',
             ...emulatorSettings(emulator),
             AzureWebJobsStorage: azurite.connectionString,
             ANSWER_CACHE_PATH: join(folder, `answers-${started++}.sqlite`),
