@@ -1,7 +1,7 @@
-/** What the parts of the local stack share, each a process of its own: a port for one, and stopping it. */
+/** What the parts of the local stack share, each a process of its own: ports, and stopping them. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** Gives a port of 127.0.0.1 that was free a moment ago, for a process that must be told its port. */
 export async function freePort(): Promise<number> {
@@ -11,6 +11,19 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Whether anything listens on a port of this machine. */
+export async function isListening(port: number, host = 'localhost'): Promise<boolean> {
+  const socket = connect({ host, port, autoSelectFamily: true });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /**

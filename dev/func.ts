@@ -2,11 +2,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { startEmulator } from './azure-openai-emulator.ts';
 import { startAzurite } from './azurite.ts';
 import { buildApp, root } from './build.ts';
+import { isListening } from './child-process.ts';
 import { emulatorSettings, readLocalSettings } from './settings.ts';
 
 const AZURITE_TABLE_PORT = 10_002;
@@ -26,7 +26,7 @@ export async function main(args: string[]): Promise<void> {
   createLocalSettings();
   await buildApp();
   const settings = readLocalSettings();
-  const azurite = (await isListening(AZURITE_TABLE_PORT))
+  const azurite = (await isListening(AZURITE_TABLE_PORT, '127.0.0.1'))
     ? null
     : await startAzurite(join(root, '.data', 'azurite'));
   const emulator = settings['AZURE_OPENAI_ENDPOINT']
@@ -60,16 +60,4 @@ function createLocalSettings(): void {
   if (existsSync(file)) return;
   copyFileSync(join(root, 'local.settings.example.json'), file);
   console.log('Made local.settings.json from local.settings.example.json.');
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = createConnection(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -1,7 +1,8 @@
 /** `npm run perf`: asks, sums up, draws. Three stages, with JSON between them. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isListening, startLocalApp } from './perf/local-app.ts';
+import { isListening } from './child-process.ts';
+import { startLocalApp } from './perf/local-app.ts';
 import { measure, type Run } from './perf/measure.ts';
 import { type Options, readOptions, USAGE, UsageError } from './perf/options.ts';
 import { showProgress } from './perf/progress.ts';

@@ -1,26 +1,11 @@
 /** The local stack for the performance test, as `npm start` runs it, in a process of its own. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { root } from '../build.ts';
 import { stopChild } from '../child-process.ts';
 
 /** Longer than the host and Azurite may take to stop. */
 const STOP_TIMEOUT_MS = 10_000;
-
-/** Whether anything listens on this port of this machine. */
-export async function isListening(port: number): Promise<boolean> {
-  const socket = connect({ host: 'localhost', port, autoSelectFamily: true });
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
 
 /**
  * Starts it and waits until it serves.
