@@ -1,7 +1,7 @@
 /** What samples do: a model, and with it an HTTP client, for each question. Stateless, so it does less than the app. */
 import { app } from '@azure/functions';
-import { AzureChatOpenAI } from '@langchain/openai';
-import { Agent, fetch } from 'undici';
+import { Agent } from 'undici';
+import { createModel } from './model.ts';
 
 app.setup({ enableHttpStream: true });
 app.http('ask', {
@@ -11,16 +11,7 @@ app.http('ask', {
   async handler(request) {
     const { question } = (await request.json()) as { question: string };
     const dispatcher = new Agent({ connect: { preferH2: true } });
-    const model = new AzureChatOpenAI({
-      temperature: 0,
-      azureOpenAIEndpoint: process.env['AZURE_OPENAI_ENDPOINT'] ?? '',
-      azureOpenAIApiKey: process.env['AZURE_OPENAI_API_KEY'] ?? '',
-      azureOpenAIApiVersion: '2024-10-21',
-      azureOpenAIApiDeploymentName: process.env['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'] ?? '',
-      // undici's fetch is the web's; only its types are its own.
-      configuration: { fetch: fetch as unknown as typeof globalThis.fetch, fetchOptions: { dispatcher } },
-    });
-    const { text } = await model.invoke(question);
+    const { text } = await createModel(dispatcher).invoke(question);
     // Many samples leave it open until it times out; this one is tidy.
     void dispatcher.close();
     return { jsonBody: { answer: text } };

@@ -1,21 +1,10 @@
 /** One model for all questions, over HTTP/1.1 without keep-alive. Stateless, so it does less than the app. */
 import { app } from '@azure/functions';
-import { AzureChatOpenAI } from '@langchain/openai';
-import { Agent, fetch } from 'undici';
+import { Agent } from 'undici';
+import { createModel } from './model.ts';
 
-const model = new AzureChatOpenAI({
-  temperature: 0,
-  azureOpenAIEndpoint: process.env['AZURE_OPENAI_ENDPOINT'] ?? '',
-  azureOpenAIApiKey: process.env['AZURE_OPENAI_API_KEY'] ?? '',
-  azureOpenAIApiVersion: '2024-10-21',
-  azureOpenAIApiDeploymentName: process.env['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'] ?? '',
-  configuration: {
-    // undici's fetch is the web's; only its types are its own.
-    fetch: fetch as unknown as typeof globalThis.fetch,
-    // Without pipelining undici sends `Connection: close`.
-    fetchOptions: { dispatcher: new Agent({ pipelining: 0, allowH2: false }) },
-  },
-});
+// Without pipelining undici sends `Connection: close`.
+const model = createModel(new Agent({ pipelining: 0, allowH2: false }));
 
 app.setup({ enableHttpStream: true });
 app.http('ask', {
