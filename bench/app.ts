@@ -45,7 +45,3 @@ export async function withApp(
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-/** The value in the middle. */
-export const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -12,7 +12,7 @@ import { purgeSessions } from '../src/lib/purge-sessions.ts';
 import { FIRST_POSITION, interactionKey, type SessionKey, sessionPartition } from '../src/lib/row-keys.ts';
 import type { RowStore } from '../src/lib/row-store.ts';
 import { createTableRowStore } from '../src/lib/table-row-store.ts';
-import { median } from './app.ts';
+import { median } from './cost.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;

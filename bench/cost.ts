@@ -24,11 +24,14 @@ export interface Spread {
   max: number;
 }
 
+/** The value in the middle. */
+export const median = (figures: number[]): number => spreadOf(figures).median;
+
 /** Gives the spread of some figures. */
 export function spreadOf(figures: number[]): Spread {
   const sorted = figures.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+  const at = (index: number): number => sorted.at(index) ?? Number.NaN;
+  return { median: at(Math.floor(sorted.length / 2)), min: at(0), max: at(-1) };
 }
 
 /** Of the ratios of all rounds. */

@@ -1,13 +1,14 @@
 /** Asks an app many questions over a number of connections. */
 import { Pool } from 'undici';
+import { summarize, type Summary } from '../dev/perf/statistics.ts';
 
 /** What is asked: the body of the `index`-th request. */
 export type Body = (index: number) => object;
 
 /** How a load went. */
 export interface Load {
-  /** Of each request, from sending to the last byte, in milliseconds; ascending. */
-  times: number[];
+  /** Of the requests, from sending to the last byte, in milliseconds. */
+  times: Summary;
   /** From the first request to the end of the last, in milliseconds. */
   durationMs: number;
 }
@@ -42,5 +43,8 @@ export async function load(url: string, connections: number, count: number, body
   } finally {
     await pool.destroy();
   }
-  return { times: times.toSorted((a, b) => a - b), durationMs: performance.now() - startedAt };
+  const durationMs = performance.now() - startedAt;
+  const summary = summarize(times);
+  if (!summary) throw new Error('nothing was asked');
+  return { times: summary, durationMs };
 }

@@ -5,7 +5,7 @@
 import { type Emulator, startEmulator } from '../dev/azure-openai-emulator.ts';
 import { startTcpProxy } from '../dev/tcp-proxy.ts';
 import { type Command, type ModelProcess, startModelProcess, wrongRecords } from '../test/model-process.ts';
-import { median } from './app.ts';
+import { median } from './cost.ts';
 
 const ONE_WAY_MS = 20;
 const ROUNDS = 5;

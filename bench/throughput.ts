@@ -1,9 +1,10 @@
 /** Many questions at once, for a model that takes 200 ms: memory, throughput, and how much longer some wait than others. */
 import { randomUUID } from 'node:crypto';
+import type { Summary } from '../dev/perf/statistics.ts';
 import type { HostProcess } from '../dev/host-process.ts';
 import type { Arena } from './contestant.ts';
 import type { Cost, Round } from './cost.ts';
-import { type Load, load } from './load.ts';
+import { load } from './load.ts';
 import { cpuTime, peakMemory, resetPeakMemory } from './process-usage.ts';
 
 const CONNECTIONS = 200;
@@ -33,9 +34,9 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
     results.memory.push({ app: app.memory, baseline: baseline.memory });
     // One process runs JavaScript on one core; all that the questions need shares the machine's.
     const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
-    results.time.push({ app: app.load.durationMs / REQUESTS, baseline: ideal });
-    results.tail.push({ app: percentile(app.load, 0.99), baseline: percentile(app.load, 0.5) });
-    results.wait.push({ app: percentile(app.load, 0.5), baseline: percentile(baseline.load, 0.5) });
+    results.time.push({ app: app.durationMs / REQUESTS, baseline: ideal });
+    results.tail.push({ app: app.times.p99, baseline: app.times.p50 });
+    results.wait.push({ app: app.times.p50, baseline: baseline.times.p50 });
   }
   const name = `${CONNECTIONS} connections, model at ${MODEL_MS} ms`;
   return [
@@ -61,12 +62,13 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
 
 const body = () => ({ question: randomUUID() });
 
-async function run(host: HostProcess): Promise<{ load: Load; memory: number }> {
+async function run(host: HostProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
   const pid = host.process.pid ?? 0;
   // Compiles.
   await load(host.url, CONNECTIONS, REQUESTS / 2, body);
   resetPeakMemory(pid);
-  return { load: await load(host.url, CONNECTIONS, REQUESTS, body), memory: peakMemory(pid) };
+  const { durationMs, times } = await load(host.url, CONNECTIONS, REQUESTS, body);
+  return { durationMs, times, memory: peakMemory(pid) };
 }
 
 /** Of the app, and of all processes together, in milliseconds, with few questions at once and a model that answers at once. */
@@ -83,7 +85,3 @@ async function cpuPerRequest(arena: Arena, host: HostProcess): Promise<{ app: nu
   await arena.emulator.behave({ latencyMs: MODEL_MS });
   return { app: app / requests, all: all / requests };
 }
-
-/** Of ascending times. */
-const percentile = ({ times }: Load, part: number): number =>
-  times[Math.ceil(part * times.length) - 1] ?? Number.NaN;
