@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/global-setup.ts',
+    setupFiles: 'test/contract.ts',
     // Each file boots real processes; two at a time is what two cores carry.
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -6,7 +6,7 @@ import { keyForm } from './key-form.js';
 import { addToPanel } from './panel.js';
 import { Turn } from './turn.js';
 
-/** @import { ChatMessage } from '../src/lib/answer-question.ts' */
+/** @import { ChatMessage } from '../src/lib/contract.ts' */
 
 const page = {
   welcome: byId('welcome', HTMLElement),
@@ -192,7 +192,7 @@ function stop() {
   composer.focus();
 }
 
-/** Gives a function that scrolls to the end, if the end is in view now: who has scrolled up reads on undisturbed. */
+/** Gives a function that scrolls to the end, if the end is in view now: who scrolled up reads on. */
 function keepEndInView() {
   const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
   const isAtEnd = scrollHeight - clientHeight - scrollTop < 80;

@@ -1,9 +1,9 @@
-/** Shows what the connection pool and the cache do: the latest answers as bars, and the process's own counters. */
+/** Shows what the pool and the cache do: the latest answers as bars, and the process's own counters. */
 import { chart } from './chart.js';
 import { element } from './dom.js';
 import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
-/** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract.ts' */
 /** @import { Kind } from './facts.js' */
 /** @typedef {{ kind: Kind, seconds: number }} Sample */
 

@@ -3,7 +3,7 @@ import { element } from './dom.js';
 import { factsOf, kindOf } from './facts.js';
 import { renderMarkdown } from './markdown.js';
 
-/** @import { PerformanceMetrics } from '../src/lib/metrics.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract.ts' */
 
 const FRAME_MS = 16;
 
@@ -50,7 +50,7 @@ export class Turn {
    */
   append(text, drawn) {
     this.#source += text;
-    // All is drawn anew each time, so that a long answer takes longer: it may take a fifth of the time, not all of it.
+    // All is drawn anew each time: a long answer takes longer, and may take a fifth of the time.
     this.#drawing ||= window.setTimeout(
       () => {
         const startedAt = performance.now();

@@ -7,9 +7,10 @@ import { type Emulator, type EmulatorOptions, startEmulator } from '../dev/azure
 import { root } from '../dev/build.ts';
 import { type HostProcess, startHostProcess } from '../dev/host-process.ts';
 import { emulatorSettings } from '../dev/settings.ts';
-import type { Answer } from '../src/lib/answer-question.ts';
+import type { Answer } from '../src/lib/contract.ts';
 import type { Environment } from '../src/lib/config.ts';
-import type { ErrorBody } from '../src/lib/errors.ts';
+import { holdToContract } from './contract.ts';
+import type { ErrorBody } from '../src/lib/contract.ts';
 
 /** How a test wants its app. */
 export interface AppOptions {
@@ -54,6 +55,7 @@ export async function startApp({
     },
     ...options,
   });
+  holdToContract(host.url);
   return {
     url: host.url,
     host,

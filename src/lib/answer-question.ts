@@ -1,10 +1,10 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
 import type { CacheControl } from './cache-control.ts';
 import { fitHistory } from './context-window.ts';
+import type { Answer, ChatMessage } from './contract.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
 import type { Claim } from './idempotency.ts';
 import type { Interaction } from './interaction-row.ts';
-import type { PerformanceMetrics } from './metrics.ts';
 import { type OpenConversation, openConversation } from './open-conversation.ts';
 import { type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt } from './prompt.ts';
@@ -37,23 +37,6 @@ export interface QuestionContext {
   /** Aborted when the caller left. */
   left: AbortSignal;
   warn: (message: string) => void;
-}
-
-/** The answer of a 200, as JSON. */
-export interface Answer {
-  answer: string;
-  chat_history: ChatMessage[];
-  session_id: string;
-  status: 'success';
-  performance_metrics: PerformanceMetrics;
-}
-
-/** One entry of the chat history that a caller sees. */
-export interface ChatMessage {
-  role: 'human' | 'ai';
-  content: string;
-  /** It was too long to be kept whole. */
-  shortened?: true;
 }
 
 /**

@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import type { Question } from './answer-question.ts';
+import { type AskFields, askFields, problemOf, sessionIdProblem } from './ask-fields.ts';
 import { readCacheControl } from './cache-control.ts';
 import type { Config } from './config.ts';
 import { errors } from './errors.ts';
 import { readUserId } from './signed-in-user.ts';
 
-const MAX_SESSION_ID_CHARS = 256;
 const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 /** JSON may escape a character of the question as six (\uXXXX); 16 KiB are left for all the rest. */
 const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
@@ -24,19 +24,18 @@ export async function readQuestion(
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
     throw errors.unsupportedMediaType();
   }
-  const fields = parseObject(await readText(request, maxBodyBytes(maxQuestionChars)));
-  const sessionId = readSessionId(fields['session_id']);
+  const fields = readFields(parseObject(await readText(request, maxBodyBytes(maxQuestionChars))));
+  if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
+  const sessionId = fields.session_id ?? undefined;
   return {
-    question: readQuestionField(fields['question'], maxQuestionChars),
+    question: fields.question,
     sessionId: sessionId ?? randomUUID(),
     isNewSession: sessionId === undefined,
-    newConversation: readFlag(fields['new_conversation'], 'new_conversation'),
+    newConversation: fields.new_conversation ?? false,
     cacheControl: readCacheControl(request.headers.get('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
     idempotencyKey: readIdempotencyKey(request, sessionId),
-    stream:
-      readFlag(fields['stream'], 'stream') ||
-      /\btext\/event-stream\b/i.test(request.headers.get('accept') ?? ''),
+    stream: fields.stream === true || /\btext\/event-stream\b/i.test(request.headers.get('accept') ?? ''),
   };
 }
 
@@ -84,27 +83,16 @@ function isWellFormed(value: unknown): boolean {
   return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item));
 }
 
-function readQuestionField(value: unknown, maxChars: number): string {
-  if (value === undefined || value === null) throw errors.invalidField('question', 'is missing');
-  if (typeof value !== 'string') throw errors.invalidField('question', 'must be a string');
-  if (value.trim() === '') throw errors.invalidField('question', 'must not be blank');
-  if (value.length > maxChars) throw errors.questionTooLong(maxChars);
-  return value;
-}
-
-function readSessionId(value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw errors.invalidField('session_id', 'must be a string');
-  return checkSessionId(value);
+function readFields(value: Record<string, unknown>): AskFields {
+  const problem = problemOf(askFields, value);
+  if (problem) throw errors.invalidField(problem.field, problem.rule);
+  return value as AskFields;
 }
 
 /** Gives `value` back when it can be a session id. @throws AskError when not. */
 export function checkSessionId(value: string): string {
-  if (value.length < 1 || value.length > MAX_SESSION_ID_CHARS) {
-    throw errors.invalidField('session_id', `must have 1 to ${MAX_SESSION_ID_CHARS} characters`);
-  }
-  // They cannot stand in the path of an address, where sessions are read and deleted.
-  if (value === '.' || value === '..') throw errors.invalidField('session_id', 'must not be "." or ".."');
+  const problem = sessionIdProblem(value);
+  if (problem) throw errors.invalidField('session_id', problem);
   return value;
 }
 
@@ -119,10 +107,4 @@ function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined)
     throw errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it');
   }
   return key;
-}
-
-function readFlag(value: unknown, name: string): boolean {
-  if (value === undefined || value === null) return false;
-  if (typeof value !== 'boolean') throw errors.invalidField(name, 'must be true or false');
-  return value;
 }

@@ -1,6 +1,7 @@
 /** An answer as a stream of events. It never throws into the library: what fails after the headers is an event too. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from './answer-question.ts';
+import type { Opening } from './contract.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { type AskError, errorBody, toAskError } from './errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
@@ -13,7 +14,7 @@ export interface AnswerStream {
   /** The events that are still to come. */
   events: AsyncGenerator<AnswerEvent, void, void>;
   /** The first event. */
-  opening: { session_id: string; cold_start: boolean };
+  opening: Opening;
   /** Headers beside those of a stream, once the first event is known. */
   headers: () => Record<string, string>;
   client: ClientConnection;

@@ -1,5 +1,6 @@
 /** DELETE /cache: forgetting the cached answers of this instance and of Redis. */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { CacheCleared } from './contract.ts';
 import { errors } from './errors.ts';
 import type { Services } from './services.ts';
 
@@ -16,7 +17,7 @@ export async function handleCache(services: Services, request: HttpRequest): Pro
       status:
         'The cached answers of this instance, and of Redis if there is one, are forgotten. Other instances keep ' +
         'their own until they expire; change CACHE_VERSION to forget those too.',
-      cleared: cache?.tiers ?? [],
-    },
+      cleared: [...(cache?.tiers ?? [])],
+    } satisfies CacheCleared,
   };
 }

@@ -1,4 +1,5 @@
 /** Every error that a caller can meet: its code, its HTTP status, and a message that says what to do. */
+import type { ErrorBody, ErrorCode } from './contract.ts';
 
 /** A fault with a defined outcome. `message` is for the caller; `cause` is for the log only. */
 export class AskError extends Error {
@@ -6,13 +7,13 @@ export class AskError extends Error {
   /** HTTP status of the answer. */
   readonly status: number;
   /** Stable name for programs, in snake_case. */
-  readonly code: string;
+  readonly code: ErrorCode;
   /** Milliseconds after which it is worth trying again, if that is known. */
   readonly retryAfterMs: number | undefined;
   /** Further response headers, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, code: string, message: string, options: AskErrorOptions = {}) {
+  constructor(status: number, code: ErrorCode, message: string, options: AskErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.status = status;
     this.code = code;
@@ -30,14 +31,6 @@ interface AskErrorOptions {
   cause?: unknown;
   retryAfterMs?: number | undefined;
   headers?: Record<string, string>;
-}
-
-/** The body of every answer that is not a 200. */
-export interface ErrorBody {
-  /** What went wrong and what to do about it. */
-  status: string;
-  error: { code: string; retry_after?: number };
-  session_id?: string;
 }
 
 /** The errors of this API, by what went wrong. Each call gives a new {@link AskError} to throw. */

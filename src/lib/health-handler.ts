@@ -1,12 +1,17 @@
 /** GET /health and GET /health/ready. */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { type AskError, errorBody, errors } from './errors.ts';
+import type { Health, NotReady, ProcessTotals, Ready } from './contract.ts';
+import { errorBody, errors } from './errors.ts';
 import type { Services } from './services.ts';
 
 /** Says that the process lives. It asks nobody, so it holds even when the settings are wrong. */
 export async function handleHealth(request: HttpRequest): Promise<HttpResponseInit> {
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
-  return { status: 200, headers: { 'Cache-Control': 'no-store' }, jsonBody: { status: 'ok' } };
+  return {
+    status: 200,
+    headers: { 'Cache-Control': 'no-store' },
+    jsonBody: { status: 'ok' } satisfies Health,
+  };
 }
 
 /**
@@ -20,35 +25,30 @@ export async function handleReady(
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const services = await loading.catch(() => null);
   const storage = services && (await services.history.check().then(...outcomes));
-  const checks = {
-    configuration: services ? 'ok' : 'failing',
-    storage: storage ?? 'unknown',
-    // No reason not to be ready: an instance that gets no questions could never find out that the model is back.
-    model: services?.metrics.modelState ?? 'unknown',
-  };
   const problem = !services
     ? errors.notReady('configuration')
     : storage !== 'ok'
       ? errors.notReady('storage')
       : null;
-  return readyResponse(problem, checks, services && totalsOf(services));
+  const readiness: Pick<Ready, 'checks' | 'totals'> = {
+    checks: {
+      configuration: services ? 'ok' : 'failing',
+      storage: storage ?? 'unknown',
+      // No reason not to be ready: an instance that gets no questions could never find out that the model is back.
+      model: services?.metrics.modelState ?? 'unknown',
+    },
+    totals: services && totalsOf(services),
+  };
+  const body: Ready | NotReady = problem
+    ? { ...errorBody(problem), ...readiness }
+    : { status: 'ready', ...readiness };
+  return { status: problem?.status ?? 200, headers: { 'Cache-Control': 'no-store' }, jsonBody: body };
 }
 
-const outcomes = [() => 'ok', () => 'failing'] as const;
+const outcomes = [() => 'ok' as const, () => 'failing' as const] as const;
 
 /** What this process did so far. */
-function totalsOf({ metrics, cache }: Services) {
-  return { ...metrics.totals(), background_writes: cache?.writes ?? { done: 0, failed: 0 } };
-}
-
-function readyResponse(
-  problem: AskError | null,
-  checks: Record<string, string>,
-  totals: object | null,
-): HttpResponseInit {
-  return {
-    status: problem?.status ?? 200,
-    headers: { 'Cache-Control': 'no-store' },
-    jsonBody: { ...(problem ? errorBody(problem) : { status: 'ready' }), checks, totals },
-  };
-}
+const totalsOf = ({ metrics, cache }: Services): ProcessTotals => ({
+  ...metrics.totals(),
+  background_writes: cache?.writes ?? { done: 0, failed: 0 },
+});

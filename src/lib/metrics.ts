@@ -1,6 +1,7 @@
 /** The counters of this process, and the metrics of an answer made from them and from its record. */
 import { randomUUID } from 'node:crypto';
 import type { TokenUsage } from './chat-model.ts';
+import type { Cost, PerformanceMetrics, ProcessTotals } from './contract.ts';
 import type { ConnectionRecord } from './connection-record.ts';
 import { costOf, type Prices } from './price.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
@@ -20,28 +21,8 @@ export interface ProcessMetrics {
   /** The metrics of an answer finished now. All times in seconds. */
   report(record: QuestionRecord, openConnections: number): PerformanceMetrics;
   /** What this process did so far, as /health/ready shows it. */
-  totals(): ProcessTotals;
+  totals(): Omit<ProcessTotals, 'background_writes'>;
 }
-
-/** Sums since the process started. */
-export interface ProcessTotals {
-  model_calls: number;
-  cache: { hits: number; misses: number; coalesced: number; errors: number };
-  /** `saved` were not paid for; `cached` are those of `prompt` that the model had cached. */
-  tokens: { prompt: number; completion: number; cached: number; saved: number };
-  /** Absent when no price is set. */
-  cost?: Cost;
-}
-
-/** In the currency of the prices. */
-export interface Cost {
-  spent: number;
-  /** What answers would have cost that the cache, or the model call of another question, gave. */
-  saved: number;
-}
-
-/** `performance_metrics` of an answer. All times in seconds. */
-export type PerformanceMetrics = ReturnType<typeof toPerformanceMetrics>;
 
 interface Counters {
   instanceId: string;
@@ -133,7 +114,7 @@ function toPerformanceMetrics(
   counters: Counters,
   prices: Prices | null,
   openConnections: number,
-) {
+): PerformanceMetrics {
   const { connection, timings, cache } = record;
   return {
     // A wait for the call of another question is none.

@@ -1,7 +1,7 @@
 /** One line in the log for each question: what happened, never what was said, by whom, or in which session. */
 import type { Question } from './answer-question.ts';
 import type { Invocation } from './http-response.ts';
-import type { PerformanceMetrics } from './metrics.ts';
+import type { PerformanceMetrics } from './contract.ts';
 import { sessionPartition } from './row-keys.ts';
 
 /** What became of a question: `answered`, `left` (by who asked it, before its answer was sent), or the code of its error. */

@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { toMessages } from './answer-question.ts';
 import { checkSessionId } from './ask-request.ts';
+import type { Session, SessionList } from './contract.ts';
 import { errors } from './errors.ts';
 import type { Invocation } from './http-response.ts';
 import { isInteractionOrMarkerKey } from './row-keys.ts';
@@ -91,7 +92,7 @@ function readSessionId(request: HttpRequest): string {
   }
 }
 
-const json = (body: object): HttpResponseInit => ({
+const json = (body: Session | SessionList): HttpResponseInit => ({
   status: 200,
   headers: { 'Cache-Control': 'no-store' },
   jsonBody: body,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/build.ts';
 import { freePort } from '../../dev/child-process.ts';
-import type { Answer } from '../../src/lib/answer-question.ts';
+import type { Answer } from '../../src/lib/contract.ts';
 import { eventually, systemEnvironment } from '../helpers.ts';
 
 const posix = process.platform !== 'win32';

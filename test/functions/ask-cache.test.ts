@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PerformanceMetrics } from '../../src/lib/metrics.ts';
+import type { PerformanceMetrics } from '../../src/lib/contract.ts';
 import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
 import { startRedis } from '../redis.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/azurite.ts';
-import type { ChatMessage } from '../../src/lib/answer-question.ts';
+import type { ChatMessage } from '../../src/lib/contract.ts';
 import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
 import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
 

@@ -4,8 +4,8 @@ import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answer } from '../../src/lib/answer-question.ts';
-import type { ErrorBody } from '../../src/lib/errors.ts';
+import type { Answer } from '../../src/lib/contract.ts';
+import type { ErrorBody } from '../../src/lib/contract.ts';
 import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
 
 let app: TestApp;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Answer } from '../../src/lib/answer-question.ts';
+import type { Answer } from '../../src/lib/contract.ts';
 
 /** A question that waits for what the test sends. */
 export interface Exchange {

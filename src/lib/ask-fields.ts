@@ -1,0 +1,48 @@
+/** The fields of a question: the schema that checks them, and that the OpenAPI document shows. */
+import * as z from 'zod/mini';
+
+export const MAX_SESSION_ID_CHARS = 256;
+
+/** A message continues the sentence `The field "..." `. */
+const sessionId = z.string('must be a string').check(
+  z.minLength(1, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
+  z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
+  // They cannot stand in the path of an address, where sessions are read and deleted.
+  z.regex(/^(?!\.\.?$)/, 'must not be "." or ".."'),
+);
+
+const flag = (description: string) =>
+  z.nullish(z.boolean('must be true or false')).check(z.describe(description));
+
+/** The body of POST /ask. Null counts as absent; fields that are not named here are ignored. */
+export const askFields = z.object({
+  question: z
+    .string({ error: ({ input }) => (input == null ? 'is missing' : 'must be a string') })
+    .check(
+      z.regex(/\S/, 'must not be blank'),
+      z.describe('Not blank, at most `MAX_QUESTION_CHARS` UTF-16 units. It is sent to the model as it is.'),
+    ),
+  session_id: z
+    .nullish(sessionId)
+    .check(
+      z.describe('The conversation it belongs to, 1 to 256 UTF-16 units. Absent: a new one, with a UUID.'),
+    ),
+  new_conversation: flag("Forget the session's chat history, then answer."),
+  stream: flag('The answer comes as server-sent events, as with the header `Accept: text/event-stream`.'),
+});
+
+/** The fields as they were sent. */
+export type AskFields = z.infer<typeof askFields>;
+
+/** Says which field of a body is wrong and why; undefined when none is. */
+export function problemOf<T>(
+  schema: z.ZodMiniType<T>,
+  value: unknown,
+): { field: string; rule: string } | undefined {
+  const issue = schema.safeParse(value).error?.issues[0];
+  return issue && { field: issue.path.join('.'), rule: issue.message };
+}
+
+/** Says what makes a text no session id; undefined when it is one. */
+export const sessionIdProblem = (text: string): string | undefined =>
+  sessionId.safeParse(text).error?.issues[0]?.message;
