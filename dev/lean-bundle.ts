@@ -60,7 +60,8 @@ export function leanBundle(folder: string): Plugin {
       // An ES import of Node's http reads all that it exports, and reading its WebSocket loads a second undici: 33 ms
       // instead of 5, unless the host did so before.
       build.onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
-        kind === 'require-call' ? undefined : { path: 'node:http', namespace: 'lean' },
+        // What is imported when it is needed is so for all of its exports, which cannot be known here.
+        kind === 'import-statement' ? { path: 'node:http', namespace: 'lean' } : undefined,
       );
       build.onResolve({ filter: /./ }, (args) => resolve(build, args));
       build.onLoad({ filter: /^node:http$/, namespace: 'lean' }, () => ({

@@ -5,9 +5,10 @@ import { readQuestion } from './ask-request.ts';
 import { type AnswerStream, streamAnswer } from './ask-stream.ts';
 import { clientOf } from './client-connection.ts';
 import { type AskError, errors, toAskError } from './errors.ts';
+import type { Outcome } from './finished-question.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
 import { atLevel, consoleLog, logError } from './log.ts';
-import { logQuestion, type Outcome } from './question-log.ts';
+import { logQuestion } from './question-log.ts';
 import { createQuestionRecord, type QuestionRecord } from './question-record.ts';
 import type { Services } from './services.ts';
 
@@ -31,8 +32,13 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
   const log = atLevel(services.config.logLevel, invocation.log);
   const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
     ended.resolve();
-    const metrics = services.metrics.report(record, services.http.openConnections());
-    logQuestion({ ...invocation, log: endLog }, outcome, metrics, question);
+    const { reporter, config, http } = services;
+    if (!reporter && config.logLevel !== 'info') return;
+    const metrics = services.metrics.report(record, http.openConnections());
+    const { traceParent } = invocation;
+    const finished = { outcome, record, question, metrics, traceParent };
+    logQuestion(endLog, finished);
+    reporter?.report(finished);
   };
   try {
     question = await readQuestion(request, services.config);
@@ -43,7 +49,7 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
   } catch (thrown) {
     const error = toAskError(thrown);
     logError(error, log);
-    onEnd(error.code, log);
+    onEnd(error, log);
     return errorResponse(error, invocation, question?.sessionId);
   }
 }
@@ -88,7 +94,7 @@ function answerAsStream({ services, question, record, signal, invocation, onEnd 
     client,
     signal,
     onError(error: AskError) {
-      outcome = error.code;
+      outcome = error;
       logError(error, log);
     },
     onEnd: () => onEnd(client.left.aborted ? 'left' : outcome, log),

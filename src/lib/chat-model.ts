@@ -14,6 +14,10 @@ export interface Completion {
   /** `stop` when the model said all it wanted to. */
   finishReason: string;
   tokens: TokenUsage;
+  /** What the model calls this answer; undefined when it does not. */
+  id: string | undefined;
+  /** The model that answered, with its version; undefined when it does not say. */
+  model: string | undefined;
 }
 
 /** Tokens that the model counted; `cached` are those of the prompt that it had cached. */
@@ -26,7 +30,8 @@ export interface TokenUsage {
 /** What LangChain gives, as far as we read it; it types the metadata as anything. */
 interface ModelMessage {
   text: string;
-  response_metadata: { finish_reason?: string | undefined };
+  id?: string | undefined;
+  response_metadata: { finish_reason?: string | undefined; model_name?: string | undefined };
   usage_metadata?: UsageMetadata | undefined;
 }
 
@@ -114,6 +119,7 @@ export async function stream(
       const chunk = message as unknown as ModelMessage;
       Object.assign(whole.response_metadata, generationInfo);
       whole.usage_metadata ??= chunk.usage_metadata;
+      whole.id ??= chunk.id;
       const text = half + chunk.text;
       half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
       const token = text.slice(0, text.length - half.length).toWellFormed();
@@ -145,6 +151,8 @@ function toCompletion(message: ModelMessage): Completion {
       completion: usage?.output_tokens ?? 0,
       cached: usage?.input_token_details?.cache_read ?? 0,
     },
+    id: message.id,
+    model: message.response_metadata.model_name,
   };
 }
 

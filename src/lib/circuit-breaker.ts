@@ -22,9 +22,14 @@ export class CircuitBreaker {
     this.#onOpen = onOpen;
   }
 
+  /** True from the fifth failure in a row until a request succeeds. */
+  get isOpen(): boolean {
+    return this.#failures >= MAX_FAILURES;
+  }
+
   /** Milliseconds until a request may be sent; 0 when one may be sent now. */
   get waitMs(): number {
-    if (this.#failures < MAX_FAILURES) return 0;
+    if (!this.isOpen) return 0;
     if (this.#probing) return PROBE_WAIT_MS;
     return Math.max(0, this.#openUntil - performance.now());
   }
@@ -34,7 +39,7 @@ export class CircuitBreaker {
    * if `isFailure` says so: a refusal or an abort tells nothing about the endpoint's health.
    */
   async run<T>(request: () => Promise<T>, isFailure: (error: unknown) => boolean): Promise<T> {
-    const probes = this.#failures >= MAX_FAILURES;
+    const probes = this.isOpen;
     if (probes) this.#probing = true;
     try {
       const result = await request();

@@ -29,6 +29,18 @@ export interface Config {
   trustsUserHeaders: boolean;
   /** How much is logged. */
   logLevel: LogLevel;
+  /** Null when nobody is to receive traces and metrics. */
+  telemetry: TelemetryConfig | null;
+}
+
+/** Who receives traces and metrics: one of them or both. */
+export interface TelemetryConfig {
+  /** An OpenTelemetry receiver, without `/v1/traces`. */
+  otlpEndpoint: string | undefined;
+  azureMonitorConnectionString: string | undefined;
+  serviceName: string;
+  /** Traces hold what was asked and answered. */
+  capturesContent: boolean;
 }
 
 /** How answers are cached. */
@@ -128,6 +140,7 @@ export function readConfig(env: Environment = process.env): Config {
     requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
     keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
     finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
+    telemetry: readTelemetry(read),
     logLevel: read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info',
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
@@ -210,6 +223,22 @@ function readCache(read: SettingsReader): CacheConfig {
     path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
     maxBytes: megabytes('ANSWER_CACHE_MAX_MB', 256),
     redisUrl: read.redisUrl('ANSWER_CACHE_REDIS_URL'),
+  };
+}
+
+/** By the names that OpenTelemetry and Azure give these settings. */
+function readTelemetry(read: SettingsReader): TelemetryConfig | null {
+  const otlpEndpoint = read.anyAddress('OTEL_EXPORTER_OTLP_ENDPOINT');
+  const azureMonitorConnectionString = read.text('APPLICATIONINSIGHTS_CONNECTION_STRING');
+  const serviceName = read.text('OTEL_SERVICE_NAME') ?? read.text('WEBSITE_SITE_NAME');
+  const capturesContent =
+    read.oneOf('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', ['true', 'false']) === 'true';
+  if (otlpEndpoint === undefined && azureMonitorConnectionString === undefined) return null;
+  return {
+    otlpEndpoint,
+    azureMonitorConnectionString,
+    serviceName: serviceName ?? 'azure-functions-ask',
+    capturesContent,
   };
 }
 

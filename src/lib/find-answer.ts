@@ -6,7 +6,7 @@ import type { Completion } from './chat-model.ts';
 import { createConnectionRecord } from './connection-record.ts';
 import { dropOlderHalf } from './context-window.ts';
 import { AskError, errors } from './errors.ts';
-import { type QuestionRecord, timed } from './question-record.ts';
+import { type CallRecord, type QuestionRecord, timed } from './question-record.ts';
 import { buildPrompt, type Message } from './prompt.ts';
 import type { Services } from './services.ts';
 import type { Lead } from './single-flight.ts';
@@ -133,17 +133,41 @@ async function askModel(
   const connection = createConnectionRecord();
   record.connection = connection;
   const deadline = record.startedAt + config.requestTimeoutMs;
-  const call = { record: connection, signal, deadline };
+  const call = beginCall(prompt, connection, asked.stream);
+  record.calls.push(call);
+  const onFirst = (text: string): void => {
+    call.firstTokenAt ??= performance.now();
+    onToken(text);
+  };
   try {
     const completion = await timed(record, 'model', () =>
-      model.complete(prompt, call, asked.stream ? onToken : undefined),
+      model.complete(prompt, { record: connection, signal, deadline }, asked.stream ? onFirst : undefined),
     );
+    call.completion = completion;
     metrics.modelState = 'ok';
     metrics.countModelCall(record.timings.model, connection.reused, completion.tokens);
     record.tokens = completion.tokens;
     return completion;
   } catch (error) {
     if (!signal.aborted) metrics.modelState = 'failing';
+    call.error = error instanceof AskError ? error.code : error instanceof Error ? error.name : 'unknown';
     throw error;
+  } finally {
+    call.endedAt = performance.now();
   }
 }
+
+const beginCall = (
+  prompt: Message[],
+  connection: CallRecord['connection'],
+  streamed: boolean,
+): CallRecord => ({
+  prompt,
+  streamed,
+  connection,
+  startedAt: performance.now(),
+  firstTokenAt: null,
+  endedAt: null,
+  completion: null,
+  error: null,
+});

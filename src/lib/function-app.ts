@@ -49,8 +49,7 @@ export function httpFunction(
     handler: async (request, context) => {
       const invocation: Invocation = {
         id: context.invocationId,
-        // 00-TRACE-SPAN-FLAGS: w3.org/TR/trace-context
-        traceId: context.traceContext?.traceParent?.split('-')[1],
+        traceParent: context.traceContext?.traceParent,
         startedAt: performance.now(),
         log: context,
       };

@@ -5,8 +5,8 @@ import { type AskError, errorBody } from './errors.ts';
 /** One run of a function. */
 export interface Invocation {
   id: string;
-  /** Of the host's trace, if there is one. */
-  traceId: string | undefined;
+  /** `traceparent` of the host's trace, if there is one: w3.org/TR/trace-context */
+  traceParent: string | undefined;
   /** `performance.now()` at the first line of the handler. */
   startedAt: number;
   log: Pick<InvocationContext, 'info' | 'warn' | 'error'>;

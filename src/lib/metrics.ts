@@ -8,6 +8,8 @@ import type { CacheResult, QuestionRecord } from './question-record.ts';
 
 /** The counters of this process, from its start. */
 export interface ProcessMetrics {
+  /** Names this process, and no other. */
+  readonly instanceId: string;
   /** True for the first caller only: the first POST /ask of this process. */
   takeColdStart(): boolean;
   /** Counts a finished cache lookup. */
@@ -51,6 +53,7 @@ export function createProcessMetrics(prices: Prices | null): ProcessMetrics {
   };
   let cold = true;
   return {
+    instanceId: counters.instanceId,
     modelState: null,
     takeColdStart() {
       const wasCold = cold;

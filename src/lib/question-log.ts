@@ -1,26 +1,20 @@
 /** One line in the log for each question: what happened, never what was said, by whom, or in which session. */
-import type { Question } from './answer-question.ts';
+import { type FinishedQuestion, outcomeName } from './finished-question.ts';
 import type { Invocation } from './http-response.ts';
-import type { PerformanceMetrics } from './contract.ts';
 import { sessionPartition } from './row-keys.ts';
 
-/** What became of a question: `answered`, `left` (by who asked it, before its answer was sent), or the code of its error. */
-export type Outcome = string;
-
-/** Writes the line, as JSON with times in seconds. `question` is absent when it could not be read. */
-export function logQuestion(
-  { id, traceId, log }: Invocation,
-  outcome: Outcome,
-  metrics: PerformanceMetrics,
-  question: Question | undefined,
-): void {
+/** Writes the line, as JSON with times in seconds. */
+export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
+  const { outcome, question, metrics, traceParent } = finished;
   const { cache, connection } = metrics;
+  // VERSION-TRACE-SPAN-FLAGS
+  const trace = traceParent?.split('-')[1];
   log.info(
     JSON.stringify({
       event: 'question',
-      outcome,
-      invocation: id,
-      ...(traceId !== undefined && { trace: traceId }),
+      outcome: outcomeName(outcome),
+      invocation: metrics.invocation,
+      ...(trace !== undefined && { trace }),
       // Where its rows are in storage; it cannot be turned back.
       ...(question && { session: sessionPartition(question), streamed: question.stream }),
       cache: cache.result,

@@ -1,7 +1,8 @@
 /** What is learned about one question while it is answered. */
 import type { TierName } from './cache-tier.ts';
-import type { TokenUsage } from './chat-model.ts';
+import type { Completion, TokenUsage } from './chat-model.ts';
 import type { ConnectionRecord } from './connection-record.ts';
+import type { Message } from './prompt.ts';
 
 /**
  * How the cache took part in an answer. `coalesced`: another question's model call served this one too; `bypass`: the
@@ -12,6 +13,28 @@ export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'bypass' | 'error';
 /** The parts of an answer that are timed. */
 export type Phase = 'history_read' | 'cache_lookup' | 'model' | 'history_write' | 'time_to_first_token';
 
+/** One piece of the work on a question; times on the clock of `performance.now()`. */
+export interface Step {
+  phase: Phase;
+  startedAt: number;
+  endedAt: number;
+  failed: boolean;
+}
+
+/** One call of the model; times on the clock of `performance.now()`. */
+export interface CallRecord {
+  prompt: Message[];
+  streamed: boolean;
+  connection: ConnectionRecord;
+  startedAt: number;
+  firstTokenAt: number | null;
+  /** Null while it is under way, as are the next two. */
+  endedAt: number | null;
+  completion: Completion | null;
+  /** What became of it when there is no completion: the code of an error, or the name of what ended it. */
+  error: string | null;
+}
+
 /** What is learned about one question while it is answered. Durations in milliseconds. */
 export interface QuestionRecord {
   /** `performance.now()` at the first line of the handler. */
@@ -19,6 +42,10 @@ export interface QuestionRecord {
   invocationId: string;
   coldStart: boolean;
   timings: Record<Phase, number>;
+  /** What was timed, in the order in which it ended. */
+  steps: Step[];
+  /** Those that this question made itself. */
+  calls: CallRecord[];
   /** `ageMs` is that of a hit. */
   cache: { result: CacheResult; tier: TierName | null; ageMs: number };
   /** The connection of the model call; null when no call was made. */
@@ -44,6 +71,8 @@ export function createQuestionRecord(
     invocationId,
     coldStart,
     timings: { history_read: 0, cache_lookup: 0, model: 0, history_write: 0, time_to_first_token: 0 },
+    steps: [],
+    calls: [],
     cache: { result: 'bypass', tier: null, ageMs: 0 },
     connection: null,
     tokens: { prompt: 0, completion: 0, cached: 0 },
@@ -56,10 +85,14 @@ export function createQuestionRecord(
 
 /** Runs `work` and adds the time it took, failed or not, to a phase of `record`. */
 export async function timed<T>(record: QuestionRecord, phase: Phase, work: () => Promise<T>): Promise<T> {
-  const startedAt = performance.now();
+  const step: Step = { phase, startedAt: performance.now(), endedAt: 0, failed: true };
   try {
-    return await work();
+    const result = await work();
+    step.failed = false;
+    return result;
   } finally {
-    record.timings[phase] += performance.now() - startedAt;
+    step.endedAt = performance.now();
+    record.timings[phase] += step.endedAt - step.startedAt;
+    record.steps.push(step);
   }
 }

@@ -38,6 +38,8 @@ export interface ResilientModel {
    * @throws AskError by DESIGN's table of faults, or the reason of the signal.
    */
   complete(prompt: Message[], call: ModelCall, onToken?: (text: string) => void): Promise<Completion>;
+  /** Whether each endpoint is left alone at the moment, in the order of the settings. */
+  openBreakers(): boolean[];
 }
 
 interface Endpoint {
@@ -64,6 +66,7 @@ export function createResilientModel(
   });
   const bulkhead = new Bulkhead(config.maxConcurrency);
   return {
+    openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
     complete: (prompt, call, onToken) => {
       const { record, signal } = call;
       // What the caller has seen cannot be taken back: from the first token on, nothing is tried again.

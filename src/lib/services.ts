@@ -10,6 +10,7 @@ import { createHttpClient, type HttpClient } from './http-client.ts';
 import { Claims } from './idempotency.ts';
 import { atLevel } from './log.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
+import { createReporter, type Reporter } from './reporter.ts';
 import { createResilientModel, type ResilientModel } from './resilient-model.ts';
 import type { RowStore } from './row-store.ts';
 import { SessionIndex } from './session-index.ts';
@@ -33,6 +34,8 @@ export interface Services {
   http: HttpClient;
   keeper: ConnectionKeeper;
   metrics: ProcessMetrics;
+  /** Null when nobody receives traces and metrics. */
+  reporter: Reporter | null;
   /** Writes that no answer waits for. */
   background: WorkUnderWay;
   /** Requests being answered. */
@@ -48,6 +51,8 @@ export interface Services {
 
 /** How much of its time a question gives to one attempt, so that a connection that died silently leaves time for another. */
 const ATTEMPT_SHARE = 0.6;
+/** All of it; the worker is killed 5 s after it was told to stop. */
+const STOP_MS = 3900;
 const FINISH_REQUESTS_MS = 3000;
 const END_REQUESTS_MS = 400;
 const DRAIN_WRITES_MS = 400;
@@ -67,6 +72,14 @@ export async function createServices(config: Config): Promise<Services> {
   const cache = await openCache(config.cache, background, warn);
   const requests = new WorkUnderWay();
   const stopping = new AbortController();
+  const model = createResilientModel(config.model, http, warn);
+  const metrics = createProcessMetrics(config.model.prices);
+  const state = {
+    openBreakers: () => model.openBreakers(),
+    openConnections: () => http.openConnections(),
+    backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
+  };
+  const reporter = createReporter(config, metrics.instanceId, state, warn);
 
   return {
     config,
@@ -76,19 +89,27 @@ export async function createServices(config: Config): Promise<Services> {
     index: new SessionIndex(store, config.sessionTtlMs),
     cache,
     flights: new SingleFlight(),
-    model: createResilientModel(config.model, http, warn),
+    model,
     http,
     keeper,
-    metrics: createProcessMetrics(config.model.prices),
+    metrics,
+    reporter,
     background,
     requests,
     stopSignal: stopping.signal,
     async stop() {
+      const startedAt = performance.now();
       keeper.stop();
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
       await requests.drain(END_REQUESTS_MS);
-      await Promise.all([background.drain(DRAIN_WRITES_MS), setTimeout(SEND_ANSWERS_MS)]);
+      // Questions seldom take all of their time, and what they leave is for a receiver that is slow.
+      const flushMs = STOP_MS - (performance.now() - startedAt);
+      await Promise.all([
+        background.drain(DRAIN_WRITES_MS),
+        setTimeout(SEND_ANSWERS_MS),
+        reporter?.stop(flushMs),
+      ]);
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };

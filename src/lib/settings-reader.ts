@@ -67,6 +67,16 @@ export class SettingsReader {
     return text;
   }
 
+  /** Of a service in the same network, where http is usual. */
+  anyAddress(name: string): string | undefined {
+    const text = this.text(name);
+    const url = text === undefined ? null : URL.parse(text);
+    if (text !== undefined && !/^https?:$/.test(url?.protocol ?? '')) {
+      this.problems.push(`${name} must be an address like http://localhost:4318.`);
+    }
+    return text?.replace(/\/+$/, '');
+  }
+
   endpoint(name: string): string | undefined {
     const text = this.text(name);
     return text === undefined ? undefined : this.checkAddress(name, text);

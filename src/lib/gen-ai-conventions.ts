@@ -1,0 +1,65 @@
+/**
+ * What OpenTelemetry calls things around a model. Its conventions for generative AI are in development and may change,
+ * so all that this app takes from them stands here: opentelemetry.io/docs/specs/semconv/gen-ai, as of commit 004902b of
+ * open-telemetry/semantic-conventions-genai (November 2026).
+ */
+
+/** Attributes of spans and metrics. */
+export const GEN_AI = {
+  operation: 'gen_ai.operation.name',
+  provider: 'gen_ai.provider.name',
+  conversation: 'gen_ai.conversation.id',
+  requestModel: 'gen_ai.request.model',
+  requestStream: 'gen_ai.request.stream',
+  requestTemperature: 'gen_ai.request.temperature',
+  requestMaxTokens: 'gen_ai.request.max_tokens',
+  responseId: 'gen_ai.response.id',
+  responseModel: 'gen_ai.response.model',
+  finishReasons: 'gen_ai.response.finish_reasons',
+  timeToFirstChunk: 'gen_ai.response.time_to_first_chunk',
+  inputTokens: 'gen_ai.usage.input_tokens',
+  outputTokens: 'gen_ai.usage.output_tokens',
+  cachedTokens: 'gen_ai.usage.cache_read.input_tokens',
+  tokenType: 'gen_ai.token.type',
+  systemInstructions: 'gen_ai.system_instructions',
+  inputMessages: 'gen_ai.input.messages',
+  outputMessages: 'gen_ai.output.messages',
+} as const;
+
+/** The operation and the provider of every call that this app makes. */
+export const CHAT = 'chat';
+export const PROVIDER = 'azure.ai.openai';
+
+/** Attributes that are not about models. */
+export const GENERAL = {
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  errorType: 'error.type',
+  protocolVersion: 'network.protocol.version',
+  coldStart: 'faas.coldstart',
+  invocation: 'faas.invocation_id',
+  serviceName: 'service.name',
+  serviceInstance: 'service.instance.id',
+} as const;
+
+/** In seconds. */
+const DURATION_BUCKETS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+
+/** Metrics, with the bounds of their buckets. */
+export const GEN_AI_METRICS = {
+  duration: { name: 'gen_ai.client.operation.duration', unit: 's', buckets: DURATION_BUCKETS },
+  timeToFirstChunk: {
+    name: 'gen_ai.client.operation.time_to_first_chunk',
+    unit: 's',
+    buckets: DURATION_BUCKETS,
+  },
+  tokenUsage: {
+    name: 'gen_ai.client.token.usage',
+    unit: '{token}',
+    buckets: [
+      1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+    ],
+  },
+};

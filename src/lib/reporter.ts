@@ -1,0 +1,48 @@
+/** Tells finished questions to the telemetry, if the settings want any. */
+import type { Config } from './config.ts';
+import type { FinishedQuestion } from './finished-question.ts';
+import type { ProcessState } from './question-meters.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Takes finished questions. */
+export interface Reporter {
+  report(finished: FinishedQuestion): void;
+  /** Sends what was not sent yet, in at most `timeoutMs`. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** Makes the reporter of this process; null when nobody wants to know. `warn` is told of what does not arrive. */
+export function createReporter(
+  config: Config,
+  instanceId: string,
+  state: ProcessState,
+  warn: (message: string) => void,
+): Reporter | null {
+  const { telemetry: settings } = config;
+  if (settings === null) return null;
+  let loading: Promise<Telemetry | null> | undefined;
+
+  async function load(wanted: NonNullable<typeof settings>): Promise<Telemetry | null> {
+    try {
+      const { startTelemetry } = await import('./telemetry.ts');
+      return await startTelemetry(config, wanted, instanceId, state, warn);
+    } catch (error) {
+      // Its message could quote the setting.
+      warn(`Telemetry could not be started: check APPLICATIONINSIGHTS_CONNECTION_STRING (${nameOf(error)}).`);
+      return null;
+    }
+  }
+  return {
+    report(finished) {
+      // After the first answer: loading it before would make a cold start longer.
+      loading ??= load(settings);
+      void loading.then((telemetry) => telemetry?.report(finished));
+    },
+    async stop(timeoutMs) {
+      const telemetry = await loading;
+      await telemetry?.stop(timeoutMs);
+    },
+  };
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -1,0 +1,272 @@
+/** Traces and metrics, as the real exporters send them to a receiver. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import { type Receiver, startReceiver } from '../telemetry-receiver.ts';
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const HOST_SPAN = 'b7ad6b7169203331';
+const traceparent = `00-${TRACE}-${HOST_SPAN}-01`;
+
+const running: { stop?: () => Promise<unknown>; close?: () => Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const each of running.splice(0).toReversed()) await (each.stop ?? each.close)?.();
+});
+
+async function receiver(...args: Parameters<typeof startReceiver>): Promise<Receiver> {
+  const started = await startReceiver(...args);
+  running.push(started);
+  return started;
+}
+
+async function appWith(env: Record<string, string>): Promise<TestApp> {
+  const app = await startApp({ env });
+  running.push(app);
+  return app;
+}
+
+/** An attribute, a span and a metric of OTLP: opentelemetry.io/docs/specs/otlp */
+interface Attribute {
+  key: string;
+  value: Record<string, unknown>;
+}
+interface OtlpSpan {
+  name: string;
+  kind: number;
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  attributes: Attribute[];
+  status: { code?: number };
+}
+interface Point {
+  attributes: Attribute[];
+  explicitBounds?: number[];
+  count?: number;
+  asDouble?: number;
+}
+interface OtlpMetric {
+  name: string;
+  unit: string;
+  histogram?: { dataPoints: Point[] };
+  sum?: { dataPoints: Point[] };
+  gauge?: { dataPoints: Point[] };
+}
+interface OtlpBody {
+  resourceSpans?: { scopeSpans: { spans: OtlpSpan[] }[] }[];
+  resourceMetrics?: { scopeMetrics: { metrics: OtlpMetric[] }[] }[];
+}
+
+const bodies = (from: Receiver): OtlpBody[] => from.received.map(({ body }) => body as OtlpBody);
+const spansOf = (from: Receiver): OtlpSpan[] =>
+  bodies(from).flatMap(({ resourceSpans = [] }) =>
+    resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
+  );
+const metricsOf = (from: Receiver): OtlpMetric[] =>
+  bodies(from).flatMap(({ resourceMetrics = [] }) =>
+    resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics)),
+  );
+const valuesOf = (attributes: Attribute[]): Record<string, unknown> =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+const named = (spans: OtlpSpan[], name: string): OtlpSpan =>
+  spans.find((span) => span.name === name) ?? expect.unreachable(`no span ${name}`);
+const pointsOf = (metrics: OtlpMetric[], name: string): Point[] => {
+  const metric = metrics.findLast((each) => each.name === name) ?? expect.unreachable(`no metric ${name}`);
+  return (metric.histogram ?? metric.sum ?? metric.gauge)?.dataPoints ?? [];
+};
+
+describe('over OTLP', () => {
+  it('a question is a part of its host’s trace, with what was done for it and the call of the model', async () => {
+    const otlp = await receiver();
+    const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url });
+    const question = randomUUID();
+    await ask(app, { question, session_id: 'trace-tour' }, { traceparent });
+    await app.stop();
+
+    const spans = spansOf(otlp);
+    expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]));
+    const root = named(spans, 'question');
+    expect(root.parentSpanId).toBe(HOST_SPAN);
+    expect(valuesOf(root.attributes)).toMatchObject({
+      'ask.outcome': 'answered',
+      'ask.cache.result': 'miss',
+      'faas.coldstart': true,
+    });
+    const names = ['read chat history', 'look up cached answer', 'write chat history', 'chat gpt-4o'];
+    for (const name of names) expect(named(spans, name).parentSpanId).toBe(root.spanId);
+    expect(spans).toHaveLength(1 + names.length);
+
+    const chat = named(spans, 'chat gpt-4o');
+    // SPAN_KIND_CLIENT
+    expect(chat.kind).toBe(3);
+    const attributes = valuesOf(chat.attributes);
+    expect(attributes).toMatchObject({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'azure.ai.openai',
+      'gen_ai.request.model': 'gpt-4o',
+      'gen_ai.request.stream': false,
+      'gen_ai.response.id': expect.stringMatching(/^chatcmpl-/) as string,
+      'gen_ai.response.model': expect.stringMatching(/^gpt-4o-/) as string,
+      'gen_ai.response.finish_reasons': { values: [{ stringValue: 'stop' }] },
+      'gen_ai.usage.input_tokens': expect.any(Number) as number,
+      'gen_ai.usage.output_tokens': expect.any(Number) as number,
+      'gen_ai.usage.cache_read.input_tokens': 0,
+      'server.address': 'localhost',
+      'server.port': Number(new URL(app.emulator.url).port),
+    });
+    expect(attributes['gen_ai.conversation.id']).toMatch(/^[\w-]{43}$/);
+  });
+
+  it('metrics have the conventions’ names and buckets, and those of this app', async () => {
+    const otlp = await receiver();
+    const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '1.25', MODEL_PRICE_OUTPUT: '10' };
+    const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, ...prices });
+    const question = randomUUID();
+    await ask(app, { question });
+    await ask(app, { question });
+    await (await post(app, JSON.stringify({ question: randomUUID(), stream: true }))).text();
+    await app.stop();
+
+    const metrics = metricsOf(otlp);
+    const [duration] = pointsOf(metrics, 'gen_ai.client.operation.duration');
+    expect(duration).toMatchObject({ count: 2 });
+    expect(duration?.explicitBounds?.slice(0, 3)).toEqual([0.01, 0.02, 0.04]);
+    expect(pointsOf(metrics, 'gen_ai.client.operation.time_to_first_chunk')).toMatchObject([{ count: 1 }]);
+    const types = pointsOf(metrics, 'gen_ai.client.token.usage').map(({ attributes, explicitBounds }) => [
+      valuesOf(attributes)['gen_ai.token.type'],
+      explicitBounds?.at(-1),
+    ]);
+    expect(types).toEqual([
+      ['input', 67_108_864],
+      ['output', 67_108_864],
+    ]);
+    const counts = (name: string, attribute: string) =>
+      Object.fromEntries(
+        pointsOf(metrics, name).map(({ attributes, asDouble }) => [
+          String(valuesOf(attributes)[attribute]),
+          asDouble,
+        ]),
+      );
+    expect(counts('ask.cache.results', 'ask.cache.result')).toEqual({ miss: 2, hit: 1 });
+    expect(counts('ask.connection.uses', 'ask.connection.reused')).toEqual({ false: 1, true: 1 });
+    expect(counts('ask.cold_starts', '')).toEqual({ undefined: 1 });
+    expect(counts('ask.breaker.open', 'ask.endpoint')).toEqual({ 0: 0 });
+    expect(counts('ask.background_writes', 'ask.write.outcome')).toEqual({ done: 2, failed: 0 });
+    const cost = counts('ask.cost', 'ask.cost.kind');
+    expect(cost['spent']).toBeGreaterThan(0);
+    expect(cost['saved']).toBeGreaterThan(0);
+  });
+
+  it('a failure names its error; a caller’s mistake is none of the service', async () => {
+    const otlp = await receiver();
+    const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url });
+    for (let failures = 0; failures < 6; failures++) app.emulator.failNext({ kind: 'status', status: 500 });
+    await askForError(app, { question: randomUUID() }, { traceparent });
+    await askForError(app, { question: randomUUID() });
+    await askForError(app, '{"question": 1}');
+    await app.stop();
+
+    const spans = spansOf(otlp);
+    const chat = named(spans, 'chat gpt-4o');
+    expect(valuesOf(chat.attributes)).toMatchObject({ 'error.type': 'model_unavailable', 'ask.attempts': 3 });
+    // STATUS_CODE_ERROR
+    expect(chat.status.code).toBe(2);
+    const questions = spans.filter(({ name }) => name === 'question');
+    expect(
+      questions.map(({ attributes, status }) => [valuesOf(attributes)['error.type'], status.code]),
+    ).toEqual([
+      ['model_unavailable', 2],
+      [expect.stringMatching(/model_unavailable|circuit_open/), 2],
+      ['invalid_request', 0],
+    ]);
+    const [breaker] = pointsOf(metricsOf(otlp), 'ask.breaker.open');
+    expect(breaker?.asDouble).toBe(1);
+  });
+
+  it('nothing of what was said, by whom or with which key is sent, unless that is asked for', async () => {
+    const secret = 'sesame-4c1d';
+    const said = async (env: Record<string, string>): Promise<string> => {
+      const otlp = await receiver();
+      const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, ...env });
+      const id = randomUUID();
+      const headers = { 'Idempotency-Key': `${secret}-key-${id}`, 'x-functions-key': `${secret}-function` };
+      const fields = { question: `Repeat ${secret}`, session_id: `${secret}-session-${id}` };
+      const answer = await ask(app, fields, headers);
+      expect(answer.answer).toContain(secret);
+      app.emulator.failNext({ kind: 'status', status: 400, message: `${secret}-upstream` });
+      await askForError(app, { question: `${secret} again` });
+      await app.stop();
+      expect(spansOf(otlp).length).toBeGreaterThan(0);
+      return JSON.stringify(otlp.received);
+    };
+    expect(await said({})).not.toContain(secret);
+    const captured = await said({ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' });
+    expect(captured).toContain(`Repeat ${secret}`);
+    expect(captured).toContain('gen_ai.output.messages');
+    expect(captured).not.toMatch(new RegExp(`${secret}-(key|function|session|upstream)`));
+  });
+});
+
+it('Azure Monitor gets the question in its operation, the call of the model and the metrics', async () => {
+  const azure = await receiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
+  const key = randomUUID();
+  const app = await appWith({
+    APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${key};IngestionEndpoint=${azure.url}/`,
+    OTEL_SERVICE_NAME: 'ask-test',
+  });
+  await ask(app, { question: randomUUID() }, { traceparent });
+  await app.stop();
+
+  interface Item {
+    iKey: string;
+    tags: Record<string, string>;
+    data: { baseType: string; baseData: { name: string; metrics?: { name: string }[] } };
+  }
+  const items = azure.received.flatMap(({ body }) => body as Item[]);
+  expect(new Set(items.map(({ iKey }) => iKey))).toEqual(new Set([key]));
+  const dependencies = items.filter(({ data }) => data.baseType === 'RemoteDependencyData');
+  const question = dependencies.find(({ data }) => data.baseData.name === 'question');
+  expect(question?.tags).toMatchObject({
+    'ai.operation.id': TRACE,
+    'ai.operation.parentId': HOST_SPAN,
+    'ai.cloud.role': 'ask-test',
+  });
+  expect(dependencies.map(({ data }) => data.baseData.name)).toContain('chat gpt-4o');
+  const metrics = items.flatMap(({ data }) => data.baseData.metrics ?? []).map(({ name }) => name);
+  expect(metrics).toContain('gen_ai.client.operation.duration');
+  expect(metrics).toContain('ask.cache.results');
+});
+
+describe('a receiver that fails', () => {
+  it.each([
+    ['is not there', async () => 'http://127.0.0.1:1'],
+    ['never answers', async () => (await receiver(() => null)).url],
+  ])('slows and fails no question when it %s, and holds up no stop', async (_, url) => {
+    const endpoint = await url();
+    const app = await appWith({
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+      APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=${endpoint}/`,
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => ask(app, { question: randomUUID(), session_id: randomUUID() })),
+    );
+    expect(answers).toHaveLength(50);
+    // It was not killed for taking too long.
+    expect(await app.stop()).toBe(0);
+  });
+
+  it('is told in the log', async () => {
+    const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+    await ask(app, { question: randomUUID() });
+    await app.stop();
+    expect(app.output()).toContain('could not be delivered before the stop');
+  });
+
+  it('whose connection string is wrong is told too, and questions are answered', async () => {
+    const app = await appWith({ APPLICATIONINSIGHTS_CONNECTION_STRING: 'InstrumentationKey=sesame' });
+    await ask(app, { question: randomUUID() });
+    await eventually(() => app.output().includes('Telemetry could not be started'));
+    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+    expect(app.output()).not.toContain('sesame');
+  });
+});

@@ -1,0 +1,56 @@
+/** Receives what the real exporters send: OTLP over HTTP, and the ingestion of Azure Monitor. */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { localhostCertificate } from '../dev/certificate.ts';
+
+/** One request, its body read as JSON. */
+export interface Received {
+  path: string;
+  body: unknown;
+}
+
+/** A receiver that listens. */
+export interface Receiver {
+  url: string;
+  received: Received[];
+  close(): Promise<void>;
+}
+
+/** Starts one, over TLS because the exporter of Azure Monitor accepts nothing else; `answer` says what it answers, nothing at all if that is null. */
+export async function startReceiver(answer: (path: string) => object | null = () => ({})): Promise<Receiver> {
+  const received: Received[] = [];
+  const server = createServer(await localhostCertificate(), (request, response) => {
+    void receive(request, response);
+  });
+  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? '';
+    received.push({ path, body: await read(request) });
+    const reply = answer(path);
+    if (reply) response.setHeader('Content-Type', 'application/json').end(JSON.stringify(reply));
+  }
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    received,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function read(request: IncomingMessage): Promise<unknown> {
+  const bytes = Buffer.concat(await request.toArray());
+  const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Azure Monitor also takes a line of JSON for each item.
+    return text.split('\n').map((line) => JSON.parse(line) as unknown);
+  }
+}
