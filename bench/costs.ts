@@ -11,6 +11,7 @@ import { measureColdStart } from './cold-start.ts';
 import { type Arena, withArena } from './contestant.ts';
 import { type Cost, formatCost } from './cost.ts';
 import { measureCpu } from './cpu.ts';
+import { measureTelemetry } from './telemetry.ts';
 import { measureThroughput } from './throughput.ts';
 
 /** What is measured, and how many rounds of it. */
@@ -20,6 +21,7 @@ const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise
     cpu: { measure: measureCpu, rounds: 9 },
     throughput: { measure: measureThroughput, rounds: 5 },
     clients: { measure: measureClients, rounds: 5 },
+    telemetry: { measure: measureTelemetry, rounds: 5 },
   };
 
 /** Where the results of a whole run are kept, for `npm run bench:chart`. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
-import { type Receiver, startReceiver } from '../telemetry-receiver.ts';
+import { type Receiver, startReceiver } from '../../dev/telemetry-receiver.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const HOST_SPAN = 'b7ad6b7169203331';

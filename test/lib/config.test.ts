@@ -125,6 +125,20 @@ describe('settings', () => {
     ]);
   });
 
+  it('want telemetry only where somebody receives it', () => {
+    expect(readConfig({ ...minimal, OTEL_SERVICE_NAME: 'ask' }).telemetry).toBeNull();
+    const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', WEBSITE_SITE_NAME: 'my-app' };
+    expect(readConfig({ ...minimal, ...otlp }).telemetry).toEqual({
+      otlpEndpoint: 'http://collector:4318',
+      azureMonitorConnectionString: undefined,
+      serviceName: 'my-app',
+      capturesContent: false,
+    });
+    expect(problems({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' })).toEqual([
+      'OTEL_EXPORTER_OTLP_ENDPOINT must be an address like http://localhost:4318.',
+    ]);
+  });
+
   it('ask for a key unless told otherwise', () => {
     expect(readAuthLevel({})).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');

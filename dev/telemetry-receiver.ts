@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { localhostCertificate } from '../dev/certificate.ts';
+import { localhostCertificate } from './certificate.ts';
 
 /** One request, its body read as JSON. */
 export interface Received {
