@@ -8,6 +8,7 @@ import { root } from '../dev/build.ts';
 import { type HostProcess, startHostProcess } from '../dev/host-process.ts';
 import { emulatorSettings } from '../dev/settings.ts';
 import type { Answer } from '../src/lib/contract.ts';
+import type { AskFields } from '../src/lib/ask-fields.ts';
 import type { Environment } from '../src/lib/config.ts';
 import { holdToContract } from './contract.ts';
 import type { ErrorBody } from '../src/lib/contract.ts';
@@ -85,13 +86,6 @@ export function systemEnvironment(): Environment {
     'PATHEXT',
   ];
   return Object.fromEntries(names.map((name) => [name, process.env[name]]));
-}
-
-/** The fields of a request to /ask. */
-export interface AskFields {
-  question: string;
-  session_id?: string;
-  new_conversation?: boolean;
 }
 
 /** Asks, and gives the answer of a 200. @throws Error with the body for any other status. */

@@ -122,7 +122,7 @@ async function finishTurn(
 
 /** Appends the interaction; false when it could not be stored. */
 async function save(
-  { history, claims, index, background }: Services,
+  { history, claims, index, background, warn: warnLater }: Services,
   { userId, sessionId }: SessionKey,
   { position, claim }: OpenConversation,
   interaction: Interaction,
@@ -141,16 +141,16 @@ async function save(
     const firstQuestion = after.lastMs === 0 ? interaction.question : undefined;
     const noted = index.note(userId, { sessionId, epoch: after.epoch, firstQuestion });
     // The invocation may be over by then, and its log with it.
-    background.add(noted).catch((error) => console.warn(`A session could not be listed: ${String(error)}`));
+    background.add(noted).catch((error) => warnLater(`A session could not be listed: ${String(error)}`));
   }
   return true;
 }
 
 /** In the background: who repeats the question meanwhile waits until its lease ends. */
-function giveBack({ claims, background }: Services, claim: Claim): void {
+function giveBack({ claims, background, warn }: Services, claim: Claim): void {
   background
     .add(claims.release(claim))
-    .catch((error) => console.warn(`An Idempotency-Key could not be given back: ${String(error)}`));
+    .catch((error) => warn(`An Idempotency-Key could not be given back: ${String(error)}`));
 }
 
 /** What a caller sees of an interaction. */

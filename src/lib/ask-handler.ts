@@ -29,7 +29,7 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
   // Whoever answers, plainly or as a stream, says when that is over.
   void services.requests.add(ended.promise).then(deadline.clear);
   let question: Question | undefined;
-  const log = atLevel(services.config.logLevel, invocation.log);
+  const { log } = invocation;
   const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
     ended.resolve();
     const { reporter, config, http } = services;
@@ -44,7 +44,7 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
     question = await readQuestion(request, services.config);
     services.keeper.touch();
     const signal = AbortSignal.any([deadline.signal, services.stopSignal]);
-    const answer = { services, question, record, signal, invocation: { ...invocation, log }, onEnd };
+    const answer = { services, question, record, signal, invocation, onEnd };
     return await (question.stream ? answerAsStream(answer) : answerPlainly(answer));
   } catch (thrown) {
     const error = toAskError(thrown);

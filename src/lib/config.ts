@@ -141,7 +141,7 @@ export function readConfig(env: Environment = process.env): Config {
     keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
     finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     telemetry: readTelemetry(read),
-    logLevel: read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info',
+    logLevel: readLogLevel(env, read.problems),
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
   };
   readAuthLevel(env, read.problems);
@@ -157,6 +157,14 @@ export function readConfig(env: Environment = process.env): Config {
 export function readAuthLevel(env: Environment = process.env, problems: string[] = []): AuthLevel {
   const read = new SettingsReader(env);
   const level = read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
+  problems.push(...read.problems);
+  return level;
+}
+
+/** Reads `LOG_LEVEL` alone, because there is something to log before the rest is known to be right. */
+export function readLogLevel(env: Environment = process.env, problems: string[] = []): LogLevel {
+  const read = new SettingsReader(env);
+  const level = read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
   problems.push(...read.problems);
   return level;
 }

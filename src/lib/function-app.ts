@@ -4,15 +4,18 @@
  */
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import { watchClients } from './client-connection.ts';
-import { readConfig } from './config.ts';
+import { readConfig, readLogLevel } from './config.ts';
 import { errors, toAskError } from './errors.ts';
 import { errorResponse, type Invocation } from './http-response.ts';
+import { atLevel } from './log.ts';
 import type { Services } from './services.ts';
 
 const REQUIRED_NODE = 24;
 
 /** Every method is ours, so that a wrong one gets our 405; one that no function lists would be a bare 404. */
 const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
+
+const logLevel = readLogLevel();
 
 app.setup({ enableHttpStream: true });
 watchClients();
@@ -51,7 +54,7 @@ export function httpFunction(
         id: context.invocationId,
         traceParent: context.traceContext?.traceParent,
         startedAt: performance.now(),
-        log: context,
+        log: atLevel(logLevel, context),
       };
       try {
         if (stopped) throw errors.stopping();
@@ -71,7 +74,7 @@ export function timerFunction(
   schedule: string,
   handle: (log: Invocation['log']) => Promise<void>,
 ): void {
-  app.timer(name, { schedule, handler: (_, context) => handle(context) });
+  app.timer(name, { schedule, handler: (_, context) => handle(atLevel(logLevel, context)) });
 }
 
 async function load(): Promise<Services> {

@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of this API, made of the schemas and of the errors themselves. */
 import * as z from 'zod/mini';
-import { askFields } from './ask-fields.ts';
+import { askFields, MAX_SESSION_ID_CHARS } from './ask-fields.ts';
 import { schemas } from './contract.ts';
 import { type AskError, errorBody, errors } from './errors.ts';
 import { answerExample, sessionExample, sessionListExample } from './openapi-examples.ts';
@@ -253,7 +253,7 @@ const sessionIdParameter = {
   name: 'session_id',
   in: 'path',
   required: true,
-  schema: { type: 'string', minLength: 1, maxLength: 256 },
+  schema: { type: 'string', minLength: 1, maxLength: MAX_SESSION_ID_CHARS },
 };
 
 const getSessions = {

@@ -36,7 +36,9 @@ export function createReporter(
     report(finished) {
       // After the first answer: loading it before would make a cold start longer.
       loading ??= load(settings);
-      void loading.then((telemetry) => telemetry?.report(finished));
+      loading
+        .then((telemetry) => telemetry?.report(finished))
+        .catch((error: unknown) => warn(`A question is missing in the telemetry: ${nameOf(error)}`));
     },
     async stop(timeoutMs) {
       const telemetry = await loading;

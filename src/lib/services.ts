@@ -36,6 +36,8 @@ export interface Services {
   metrics: ProcessMetrics;
   /** Null when nobody receives traces and metrics. */
   reporter: Reporter | null;
+  /** For what goes wrong when no invocation is there to log it. */
+  warn: (message: string) => void;
   /** Writes that no answer waits for. */
   background: WorkUnderWay;
   /** Requests being answered. */
@@ -94,6 +96,7 @@ export async function createServices(config: Config): Promise<Services> {
     keeper,
     metrics,
     reporter,
+    warn,
     background,
     requests,
     stopSignal: stopping.signal,
