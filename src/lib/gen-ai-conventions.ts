@@ -1,7 +1,7 @@
 /**
  * What OpenTelemetry calls things around a model. Its conventions for generative AI are in development and may change,
  * so all that this app takes from them stands here: opentelemetry.io/docs/specs/semconv/gen-ai, as of commit 004902b of
- * open-telemetry/semantic-conventions-genai (November 2026).
+ * open-telemetry/semantic-conventions-genai.
  */
 
 /** Attributes of spans and metrics. */
