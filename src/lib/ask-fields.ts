@@ -1,10 +1,11 @@
 /** The fields of a question: the schema that checks them, and that the OpenAPI document shows. */
 import * as z from 'zod/mini';
 
+/** UTF-16 units. */
 export const MAX_SESSION_ID_CHARS = 256;
 
-/** A message continues the sentence `The field "..." `. */
-const sessionId = z.string('must be a string').check(
+/** The id of a session. Here as below, a message continues the sentence `The field "..." `. */
+export const sessionId = z.string('must be a string').check(
   z.minLength(1, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   // They cannot stand in the path of an address, where sessions are read and deleted.
@@ -33,16 +34,3 @@ export const askFields = z.object({
 
 /** The fields as they were sent. */
 export type AskFields = z.infer<typeof askFields>;
-
-/** Says which field of a body is wrong and why; undefined when none is. */
-export function problemOf<T>(
-  schema: z.ZodMiniType<T>,
-  value: unknown,
-): { field: string; rule: string } | undefined {
-  const issue = schema.safeParse(value).error?.issues[0];
-  return issue && { field: issue.path.join('.'), rule: issue.message };
-}
-
-/** Says what makes a text no session id; undefined when it is one. */
-export const sessionIdProblem = (text: string): string | undefined =>
-  sessionId.safeParse(text).error?.issues[0]?.message;

@@ -37,7 +37,7 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
     const metrics = services.metrics.report(record, http.openConnections());
     const { traceParent } = invocation;
     const finished = { outcome, record, question, metrics, traceParent };
-    logQuestion(endLog, finished);
+    if (config.logLevel === 'info') logQuestion(endLog, finished);
     reporter?.report(finished);
   };
   try {

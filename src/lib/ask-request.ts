@@ -1,8 +1,9 @@
 /** Reads a question out of an HTTP request, and says what is wrong with one that cannot be read. */
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
+import type { ZodMiniType } from 'zod/mini';
 import type { Question } from './answer-question.ts';
-import { type AskFields, askFields, problemOf, sessionIdProblem } from './ask-fields.ts';
+import { askFields, sessionId as sessionIdSchema } from './ask-fields.ts';
 import { readCacheControl } from './cache-control.ts';
 import type { Config } from './config.ts';
 import { errors } from './errors.ts';
@@ -24,7 +25,8 @@ export async function readQuestion(
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
     throw errors.unsupportedMediaType();
   }
-  const fields = readFields(parseObject(await readText(request, maxBodyBytes(maxQuestionChars))));
+  const body = parseObject(await readText(request, maxBodyBytes(maxQuestionChars)));
+  const fields = check(askFields, body);
   if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
   const sessionId = fields.session_id ?? undefined;
   return {
@@ -83,17 +85,15 @@ function isWellFormed(value: unknown): boolean {
   return Object.entries(value).every(([key, item]) => key.isWellFormed() && isWellFormed(item));
 }
 
-function readFields(value: Record<string, unknown>): AskFields {
-  const problem = problemOf(askFields, value);
-  if (problem) throw errors.invalidField(problem.field, problem.rule);
-  return value as AskFields;
-}
-
 /** Gives `value` back when it can be a session id. @throws AskError when not. */
-export function checkSessionId(value: string): string {
-  const problem = sessionIdProblem(value);
-  if (problem) throw errors.invalidField('session_id', problem);
-  return value;
+export const checkSessionId = (value: string): string => check(sessionIdSchema, value, 'session_id');
+
+/** Gives what `schema` knows of `value`. @throws AskError that names the field, or `whole` when it is all of it. */
+function check<T>(schema: ZodMiniType<T>, value: unknown, whole = 'body'): T {
+  const { data, error } = schema.safeParse(value);
+  const problem = error?.issues[0];
+  if (problem) throw errors.invalidField(problem.path.join('.') || whole, problem.message);
+  return data as T;
 }
 
 function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined): string | undefined {

@@ -48,7 +48,7 @@ export async function handleReady(
 const outcomes = [() => 'ok' as const, () => 'failing' as const] as const;
 
 /** What this process did so far. */
-const totalsOf = ({ metrics, cache }: Services): ProcessTotals => ({
+const totalsOf = ({ metrics, state }: Services): ProcessTotals => ({
   ...metrics.totals(),
-  background_writes: cache?.writes ?? { done: 0, failed: 0 },
+  background_writes: state.backgroundWrites(),
 });

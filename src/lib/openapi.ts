@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of this API, made of the schemas and of the errors themselves. */
 import * as z from 'zod/mini';
 import { askFields } from './ask-fields.ts';
-import { schemas } from './contract.ts';
+import { schemas, streamEvents } from './contract.ts';
 import { askingPaths } from './openapi-asking.ts';
 import { headers, type Json, ref } from './openapi-parts.ts';
 import { servicePaths } from './openapi-services.ts';
@@ -66,5 +66,5 @@ const withoutNames = (key: string, value: unknown): unknown =>
 const streamEvent = {
   description:
     'The data of an event. A stream ends with `done` or `error`; comments in between mean nothing.',
-  anyOf: ['SessionEvent', 'TokenEvent', 'Answer', 'Error'].map(ref),
+  anyOf: Object.values(streamEvents).map((event) => ref(schemas.get(event)?.id ?? '')),
 };

@@ -10,6 +10,7 @@ import { createHttpClient, type HttpClient } from './http-client.ts';
 import { Claims } from './idempotency.ts';
 import { atLevel } from './log.ts';
 import { createProcessMetrics, type ProcessMetrics } from './metrics.ts';
+import type { ProcessState } from './question-meters.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import { createResilientModel, type ResilientModel } from './resilient-model.ts';
 import type { RowStore } from './row-store.ts';
@@ -34,6 +35,8 @@ export interface Services {
   http: HttpClient;
   keeper: ConnectionKeeper;
   metrics: ProcessMetrics;
+  /** What this process is about at the moment. */
+  state: ProcessState;
   /** Null when nobody receives traces and metrics. */
   reporter: Reporter | null;
   /** For what goes wrong when no invocation is there to log it. */
@@ -76,7 +79,7 @@ export async function createServices(config: Config): Promise<Services> {
   const stopping = new AbortController();
   const model = createResilientModel(config.model, http, warn);
   const metrics = createProcessMetrics(config.model.prices);
-  const state = {
+  const state: ProcessState = {
     openBreakers: () => model.openBreakers(),
     openConnections: () => http.openConnections(),
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
@@ -95,6 +98,7 @@ export async function createServices(config: Config): Promise<Services> {
     http,
     keeper,
     metrics,
+    state,
     reporter,
     warn,
     background,
