@@ -2,9 +2,10 @@
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
-import type { Prices } from './price.ts';
+import { type ModelConfig, readModel } from './model-settings.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
 
+export type { EndpointConfig, ModelConfig } from './model-settings.ts';
 export type { Environment } from './settings-reader.ts';
 
 /** The settings of this process, validated. Durations are in milliseconds. */
@@ -58,33 +59,6 @@ export interface CacheConfig {
   redisUrl: string | undefined;
 }
 
-/** An address at which the model is asked. */
-export interface EndpointConfig {
-  /** Of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
-  url: string;
-  /** Which of Azure OpenAI's APIs: the one with a path per deployment, or `/openai/v1/`. */
-  api: 'deployments' | 'v1';
-  /** Undefined: the app signs in with its identity. */
-  apiKey: string | undefined;
-}
-
-/** Where the model is and how it is asked. */
-export interface ModelConfig {
-  /** The primary one, then its fallbacks in the order in which they are tried. */
-  endpoints: [EndpointConfig, ...EndpointConfig[]];
-  /** Calls under way at once in this process; as many more wait. */
-  maxConcurrency: number;
-  /** Client id of a user-assigned identity. */
-  clientId: string | undefined;
-  apiVersion: string;
-  deployment: string;
-  temperature: number;
-  maxOutputTokens: number | undefined;
-  systemPrompt: string;
-  /** Null when no price is set. */
-  prices: Prices | null;
-}
-
 /** Where sessions are kept: by connection string, or by address with the identity of the app. */
 export type StorageConfig = { tableName: string } & (
   | { connectionString: string }
@@ -105,7 +79,6 @@ export class ConfigError extends Error {
   }
 }
 
-const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const MEGABYTE = 1024 * 1024;
@@ -117,17 +90,7 @@ const MEGABYTE = 1024 * 1024;
 export function readConfig(env: Environment = process.env): Config {
   const read = new SettingsReader(env);
   const config: Config = {
-    model: {
-      endpoints: readEndpoints(read),
-      maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
-      clientId: read.text('AZURE_CLIENT_ID'),
-      apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
-      deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
-      temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
-      maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
-      systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
-      prices: readPrices(read),
-    },
+    model: readModel(read),
     storage: { ...readStorage(read), tableName: readTableName(read) },
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
@@ -182,41 +145,6 @@ function refuseTracing(read: SettingsReader): void {
   ]) {
     if (read.text(name) === 'true') read.problems.push(`${name} is not supported: remove it.`);
   }
-}
-
-function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {
-  const url = read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
-  const apiKey = read.text('AZURE_OPENAI_API_KEY');
-  const urls = read.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
-  const keys = read.list('AZURE_OPENAI_FALLBACK_API_KEYS');
-  if (keys.length !== (apiKey === undefined ? 0 : urls.length)) {
-    read.problems.push(
-      'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
-    );
-  }
-  const fallbacks = urls.map((text) => read.checkAddress('AZURE_OPENAI_FALLBACK_ENDPOINTS', text));
-  return [toEndpoint(url, apiKey), ...fallbacks.map((fallback, index) => toEndpoint(fallback, keys[index]))];
-}
-
-const toEndpoint = (url: string, apiKey: string | undefined): EndpointConfig => ({
-  url,
-  api: url.endsWith('/openai/v1') ? 'v1' : 'deployments',
-  apiKey,
-});
-
-/** All or none: what a missing one costs would be a guess. */
-function readPrices(read: SettingsReader): Prices | null {
-  const names = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
-  const [input, cachedInput, output] = names.map((name) => read.number(name, { min: 0 }));
-  if (input !== undefined && cachedInput !== undefined && output !== undefined) {
-    return { input, cachedInput, output };
-  }
-  // One that is no number has been told already.
-  const missing = names.filter((name) => read.text(name) === undefined);
-  if (missing.length > 0 && missing.length < names.length) {
-    read.problems.push(`${missing.join(' and ')} must be set too: prices are known all or not at all.`);
-  }
-  return null;
 }
 
 function readCache(read: SettingsReader): CacheConfig {
