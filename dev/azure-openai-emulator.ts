@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type { Http2SecureServer, Http2ServerRequest } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -18,13 +18,13 @@ import {
   write,
 } from './azure-openai-emulator/exchange.ts';
 import {
-  type Fault,
   INVALID,
   NOT_FOUND,
-  type Prompt,
-  readPrompt,
+  refusalOf,
+  type RefusedParameter,
   WRONG_KEY,
-} from './azure-openai-emulator/replies.ts';
+} from './azure-openai-emulator/refusals.ts';
+import { type Fault, type Prompt, readPrompt } from './azure-openai-emulator/replies.ts';
 import {
   createServer,
   recordOf,
@@ -45,6 +45,10 @@ export interface EmulatorOptions extends ServerOptions {
   tokenDelayMs?: number;
   /** What the header `api-key`, or a bearer token, must be. */
   apiKey?: string;
+  /** What every chat request gets that {@link Emulator.failNext} gives nothing else. */
+  fault?: Fault | undefined;
+  /** Parameters that the model refuses, as reasoning models do. */
+  refuses?: RefusedParameter[];
 }
 
 /** A chat completion request, recorded on arrival and filled in as it goes on: the prompt when its body has come. */
@@ -75,10 +79,16 @@ export interface Emulator {
   latencyMs: number;
   /** The same for the events of a stream. */
   tokenDelayMs: number;
+  /** The same for the fault that every chat request gets. */
+  fault: Fault | undefined;
+  /** Parameters that the model refuses. */
+  readonly refuses: RefusedParameter[];
   /** The next chat requests that carry the key get these faults, one each, in order. */
   failNext(...faults: Fault[]): void;
-  /** Forgets requests, faults and closed connections; the latencies are those of the start again. */
+  /** Forgets requests, faults and closed connections; the latencies and the fault of all are those of the start again. */
   reset(): void;
+  /** Breaks every connection and refuses new ones for `ms` milliseconds, as when the service restarts. */
+  pause(ms: number): Promise<void>;
   /** Stops and closes every connection. */
   close: () => Promise<void>;
 }
@@ -92,6 +102,7 @@ const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, latencyMs = 0, tokenDelayMs = 0, apiKey = 'emulator-key' } = options;
+  const { fault, refuses = [] } = options;
   const certificate = await localhostCertificate();
   const server = createServer(certificate, options);
   const sockets: SocketRecord[] = [];
@@ -112,25 +123,38 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sockets,
     latencyMs,
     tokenDelayMs,
+    fault,
+    refuses,
     failNext: (...next) => void faults.push(...next),
     reset() {
       for (const list of [requests, faults]) list.length = 0;
       sockets.splice(0, sockets.length, ...sockets.filter(({ open }) => open));
       emulator.latencyMs = latencyMs;
       emulator.tokenDelayMs = tokenDelayMs;
+      emulator.fault = fault;
+    },
+    async pause(ms) {
+      const address = server.address() as AddressInfo;
+      await stopListening(server, openSockets);
+      await delay(ms);
+      server.listen(address.port, '127.0.0.1');
+      await once(server, 'listening');
     },
     async close() {
       rmSync(folder, { recursive: true, force: true });
-      if (!server.listening) return;
-      server.close();
-      for (const socket of openSockets) socket.destroy();
-      await once(server, 'close');
+      if (server.listening) await stopListening(server, openSockets);
     },
   };
   server.on('request', (request: Request, response: Response) => {
     void answerRequest(server, emulator, faults, request, response);
   });
   return emulator;
+}
+
+async function stopListening(server: Http2SecureServer, sockets: Set<Socket>): Promise<void> {
+  server.close();
+  for (const socket of sockets) socket.destroy();
+  await once(server, 'close');
 }
 
 async function answerRequest(
@@ -150,7 +174,7 @@ async function answerRequest(
   const exchange: Exchange = {
     response,
     record,
-    fault: authorized ? faults.shift() : undefined,
+    fault: authorized ? (faults.shift() ?? emulator.fault) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
     cut: false,
   };
@@ -167,7 +191,8 @@ async function answerRequest(
   if (closed.aborted) return;
   if (!authorized) return send(exchange, WRONG_KEY);
   if (!record.apiVersion && !isV1) return send(exchange, NOT_FOUND);
-  if (!prompt) return send(exchange, INVALID);
+  const refusal = prompt ? refusalOf(prompt.body, emulator.refuses) : INVALID;
+  if (!prompt || refusal) return send(exchange, refusal ?? INVALID);
   carryOut(exchange, prompt);
 }
 

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { type Fault, type Prompt, type Reply, replyTo } from './replies.ts';
+import type { Reply } from './refusals.ts';
+import { type Fault, type Prompt, replyTo } from './replies.ts';
 
 /** Of either protocol; the stream is HTTP/2's. */
 export type Response = ServerResponse & { stream?: ServerHttp2Stream };
@@ -37,6 +38,8 @@ export function carryOut(exchange: Exchange, prompt: Prompt): void {
       return cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
     case 'goaway':
       return goAway(exchange);
+    case 'lose_connection':
+      return loseConnection(exchange);
     default:
       return send(exchange, replyTo(prompt, fault));
   }
@@ -73,6 +76,14 @@ function goAway(exchange: Exchange): void {
   stream?.session?.goaway(constants.NGHTTP2_NO_ERROR, served);
   // Node cannot say that none is served.
   if (served < 0) cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
+}
+
+function loseConnection(exchange: Exchange): void {
+  const { response } = exchange;
+  exchange.cut = true;
+  // As when a load balancer goes away: nothing is said before the connection ends.
+  if (response.stream) response.stream.session?.destroy();
+  else response.destroy();
 }
 
 /** Answers; the events of a stream come one by one, `tokenDelayMs` apart. */

@@ -1,6 +1,7 @@
 /** The shapes in which Azure OpenAI sends answers and errors, and the faults that can take their place. */
 import { randomUUID } from 'node:crypto';
 import { answerTo, type Message } from './answers.ts';
+import { CONTENT_FILTERED, json, promptFilterResult, type Reply, tooLong, toError } from './refusals.ts';
 
 /** What one chat request gets instead of an ordinary answer. */
 export type Fault = ReplyFault | ConnectionFault;
@@ -18,12 +19,16 @@ type ReplyFault =
     }
   /** The 400 of Azure's content filter. */
   | { kind: 'content_filter' }
+  /** The answer is withdrawn by the asynchronous content filter; of a stream, half of the text has come by then. */
+  | { kind: 'async_content_filter' }
+  /** The 400 for a conversation that is too long, in the words of GPT-4o or of newer models. */
+  | { kind: 'context_length'; words?: 'older' | 'newer' }
   /** A 200 whose body is not JSON. */
   | { kind: 'garbage' }
   /** A 200 without a body. */
   | { kind: 'empty' }
-  /** A 200 with this text; `finishReason` is `stop` by default. */
-  | { kind: 'answer'; content: string | null; finishReason?: string };
+  /** A 200 with this text; `finishReason` is `stop` by default. Reasoning is counted as completion tokens. */
+  | { kind: 'answer'; content: string | null; finishReason?: string; reasoningTokens?: number };
 
 /** No reply, or not all of one. Over HTTP/1.1 resets and refusals close the connection. */
 type ConnectionFault =
@@ -38,14 +43,9 @@ type ConnectionFault =
   /** The stream is refused, which says that nothing was done for it. */
   | { kind: 'refuse' }
   /** The connection takes no more streams, this one included. */
-  | { kind: 'goaway' };
-
-/** A response, in the parts in which it is written. */
-export interface Reply {
-  status: number;
-  headers: Record<string, string>;
-  parts: string[];
-}
+  | { kind: 'goaway' }
+  /** The connection breaks, with all that is under way on it. */
+  | { kind: 'lose_connection' };
 
 /** What decides a reply: the conversation, the request's JSON, and whether it wants a stream. */
 export interface Prompt {
@@ -63,28 +63,11 @@ interface Completion {
   content: string | null;
   finishReason: string;
   promptTokens: number;
+  reasoningTokens: number;
 }
 
 const MODEL = 'gpt-4o-2024-11-20';
 const FINGERPRINT = 'fp_emulator';
-/** For an unknown address, and for a request that names no API version. */
-export const NOT_FOUND: Reply = json(404, toError('404', 'Resource not found'));
-
-/** For a request without the key. */
-export const WRONG_KEY: Reply = json(
-  401,
-  toError(
-    '401',
-    'Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.',
-  ),
-);
-
-/** For a request that is not JSON or holds no messages. */
-export const INVALID: Reply = json(
-  400,
-  toError(null, 'The request must be JSON with a list of messages.', { type: 'invalid_request_error' }),
-);
-
 /** Reads a chat request's body; null when it is not JSON or holds no messages. */
 export function readPrompt(text: string): Prompt | null {
   try {
@@ -105,30 +88,66 @@ function toMessage({ role, content }: RawMessage): Message {
 export function replyTo(prompt: Prompt, fault?: ReplyFault): Reply {
   switch (fault?.kind) {
     case 'answer':
-      return complete(prompt, fault.content, fault.finishReason);
+      return complete(prompt, fault);
     case 'status':
       return failed(fault);
     case 'content_filter':
-      return json(400, contentFilterError());
+      return CONTENT_FILTERED;
+    case 'async_content_filter':
+      return prompt.stream
+        ? withdrawn(prompt)
+        : complete(prompt, { content: '', finishReason: 'content_filter' });
+    case 'context_length':
+      return tooLong(fault.words ?? 'older');
     case 'garbage':
       return json(200, '<html>This is no JSON.');
     case 'empty':
       return json(200, '');
     default:
-      return complete(prompt, answerTo(prompt.messages));
+      return complete(prompt, { content: answerTo(prompt.messages) });
   }
 }
 
-function complete({ messages, body, stream }: Prompt, content: string | null, finishReason = 'stop'): Reply {
+function complete({ messages, body, stream }: Prompt, answer: Partial<Completion>): Reply {
   const promptTokens = estimateTokens(messages.map((message) => message.content).join(''));
-  const completion: Completion = { content, finishReason, promptTokens };
+  const completion = { content: null, finishReason: 'stop', reasoningTokens: 0, promptTokens, ...answer };
   if (!stream) return json(200, toCompletion(completion));
   const options = body['stream_options'] as { include_usage?: boolean } | null | undefined;
-  const events = toChunks(completion, options?.include_usage === true).map((chunk) => JSON.stringify(chunk));
+  return events(toChunks(completion, options?.include_usage === true));
+}
+
+/**
+ * A stream whose last choice has no `delta`: learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming,
+ * and github.com/openai/openai-python/issues/1677.
+ */
+function withdrawn(prompt: Prompt): Reply {
+  const text = answerTo(prompt.messages);
+  const completion = { content: text.slice(0, text.length / 2), promptTokens: 1, reasoningTokens: 0 };
+  const chunks = toChunks({ ...completion, finishReason: 'stop' }, false).slice(0, -1);
+  const end = {
+    id: '',
+    object: '',
+    created: 0,
+    model: '',
+    choices: [
+      {
+        index: 0,
+        finish_reason: 'content_filter',
+        content_filter_results: { protected_material_text: { detected: true, filtered: true } },
+        content_filter_offsets: { check_offset: 44, start_offset: 44, end_offset: 65 },
+      },
+    ],
+    usage: null,
+  };
+  return events([...chunks, end]);
+}
+
+function events(chunks: object[]): Reply {
+  const data = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
   return {
     status: 200,
     headers: { 'content-type': 'text/event-stream; charset=utf-8' },
-    parts: [...events, '[DONE]'].map((data) => `data: ${data}\n\n`),
+    parts: data.map((each) => `data: ${each}\n\n`),
   };
 }
 
@@ -137,17 +156,6 @@ function failed({ status, retryAfter, retryAfterMs, code, message }: Fault & { k
     ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
     ...(retryAfterMs !== undefined && { 'retry-after-ms': retryAfterMs }),
   });
-}
-
-/** Text is sent as it is. */
-function json(status: number, body: object | string, headers: Record<string, string> = {}): Reply {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const length = String(Buffer.byteLength(text));
-  return {
-    status,
-    headers: { 'content-type': 'application/json', 'content-length': length, ...headers },
-    parts: [text],
-  };
 }
 
 // A rough estimate, four characters each: real tokenizers differ by language and model.
@@ -194,29 +202,6 @@ function toChunks(completion: Completion, includeUsage: boolean): object[] {
   ];
 }
 
-function toError(code: string | null, message: string, more: object = {}): object {
-  return { error: { message, type: null, param: null, code, ...more } };
-}
-
-function contentFilterError(): object {
-  const message =
-    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify your prompt and retry.";
-  return toError('content_filter', message, {
-    param: 'prompt',
-    status: 400,
-    innererror: {
-      code: 'ResponsibleAIPolicyViolation',
-      content_filter_result: promptFilterResult(true).content_filter_results,
-    },
-  });
-}
-
-function promptFilterResult(violent: boolean) {
-  const safe = { filtered: false, severity: 'safe' };
-  const violence = violent ? { filtered: true, severity: 'high' } : safe;
-  return { prompt_index: 0, content_filter_results: { hate: safe, self_harm: safe, sexual: safe, violence } };
-}
-
 function head(object: string): object {
   return {
     id: `chatcmpl-${randomUUID()}`,
@@ -227,13 +212,13 @@ function head(object: string): object {
   };
 }
 
-function usageOf({ content, promptTokens }: Completion): object {
-  const completionTokens = estimateTokens(content ?? '');
+function usageOf({ content, promptTokens, reasoningTokens }: Completion): object {
+  const completionTokens = estimateTokens(content ?? '') + reasoningTokens;
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens, audio_tokens: 0 },
   };
 }

@@ -1,0 +1,108 @@
+/** What Azure OpenAI answers to a request that it refuses, word for word where the words are known. */
+
+/** A response, in the parts in which it is written. */
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  parts: string[];
+}
+
+/** For an unknown address, and for a request that names no API version. */
+export const NOT_FOUND: Reply = json(404, toError('404', 'Resource not found'));
+
+/** For a request without the key. */
+export const WRONG_KEY: Reply = json(
+  401,
+  toError(
+    '401',
+    'Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource.',
+  ),
+);
+
+/** For a request that is not JSON or holds no messages. */
+export const INVALID: Reply = refused({ message: 'The request must be JSON with a list of messages.' });
+
+/** For a prompt that the content filter does not let pass. */
+export const CONTENT_FILTERED: Reply = json(400, contentFilterError());
+
+/**
+ * For a conversation that is too long. Newer models have other words: github.com/cline/cline/issues/5474 and
+ * github.com/RooCodeInc/Roo-Code/issues/6856.
+ */
+export function tooLong(words: 'older' | 'newer'): Reply {
+  const message =
+    words === 'older'
+      ? "This model's maximum context length is 128000 tokens. However, your messages resulted in 136891 tokens. Please reduce the length of the messages."
+      : 'Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 289650 tokens. Please reduce the length of the messages.';
+  return refused({ message, param: 'messages', code: 'context_length_exceeded' });
+}
+
+/** A parameter that the emulated model does not take, as reasoning models and older ones do not. */
+export type RefusedParameter = 'temperature' | 'max_tokens' | 'max_completion_tokens' | 'reasoning_effort';
+
+/** Gives the refusal of a request that has one of `parameters`; undefined when it has none. */
+export function refusalOf(body: Record<string, unknown>, parameters: RefusedParameter[]): Reply | undefined {
+  const param = parameters.find((name) => name in body && !(name === 'temperature' && body[name] === 1));
+  if (!param) return undefined;
+  switch (param) {
+    case 'temperature':
+      // github.com/johny-b/llmcomp/issues/69
+      return refused({
+        message: `Unsupported value: 'temperature' does not support ${JSON.stringify(body['temperature'])} with this model. Only the default (1) value is supported.`,
+        param,
+        code: 'unsupported_value',
+      });
+    case 'max_tokens':
+      // github.com/owndev/Open-WebUI-Functions/issues/136
+      return refused({
+        message:
+          "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        param,
+        code: 'unsupported_parameter',
+      });
+    default:
+      // What a model or an API version before it does not know has neither a code nor a param:
+      // github.com/davidmigloz/langchain_dart/issues/712
+      return refused({ message: `Unrecognized request argument supplied: ${param}` });
+  }
+}
+
+function refused(error: { message: string; param?: string; code?: string }): Reply {
+  return json(400, toError(null, error.message, { type: 'invalid_request_error', ...error }));
+}
+
+/** An answer of JSON; text is sent as it is. */
+export function json(status: number, body: object | string, headers: Record<string, string> = {}): Reply {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const length = String(Buffer.byteLength(text));
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'content-length': length, ...headers },
+    parts: [text],
+  };
+}
+
+/** The shape of all errors. */
+export function toError(code: string | null, message: string, more: object = {}): object {
+  return { error: { message, type: null, param: null, code, ...more } };
+}
+
+function contentFilterError(): object {
+  const message =
+    "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. Please modify your prompt and retry.";
+  return toError('content_filter', message, {
+    param: 'prompt',
+    status: 400,
+    innererror: {
+      code: 'ResponsibleAIPolicyViolation',
+      content_filter_result: promptFilterResult(true).content_filter_results,
+    },
+  });
+}
+
+/** What the content filter says of a prompt. */
+export function promptFilterResult(violent: boolean) {
+  const safe = { filtered: false, severity: 'safe' };
+  const violence = violent ? { filtered: true, severity: 'high' } : safe;
+  return { prompt_index: 0, content_filter_results: { hate: safe, self_harm: safe, sexual: safe, violence } };
+}
