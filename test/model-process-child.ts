@@ -4,11 +4,11 @@
  */
 import { createInterface } from 'node:readline';
 import { Agent, request, setGlobalDispatcher } from 'undici';
-import { createChatModel } from '../src/lib/chat-model.ts';
 import { readConfig } from '../src/lib/config.ts';
 import { type ConnectionRecord, createConnectionRecord } from '../src/lib/connection-record.ts';
 import { toAskError } from '../src/lib/errors.ts';
 import { createHttpClient, type HttpClientOptions } from '../src/lib/http-client.ts';
+import { createLangChainModel } from '../src/lib/langchain-model.ts';
 import { createResilientModel } from '../src/lib/resilient-model.ts';
 import type { Command, Report } from './model-process.ts';
 
@@ -23,13 +23,18 @@ const { model: config } = readConfig({
 const client = createHttpClient(JSON.parse(options) as HttpClientOptions);
 setGlobalDispatcher(new Agent({ connect: { preferH2: true } }));
 const model = createResilientModel(config, client, console.error);
-const chatModel = createChatModel(config, config.endpoints[0], key, client);
+const chatModel = createLangChainModel(config, config.endpoints[0], key, client);
 
 async function ask(question: string, record: ConnectionRecord, how: Command['how']): Promise<void> {
   const { signal } = new AbortController();
   if (how === 'raw') return askRaw(question);
   if (how === 'complete') {
-    await model.complete([['human', question]], { record, signal, deadline: performance.now() + 60_000 });
+    await model.complete([['human', question]], {
+      record,
+      signal,
+      deadline: performance.now() + 60_000,
+      onCompletion() {},
+    });
     return;
   }
   // LangChain's streaming hands `fetchOptions` on; its type does not know it.

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
 import type { Config } from './config.ts';
+import type { ModelParameters } from './model-parameters.ts';
 import type { Message } from './prompt.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { WorkUnderWay } from './work.ts';
 
 /** Changes when the layout of {@link CachedAnswer} or of the key does. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** What a lookup found. `error` is a miss of which a tier that failed may be the reason. */
 export type Lookup =
@@ -39,17 +40,18 @@ export interface AnswerCache {
  */
 export function answerCacheKey(
   config: Config,
+  parameters: ModelParameters,
   prompt: readonly Message[],
   partition: string | null = null,
 ): string {
-  const { endpoints, apiVersion, deployment, temperature, maxOutputTokens } = config.model;
+  const { endpoints, apiVersion, deployment } = config.model;
   // Fallbacks serve the same deployment: an answer of theirs is as good.
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
     partition,
     [api, url, apiVersion, deployment],
-    [temperature, maxOutputTokens ?? null],
+    Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     prompt,
   ];
   return `answer:${FORMAT}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;

@@ -1,15 +1,15 @@
-/** The chat model: Azure OpenAI through LangChain, over the pooled HTTP client. */
-import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+/** One request to the model through LangChain, plain or streamed, and what it answered. */
 import { coerceMessageLikeToMessage, type UsageMetadata } from '@langchain/core/messages';
-import { AzureChatOpenAICompletions, ChatOpenAICompletions } from '@langchain/openai';
-import type { EndpointConfig, ModelConfig } from './config.ts';
-import { AskError, errors } from './errors.ts';
+import type { ChatOpenAICompletions } from '@langchain/openai';
 import type { ConnectionRecord } from './connection-record.ts';
-import type { HttpClient } from './http-client.ts';
+import { errors } from './errors.ts';
+import { toModelError } from './model-errors.ts';
+import type { ModelParameters } from './model-parameters.ts';
 import type { Message } from './prompt.ts';
 
 /** What the model answered. */
 export interface Completion {
+  /** May be empty. */
   text: string;
   /** `stop` when the model said all it wanted to. */
   finishReason: string;
@@ -18,6 +18,8 @@ export interface Completion {
   id: string | undefined;
   /** The model that answered, with its version; undefined when it does not say. */
   model: string | undefined;
+  /** With which it was asked. */
+  parameters: ModelParameters;
 }
 
 /** Tokens that the model counted; `cached` are those of the prompt that it had cached. */
@@ -25,6 +27,18 @@ export interface TokenUsage {
   prompt: number;
   completion: number;
   cached: number;
+}
+
+/** How one request is made. */
+export interface ModelRequest {
+  prompt: Message[];
+  parameters: ModelParameters;
+  /** Learns about the connection. */
+  record: ConnectionRecord;
+  /** Ends the request; its reason is thrown. */
+  signal: AbortSignal;
+  /** Is told the status when the headers of the answer are there. */
+  onResponse: (status: number) => void;
 }
 
 /** What LangChain gives, as far as we read it; it types the metadata as anything. */
@@ -36,63 +50,20 @@ interface ModelMessage {
 }
 
 /**
- * Makes the model at one endpoint. `credential` is its key, or gives a token. The model keeps no state between calls
- * but the pool behind `client`.
+ * Asks the model once.
+ * @throws AskError for what the model's side did wrong, or the reason of the signal when that ended the request.
  */
-export function createChatModel(
-  config: ModelConfig,
-  endpoint: EndpointConfig,
-  credential: string | (() => Promise<string>),
-  client: HttpClient,
-): BaseChatModel {
-  const common = {
-    model: config.deployment,
-    temperature: config.temperature,
-    ...(config.maxOutputTokens !== undefined && { maxTokens: config.maxOutputTokens }),
-    // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
-    maxRetries: 0,
-  };
-  if (endpoint.api === 'v1') {
-    return new ChatOpenAICompletions({
-      ...common,
-      apiKey: credential,
-      configuration: { baseURL: endpoint.url, fetch: client.fetch },
-    });
-  }
-  return new AzureChatOpenAICompletions({
-    ...common,
-    azureOpenAIEndpoint: endpoint.url,
-    ...(typeof credential === 'string'
-      ? { azureOpenAIApiKey: credential }
-      : { azureADTokenProvider: credential }),
-    azureOpenAIApiVersion: config.apiVersion,
-    azureOpenAIApiDeploymentName: config.deployment,
-    // Empty, because LangChain would otherwise take them from the environment, past our settings.
-    azureOpenAIBasePath: '',
-    azureOpenAIApiInstanceName: '',
-    configuration: { fetch: client.fetch },
-  });
-}
-
-/**
- * Asks the model once. `record` learns about the connection.
- * @throws AskError by DESIGN's table of faults, or the reason of `signal` when that ended the call.
- */
-export async function complete(
-  model: BaseChatModel,
-  prompt: Message[],
-  record: ConnectionRecord,
-  signal: AbortSignal,
-): Promise<Completion> {
+export async function complete(model: ChatOpenAICompletions, request: ModelRequest): Promise<Completion> {
+  const { prompt, parameters, record, signal, onResponse } = request;
   // LangChain hands `options` to the OpenAI client, and that hands `fetchOptions` to our fetch; neither type knows it.
-  const options = { signal, options: { fetchOptions: { record } } } as Record<string, unknown>;
+  const options = { signal, parameters, options: { fetchOptions: { record, onResponse } } };
   let message: ModelMessage;
   try {
-    message = await model.invoke(prompt, options);
+    message = await model.invoke(prompt, options as Partial<ChatOpenAICompletions['ParsedCallOptions']>);
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
-  return toCompletion(message);
+  return toCompletion(message, parameters);
 }
 
 /**
@@ -100,14 +71,13 @@ export async function complete(
  * piece of text ends an answer that was begun.
  */
 export async function stream(
-  model: BaseChatModel,
-  prompt: Message[],
-  record: ConnectionRecord,
-  signal: AbortSignal,
+  model: ChatOpenAICompletions,
+  request: ModelRequest,
   onToken: (text: string) => void,
 ): Promise<Completion> {
+  const { prompt, parameters, record, signal, onResponse } = request;
   // LangChain hands `fetchOptions` on to the OpenAI client, and that to our fetch; neither type knows it.
-  const options = { signal, fetchOptions: { record } } as BaseChatModel['ParsedCallOptions'];
+  const options = { signal, parameters, fetchOptions: { record, onResponse } };
   const whole = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
   // Half of a surrogate pair waits for its other half.
   let half = '';
@@ -129,23 +99,19 @@ export async function stream(
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
-  // Without its last words an answer is none, however orderly the connection ended.
+  // No finish_reason: the stream was cut off, even if it closed cleanly.
   if (whole.response_metadata.finish_reason === undefined) {
     throw errors.modelUnavailable(new Error('the stream ended without a finish_reason'));
   }
-  return toCompletion(whole);
+  return toCompletion(whole, parameters);
 }
 
-function toCompletion(message: ModelMessage): Completion {
-  const finishReason = message.response_metadata.finish_reason ?? '';
-  if (finishReason === 'content_filter') throw errors.contentFiltered();
-  // A lone surrogate cannot be stored or sent as UTF-8; JSON from the model could hold one.
-  const text = message.text.toWellFormed();
-  if (text === '') throw errors.modelUnavailable(new Error(`empty answer, finish_reason ${finishReason}`));
+function toCompletion(message: ModelMessage, parameters: ModelParameters): Completion {
   const usage = message.usage_metadata;
   return {
-    text,
-    finishReason,
+    // A lone surrogate cannot be stored or sent as UTF-8; JSON from the model could hold one.
+    text: message.text.toWellFormed(),
+    finishReason: message.response_metadata.finish_reason ?? '',
     tokens: {
       prompt: usage?.input_tokens ?? 0,
       completion: usage?.output_tokens ?? 0,
@@ -153,45 +119,6 @@ function toCompletion(message: ModelMessage): Completion {
     },
     id: message.id,
     model: message.response_metadata.model_name,
+    parameters,
   };
-}
-
-/** What the OpenAI client throws, as far as we read it. */
-interface UpstreamError {
-  code?: unknown;
-  headers?: { get(name: string): string | null };
-}
-
-function toModelError(error: unknown, record: ConnectionRecord): AskError {
-  const own = causeOfOurs(error);
-  if (own) return own;
-  const { code, headers } = (error ?? {}) as UpstreamError;
-  const { status } = record;
-  if (code === 'content_filter') return errors.contentFiltered(error);
-  if (code === 'context_length_exceeded') return errors.conversationTooLong(error);
-  if (status === 429) return errors.modelRateLimited(retryAfterMs(headers), error);
-  // The same request would be refused again.
-  if (status !== null && status >= 400 && status < 500 && !PASSING.has(status)) {
-    return errors.modelMisconfigured(error);
-  }
-  return errors.modelUnavailable(error, retryAfterMs(headers));
-}
-
-/** Those of 400 to 499 that another attempt may not get: request timeout, conflict, too early. */
-const PASSING = new Set([408, 409, 425]);
-
-/** What we threw ourselves, such as {@link signIn}'s error, which the OpenAI client wraps. */
-function causeOfOurs(error: unknown): AskError | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (cause instanceof AskError) return cause;
-  return undefined;
-}
-
-/** Reads `retry-after-ms` or `Retry-After` (seconds, or a date). Gives milliseconds. */
-function retryAfterMs(headers: UpstreamError['headers']): number | undefined {
-  const ms = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
-  if (ms >= 0) return ms;
-  const value = headers?.get('retry-after') ?? '';
-  const wait = /^\s*[\d.]+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
-  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }

@@ -76,7 +76,9 @@ export const performanceMetrics = z
       avg_response_time: seconds('Of the model calls of this process.'),
       connection_reuse_count: count('Those on a connection that was established before.'),
       reuse_percentage: percentage('Their share.'),
-      total_requests: count('Answered model calls of this process, this one included.'),
+      total_requests: count(
+        'Model calls of this process that were answered or refused for what was asked, this one included.',
+      ),
     }),
     cold_start: flag('The first POST /ask of its process.'),
     instance_id: z.uuid().check(z.describe('Of the process.')),
@@ -143,6 +145,7 @@ export const ERROR_CODES = [
   'not_cached',
   'not_ready',
   'not_signed_in',
+  'output_limit_reached',
   'question_too_long',
   'session_not_found',
   'stopping',
@@ -230,7 +233,9 @@ const readiness = {
   checks: z.object({
     configuration: z.enum(['ok', 'failing']),
     storage: z.enum(['ok', 'failing', 'unknown']),
-    model: z.enum(['ok', 'failing', 'unknown']).check(z.describe('What became of the newest model call.')),
+    model: z
+      .enum(['ok', 'failing', 'unknown'])
+      .check(z.describe('Whether the model could be used when it was asked last, or can be reached.')),
   }),
   totals: z.nullable(processTotals).check(z.describe('Null when the settings are wrong.')),
 };

@@ -99,6 +99,12 @@ export const errors = {
       "The model's content filter refused this question or its answer. Rephrase it.",
       { cause },
     ),
+  outputLimitReached: () =>
+    new AskError(
+      422,
+      'output_limit_reached',
+      'The model used up its output limit before it wrote an answer. Ask something simpler, or have MODEL_MAX_OUTPUT_TOKENS raised.',
+    ),
   modelRateLimited: (retryAfterMs: number | undefined, cause?: unknown) =>
     new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', {
       retryAfterMs,
@@ -168,7 +174,7 @@ export const errors = {
       'This service is not configured. Tell whoever runs it: the log names the settings.',
       { cause },
     ),
-  notReady: (what: 'configuration' | 'storage') =>
+  notReady: (what: 'configuration' | 'storage' | 'model') =>
     new AskError(
       503,
       'not_ready',

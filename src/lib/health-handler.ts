@@ -15,8 +15,8 @@ export async function handleHealth(request: HttpRequest): Promise<HttpResponseIn
 }
 
 /**
- * Says whether this instance can answer questions: 200, or 503 and why not. It checks the settings and storage, and
- * tells what became of the newest model call; it never makes one.
+ * Says whether this instance can answer questions: 200, or 503 and why not. It checks the settings, storage and the
+ * model, which it never asks a question: a load balancer's checks cost no tokens.
  */
 export async function handleReady(
   loading: Promise<Services>,
@@ -24,18 +24,21 @@ export async function handleReady(
 ): Promise<HttpResponseInit> {
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const services = await loading.catch(() => null);
-  const storage = services && (await services.history.check().then(...outcomes));
+  const [storage, model] = services
+    ? await Promise.all([services.history.check().then(...outcomes), checkModel(services)])
+    : [null, null];
   const problem = !services
     ? errors.notReady('configuration')
     : storage !== 'ok'
       ? errors.notReady('storage')
-      : null;
+      : model === 'unusable'
+        ? errors.notReady('model')
+        : null;
   const readiness: Pick<Ready, 'checks' | 'totals'> = {
     checks: {
       configuration: services ? 'ok' : 'failing',
       storage: storage ?? 'unknown',
-      // No reason not to be ready: an instance that gets no questions could never find out that the model is back.
-      model: services?.metrics.modelState ?? 'unknown',
+      model: model === 'unusable' ? 'failing' : (model ?? 'unknown'),
     },
     totals: services && totalsOf(services),
   };
@@ -43,6 +46,16 @@ export async function handleReady(
     ? { ...errorBody(problem), ...readiness }
     : { status: 'ready', ...readiness };
   return { status: problem?.status ?? 200, headers: { 'Cache-Control': 'no-store' }, jsonBody: body };
+}
+
+/**
+ * What is known of the model: `unusable` while its endpoints are left alone, or none can be reached. A model that
+ * failed and can be reached is no reason to take the instance away: without questions it could never recover.
+ */
+async function checkModel({ metrics, model }: Services): Promise<'ok' | 'failing' | 'unusable' | null> {
+  if (model.waitMs() > 0) return 'unusable';
+  if (metrics.modelState === 'ok') return 'ok';
+  return (await model.isReachable()) ? metrics.modelState : 'unusable';
 }
 
 const outcomes = [() => 'ok' as const, () => 'failing' as const] as const;

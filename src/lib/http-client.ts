@@ -17,9 +17,9 @@ export interface HttpClient {
   fetch: (url: string | URL | Request, init?: FetchInit) => Promise<Response>;
   /**
    * Opens a connection to `origin`, or tries the open one, with a request that asks for nothing. When that takes over
-   * 2 s, new requests get a new connection. Never rejects.
+   * 2 s, new requests get a new connection. False when there was no answer; never rejects.
    */
-  warm(origin: string): Promise<void>;
+  warm(origin: string): Promise<boolean>;
   /** Connections that are open now. */
   openConnections(): number;
   /** Closes all connections, without waiting for what is under way. */
@@ -82,15 +82,17 @@ export function createHttpClient({
     async warm(origin) {
       const pool = poolOf(origin);
       // It would wait for a free connection, and those that are busy need no warming.
-      if (pool.stats.running >= MAX_CONNECTIONS) return;
+      if (pool.stats.running >= MAX_CONNECTIONS) return true;
       try {
         // Not HEAD: undici closes the connection after it on HTTP/1.1.
         const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
         const { body } = await pool.request({ path: '/', method: 'GET', signal });
         await body.dump();
+        return true;
       } catch {
         // A question that finds the endpoint out of reach says so; this was only an attempt to be early.
         retire(origin, pool);
+        return false;
       }
     },
     openConnections: () => counter.open,

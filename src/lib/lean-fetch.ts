@@ -9,8 +9,11 @@ import type { RecordedOptions } from './recording-client.ts';
 type Body = Dispatcher.ResponseData['body'];
 type Headers = Dispatcher.ResponseData['headers'];
 
-/** What it takes besides the web's `RequestInit`: the record to be filled in. */
-export type FetchInit = RequestInit & { record?: ConnectionRecord };
+/** What it takes besides the web's `RequestInit`: the record to be filled in, and who is told of the headers' arrival. */
+export type FetchInit = RequestInit & {
+  record?: ConnectionRecord;
+  onResponse?: (status: number) => void;
+};
 
 /** How long the rest of a stream may take to come once nobody wants it, before its connection is given up. */
 const DRAIN_MS = 1000;
@@ -23,7 +26,7 @@ export async function leanFetch(
 ): Promise<Response> {
   const url = target instanceof Request ? target.url : String(target);
   const { origin, pathname, search } = new URL(url);
-  const { record } = init;
+  const { record, onResponse } = init;
   if (record) beginAttempt(record);
   const options: Dispatcher.RequestOptions & RecordedOptions = {
     origin,
@@ -36,6 +39,7 @@ export async function leanFetch(
   };
   const { statusCode, headers, body } = await poolOf(origin).request(options);
   // The one place where our small answer passes for a Response; the OpenAI client reads nothing else of it.
+  onResponse?.(statusCode);
   return new LeanResponse(url, statusCode, headers, body) as unknown as Response;
 }
 

@@ -16,9 +16,11 @@ export interface ProcessMetrics {
   countLookup(result: CacheResult, saved: TokenUsage): void;
   /** Counts a question that was answered by the model call of another. */
   countCoalesced(saved: TokenUsage): void;
-  /** Counts a model call that was answered, how its connection came to be, and what it cost. */
-  countModelCall(durationMs: number, reused: boolean, tokens: TokenUsage): void;
-  /** Whether the newest model call was answered; null before the first. */
+  /** Counts a model call that was answered, or refused for what was asked, and how its connection came to be. */
+  countModelCall(durationMs: number, reused: boolean): void;
+  /** Counts tokens that were paid for. */
+  countTokens(tokens: TokenUsage): void;
+  /** Whether the model could be used when it was asked last; null before. What was asked is no fault of the model. */
   modelState: 'ok' | 'failing' | null;
   /** The metrics of an answer finished now. All times in seconds. */
   report(record: QuestionRecord, openConnections: number): PerformanceMetrics;
@@ -64,14 +66,16 @@ export function createProcessMetrics(prices: Prices | null): ProcessMetrics {
       counters.lookups++;
       if (result === 'hit') counters.hits++;
       if (result === 'error') counters.lookupErrors++;
-      add(counters.tokens.saved, saved);
+      addTokens(counters.tokens.saved, saved);
     },
     countCoalesced(saved) {
       counters.coalesced++;
-      add(counters.tokens.saved, saved);
+      addTokens(counters.tokens.saved, saved);
     },
-    countModelCall(durationMs, reused, tokens) {
-      add(counters.tokens.paid, tokens);
+    countTokens(tokens) {
+      addTokens(counters.tokens.paid, tokens);
+    },
+    countModelCall(durationMs, reused) {
       counters.modelCalls++;
       counters.modelCallsMs += durationMs;
       if (reused) counters.reusedConnections++;
@@ -93,7 +97,8 @@ export function createProcessMetrics(prices: Prices | null): ProcessMetrics {
 
 const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0 });
 
-function add(sum: TokenUsage, { prompt, completion, cached }: TokenUsage): void {
+/** Adds to `sum`. */
+export function addTokens(sum: TokenUsage, { prompt, completion, cached }: TokenUsage): void {
   sum.prompt += prompt;
   sum.completion += completion;
   sum.cached += cached;

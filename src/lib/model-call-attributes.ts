@@ -2,6 +2,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Config } from './config.ts';
 import { CHAT, GEN_AI, GENERAL, PROVIDER } from './gen-ai-conventions.ts';
+import { parametersOf } from './model-parameters.ts';
 import type { Message } from './prompt.ts';
 import type { CallRecord } from './question-record.ts';
 
@@ -19,20 +20,21 @@ export function commonAttributes({ model }: Config, { connection, completion }: 
 
 /** All that a span has, but nothing of what was said. */
 export function callAttributes(config: Config, call: CallRecord): Attributes {
-  const { connection, completion, error, streamed } = call;
-  const { temperature, maxOutputTokens } = config.model;
+  const { connection, completion, error, streamed, tokens } = call;
+  const parameters = completion?.parameters ?? parametersOf(config.model);
+  const maxTokens = parameters.max_completion_tokens ?? parameters.max_tokens;
   return {
     ...commonAttributes(config, call),
     [GEN_AI.requestStream]: streamed,
-    [GEN_AI.requestTemperature]: temperature,
-    ...(maxOutputTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxOutputTokens }),
+    ...(parameters.temperature !== undefined && { [GEN_AI.requestTemperature]: parameters.temperature }),
+    ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
     ...(streamed && call.firstTokenAt !== null && { [GEN_AI.timeToFirstChunk]: timeToFirstChunk(call) }),
     ...(completion && {
       ...(completion.id && { [GEN_AI.responseId]: completion.id }),
       [GEN_AI.finishReasons]: [completion.finishReason],
-      [GEN_AI.inputTokens]: completion.tokens.prompt,
-      [GEN_AI.outputTokens]: completion.tokens.completion,
-      [GEN_AI.cachedTokens]: completion.tokens.cached,
+      [GEN_AI.inputTokens]: tokens.prompt,
+      [GEN_AI.outputTokens]: tokens.completion,
+      [GEN_AI.cachedTokens]: tokens.cached,
     }),
     ...(error !== null && { [GENERAL.errorType]: error }),
     ...(connection.protocol && { [GENERAL.protocolVersion]: connection.protocol === 'h2' ? '2' : '1.1' }),

@@ -22,8 +22,10 @@ export interface ModelConfig {
   clientId: string | undefined;
   apiVersion: string;
   deployment: string;
-  temperature: number;
+  /** Undefined: not sent, as are the next two; the model's own default holds. */
+  temperature: number | undefined;
   maxOutputTokens: number | undefined;
+  reasoningEffort: string | undefined;
   systemPrompt: string;
   /** Null when no price is set. */
   prices: Prices | null;
@@ -39,11 +41,21 @@ export function readModel(read: SettingsReader): ModelConfig {
     clientId: read.text('AZURE_CLIENT_ID'),
     apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
     deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
-    temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
+    temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }),
     maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
+    reasoningEffort: readReasoningEffort(read),
     systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
     prices: readPrices(read),
   };
+}
+
+/** Which words there are depends on the model, and newer models have new ones. */
+function readReasoningEffort(read: SettingsReader): string | undefined {
+  const effort = read.text('MODEL_REASONING_EFFORT');
+  if (effort !== undefined && !/^[a-z]{1,20}$/.test(effort)) {
+    read.problems.push('MODEL_REASONING_EFFORT must be a word like "low", "medium" or "high".');
+  }
+  return effort;
 }
 
 function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {

@@ -95,6 +95,7 @@ const postAsk = {
       errors.questionTooLong(32_000),
       errors.conversationTooLong(),
       errors.contentFiltered(),
+      errors.outputLimitReached(),
       errors.modelRateLimited(2000),
       errors.modelUnavailable(undefined, 2000),
       errors.modelMisconfigured(),

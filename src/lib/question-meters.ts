@@ -67,8 +67,8 @@ function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => v
     duration.record(seconds, { ...common, ...(call.error !== null && { [GENERAL.errorType]: call.error }) });
     if (call.firstTokenAt !== null) firstChunk.record(timeToFirstChunk(call), common);
     if (call.completion) {
-      tokens.record(call.completion.tokens.prompt, { ...common, [GEN_AI.tokenType]: 'input' });
-      tokens.record(call.completion.tokens.completion, { ...common, [GEN_AI.tokenType]: 'output' });
+      tokens.record(call.tokens.prompt, { ...common, [GEN_AI.tokenType]: 'input' });
+      tokens.record(call.tokens.completion, { ...common, [GEN_AI.tokenType]: 'output' });
     }
     if (call.connection.protocol) connections.add(1, { 'ask.connection.reused': call.connection.reused });
   };

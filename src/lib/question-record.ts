@@ -31,6 +31,8 @@ export interface CallRecord {
   /** Null while it is under way, as are the next two. */
   endedAt: number | null;
   completion: Completion | null;
+  /** Of all its completions: one that is no answer is paid for, too. */
+  tokens: TokenUsage;
   /** What became of it when there is no completion: the code of an error, or the name of what ended it. */
   error: string | null;
 }
@@ -82,6 +84,23 @@ export function createQuestionRecord(
     replayed: false,
   };
 }
+
+/** Makes the record of a call that begins now. */
+export const beginCall = (
+  prompt: Message[],
+  connection: ConnectionRecord,
+  streamed: boolean,
+): CallRecord => ({
+  prompt,
+  streamed,
+  connection,
+  startedAt: performance.now(),
+  firstTokenAt: null,
+  endedAt: null,
+  completion: null,
+  tokens: { prompt: 0, completion: 0, cached: 0 },
+  error: null,
+});
 
 /** Runs `work` and adds the time it took, failed or not, to a phase of `record`. */
 export async function timed<T>(record: QuestionRecord, phase: Phase, work: () => Promise<T>): Promise<T> {

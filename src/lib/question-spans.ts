@@ -79,7 +79,7 @@ function writeCall(
     },
     context,
   );
-  if (call.completion === null) span.setStatus({ code: SpanStatusCode.ERROR });
+  if (call.error !== null) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end(toTime(call.endedAt ?? performance.now()));
 }
 

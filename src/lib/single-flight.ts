@@ -1,4 +1,5 @@
 /** Identical work under way is done once, for all who want it. */
+import { untilAborted } from './until-aborted.ts';
 
 interface Flight<T> {
   result: Promise<T>;
@@ -11,13 +12,8 @@ interface Flight<T> {
   listeners: Set<(text: string) => void>;
 }
 
-/** What the one who starts a flight gives it. */
-export interface Lead<T> {
-  /** Does the work, and may hand on its text as it comes; the signal ends it. */
-  work: (signal: AbortSignal, onToken: (text: string) => void) => Promise<T>;
-  /** Ends the work for all: the leader's deadline rules. */
-  signal: AbortSignal;
-}
+/** Work that may hand on its text as it comes; the signal ends it. */
+export type FlightWork<T> = (signal: AbortSignal, onToken: (text: string) => void) => Promise<T>;
 
 /** The flights of a process, by key. */
 export class SingleFlight<T> {
@@ -29,29 +25,25 @@ export class SingleFlight<T> {
   }
 
   /**
-   * Gives the result of the work under way for `key`, which it starts with `lead` if there is none. The caller who
-   * leaves, by `leave`, gets its reason, and does not end the work as long as others wait. `onToken` is given the text
-   * that the work hands on, from the first piece.
+   * Gives the result of the work under way for `key`, which is started if there is none. Each caller waits until its
+   * own `leave` aborts, and then gets its reason; the work goes on as long as one of them waits. `onToken` is given the
+   * text that the work hands on, from the first piece.
    * @throws what the work throws, the same to all.
    */
   async join(
     key: string,
-    lead: Lead<T>,
+    work: FlightWork<T>,
     leave: AbortSignal,
     onToken: (text: string) => void = () => {},
   ): Promise<T> {
     leave.throwIfAborted();
-    const flight = this.#flights.get(key) ?? this.#start(key, lead);
+    const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.waiting++;
     if (flight.text !== '') onToken(flight.text);
     flight.listeners.add(onToken);
-    const left = Promise.withResolvers<never>();
-    const onLeave = (): void => left.reject(leave.reason as Error);
-    leave.addEventListener('abort', onLeave, { once: true });
     try {
-      return await Promise.race([flight.result, left.promise]);
+      return await untilAborted(flight.result, leave);
     } finally {
-      leave.removeEventListener('abort', onLeave);
       flight.listeners.delete(onToken);
       // One that has landed needs no end, and aborting for nothing takes its time too.
       if (--flight.waiting === 0 && this.#flights.get(key) === flight)
@@ -59,7 +51,7 @@ export class SingleFlight<T> {
     }
   }
 
-  #start(key: string, { work, signal }: Lead<T>): Flight<T> {
+  #start(key: string, work: FlightWork<T>): Flight<T> {
     const abandoned = new AbortController();
     const { promise: result, resolve, reject } = Promise.withResolvers<T>();
     const flight: Flight<T> = { result, waiting: 0, abandoned, text: '', listeners: new Set() };
@@ -68,14 +60,14 @@ export class SingleFlight<T> {
       flight.text += text;
       for (const listener of flight.listeners) listener(text);
     };
-    work(AbortSignal.any([signal, abandoned.signal]), onToken).then(resolve, reject);
+    work(abandoned.signal, onToken).then(resolve, reject);
     // Rejected even when all who waited have left.
     const end = (): void => this.#forget(key, flight);
     flight.result.then(end, end);
     return flight;
   }
 
-  /** Who comes now starts another one. */
+  /** Later callers start a new flight. */
   #abandon(key: string, flight: Flight<T>, reason: unknown): void {
     this.#forget(key, flight);
     flight.abandoned.abort(reason);

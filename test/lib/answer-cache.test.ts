@@ -3,9 +3,12 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../src/lib/answer-cache.ts';
 import { type CacheTier, createMemoryTier, type TierName } from '../../src/lib/cache-tier.ts';
-import { createChatModel } from '../../src/lib/chat-model.ts';
+import { complete } from '../../src/lib/chat-model.ts';
 import { type Config, type Environment, readConfig } from '../../src/lib/config.ts';
+import { createConnectionRecord } from '../../src/lib/connection-record.ts';
 import { createHttpClient } from '../../src/lib/http-client.ts';
+import { createLangChainModel } from '../../src/lib/langchain-model.ts';
+import { parametersOf } from '../../src/lib/model-parameters.ts';
 import { buildPrompt, type Message } from '../../src/lib/prompt.ts';
 import { WorkUnderWay } from '../../src/lib/work.ts';
 
@@ -28,14 +31,21 @@ async function requestOf(config: Config, prompt: Message[]): Promise<string> {
       });
     },
   };
-  await createChatModel(config.model, config.model.endpoints[0], 'key', client).invoke(prompt);
+  const model = createLangChainModel(config.model, config.model.endpoints[0], 'key', client);
+  const { signal } = new AbortController();
+  const parameters = parametersOf(config.model);
+  const record = createConnectionRecord();
+  await complete(model, { prompt, parameters, record, signal, onResponse() {} });
   return sent;
 }
+
+const keyFor = (config: Config, messages: Message[], partition: string | null = null): string =>
+  answerCacheKey(config, parametersOf(config.model), messages, partition);
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
   const key = (settings: Environment = {}, messages: Message[] = prompt, partition: string | null = null) =>
-    answerCacheKey(readConfig({ ...env, ...settings }), messages, partition);
+    keyFor(readConfig({ ...env, ...settings }), messages, partition);
 
   it('is the same for the same request', () => {
     expect(key()).toBe(key({}, buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c')));
@@ -50,6 +60,7 @@ describe('the key', () => {
     ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'gpt-4o-mini'],
     ['MODEL_TEMPERATURE', '0.5'],
     ['MODEL_MAX_OUTPUT_TOKENS', '100'],
+    ['MODEL_REASONING_EFFORT', 'low'],
     ['CACHE_VERSION', '2'],
   ])('changes with %s', (name, value) => {
     expect(key({ [name]: value })).not.toBe(key());
@@ -99,7 +110,7 @@ describe('the key', () => {
         const config = readConfig({ ...env, ...settings });
         const messages = buildPrompt(system, history, question);
         const request = await requestOf(config, messages);
-        const own = answerCacheKey(config, messages);
+        const own = keyFor(config, messages);
         expect(seen.get(own) ?? request).toBe(request);
         seen.set(own, request);
       }),

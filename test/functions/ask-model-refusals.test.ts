@@ -1,0 +1,187 @@
+/** What Azure OpenAI really answers when it refuses a request, or cuts an answer off, and what becomes of the question. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Fault } from '../../dev/azure-openai-emulator.ts';
+import { ask, askForError, type AppOptions, startApp, type TestApp } from '../helpers.ts';
+import { streamFrom } from '../streamed.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+/** Unlike any before, so that no cache answers. */
+const newQuestion = (): string => `Question ${randomUUID()}`;
+/** How many interactions each request brought. */
+const sent = (): number[] =>
+  app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
+const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
+
+/** Asks plainly or as a stream; gives the answer, or the error with the status that it has, or would have had. */
+async function outcomeOf(streamed: boolean, fields: { question: string; session_id?: string }) {
+  if (!streamed) {
+    const { status, body } = await askForError(app, fields);
+    return { status, code: body.error?.code, body };
+  }
+  const { response, done, error } = await streamFrom(app, fields);
+  return { status: response.status, code: error?.error.code, body: done ?? error };
+}
+
+describe.each([false, true])('a conversation that is too long (streamed: %s)', (streamed) => {
+  it.each(['older', 'newer'] as const)('goes on with less of its history, in the %s words', async (words) => {
+    await start();
+    const session_id = randomUUID();
+    for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
+    app.emulator.reset();
+    const tooLong: Fault = { kind: 'context_length', words };
+    app.emulator.failNext(tooLong, tooLong);
+    const { body } = await outcomeOf(streamed, { question: newQuestion(), session_id });
+    expect(body?.status).toBe('success');
+    expect(sent()).toEqual([4, 2, 1]);
+  });
+
+  it('is a 413 only when the question alone is too long', async () => {
+    await start();
+    const { session_id } = await ask(app, { question: newQuestion() });
+    app.emulator.reset();
+    app.emulator.fault = { kind: 'context_length' };
+    const refused = await outcomeOf(streamed, { question: newQuestion(), session_id });
+    expect([refused.status, refused.code]).toEqual([413, 'conversation_too_long']);
+    expect(sent()).toEqual([1, 0]);
+  });
+});
+
+describe.each([false, true])('an answer that reasoning used up (streamed: %s)', (streamed) => {
+  const usedUp: Fault = { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 };
+
+  it('is asked once, counted, and says which setting to raise', async () => {
+    await start({
+      env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
+    });
+    app.emulator.fault = usedUp;
+    for (let index = 0; index < 3; index++) {
+      const cut = await outcomeOf(streamed, { question: newQuestion() });
+      expect([cut.status, cut.code]).toEqual([422, 'output_limit_reached']);
+      expect(cut.body?.status).toContain('MODEL_MAX_OUTPUT_TOKENS');
+    }
+    expect(app.emulator.requests).toHaveLength(3);
+    const { totals } = (await (await fetch(`${app.url}/health/ready`)).json()) as {
+      totals: { tokens: { completion: number }; cost: { spent: number } };
+    };
+    // One token of the emulator's empty text, and those of the reasoning.
+    expect(totals.tokens.completion).toBe(3 * 65);
+    expect(totals.cost.spent).toBeGreaterThan(3 * 64);
+    expect(app.output()).toMatch(/"outcome":"output_limit_reached".*"completion":65/);
+    app.emulator.fault = undefined;
+    expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
+  });
+
+  it('and an empty one for no reason is tried again, which shuts nobody out', async () => {
+    await start();
+    app.emulator.fault = { kind: 'answer', content: '' };
+    for (let index = 0; index < 3; index++) {
+      const empty = await outcomeOf(streamed, { question: newQuestion() });
+      expect([empty.status, empty.code]).toEqual([502, 'model_unavailable']);
+    }
+    expect(app.emulator.requests).toHaveLength(9);
+    app.emulator.fault = undefined;
+    expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
+  });
+});
+
+describe('the asynchronous content filter', () => {
+  it('withdraws an answer whose text has come: the event is content_filtered, and nothing is kept', async () => {
+    await start();
+    const session_id = randomUUID();
+    for (let index = 0; index < 6; index++) {
+      app.emulator.failNext({ kind: 'async_content_filter' });
+      const { names, error } = await streamFrom(app, { question: newQuestion(), session_id });
+      expect([names, error?.error.code]).toEqual([['session', 'token', 'error'], 'content_filtered']);
+    }
+    expect(app.emulator.requests).toHaveLength(6);
+    const { chat_history } = await ask(app, { question: newQuestion(), session_id });
+    expect(chat_history).toHaveLength(2);
+  });
+
+  it('is the same refusal when the answer is no stream', async () => {
+    await start();
+    app.emulator.failNext({ kind: 'async_content_filter' });
+    const refused = await outcomeOf(false, { question: newQuestion() });
+    expect([refused.status, refused.code]).toEqual([422, 'content_filtered']);
+  });
+});
+
+describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %s', (api) => {
+  const refuses = ['temperature', 'max_tokens'] as const;
+  const startReasoning = async (env: AppOptions['env']): Promise<void> => {
+    await start({
+      emulator: { refuses: [...refuses] },
+      env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env },
+    });
+    if (api === 'deployments') return;
+    const { url } = app.emulator;
+    await app.stop();
+    app = await startApp({
+      emulator: { refuses: [...refuses], port: Number(new URL(url).port) },
+      env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env, AZURE_OPENAI_ENDPOINT: `${url}/openai/v1/` },
+    });
+  };
+
+  it('is none without settings: nothing is sent that was not set', async () => {
+    await startReasoning({});
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+    const [body = {}] = bodies();
+    for (const name of ['temperature', 'max_tokens', 'max_completion_tokens', 'reasoning_effort'])
+      expect(body).not.toHaveProperty(name);
+    expect(bodies()).toHaveLength(1);
+  });
+
+  it('is left out or renamed, the question asked once more, and the process remembers', async () => {
+    await startReasoning({
+      MODEL_TEMPERATURE: '0.5',
+      MODEL_MAX_OUTPUT_TOKENS: '500',
+      MODEL_REASONING_EFFORT: 'low',
+    });
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+    expect((await streamFrom(app, { question: newQuestion() })).done?.status).toBe('success');
+    const last = { max_completion_tokens: 500, reasoning_effort: 'low' };
+    expect(bodies()).toMatchObject([{ temperature: 0.5, max_tokens: 500 }, { max_tokens: 500 }, last, last]);
+    for (const body of bodies().slice(2)) {
+      expect(body).not.toHaveProperty('temperature');
+      expect(body).not.toHaveProperty('max_tokens');
+    }
+    expect(app.output().match(/MODEL_TEMPERATURE/g)).toHaveLength(1);
+    expect(app.output()).toContain('max_completion_tokens');
+  });
+
+  it('makes the cache forget nothing and mix nothing up: its key follows what is sent', async () => {
+    await startReasoning({ MODEL_TEMPERATURE: '0.5' });
+    const question = newQuestion();
+    await ask(app, { question });
+    const again = await ask(app, { question });
+    expect(again.performance_metrics.cache.result).toBe('hit');
+    expect(bodies()).toHaveLength(2);
+  });
+});
+
+it('a parameter that an older model does not know is left out', async () => {
+  await start({ emulator: { refuses: ['reasoning_effort'] }, env: { MODEL_REASONING_EFFORT: 'high' } });
+  expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+  expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+  expect(bodies().map((body) => body['reasoning_effort'])).toEqual(['high', undefined, undefined]);
+  expect(app.output()).toContain('MODEL_REASONING_EFFORT');
+});
+
+it('a refusal of anything else is told, and not repeated', async () => {
+  await start({ env: { MODEL_TEMPERATURE: '0.5' } });
+  app.emulator.failNext({
+    kind: 'status',
+    status: 400,
+    code: 'unsupported_value',
+    message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+  });
+  const refused = await outcomeOf(false, { question: newQuestion() });
+  expect([refused.status, refused.code]).toEqual([502, 'model_misconfigured']);
+  expect(app.emulator.requests).toHaveLength(1);
+});
