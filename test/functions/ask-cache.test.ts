@@ -84,6 +84,19 @@ describe('the same question, asked 200 times at once', () => {
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
   });
 
+  it('goes on for those who have time left when the first one has none', async () => {
+    await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 2000 } });
+    const question = newQuestion();
+    // It is given up after 60 % of the time, and its second attempt ends after the deadline of the first question.
+    app.emulator.failNext({ kind: 'hang' });
+    const first = askForError(app, { question });
+    await delay(2000);
+    const second = ask(app, { question });
+    expect((await first).body.error.code).toBe('timeout');
+    expect((await second).performance_metrics.cache.result).toBe('coalesced');
+    expect(app.emulator.requests).toHaveLength(2);
+  });
+
   it('is not shared with those who want no share', async () => {
     await start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();

@@ -1,0 +1,94 @@
+/** What /health/ready and the statistics say of the model: faults of the model count, those of a question do not. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, expect, it } from 'vitest';
+import type { Fault } from '../../dev/azure-openai-emulator.ts';
+import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp;
+const start = async (options?: AppOptions): Promise<void> => {
+  app = await startApp(options);
+};
+afterEach(() => app.stop());
+
+const newQuestion = (): string => `Question ${randomUUID()}`;
+interface Readiness {
+  status: string;
+  error?: { code: string };
+  checks: { model: string };
+  totals: { model_calls: number };
+}
+const ready = async (): Promise<{ status: number; body: Readiness }> => {
+  const response = await fetch(`${app.url}/health/ready`);
+  return { status: response.status, body: (await response.json()) as Readiness };
+};
+const modelCheck = async (): Promise<string> => (await ready()).body.checks.model;
+
+it('a question that is refused says nothing against the model', async () => {
+  await start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
+  await ask(app, { question: newQuestion() });
+  const refusals: Fault[] = [
+    { kind: 'content_filter' },
+    { kind: 'context_length' },
+    { kind: 'answer', content: '', finishReason: 'length' },
+  ];
+  for (const fault of refusals) {
+    app.emulator.failNext(fault);
+    await askForError(app, { question: newQuestion() });
+    expect([fault.kind, await modelCheck()]).toEqual([fault.kind, 'ok']);
+  }
+  app.emulator.latencyMs = 1000;
+  const asking = [1, 2].map(() => ask(app, { question: newQuestion() }));
+  await eventually(async () => {
+    const { body } = await askForError(app, { question: newQuestion() });
+    return body.error?.code === 'busy';
+  });
+  expect(await modelCheck()).toBe('ok');
+  await Promise.all(asking);
+});
+
+it('an instance is not ready while no endpoint can be reached, before its first question and after', async () => {
+  await start();
+  expect(await ready()).toMatchObject({
+    status: 200,
+    body: { status: 'ready', checks: { model: 'unknown' } },
+  });
+  await app.emulator.close();
+  const unreachable = { status: 503, body: { error: { code: 'not_ready' }, checks: { model: 'failing' } } };
+  expect(await ready()).toMatchObject(unreachable);
+  await askForError(app, { question: newQuestion() });
+  expect(await ready()).toMatchObject(unreachable);
+  expect((await ready()).body.status).toContain('model');
+});
+
+it('an instance is not ready while its model is left alone, and ready to try it again', async () => {
+  await start();
+  app.emulator.fault = { kind: 'status', status: 500 };
+  for (let index = 0; index < 3; index++) await askForError(app, { question: newQuestion() });
+  expect(await ready()).toMatchObject({ status: 503, body: { checks: { model: 'failing' } } });
+  await eventually(async () => (await ready()).status === 200, 15_000);
+});
+
+it('a model that fails now and then leaves the instance ready: it can be reached', async () => {
+  await start();
+  app.emulator.failNext({ kind: 'status', status: 401 });
+  await askForError(app, { question: newQuestion() });
+  expect(await ready()).toMatchObject({
+    status: 200,
+    body: { status: 'ready', checks: { model: 'failing' } },
+  });
+  await ask(app, { question: newQuestion() });
+  expect(await modelCheck()).toBe('ok');
+});
+
+it('a question asked again with less history counts as two calls, not as one long one', async () => {
+  await start();
+  const { session_id } = await ask(app, { question: newQuestion() });
+  app.emulator.latencyMs = 400;
+  app.emulator.failNext({ kind: 'context_length' });
+  const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+  expect(metrics.connection_stats.total_requests).toBe(3);
+  expect(metrics.api_call_time).toBeGreaterThan(0.8);
+  // Three calls: one that took next to nothing, and two of 0.4 s.
+  expect(metrics.connection_stats.avg_response_time).toBeLessThan(0.5);
+  expect((await ready()).body.totals.model_calls).toBe(3);
+});
