@@ -48,7 +48,7 @@ export interface EmulatorOptions extends ServerOptions {
   /** What every chat request gets that {@link Emulator.failNext} gives nothing else. */
   fault?: Fault | undefined;
   /** Parameters that the model refuses, as reasoning models do. */
-  refuses?: RefusedParameter[];
+  refuses?: RefusedParameter[] | undefined;
 }
 
 /** A chat completion request, recorded on arrival and filled in as it goes on: the prompt when its body has come. */

@@ -1,31 +1,18 @@
 /** `npm start`: the whole app on this machine, without Azure. */
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ConfigError, readConfig } from '../src/lib/config.ts';
 import { type Emulator, startEmulator } from './azure-openai-emulator.ts';
 import { type Azurite, startAzuriteTables } from './azurite.ts';
 import { buildApp, root } from './build.ts';
 import { type HostProcess, HostStartError, startHostProcess } from './host-process.ts';
 import { emulatorSettings, readLocalSettings } from './settings.ts';
-
-const USAGE = `npm start -- [options]
-
-  --port N            serve on port N instead of 3001 (or set PORT)
-  --enable-auth       ask for function keys, as on Azure; they are printed
-  --model-latency MS  how long the emulated model thinks (default 300)
-  --help`;
+import { readOptions, type StartOptions, UsageError, USAGE } from './stack/start-options.ts';
 
 const DATA_FOLDER = join(root, '.data');
 
 /** About as fast as people see a real model write. */
 const TOKEN_DELAY_MS = 20;
-
-interface Options {
-  port: number;
-  enableAuth: boolean;
-  modelLatencyMs: number;
-}
 
 interface Stack {
   /** Where the model is, as the settings say it; the emulator's address if there is one. */
@@ -49,36 +36,8 @@ export async function main(args: string[]): Promise<void> {
   }
 }
 
-class UsageError extends Error {}
-
-function readOptions(args: string[]): Options {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        port: { type: 'string', default: process.env['PORT'] || '3001' },
-        'enable-auth': { type: 'boolean', default: false },
-        'model-latency': { type: 'string', default: '300' },
-      },
-    });
-    return {
-      port: wholeNumber('port', values.port, 65_535),
-      enableAuth: values['enable-auth'],
-      modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
-    };
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-  }
-}
-
-function wholeNumber(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= max) return value;
-  throw new Error(`The ${name} must be a whole number from 0 to ${max}, not "${text}".`);
-}
-
 /** Runs the stack until it is told to stop; gives the exit code. */
-async function serve(options: Options): Promise<number> {
+async function serve(options: StartOptions): Promise<number> {
   const running: { stop: () => Promise<unknown> }[] = [];
   try {
     const stack = await startStack(options, running);
@@ -98,11 +57,15 @@ async function serve(options: Options): Promise<number> {
   }
 }
 
-async function startStack(options: Options, running: { stop: () => Promise<unknown> }[]): Promise<Stack> {
+async function startStack(
+  options: StartOptions,
+  running: { stop: () => Promise<unknown> }[],
+): Promise<Stack> {
   const settings = readLocalSettings();
   let emulator: Emulator | null = null;
   if (!settings['AZURE_OPENAI_ENDPOINT']) {
-    emulator = await startEmulator({ latencyMs: options.modelLatencyMs, tokenDelayMs: TOKEN_DELAY_MS });
+    const { modelLatencyMs: latencyMs, behaviour: { fault, refuses } = {} } = options;
+    emulator = await startEmulator({ latencyMs, tokenDelayMs: TOKEN_DELAY_MS, fault, refuses });
     running.push({ stop: emulator.close });
     Object.assign(settings, emulatorSettings(emulator));
   }
@@ -152,7 +115,7 @@ async function ended(host: HostProcess): Promise<number> {
   ]);
 }
 
-function printBanner({ endpoint, emulator, azurite, host }: Stack, options: Options): void {
+function printBanner({ endpoint, emulator, azurite, host }: Stack, options: StartOptions): void {
   const key = options.enableAuth ? [`x-functions-key: ${host.functionKey}`] : [];
   console.log(`
 Azure Functions Ask

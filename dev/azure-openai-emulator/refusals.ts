@@ -19,6 +19,15 @@ export const WRONG_KEY: Reply = json(
   ),
 );
 
+/** For a deployment that does not exist: github.com/chatboxai/chatbox/issues/861. */
+export const NO_DEPLOYMENT: Reply = json(404, {
+  error: {
+    code: 'DeploymentNotFound',
+    message:
+      'The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.',
+  },
+});
+
 /** For a request that is not JSON or holds no messages. */
 export const INVALID: Reply = refused({ message: 'The request must be JSON with a list of messages.' });
 

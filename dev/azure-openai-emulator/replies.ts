@@ -1,7 +1,15 @@
 /** The shapes in which Azure OpenAI sends answers and errors, and the faults that can take their place. */
 import { randomUUID } from 'node:crypto';
 import { answerTo, type Message } from './answers.ts';
-import { CONTENT_FILTERED, json, promptFilterResult, type Reply, tooLong, toError } from './refusals.ts';
+import {
+  CONTENT_FILTERED,
+  json,
+  NO_DEPLOYMENT,
+  promptFilterResult,
+  type Reply,
+  tooLong,
+  toError,
+} from './refusals.ts';
 
 /** What one chat request gets instead of an ordinary answer. */
 export type Fault = ReplyFault | ConnectionFault;
@@ -23,6 +31,8 @@ type ReplyFault =
   | { kind: 'async_content_filter' }
   /** The 400 for a conversation that is too long, in the words of GPT-4o or of newer models. */
   | { kind: 'context_length'; words?: 'older' | 'newer' }
+  /** The 404 for a deployment that is not there, or not any more. */
+  | { kind: 'no_deployment' }
   /** A 200 whose body is not JSON. */
   | { kind: 'garbage' }
   /** A 200 without a body. */
@@ -99,6 +109,8 @@ export function replyTo(prompt: Prompt, fault?: ReplyFault): Reply {
         : complete(prompt, { content: '', finishReason: 'content_filter' });
     case 'context_length':
       return tooLong(fault.words ?? 'older');
+    case 'no_deployment':
+      return NO_DEPLOYMENT;
     case 'garbage':
       return json(200, '<html>This is no JSON.');
     case 'empty':

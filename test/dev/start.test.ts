@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/build.ts';
 import { freePort } from '../../dev/child-process.ts';
-import type { Answer } from '../../src/lib/contract.ts';
+import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
+import type { Answer, ErrorBody } from '../../src/lib/contract.ts';
 import { eventually, systemEnvironment } from '../helpers.ts';
 
 const posix = process.platform !== 'win32';
@@ -67,6 +68,21 @@ describe.runIf(posix)('npm start', () => {
     const answer = JSON.parse(shell(line)) as Answer;
     expect(answer.answer).toContain('Paris');
     expect(answer.performance_metrics.history_saved).toBe(true);
+  });
+
+  it('has the emulated model behave as it is told, by the names that its help lists', async () => {
+    start(['--help']);
+    await once(child, 'close');
+    for (const name of Object.keys(BEHAVIOURS)) expect(output).toContain(` ${name} `);
+    start(['--model-fault', 'no-such-fault']);
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect([code, output]).toEqual([2, expect.stringContaining('no-such-fault')]);
+
+    const port = await freePort();
+    start(['--port', String(port), '--model-fault', 'content-filter']);
+    await serving();
+    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    expect((JSON.parse(shell(line)) as ErrorBody).error.code).toBe('content_filtered');
   });
 
   it('is started and stopped by npm run perf, when nothing runs yet', async () => {

@@ -41,6 +41,7 @@ const lasting: [Fault, number, string][] = [
   [{ kind: 'status', status: 401, message: secret }, 502, 'model_misconfigured'],
   [{ kind: 'status', status: 403, message: secret }, 502, 'model_misconfigured'],
   [{ kind: 'status', status: 404, message: secret }, 502, 'model_misconfigured'],
+  [{ kind: 'no_deployment' }, 502, 'model_misconfigured'],
   [{ kind: 'status', status: 400, message: secret }, 502, 'model_misconfigured'],
   [
     { kind: 'status', status: 400, code: 'context_length_exceeded', message: secret },

@@ -1,0 +1,45 @@
+/** What the emulated model can be told to do with every question, by the names of `npm start -- --model-fault NAME`. */
+import type { RefusedParameter } from './refusals.ts';
+import type { Fault } from './replies.ts';
+
+/** How the emulator behaves, and the line of help for it. */
+export interface Behaviour {
+  help: string;
+  fault?: Fault;
+  refuses?: RefusedParameter[];
+}
+
+/** By name; what a caller then sees is in docs/faults.md. */
+export const BEHAVIOURS: Record<string, Behaviour> = {
+  'reasoning-model': {
+    help: 'refuses temperature and max_tokens, as gpt-5 and the o-series do',
+    refuses: ['temperature', 'max_tokens'],
+  },
+  'context-length': { help: 'every conversation is too long', fault: { kind: 'context_length' } },
+  'context-length-newer': {
+    help: 'the same in the words of gpt-5',
+    fault: { kind: 'context_length', words: 'newer' },
+  },
+  'content-filter': { help: 'the filter refuses every prompt', fault: { kind: 'content_filter' } },
+  'async-content-filter': {
+    help: 'the asynchronous filter withdraws every answer',
+    fault: { kind: 'async_content_filter' },
+  },
+  'output-limit': {
+    help: 'reasoning uses up the output limit',
+    fault: { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 },
+  },
+  empty: { help: 'answers have no text', fault: { kind: 'answer', content: '' } },
+  'rate-limit': { help: '429, Retry-After: 30', fault: { kind: 'status', status: 429, retryAfter: '30' } },
+  'server-error': { help: '500', fault: { kind: 'status', status: 500 } },
+  'wrong-key': { help: '401', fault: { kind: 'status', status: 401 } },
+  'no-deployment': { help: '404 DeploymentNotFound', fault: { kind: 'no_deployment' } },
+  hang: { help: 'no answer until the client gives up', fault: { kind: 'hang' } },
+  stall: { help: 'half an answer, then silence', fault: { kind: 'stall' } },
+  garbage: { help: '200 with a body that is no JSON', fault: { kind: 'garbage' } },
+  reset: { help: 'the stream of each request is reset', fault: { kind: 'reset' } },
+  'lose-connection': {
+    help: 'each request breaks its connection, and all that is under way on it',
+    fault: { kind: 'lose_connection' },
+  },
+};

@@ -1,0 +1,65 @@
+/** The options of `npm start`. */
+import { parseArgs } from 'node:util';
+import { BEHAVIOURS, type Behaviour } from '../azure-openai-emulator/behaviours.ts';
+
+const NAME_WIDTH = 2 + Math.max(...Object.keys(BEHAVIOURS).map(({ length }) => length));
+
+/** The help text. */
+export const USAGE = `npm start -- [options]
+
+  --port N            serve on port N instead of 3001 (or set PORT)
+  --enable-auth       ask for function keys, as on Azure; they are printed
+  --model-latency MS  how long the emulated model thinks (default 300)
+  --model-fault NAME  what the emulated model does with every question:
+${Object.entries(BEHAVIOURS)
+  .map(([name, { help }]) => `                        ${name.padEnd(NAME_WIDTH)}${help}`)
+  .join('\n')}
+  --help`;
+
+/** What was asked for. */
+export interface StartOptions {
+  port: number;
+  enableAuth: boolean;
+  modelLatencyMs: number;
+  /** Of the emulated model; undefined when it answers as usual. */
+  behaviour: Behaviour | undefined;
+}
+
+/** The options are wrong; the message holds the help text. */
+export class UsageError extends Error {}
+
+/** Reads them from the command line and `PORT`. @throws UsageError */
+export function readOptions(args: string[]): StartOptions {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        port: { type: 'string', default: process.env['PORT'] || '3001' },
+        'enable-auth': { type: 'boolean', default: false },
+        'model-latency': { type: 'string', default: '300' },
+        'model-fault': { type: 'string' },
+      },
+    });
+    return {
+      port: wholeNumber('port', values.port, 65_535),
+      enableAuth: values['enable-auth'],
+      modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
+      behaviour: behaviourOf(values['model-fault']),
+    };
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  }
+}
+
+function wholeNumber(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= max) return value;
+  throw new Error(`The ${name} must be a whole number from 0 to ${max}, not "${text}".`);
+}
+
+function behaviourOf(name: string | undefined): Behaviour | undefined {
+  if (name === undefined) return undefined;
+  const behaviour = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined;
+  if (!behaviour) throw new Error(`There is no model-fault "${name}".`);
+  return behaviour;
+}
