@@ -1,8 +1,21 @@
 /** Rows in Azure Table Storage. */
-import { odata, RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
+import {
+  odata,
+  TableClient,
+  type TableServiceClientOptions,
+  type TransactionAction,
+} from '@azure/data-tables';
 import type { StorageConfig } from './config.ts';
 import { createStorageHttpClient } from './storage-http-client.ts';
-import { type Properties, type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
+import type { Properties, Row, RowAction, RowStore } from './row-store.ts';
+import {
+  isMissing,
+  isTableNotFound,
+  StorageError,
+  type StorageSignIn,
+  timedOut,
+  toStorageError,
+} from './storage-error.ts';
 
 /** Longest wait for one call. The SDK's own default waits for ever and retries for 4 to 5 s. */
 const CALL_TIMEOUT_MS = 1500;
@@ -15,26 +28,42 @@ interface Entity extends Record<string, unknown> {
   etag?: string;
 }
 
+/** Codes by which storage says that a write found another state than it was meant for. */
+const EXISTS = ['EntityAlreadyExists'];
+const CHANGED = ['UpdateConditionNotSatisfied', 'ResourceNotFound', 'EntityNotFound'];
+
 /** Opens the table that `config` names; it is made by the first write that misses it. Nothing is sent before that. */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
-  const client = await createClient(config);
+  const signIn: StorageSignIn = 'connectionString' in config ? 'key' : 'identity';
+  const client = await createClient(config).catch((error: unknown) => {
+    throw toStorageError(error, signIn);
+  });
+
+  /** Makes a call within its time; what it throws is a StorageError, or a RowConflictError for these codes. */
+  async function send<T>(call: (limit: TimeLimit) => Promise<T>, conflicts?: string[]): Promise<T> {
+    try {
+      return await inTime(call, CALL_TIMEOUT_MS);
+    } catch (error) {
+      throw toStorageError(error, signIn, conflicts);
+    }
+  }
 
   /** Writes, and makes the table when it is missing. */
-  async function write<T>(send: (limit: TimeLimit) => Promise<T>, mayMakeTable = true): Promise<T> {
+  async function write<T>(call: (limit: TimeLimit) => Promise<T>, conflicts: string[]): Promise<T> {
     try {
-      return await inTime(send);
+      return await send(call, conflicts);
     } catch (error) {
-      if (!mayMakeTable || !isTableNotFound(error)) throw toConflict(error);
+      if (!isTableNotFound(error)) throw error;
     }
-    await inTime((limit) => client.createTable(limit));
-    return write(send, false);
+    await send((limit) => client.createTable(limit));
+    return send(call, conflicts);
   }
 
   async function listPages(filter: string, limit: number, select?: string[]): Promise<Entity[]> {
     const queryOptions = { filter, ...(select && { select }) };
     const entities: Entity[] = [];
     try {
-      await inTime(async (timeout) => {
+      await send(async (timeout) => {
         const pages = client.listEntities({ queryOptions, ...timeout });
         // Storage may answer with a short page and a token to go on; a full page is all we asked for.
         for await (const page of pages.byPage({ maxPageSize: Math.min(limit, PAGE_ROWS) })) {
@@ -57,45 +86,40 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     },
     async get(partition, key) {
       try {
-        return toRow(await inTime((limit) => client.getEntity<Entity>(partition, key, limit)));
+        return toRow(await send((limit) => client.getEntity<Entity>(partition, key, limit)));
       } catch (error) {
-        if (statusOf(error) === 404) return undefined;
+        if (isMissing(error)) return undefined;
         throw error;
       }
     },
     async insert(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write((limit) => client.createEntity(entity, limit))).etag ?? '';
+      return (await write((limit) => client.createEntity(entity, limit), EXISTS)).etag ?? '';
     },
     async replace(partition, key, properties, etag) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write((limit) => client.updateEntity(entity, 'Replace', { etag, ...limit }))).etag ?? '';
+      const replaced = await write(
+        (limit) => client.updateEntity(entity, 'Replace', { etag, ...limit }),
+        CHANGED,
+      );
+      return replaced.etag ?? '';
     },
     async merge(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      await write((limit) => client.upsertEntity(entity, 'Merge', limit));
+      await write((limit) => client.upsertEntity(entity, 'Merge', limit), []);
     },
     async transact(partition, actions) {
-      await write((limit) =>
-        client.submitTransaction(
-          actions.map((action) => toAction(partition, action)),
-          limit,
-        ),
-      );
+      const all = actions.map((action) => toAction(partition, action));
+      await write((limit) => submit(all, limit), [...EXISTS, ...CHANGED]);
     },
     async remove(partition, keys) {
-      const actions = keys.map((key) => ['delete', { partitionKey: partition, rowKey: key }] as const);
+      const all = keys.map((key) => toRemoval(partition, key));
       try {
-        await inTime((limit) =>
-          client.submitTransaction(
-            actions.map(([type, entity]) => [type, entity]),
-            limit,
-          ),
-        );
+        await send((limit) => submit(all, limit));
       } catch (error) {
-        if (statusOf(error) !== 404) throw error;
+        if (!isMissing(error)) throw error;
         // One is gone already, so none was removed: one by one, then.
-        await Promise.all(keys.map((key) => removeOne(client, partition, key)));
+        await Promise.all(keys.map((key) => removeOne(partition, key)));
       }
     },
     async *scan(after, properties, signal) {
@@ -107,6 +131,23 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
       }
     },
   };
+
+  async function submit(actions: TransactionAction[], limit: TimeLimit): Promise<void> {
+    const { subResponses } = await client.submitTransaction(actions, limit);
+    // The SDK takes an answer that it cannot read for a success without parts.
+    const isDone = ({ status }: { status: number }): boolean => status < 300;
+    if (subResponses.length !== actions.length || !subResponses.every(isDone)) {
+      throw new StorageError('Table Storage did not say that a transaction was done.', { code: 'unclear' });
+    }
+  }
+
+  async function removeOne(partition: string, key: string): Promise<void> {
+    try {
+      await send((limit) => client.deleteEntity(partition, key, limit));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
 }
 
 /** Steps of the SDK's pipeline that do nothing for our calls but take their time; its own client decompresses. */
@@ -145,25 +186,17 @@ interface TimeLimit {
   abortSignal: AbortSignal;
 }
 
-/** Makes a call that is aborted when it takes too long. */
-async function inTime<T>(call: (limit: TimeLimit) => Promise<T>): Promise<T> {
+/** Makes a call that is aborted when it takes longer than `ms` milliseconds. */
+async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: number): Promise<T> {
   const controller = new AbortController();
   // Not AbortSignal.timeout, which fires, and makes an error, also when the call is long over.
-  const timer = setTimeout(() => {
-    controller.abort(new Error(`Table Storage did not answer within ${CALL_TIMEOUT_MS} ms.`));
-  }, CALL_TIMEOUT_MS);
+  const timer = setTimeout(() => controller.abort(), ms);
   try {
     return await call({ abortSignal: controller.signal });
+  } catch (error) {
+    throw controller.signal.aborted ? timedOut(ms) : error;
   } finally {
     clearTimeout(timer);
-  }
-}
-
-async function removeOne(client: TableClient, partition: string, key: string): Promise<void> {
-  try {
-    await inTime((limit) => client.deleteEntity(partition, key, limit));
-  } catch (error) {
-    if (statusOf(error) !== 404) throw error;
   }
 }
 
@@ -174,27 +207,13 @@ function toAction(partition: string, { type, key, properties, ...rest }: RowActi
   return ['update', entity, 'Replace', { etag }] as ['update', typeof entity, 'Replace', { etag: string }];
 }
 
+const toRemoval = (partition: string, key: string): TransactionAction => [
+  'delete',
+  { partitionKey: partition, rowKey: key },
+];
+
 /** The names of keys and times are among the properties; ours are others. */
 function toRow(entity: Entity): Row {
   const { rowKey = '', etag = '' } = entity;
   return { key: rowKey, properties: entity as Properties, etag };
-}
-
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof RestError ? error.statusCode : undefined;
-
-const errorCode = (error: unknown): string | undefined =>
-  // `details` is untyped in the SDK.
-  error instanceof RestError
-    ? (error.details as { odataError?: { code?: string } } | undefined)?.odataError?.code
-    : undefined;
-
-const isTableNotFound = (error: unknown): boolean =>
-  errorCode(error) === 'TableNotFound' || (error instanceof RestError && error.code === 'TableNotFound');
-
-function toConflict(error: unknown): unknown {
-  const status = statusOf(error);
-  return status === 409 || status === 412 || status === 404
-    ? new RowConflictError('the row is not as expected', { cause: error })
-    : error;
 }
