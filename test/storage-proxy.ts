@@ -91,8 +91,8 @@ export async function startStorageProxy(storage = inject('storage')): Promise<St
     const seen = record(incoming);
     requests.push(seen);
     const fault = takeFault(seen.kind);
-    const storage = { hostname, port, agent, maxPageSize: proxy.maxPageSize };
-    const forward = () => passOn(incoming, response, storage, seen, fault);
+    const target = { hostname, port, agent, maxPageSize: proxy.maxPageSize };
+    const forward = () => passOn(incoming, response, target, seen, fault);
     if (fault === 'throttle') throttle(incoming, response, seen, proxy.retryAfter);
     else if (fault === 'hold') hold(held, response, forward);
     else if (typeof fault === 'object' && 'code' in fault) void refuse(incoming, response, seen, fault);

@@ -19,6 +19,8 @@ export interface Claim {
   key: string;
   question: string;
   etag: string;
+  /** It may lead to an answer, although that could not be seen: then its lease is left to end. */
+  mayBeFulfilled?: true;
 }
 
 /** What became of the wish to answer a question. */
@@ -116,9 +118,13 @@ export class Claims {
     return { type: 'replace', key, properties, etag };
   }
 
-  /** Gives a claim back: there is no answer. */
-  async release({ session, key }: Claim): Promise<void> {
-    await this.#store.remove(sessionPartition(session), [key]);
+  /** Gives a claim back: there is no answer. Does nothing when it leads to one by now, or is another's. */
+  async release({ session, key, etag }: Claim): Promise<void> {
+    try {
+      await this.#store.removeIf(sessionPartition(session), key, etag);
+    } catch (error) {
+      if (!(error instanceof RowConflictError)) throw error;
+    }
   }
 }
 

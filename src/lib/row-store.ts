@@ -59,6 +59,8 @@ export interface RowStore {
   transact(partition: string, actions: RowAction[]): Promise<void>;
   /** Removes up to {@link MAX_ROWS_PER_CALL} rows, together or not at all. Those that are gone already are no error. */
   remove(partition: string, keys: string[]): Promise<void>;
+  /** Removes a row. One that is gone already is no error. @throws RowConflictError when it has another etag. */
+  removeIf(partition: string, key: string, etag: string): Promise<void>;
   /** Gives the rows of all partitions after `after`, in order, page by page, with the named properties. */
   scan(after: string, properties: string[], signal: AbortSignal): AsyncIterable<ScannedRow[]>;
 }
@@ -107,6 +109,11 @@ export function createMemoryRowStore(): RowStore {
     },
     async remove(partition, keys) {
       for (const key of keys) rowsOf(partition).delete(key);
+    },
+    async removeIf(partition, key, etag) {
+      if (!rowsOf(partition).has(key)) return;
+      check(partition, key, etag);
+      rowsOf(partition).delete(key);
     },
     async *scan(after) {
       for (const [partition, rows] of sorted(partitions)) {

@@ -30,7 +30,8 @@ interface Entity extends Record<string, unknown> {
 
 /** Codes by which storage says that a write found another state than it was meant for. */
 const EXISTS = ['EntityAlreadyExists'];
-const CHANGED = ['UpdateConditionNotSatisfied', 'ResourceNotFound', 'EntityNotFound'];
+const CHANGED_ETAG = ['UpdateConditionNotSatisfied'];
+const CHANGED = [...CHANGED_ETAG, 'ResourceNotFound', 'EntityNotFound'];
 
 /** Opens the table that `config` names; it is made by the first write that misses it. Nothing is sent before that. */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
@@ -122,6 +123,7 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
         await Promise.all(keys.map((key) => removeOne(partition, key)));
       }
     },
+    removeIf: (partition, key, etag) => removeOne(partition, key, etag),
     async *scan(after, properties, signal) {
       const filter = odata`PartitionKey gt ${after}`;
       const queryOptions = { filter, select: ['PartitionKey', 'RowKey', ...properties] };
@@ -135,15 +137,15 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   async function submit(actions: TransactionAction[], limit: TimeLimit): Promise<void> {
     const { subResponses } = await client.submitTransaction(actions, limit);
     // The SDK takes an answer that it cannot read for a success without parts.
-    const isDone = ({ status }: { status: number }): boolean => status < 300;
-    if (subResponses.length !== actions.length || !subResponses.every(isDone)) {
+    if (subResponses.filter(isDone).length !== actions.length) {
       throw new StorageError('Table Storage did not say that a transaction was done.', { code: 'unclear' });
     }
   }
 
-  async function removeOne(partition: string, key: string): Promise<void> {
+  /** Whatever its etag is, if none is given. */
+  async function removeOne(partition: string, key: string, etag = '*'): Promise<void> {
     try {
-      await send((limit) => client.deleteEntity(partition, key, limit));
+      await send((limit) => client.deleteEntity(partition, key, { etag, ...limit }), CHANGED_ETAG);
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -206,6 +208,8 @@ function toAction(partition: string, { type, key, properties, ...rest }: RowActi
   const { etag } = rest as { etag: string };
   return ['update', entity, 'Replace', { etag }] as ['update', typeof entity, 'Replace', { etag: string }];
 }
+
+const isDone = ({ status }: { status: number }): boolean => status >= 200 && status < 300;
 
 const toRemoval = (partition: string, key: string): TransactionAction => [
   'delete',

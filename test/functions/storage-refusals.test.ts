@@ -1,7 +1,8 @@
 /** What callers meet when Azure's Table Storage refuses: only what is stored is said to be stored. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+import type { AskFields } from '../../src/lib/ask-fields.ts';
+import { ask, askForError, post, startApp, type TestApp } from '../helpers.ts';
 import { startStorageProxy, type StorageProxy, type StorageRefusal } from '../storage-proxy.ts';
 
 const TABLE_BEING_DELETED: StorageRefusal = { status: 409, code: 'TableBeingDeleted' };
@@ -29,6 +30,18 @@ afterAll(async () => {
 });
 
 const call = (path: string, method = 'GET') => fetch(`${app.url}${path}`, { method });
+
+const asked = () => ({
+  fields: { question: newQuestion(), session_id: randomUUID() },
+  headers: { 'Idempotency-Key': randomUUID(), 'Cache-Control': 'no-store' },
+});
+const isReplayed = async (fields: AskFields, headers: Record<string, string>): Promise<boolean> => {
+  const response = await post(app, JSON.stringify(fields), headers);
+  expect(response.status).toBe(200);
+  return response.headers.get('idempotency-replayed') === 'true';
+};
+const countOf = async (session_id: string): Promise<unknown> =>
+  ((await (await call(`/sessions/${session_id}`)).json()) as { interaction_count: number }).interaction_count;
 
 describe.each([TABLE_BEING_DELETED, RESOURCE_NOT_FOUND, PRECONDITION])(
   'a write refused with %o',
@@ -105,4 +118,31 @@ it('a claim whose state cannot be found out ends, after a few requests', async (
   expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
   expect(proxy.requests.length).toBeLessThan(20);
   expect(app.emulator.requests).toEqual([]);
+});
+
+describe('a transaction whose answer comes too late', () => {
+  it('was done: the answer says that it is stored, and the repeat is not asked again', async () => {
+    const { fields, headers } = asked();
+    proxy.failNext('batch', { late: 4000 });
+    expect((await ask(app, fields, headers)).performance_metrics).toMatchObject({ history_saved: true });
+    expect(await isReplayed(fields, headers)).toBe(true);
+    expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([1, 1]);
+  });
+
+  it('was done, which cannot be seen: the answer does not claim it, and the repeat is not asked again', async () => {
+    const { fields, headers } = asked();
+    proxy.failNext('batch', { late: 8000 });
+    proxy.failNext('get', 'hold');
+    expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+    expect(await isReplayed(fields, headers)).toBe(true);
+    expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([1, 1]);
+  });
+
+  it('was not done: the answer says so, and the repeat is asked and stored', async () => {
+    const { fields, headers } = asked();
+    proxy.failNext('batch', 'hold');
+    expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+    expect(await isReplayed(fields, headers)).toBe(false);
+    expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([2, 1]);
+  });
 });

@@ -374,6 +374,13 @@ describe.each<[string, () => Promise<RowStore>]>([
       await claims.release(await claimed('k'));
     });
 
+    it('is not given back by who has lost it to another', async () => {
+      const late = await claims.claim(session, 'k', asked, Date.now() - 1);
+      await claimed('k');
+      if (late.state === 'mine') await claims.release(late.claim);
+      expect(await claims.claim(session, 'k', asked, later())).toEqual({ state: 'pending' });
+    });
+
     it('is taken over when its holder is late, who then stores nothing', async () => {
       const late = await claims.claim(session, 'k', asked, Date.now() - 1);
       const next = await claimed('k');
