@@ -1,6 +1,6 @@
 /** What Table Storage means when it refuses a call or does not answer: by its codes, in one sentence. */
 import { RestError } from '@azure/data-tables';
-import { RowConflictError } from './row-store.ts';
+import { RowConflictError, StorageError } from './row-store.ts';
 
 /** Settings that may be wrong when storage refuses or cannot be reached, by how the app signs in. */
 const SETTINGS = {
@@ -11,21 +11,6 @@ const SETTINGS = {
 
 /** How the app signs in to storage. */
 export type StorageSignIn = keyof typeof SETTINGS;
-
-/** A call to Table Storage failed. The message is for the log: it holds our own words and storage's code. */
-export class StorageError extends Error {
-  override readonly name = 'StorageError';
-  /** HTTP status of storage's answer; undefined when there was none. */
-  readonly status: number | undefined;
-  /** Storage's own code, or that of the network or the client. */
-  readonly code: string | undefined;
-
-  constructor(message: string, options: { status?: number | undefined; code?: string | undefined } = {}) {
-    super(message);
-    this.status = options.status;
-    this.code = options.code;
-  }
-}
 
 /** The error of a call that took longer than `ms` milliseconds. */
 export const timedOut = (ms: number): StorageError =>

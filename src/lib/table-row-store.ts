@@ -1,24 +1,16 @@
 /** Rows in Azure Table Storage. */
-import {
-  odata,
-  TableClient,
-  type TableServiceClientOptions,
-  type TransactionAction,
-} from '@azure/data-tables';
+import { odata, type TransactionAction } from '@azure/data-tables';
 import type { StorageConfig } from './config.ts';
-import { createStorageHttpClient } from './storage-http-client.ts';
-import type { Properties, Row, RowAction, RowStore } from './row-store.ts';
-import {
-  isMissing,
-  isTableNotFound,
-  StorageError,
-  type StorageSignIn,
-  timedOut,
-  toStorageError,
-} from './storage-error.ts';
+import { type Properties, type Row, type RowAction, type RowStore, StorageError } from './row-store.ts';
+import { isMissing, isTableNotFound, type StorageSignIn, timedOut, toStorageError } from './storage-error.ts';
+import { createTableClient, inTime, type TimeLimit } from './table-client.ts';
 
 /** Longest wait for one call. The SDK's own default waits for ever and retries for 4 to 5 s. */
 const CALL_TIMEOUT_MS = 1500;
+/** Longest wait for a page of a scan: storage itself takes up to 5 s to look for rows that have what is asked for. */
+const SCAN_TIMEOUT_MS = 10_000;
+/** Longest list of pages, each of which has the time of one call. */
+const LIST_TIMEOUT_MS = 60_000;
 /** As many as one answer of Table Storage holds. */
 const PAGE_ROWS = 1000;
 
@@ -26,6 +18,11 @@ interface Entity extends Record<string, unknown> {
   partitionKey?: string;
   rowKey?: string;
   etag?: string;
+}
+
+interface Query {
+  filter: string;
+  select?: string[];
 }
 
 /** Codes by which storage says that a write found another state than it was meant for. */
@@ -36,14 +33,18 @@ const CHANGED = [...CHANGED_ETAG, 'ResourceNotFound', 'EntityNotFound'];
 /** Opens the table that `config` names; it is made by the first write that misses it. Nothing is sent before that. */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
   const signIn: StorageSignIn = 'connectionString' in config ? 'key' : 'identity';
-  const client = await createClient(config).catch((error: unknown) => {
+  const client = await createTableClient(config).catch((error: unknown) => {
     throw toStorageError(error, signIn);
   });
 
   /** Makes a call within its time; what it throws is a StorageError, or a RowConflictError for these codes. */
-  async function send<T>(call: (limit: TimeLimit) => Promise<T>, conflicts?: string[]): Promise<T> {
+  async function send<T>(
+    call: (limit: TimeLimit) => Promise<T>,
+    conflicts?: string[],
+    ms = CALL_TIMEOUT_MS,
+  ): Promise<T> {
     try {
-      return await inTime(call, CALL_TIMEOUT_MS);
+      return await inTime(call, ms);
     } catch (error) {
       throw toStorageError(error, signIn, conflicts);
     }
@@ -60,30 +61,39 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     return send(call, conflicts);
   }
 
-  async function listPages(filter: string, limit: number, select?: string[]): Promise<Entity[]> {
-    const queryOptions = { filter, ...(select && { select }) };
-    const entities: Entity[] = [];
-    try {
-      await send(async (timeout) => {
-        const pages = client.listEntities({ queryOptions, ...timeout });
-        // Storage may answer with a short page and a token to go on; a full page is all we asked for.
-        for await (const page of pages.byPage({ maxPageSize: Math.min(limit, PAGE_ROWS) })) {
-          entities.push(...page);
-          if (entities.length >= limit) break;
-        }
+  /** Gives page after page, each in its own time. Storage may answer with a short page and a token to go on. */
+  async function* pagesOf(query: Query, maxPageSize: number, pageMs = CALL_TIMEOUT_MS) {
+    let continuationToken: string | undefined;
+    do {
+      const settings = { maxPageSize, ...(continuationToken !== undefined && { continuationToken }) };
+      const readPage = (limit: TimeLimit) =>
+        client
+          .listEntities<Entity>({ queryOptions: query, ...limit })
+          .byPage(settings)
+          .next();
+      const read = await send(readPage, [], pageMs).catch((error: unknown) => {
+        if (isTableNotFound(error)) return undefined;
+        throw error;
       });
-    } catch (error) {
-      if (!isTableNotFound(error)) throw error;
-    }
-    return entities.slice(0, limit);
+      if (!read || read.done) return;
+      yield read.value;
+      ({ continuationToken } = read.value);
+    } while (continuationToken !== undefined);
   }
 
   return {
     async list(partition, { from = '', to, limit = Infinity, keysOnly } = {}) {
       const start = odata`PartitionKey eq ${partition} and RowKey ge ${from}`;
       const filter = to === undefined ? start : `${start} and ${odata`RowKey lt ${to}`}`;
-      const entities = await listPages(filter, limit, keysOnly ? ['RowKey'] : undefined);
-      return entities.map(toRow);
+      const rows: Row[] = [];
+      const end = performance.now() + LIST_TIMEOUT_MS;
+      const query = { filter, ...(keysOnly && { select: ['RowKey'] }) };
+      for await (const page of pagesOf(query, Math.min(limit, PAGE_ROWS))) {
+        rows.push(...page.map(toRow));
+        if (rows.length >= limit) break;
+        if (performance.now() > end) throw timedOut(LIST_TIMEOUT_MS);
+      }
+      return rows.slice(0, limit);
     },
     async get(partition, key) {
       try {
@@ -124,12 +134,17 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
       }
     },
     removeIf: (partition, key, etag) => removeOne(partition, key, etag),
-    async *scan(after, properties, signal) {
-      const filter = odata`PartitionKey gt ${after}`;
-      const queryOptions = { filter, select: ['PartitionKey', 'RowKey', ...properties] };
-      const pages = client.listEntities<Entity>({ queryOptions, abortSignal: signal });
-      for await (const page of pages.byPage({ maxPageSize: PAGE_ROWS })) {
-        yield page.map((entity) => ({ ...toRow(entity), partition: entity.partitionKey ?? '' }));
+    async *scan(after, properties) {
+      const select = ['PartitionKey', 'RowKey', ...properties];
+      // Two queries, because storage would read the whole table for both conditions in one.
+      const filters = [
+        odata`PartitionKey eq ${after.partition} and RowKey gt ${after.key}`,
+        odata`PartitionKey gt ${after.partition}`,
+      ];
+      for (const filter of after.partition === '' ? filters.slice(1) : filters) {
+        for await (const page of pagesOf({ filter, select }, PAGE_ROWS, SCAN_TIMEOUT_MS)) {
+          yield page.map((entity) => ({ ...toRow(entity), partition: entity.partitionKey ?? '' }));
+        }
       }
     },
   };
@@ -149,56 +164,6 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-  }
-}
-
-/** Steps of the SDK's pipeline that do nothing for our calls but take their time; its own client decompresses. */
-const UNUSED_STEPS = [
-  'proxyPolicy',
-  'decompressResponsePolicy',
-  'wrapAbortSignalLikePolicy',
-  'formDataPolicy',
-  'multipartPolicy',
-  'tracingPolicy',
-  'redirectPolicy',
-];
-
-async function createClient(config: StorageConfig): Promise<TableClient> {
-  const client = await connect(config);
-  for (const name of UNUSED_STEPS) client.pipeline.removePolicy({ name });
-  return client;
-}
-
-async function connect(config: StorageConfig): Promise<TableClient> {
-  const options: TableServiceClientOptions = {
-    httpClient: createStorageHttpClient(),
-    retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 400 },
-    allowInsecureConnection: true, // Azurite speaks HTTP; config.ts allows that on this machine only.
-  };
-  if ('connectionString' in config) {
-    return TableClient.fromConnectionString(config.connectionString, config.tableName, options);
-  }
-  const { DefaultAzureCredential } = await import('@azure/identity');
-  const identity = config.clientId === undefined ? {} : { managedIdentityClientId: config.clientId };
-  return new TableClient(config.endpoint, config.tableName, new DefaultAzureCredential(identity), options);
-}
-
-/** For the options of a call. */
-interface TimeLimit {
-  abortSignal: AbortSignal;
-}
-
-/** Makes a call that is aborted when it takes longer than `ms` milliseconds. */
-async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: number): Promise<T> {
-  const controller = new AbortController();
-  // Not AbortSignal.timeout, which fires, and makes an error, also when the call is long over.
-  const timer = setTimeout(() => controller.abort(), ms);
-  try {
-    return await call({ abortSignal: controller.signal });
-  } catch (error) {
-    throw controller.signal.aborted ? timedOut(ms) : error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -5,7 +5,7 @@ import { ChatHistory } from '../../src/lib/chat-history.ts';
 import { Claims } from '../../src/lib/idempotency.ts';
 import type { Interaction } from '../../src/lib/interaction-row.ts';
 import { purgeSessions } from '../../src/lib/purge-sessions.ts';
-import { FIRST_POSITION, sessionPartition, type SessionKey } from '../../src/lib/row-keys.ts';
+import { FIRST_POSITION, interactionKey, sessionPartition, type SessionKey } from '../../src/lib/row-keys.ts';
 import { createMemoryRowStore, type RowStore } from '../../src/lib/row-store.ts';
 import { SessionIndex } from '../../src/lib/session-index.ts';
 import { createTableRowStore } from '../../src/lib/table-row-store.ts';
@@ -328,6 +328,34 @@ describe.each<[string, () => Promise<RowStore>]>([
       // Table Storage gives a thousand rows at a time, which is all there are.
       expect(runs).toBeGreaterThan(place === 'in memory' ? 30 : 0);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 0, finished: true });
+    });
+
+    it('is purged piece by piece when it alone is more than one run can do', async () => {
+      store = place === 'in memory' ? store : await onTable(`piece${Date.now()}`);
+      history = new ChatHistory(store, TTL_MS);
+      const partition = sessionPartition(session);
+      const count = 1100;
+      for (let start = 0; start < count; start += 100) {
+        const rows = Array.from({ length: 100 }, () => interactionKey(FIRST_POSITION));
+        await store.transact(
+          partition,
+          rows.map((key) => ({ type: 'insert', key, properties: { h0: 'forgotten', a0: '' } })),
+        );
+      }
+      await history.reset(session);
+      setClock(Date.now() + 2 * TTL_MS);
+      const reports = [];
+      do {
+        reports.push(await purgeSessions(store, TTL_MS, 0));
+        expect(await read()).toEqual([]);
+      } while (reports.at(-1)?.finished === false && reports.length < 50);
+      expect(reports.length).toBeGreaterThan(1);
+      const removed = reports.map((report) => report.removed);
+      expect(removed.reduce((sum, one) => sum + one)).toBe(count);
+      // Only the marker is left, which hid them to the last; the next run finds nothing below it.
+      expect(await store.list(partition)).toHaveLength(1);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ finished: true, removed: 1 });
+      expect(await store.list(partition)).toEqual([]);
     });
   });
 
