@@ -24,7 +24,7 @@ export async function handleReady(
 ): Promise<HttpResponseInit> {
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const services = await loading.catch(() => null);
-  const storage = services && (await services.history.check().then(...outcomes));
+  const storage = services && (await checkStorage(services));
   const problem = !services
     ? errors.notReady('configuration')
     : storage !== 'ok'
@@ -45,7 +45,15 @@ export async function handleReady(
   return { status: problem?.status ?? 200, headers: { 'Cache-Control': 'no-store' }, jsonBody: body };
 }
 
-const outcomes = [() => 'ok' as const, () => 'failing' as const] as const;
+async function checkStorage({ history, warn }: Services): Promise<'ok' | 'failing'> {
+  try {
+    await history.check();
+    return 'ok';
+  } catch (error) {
+    warn(`Not ready: ${String(error)}`);
+    return 'failing';
+  }
+}
 
 /** What this process did so far. */
 const totalsOf = ({ metrics, state }: Services): ProcessTotals => ({
