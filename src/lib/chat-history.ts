@@ -1,6 +1,7 @@
 /** Chat history: the interactions of many sessions, one row each, newest first within their session. */
 import { type Interaction, toInteraction, toProperties } from './interaction-row.ts';
 import {
+  after,
   AFTER_INTERACTIONS,
   FIRST_POSITION,
   interactionKey,
@@ -139,7 +140,7 @@ export class ChatHistory {
     const [first, last] = [wanted[0], wanted.at(-1)];
     const rows =
       first !== undefined && last !== undefined
-        ? await this.#store.list(partition, { from: first, to: `${last}\u0000` })
+        ? await this.#store.list(partition, { from: first, to: after(last) })
         : [];
     return {
       interactions: await this.#interactions(rows, epoch),

@@ -3,9 +3,16 @@ import { removeRows } from './chat-history.ts';
 import type { Invocation } from './http-response.ts';
 import { CLAIM_PREFIX, KEY_LIFETIME_MS } from './idempotency.ts';
 import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './row-keys.ts';
-import { type RowPosition, type RowStore, type ScannedRow, StorageError } from './row-store.ts';
+import {
+  type Properties,
+  RowConflictError,
+  type RowPosition,
+  type RowStore,
+  type ScannedRow,
+  StorageError,
+} from './row-store.ts';
 import type { Services } from './services.ts';
-import { isIndexKey } from './session-index.ts';
+import { isListPosition, isStateKey } from './session-index.ts';
 
 /** Nobody is still writing to a conversation after that, so that its marker has no more to hide. */
 const MARKER_LIFETIME_MS = 24 * 3_600_000;
@@ -150,7 +157,7 @@ async function purgePiece(
   const expired = [...forgotten, ...others, ...tooOld];
   await removeRows(store, partition.partition, expired);
   report.rows += rows.length;
-  report.removed += expired.length;
+  report.removed += expired.length + (await removeStates(store, rows, oldest));
 }
 
 /** Removes the markers of a partition whose other rows were all looked at. */
@@ -164,5 +171,31 @@ const epochOf = (key: string | undefined): number =>
 
 function isOtherExpired({ key, properties }: ScannedRow, oldest: number): boolean {
   if (key.startsWith(CLAIM_PREFIX)) return Number(properties['storedAt']) < Date.now() - KEY_LIFETIME_MS;
-  return isIndexKey(key) && Number(properties['updatedAt']) < oldest - MARKER_LIFETIME_MS;
+  return isListPosition(key) && isUnused(properties, oldest);
+}
+
+const isUnused = ({ updatedAt }: Properties, oldest: number): boolean =>
+  Number(updatedAt) < oldest - MARKER_LIFETIME_MS;
+
+/** Removes the states of sessions that are not used any more; gives how many. One that is used again meanwhile stays. */
+async function removeStates(store: RowStore, rows: ScannedRow[], oldest: number): Promise<number> {
+  const waiting = rows
+    .filter(({ key, properties }) => isStateKey(key) && isUnused(properties, oldest))
+    .values();
+  let removed = 0;
+  const worker = async (): Promise<void> => {
+    for (const { partition, key } of waiting) {
+      // Anew, because a scan of some properties need not have etags.
+      const row = await store.get(partition, key);
+      if (!row || !isUnused(row.properties, oldest)) continue;
+      try {
+        await store.removeIf(partition, key, row.etag);
+        removed++;
+      } catch (error) {
+        if (!(error instanceof RowConflictError)) throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  return removed;
 }

@@ -40,7 +40,9 @@ export interface RowRange {
 export type RowAction =
   | { type: 'insert'; key: string; properties: Properties }
   /** Only if the row still has this etag. */
-  | { type: 'replace'; key: string; properties: Properties; etag: string };
+  | { type: 'replace'; key: string; properties: Properties; etag: string }
+  /** Only if it is there. */
+  | { type: 'remove'; key: string };
 
 /** A write found another state than it was meant for: the row exists already, or was changed or removed. */
 export class RowConflictError extends Error {
@@ -125,9 +127,16 @@ export function createMemoryRowStore(): RowStore {
       put(partition, key, { ...rowsOf(partition).get(key)?.properties, ...properties });
     },
     async transact(partition, actions) {
-      for (const action of actions)
-        check(partition, action.key, action.type === 'insert' ? undefined : action.etag);
-      for (const { key, properties } of actions) put(partition, key, properties);
+      for (const action of actions) {
+        const row = rowsOf(partition).get(action.key);
+        const isExpected =
+          action.type === 'insert' ? !row : row && (action.type === 'remove' || row.etag === action.etag);
+        if (!isExpected) throw new RowConflictError(action.key);
+      }
+      for (const action of actions) {
+        if (action.type === 'remove') rowsOf(partition).delete(action.key);
+        else put(partition, action.key, action.properties);
+      }
     },
     async remove(partition, keys) {
       for (const key of keys) rowsOf(partition).delete(key);

@@ -167,11 +167,10 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   }
 }
 
-function toAction(partition: string, { type, key, properties, ...rest }: RowAction) {
-  const entity = { partitionKey: partition, rowKey: key, ...properties };
-  if (type === 'insert') return ['create', entity] as ['create', typeof entity];
-  const { etag } = rest as { etag: string };
-  return ['update', entity, 'Replace', { etag }] as ['update', typeof entity, 'Replace', { etag: string }];
+function toAction(partition: string, action: RowAction): TransactionAction {
+  if (action.type === 'remove') return toRemoval(partition, action.key);
+  const entity = { partitionKey: partition, rowKey: action.key, ...action.properties };
+  return action.type === 'insert' ? ['create', entity] : ['update', entity, 'Replace', { etag: action.etag }];
 }
 
 const isDone = ({ status }: { status: number }): boolean => status >= 200 && status < 300;

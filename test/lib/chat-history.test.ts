@@ -5,7 +5,13 @@ import { ChatHistory } from '../../src/lib/chat-history.ts';
 import { Claims } from '../../src/lib/idempotency.ts';
 import type { Interaction } from '../../src/lib/interaction-row.ts';
 import { purgeSessions } from '../../src/lib/purge-sessions.ts';
-import { FIRST_POSITION, interactionKey, sessionPartition, type SessionKey } from '../../src/lib/row-keys.ts';
+import {
+  digest,
+  FIRST_POSITION,
+  interactionKey,
+  sessionPartition,
+  type SessionKey,
+} from '../../src/lib/row-keys.ts';
 import { createMemoryRowStore, type RowStore } from '../../src/lib/row-store.ts';
 import { SessionIndex } from '../../src/lib/session-index.ts';
 import { createTableRowStore } from '../../src/lib/table-row-store.ts';
@@ -452,6 +458,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual(['a?', 'c?', 'b?']);
       const [first] = (await index.list(userId, 1)).sessions;
       expect(first).toMatchObject({ sessionId: 'a', createdAt: now, updatedAt: now + 10 });
+      setClock(now + 11);
       await note('d', 0, '𝒳'.repeat(100));
       expect((await titles())[0]).toBe(`${'𝒳'.repeat(80)}…`);
     });
@@ -479,6 +486,43 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual([]);
       await note('s', 5, 'new');
       expect(await titles()).toEqual(['new']);
+    });
+
+    it('has one entry, the latest, for a session that many note at the same time', async () => {
+      await note('s', 0, 'first');
+      await Promise.all(Array.from({ length: 12 }, () => note('s', 0)));
+      const { sessions } = await index.list(userId, LIMIT);
+      expect(sessions.map(({ title }) => title)).toEqual(['first']);
+    });
+
+    it('is not listed again by who writes late to a conversation that was begun anew', async () => {
+      await note('s', 5, 'new');
+      await note('s', 0, 'old');
+      await index.forget(userId, 's', 5);
+      expect(await titles()).toEqual(['new']);
+    });
+
+    it('is purged with what leads to it, and can be used again after half a purge', async () => {
+      store = place === 'in memory' ? store : await onTable(`index${Date.now()}`);
+      index = new SessionIndex(store, TTL_MS);
+      const partition = digest('index', userId);
+      const now = Date.now();
+      await note('s', 0, 'old');
+      await note('t', 0, 'forgotten');
+      await index.forget(userId, 't', 1);
+      setClock(now + TTL_MS);
+      await note('u', 0, 'unused');
+      setClock(now + TTL_MS + 2 * DAY_MS);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 3 });
+      expect(await titles()).toEqual(['unused']);
+      // Only its entry was removed when the purge was ended.
+      const entries = (await store.list(partition, { keysOnly: true })).map(({ key }) => key);
+      await store.remove(
+        partition,
+        entries.filter((key) => !key.startsWith('state')),
+      );
+      await note('u', 0);
+      expect(await titles()).toEqual(['unused']);
     });
 
     it('shows nobody else`s, and nothing that is too old', async () => {
