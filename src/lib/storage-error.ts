@@ -47,13 +47,21 @@ export function toStorageError(error: unknown, signIn: StorageSignIn, conflicts:
   const code = storageCode(error);
   if (code !== undefined && conflicts.includes(code)) return new RowConflictError(code);
   if (error instanceof RestError) return explain(error, code, signIn);
-  if (error instanceof TypeError && (error as NodeJS.ErrnoException).code === 'ERR_INVALID_URL') {
-    return new StorageError(`The address of Table Storage is none. Check ${SETTINGS[signIn]}.`, {
-      code: 'ERR_INVALID_URL',
-    });
+  // Those of @azure/identity; their messages are long and name no setting.
+  if (error instanceof Error && /Authentication|Credential/.test(error.name)) {
+    return new StorageError(
+      `Signing in to Table Storage failed (${error.name}). Check ${SETTINGS[signIn]}.`,
+      {
+        code: error.name,
+      },
+    );
   }
   return error;
 }
+
+/** The error for settings that no client can be made of. */
+export const unusableSettings = (signIn: StorageSignIn): StorageError =>
+  new StorageError(`Table Storage has no usable address or key. Check ${SETTINGS[signIn]}.`);
 
 function explain({ statusCode: status, cause }: RestError, code: string | undefined, signIn: StorageSignIn) {
   if (status === undefined) {

@@ -2,7 +2,14 @@
 import { odata, type TransactionAction } from '@azure/data-tables';
 import type { StorageConfig } from './config.ts';
 import { type Properties, type Row, type RowAction, type RowStore, StorageError } from './row-store.ts';
-import { isMissing, isTableNotFound, type StorageSignIn, timedOut, toStorageError } from './storage-error.ts';
+import {
+  isMissing,
+  isTableNotFound,
+  type StorageSignIn,
+  timedOut,
+  toStorageError,
+  unusableSettings,
+} from './storage-error.ts';
 import { createTableClient, inTime, type TimeLimit } from './table-client.ts';
 
 /** Longest wait for one call. The SDK's own default waits for ever and retries for 4 to 5 s. */
@@ -33,8 +40,8 @@ const CHANGED = [...CHANGED_ETAG, 'ResourceNotFound', 'EntityNotFound'];
 /** Opens the table that `config` names; it is made by the first write that misses it. Nothing is sent before that. */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
   const signIn: StorageSignIn = 'connectionString' in config ? 'key' : 'identity';
-  const client = await createTableClient(config).catch((error: unknown) => {
-    throw toStorageError(error, signIn);
+  const client = await createTableClient(config).catch(() => {
+    throw unusableSettings(signIn);
   });
 
   /** Makes a call within its time; what it throws is a StorageError, or a RowConflictError for these codes. */

@@ -111,6 +111,44 @@ it('a look at a claim that fails is a 503, not a claim that is not there', async
   expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
 });
 
+describe('a table that is gone', () => {
+  const gone: StorageRefusal = { status: 404, code: 'TableNotFound' };
+
+  it.each([
+    ['insert', {}],
+    ['batch', { 'Idempotency-Key': 'gone' }],
+  ] as const)('is made anew, and the answer stored (%s)', async (kind, headers) => {
+    proxy.failNext(kind, gone);
+    const fields = { question: newQuestion(), session_id: randomUUID() };
+    expect((await ask(app, fields, headers)).performance_metrics).toMatchObject({ history_saved: true });
+    expect(proxy.requests.filter((request) => request.kind === 'other')).toHaveLength(1);
+  });
+
+  it('and cannot be made anew yet: the answer says that it is not stored', async () => {
+    proxy.failNext('insert', gone);
+    proxy.failNext('other', TABLE_BEING_DELETED);
+    expect((await ask(app, { question: newQuestion() })).performance_metrics).toMatchObject(UNSTORED);
+  });
+
+  it('has no conversation to read', async () => {
+    const { session_id } = await ask(app, { question: newQuestion() });
+    proxy.failNext('query', gone);
+    expect((await call(`/sessions/${session_id}`)).status).toBe(404);
+    proxy.failNext('query', TABLE_BEING_DELETED);
+    expect((await call(`/sessions/${session_id}`)).status).toBe(503);
+  });
+});
+
+it.each([
+  [{ status: 412, code: 'UpdateConditionNotSatisfied' }, 'another has taken its claim over'],
+  [{ status: 403, code: 'AuthenticationFailed' }, 'the whole of it is refused'],
+])('a transaction refused with %o is not stored: %s', async (refusal) => {
+  proxy.failNext('batch', refusal);
+  const { fields, headers } = asked();
+  expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+  expect(await isReplayed(fields, headers)).toBe(false);
+});
+
 it('a claim whose state cannot be found out ends, after a few requests', async () => {
   proxy.failNext('insert', { status: 409, code: 'EntityAlreadyExists' }, Infinity);
   const fields = { question: newQuestion(), session_id: randomUUID() };

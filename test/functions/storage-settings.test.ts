@@ -50,14 +50,23 @@ it('an address that no server has', async () => {
   for (const line of linesOf(output)) expect(line).toMatch(/ENOTFOUND|EAI_AGAIN/);
 });
 
-it('an address that is none', async () => {
-  app = await startApp({
-    env: {
-      [SETTING]: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://a b',
-    },
-  });
+it.each([
+  ['an address that is none', 'AccountName=a;AccountKey=a2V5;TableEndpoint=https://a b'],
+  ['a connection string without a key', 'AccountName=a;EndpointSuffix=core.windows.net'],
+])('%s', async (_, connectionString) => {
+  app = await startApp({ env: { [SETTING]: `DefaultEndpointsProtocol=https;${connectionString}` } });
   const refused = await askForError(app, { question: 'q' });
   expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
   expect(linesOf(app.output())).toHaveLength(1);
   expect(app.output()).not.toMatch(/TypeError|Invalid URL/);
+});
+
+it('an identity that cannot sign in', async () => {
+  app = await startApp({
+    env: { SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
+  });
+  const answer = await ask(app, { question: 'q', session_id: randomUUID() });
+  expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+  expect(app.output()).toMatch(/Table Storage.*\(.*Error.*SESSIONS_TABLE_ENDPOINT/);
+  expect(app.output()).not.toMatch(/environment variables|aka\.ms|^ +at /im);
 });
