@@ -1,6 +1,7 @@
 /** How a question is answered: chat history, then the cache, then the model, then chat history again. */
 import type { CacheControl } from './cache-control.ts';
 import { fitHistory } from './context-window.ts';
+import { UnknownOutcomeError } from './chat-history.ts';
 import type { Answer, ChatMessage } from './contract.ts';
 import { findAnswer, requireCachedAnswer } from './find-answer.ts';
 import type { Claim } from './idempotency.ts';
@@ -116,7 +117,7 @@ async function finishTurn(
   } finally {
     // A reset that is still under way stands, whatever became of the answer.
     await Promise.allSettled([past.position]);
-    if (past.claim && !record.historySaved) giveBack(services, past.claim);
+    if (past.claim && !record.historySaved && !past.claim.mayBeFulfilled) giveBack(services, past.claim);
   }
 }
 
@@ -134,6 +135,7 @@ async function save(
   try {
     await history.append({ userId, sessionId }, after, interaction, fulfil);
   } catch (error) {
+    if (claim && error instanceof UnknownOutcomeError) claim.mayBeFulfilled = true;
     warn(`The interaction could not be stored: ${String(error)}`);
     return false;
   }

@@ -1,6 +1,7 @@
 /** Chat history: the interactions of many sessions, one row each, newest first within their session. */
 import { type Interaction, toInteraction, toProperties } from './interaction-row.ts';
 import {
+  after,
   AFTER_INTERACTIONS,
   FIRST_POSITION,
   interactionKey,
@@ -31,6 +32,11 @@ export interface ConversationPage {
   before: string | null;
 }
 
+/** Nobody knows whether a write was done: neither its own answer came nor that of a look at its row. */
+export class UnknownOutcomeError extends Error {
+  override readonly name = 'UnknownOutcomeError';
+}
+
 /**
  * Keeps the interactions of sessions. Every method may reject when the store cannot be reached; nothing is ever
  * pretended to be stored or forgotten.
@@ -59,6 +65,7 @@ export class ChatHistory {
    * Stores one interaction after `position`, in its conversation, together with what `alongside` makes of its key.
    * Appends at the same time from the same position are all kept, in one order that every later read agrees on.
    * @throws RowConflictError when what is to be done alongside met another state; then nothing was stored.
+   * @throws UnknownOutcomeError when both may have been stored, which could not be seen.
    */
   async append(
     session: SessionKey,
@@ -73,8 +80,12 @@ export class ChatHistory {
     try {
       await this.#store.transact(partition, [{ type: 'insert', key, properties }, alongside(key)]);
     } catch (error) {
-      // The store repeats what it got no answer to; our row there means that it was all done.
-      if (!(error instanceof RowConflictError) || !(await this.#store.get(partition, key))) throw error;
+      // Its answer may be lost or late, and the store repeats what it got no answer to; our row there means that it
+      // was all done.
+      const stored = await this.#store.get(partition, key).catch((cause: unknown) => {
+        throw new UnknownOutcomeError(String(error), { cause });
+      });
+      if (!stored) throw error;
     }
   }
 
@@ -129,7 +140,7 @@ export class ChatHistory {
     const [first, last] = [wanted[0], wanted.at(-1)];
     const rows =
       first !== undefined && last !== undefined
-        ? await this.#store.list(partition, { from: first, to: `${last}\u0000` })
+        ? await this.#store.list(partition, { from: first, to: after(last) })
         : [];
     return {
       interactions: await this.#interactions(rows, epoch),

@@ -25,7 +25,7 @@ export async function handleReady(
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const services = await loading.catch(() => null);
   const [storage, model] = services
-    ? await Promise.all([services.history.check().then(...outcomes), checkModel(services)])
+    ? await Promise.all([checkStorage(services), checkModel(services)])
     : [null, null];
   const problem = !services
     ? errors.notReady('configuration')
@@ -58,7 +58,15 @@ async function checkModel({ metrics, model }: Services): Promise<'ok' | 'failing
   return (await model.isReachable()) ? metrics.modelState : 'unusable';
 }
 
-const outcomes = [() => 'ok' as const, () => 'failing' as const] as const;
+async function checkStorage({ history, warn }: Services): Promise<'ok' | 'failing'> {
+  try {
+    await history.check();
+    return 'ok';
+  } catch (error) {
+    warn(`Not ready: ${String(error)}`);
+    return 'failing';
+  }
+}
 
 /** What this process did so far. */
 const totalsOf = ({ metrics, state }: Services): ProcessTotals => ({

@@ -1,5 +1,6 @@
 /** `Idempotency-Key`: a question that is sent again is answered once. A row of the session says who answers it. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { digest, type SessionKey, sessionPartition } from './row-keys.ts';
 import { type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
@@ -8,12 +9,18 @@ export const KEY_LIFETIME_MS = 24 * 3_600_000;
 /** Keys of these rows; they sort after interactions and markers. */
 export const CLAIM_PREFIX = 'idem-';
 
+/** How often a claim is tried that finds neither a free place nor who holds it, and how long it pauses in between. */
+const MAX_ATTEMPTS = 5;
+const PAUSE_MS = 40;
+
 /** The right to answer a question, held by one request at a time. */
 export interface Claim {
   session: SessionKey;
   key: string;
   question: string;
   etag: string;
+  /** It may lead to an answer, although that could not be seen: then its lease is left to end. */
+  mayBeFulfilled?: true;
 }
 
 /** What became of the wish to answer a question. */
@@ -48,13 +55,14 @@ export class Claims {
 
   /**
    * Asks for the right to answer the question with this `idempotencyKey`, until `leaseUntil` (milliseconds since 1970).
-   * `asked` is all that makes it the same question.
+   * `asked` is all that makes it the same question. It ends with `signal`.
    */
   async claim(
     session: SessionKey,
     idempotencyKey: string,
     asked: unknown[],
     leaseUntil: number,
+    signal?: AbortSignal,
   ): Promise<ClaimResult> {
     const partition = sessionPartition(session);
     const key = CLAIM_PREFIX + digest(idempotencyKey);
@@ -66,25 +74,35 @@ export class Claims {
       storedAt: String(Date.now()),
       interaction: '',
     };
-    const mine = (etag: string): ClaimResult => ({ state: 'mine', claim: { session, key, question, etag } });
-    for (;;) {
-      try {
-        return mine(await this.#store.insert(partition, key, own));
-      } catch (error) {
-        if (!(error instanceof RowConflictError)) throw error;
-      }
-      const row = await this.#store.get(partition, key);
-      // Released between the two calls.
-      if (!row) continue;
-      const result = judge(row, own);
-      if (result === 'ours') return mine(row.etag);
-      if (result !== 'free') return result;
-      try {
-        return mine(await this.#store.replace(partition, key, own, row.etag));
-      } catch (error) {
-        // Somebody else was faster.
-        if (!(error instanceof RowConflictError)) throw error;
-      }
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const result = await this.#tryClaim(partition, key, own);
+      if (typeof result === 'string')
+        return { state: 'mine', claim: { session, key, question, etag: result } };
+      if (result !== null) return result;
+      await delay(PAUSE_MS * 2 ** attempt * (0.5 + Math.random()), undefined, { signal });
+    }
+    throw new Error('The state of an Idempotency-Key kept changing.');
+  }
+
+  /** Gives the etag of the claim when it is ours, or whose it is; null when that changed meanwhile. */
+  async #tryClaim(partition: string, key: string, own: ClaimRow): Promise<string | ClaimResult | null> {
+    try {
+      return await this.#store.insert(partition, key, own);
+    } catch (error) {
+      if (!(error instanceof RowConflictError)) throw error;
+    }
+    const row = await this.#store.get(partition, key);
+    // Released between the two calls.
+    if (!row) return null;
+    const result = judge(row, own);
+    if (result === 'ours') return row.etag;
+    if (result !== 'free') return result;
+    try {
+      return await this.#store.replace(partition, key, own, row.etag);
+    } catch (error) {
+      // Somebody else was faster.
+      if (!(error instanceof RowConflictError)) throw error;
+      return null;
     }
   }
 
@@ -100,9 +118,13 @@ export class Claims {
     return { type: 'replace', key, properties, etag };
   }
 
-  /** Gives a claim back: there is no answer. */
-  async release({ session, key }: Claim): Promise<void> {
-    await this.#store.remove(sessionPartition(session), [key]);
+  /** Gives a claim back: there is no answer. Does nothing when it leads to one by now, or is another's. */
+  async release({ session, key, etag }: Claim): Promise<void> {
+    try {
+      await this.#store.removeIf(sessionPartition(session), key, etag);
+    } catch (error) {
+      if (!(error instanceof RowConflictError)) throw error;
+    }
   }
 }
 

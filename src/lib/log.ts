@@ -1,6 +1,7 @@
 /** What goes to the log when a question fails. Of what the model's side sent, only kinds and codes: texts may hold keys. */
 import type { AskError } from './errors.ts';
 import type { Invocation } from './http-response.ts';
+import { StorageError } from './row-store.ts';
 
 /** From what matters most to what matters least. */
 export const LOG_LEVELS = ['error', 'warn', 'info'] as const;
@@ -40,7 +41,7 @@ export function logError(error: AskError, log: Invocation['log']): void {
   } else if (error.code === 'internal_error') {
     log.error('internal_error', error.cause);
   } else {
-    log.warn(error.code, causes(error));
+    log.warn(error.code, error.cause instanceof StorageError ? error.cause.message : causes(error));
   }
 }
 

@@ -68,8 +68,11 @@ async function claimQuestion(
   for (let waited = false; ; waited = true) {
     signal.throwIfAborted();
     const result = await claims
-      .claim(session, asked.idempotencyKey, parts, leaseUntil)
-      .catch((error: unknown) => Promise.reject(errors.claimUnavailable(error)));
+      .claim(session, asked.idempotencyKey, parts, leaseUntil, signal)
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw errors.claimUnavailable(error);
+      });
     if (result.state === 'mine') return { claim: result.claim, waited };
     if (result.state === 'other') throw errors.idempotencyConflict();
     if (result.state === 'answered') {

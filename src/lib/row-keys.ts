@@ -28,6 +28,9 @@ const INTERACTION_OR_MARKER = /^\d{13}-\d{13}-[\da-f-]{36}$/;
 
 /** `MAX_MS - ms` in 13 digits, so that the newest sorts first as text. */
 export const inverted = (ms: number): string => String(MAX_MS - ms).padStart(13, '0');
+/** The first text that sorts after `key` and every key like it: none begins with another of its length. */
+export const after = (key: string): string => `${key}!`;
+
 const uninverted = (digits: string): number => MAX_MS - Number(digits);
 
 /** Digest of what names a partition: user text never is a key, which may not hold every character. */

@@ -19,6 +19,12 @@ export interface ScannedRow extends Row {
   partition: string;
 }
 
+/** A row in the order of all rows; empty texts are before the first. */
+export interface RowPosition {
+  partition: string;
+  key: string;
+}
+
 /** Which rows of a partition, and what of them. */
 export interface RowRange {
   /** First key that is wanted. */
@@ -34,17 +40,35 @@ export interface RowRange {
 export type RowAction =
   | { type: 'insert'; key: string; properties: Properties }
   /** Only if the row still has this etag. */
-  | { type: 'replace'; key: string; properties: Properties; etag: string };
+  | { type: 'replace'; key: string; properties: Properties; etag: string }
+  /** Only if it is there. */
+  | { type: 'remove'; key: string };
 
 /** A write found another state than it was meant for: the row exists already, or was changed or removed. */
 export class RowConflictError extends Error {
   override readonly name = 'RowConflictError';
 }
 
+/** The store failed. The message is for the log: our own words and the store's code, never its text. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+  /** HTTP status of the store's answer; undefined when there was none. */
+  readonly status: number | undefined;
+  /** The store's own code, or that of the network or the client. */
+  readonly code: string | undefined;
+
+  constructor(message: string, options: { status?: number | undefined; code?: string | undefined } = {}) {
+    super(message);
+    this.status = options.status;
+    this.code = options.code;
+  }
+}
+
 /** Most rows that one call may remove. */
 export const MAX_ROWS_PER_CALL = 100;
 
-/** Keeps rows. Every method is one round trip, or as many as `list` needs pages; each rejects when the store fails. */
+/** Keeps rows. Every method is one round trip, or as many as there are pages; each rejects when the store fails:
+ * with a StorageError where it has said why. */
 export interface RowStore {
   /** Gives rows in the order of their keys. */
   list(partition: string, range?: RowRange): Promise<Row[]>;
@@ -59,8 +83,10 @@ export interface RowStore {
   transact(partition: string, actions: RowAction[]): Promise<void>;
   /** Removes up to {@link MAX_ROWS_PER_CALL} rows, together or not at all. Those that are gone already are no error. */
   remove(partition: string, keys: string[]): Promise<void>;
-  /** Gives the rows of all partitions after `after`, in order, page by page, with the named properties. */
-  scan(after: string, properties: string[], signal: AbortSignal): AsyncIterable<ScannedRow[]>;
+  /** Removes a row. One that is gone already is no error. @throws RowConflictError when it has another etag. */
+  removeIf(partition: string, key: string, etag: string): Promise<void>;
+  /** Gives the rows of all partitions after this one, in order, page by page, with the named properties. */
+  scan(after: RowPosition, properties: string[]): AsyncIterable<ScannedRow[]>;
 }
 
 /** Rows of this process only: for tests and experiments, with the promises of the real one. */
@@ -101,16 +127,34 @@ export function createMemoryRowStore(): RowStore {
       put(partition, key, { ...rowsOf(partition).get(key)?.properties, ...properties });
     },
     async transact(partition, actions) {
-      for (const action of actions)
-        check(partition, action.key, action.type === 'insert' ? undefined : action.etag);
-      for (const { key, properties } of actions) put(partition, key, properties);
+      for (const action of actions) {
+        const row = rowsOf(partition).get(action.key);
+        const isExpected =
+          action.type === 'insert' ? !row : row && (action.type === 'remove' || row.etag === action.etag);
+        if (!isExpected) throw new RowConflictError(action.key);
+      }
+      for (const action of actions) {
+        if (action.type === 'remove') rowsOf(partition).delete(action.key);
+        else put(partition, action.key, action.properties);
+      }
     },
     async remove(partition, keys) {
       for (const key of keys) rowsOf(partition).delete(key);
     },
+    async removeIf(partition, key, etag) {
+      if (!rowsOf(partition).has(key)) return;
+      check(partition, key, etag);
+      rowsOf(partition).delete(key);
+    },
     async *scan(after) {
       for (const [partition, rows] of sorted(partitions)) {
-        if (partition > after) yield sorted(rows).map(([, row]) => ({ ...structuredClone(row), partition }));
+        if (partition < after.partition) continue;
+        const first = partition === after.partition ? after.key : '';
+        const wanted = sorted(rows).filter(([key]) => key > first);
+        for (let start = 0; start < wanted.length; start += MAX_ROWS_PER_CALL) {
+          const page = wanted.slice(start, start + MAX_ROWS_PER_CALL);
+          yield page.map(([, row]) => ({ ...structuredClone(row), partition }));
+        }
       }
     },
   };

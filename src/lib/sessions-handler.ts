@@ -3,8 +3,9 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { toMessages } from './answer-question.ts';
 import { checkSessionId } from './ask-request.ts';
 import type { Session, SessionList } from './contract.ts';
-import { errors } from './errors.ts';
+import { type AskError, errors } from './errors.ts';
 import type { Invocation } from './http-response.ts';
+import { logError } from './log.ts';
 import { isInteractionOrMarkerKey } from './row-keys.ts';
 import type { Services } from './services.ts';
 import { isListPosition } from './session-index.ts';
@@ -21,19 +22,17 @@ export async function handleSession(
 ): Promise<HttpResponseInit> {
   const userId = readUserId(request, services.config.trustsUserHeaders);
   const session = { userId, sessionId: readSessionId(request) };
-  if (request.method === 'GET') return readSession(services, session, request);
+  if (request.method === 'GET') return readSession(services, session, request, invocation);
   if (request.method !== 'DELETE') throw errors.methodNotAllowed('GET, DELETE');
 
   const { history, index, background } = services;
-  const { position, removed } = await history.delete(session).catch((error: unknown) => {
-    throw errors.sessionNotDeleted(error);
-  });
+  const { position, removed } = await history
+    .delete(session)
+    .catch(failWith(errors.sessionNotDeleted, invocation));
   if (!removed) invocation.log.warn('A deleted session is hidden, and its rows are left to the purge.');
   if (userId !== null) {
     const forgotten = index.forget(userId, session.sessionId, position.epoch);
-    await background.add(forgotten).catch((error: unknown) => {
-      throw errors.sessionNotDeleted(error);
-    });
+    await background.add(forgotten).catch(failWith(errors.sessionNotDeleted, invocation));
   }
   return { status: 204, headers: { 'Cache-Control': 'no-store' } };
 }
@@ -42,12 +41,13 @@ async function readSession(
   { history }: Services,
   session: { userId: string | null; sessionId: string },
   request: HttpRequest,
+  invocation: Invocation,
 ): Promise<HttpResponseInit> {
   const before = request.query.get('before') ?? undefined;
   if (before !== undefined && !isInteractionOrMarkerKey(before)) throw errors.invalidPosition();
-  const page = await history.readPage(session, PAGE_INTERACTIONS, before).catch((error: unknown) => {
-    throw errors.storageUnavailable(error);
-  });
+  const page = await history
+    .readPage(session, PAGE_INTERACTIONS, before)
+    .catch(failWith(errors.storageUnavailable, invocation));
   if (!page) throw errors.sessionNotFound();
   return json({
     session_id: session.sessionId,
@@ -60,15 +60,19 @@ async function readSession(
 }
 
 /** Lists the sessions of the user who asks. @throws AskError when nobody is signed in, or storage fails. */
-export async function handleSessions(services: Services, request: HttpRequest): Promise<HttpResponseInit> {
+export async function handleSessions(
+  services: Services,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
   if (request.method !== 'GET') throw errors.methodNotAllowed('GET');
   const userId = readUserId(request, services.config.trustsUserHeaders);
   if (userId === null) throw errors.notSignedIn();
   const before = request.query.get('before') ?? undefined;
   if (before !== undefined && !isListPosition(before)) throw errors.invalidPosition();
-  const list = await services.index.list(userId, PAGE_SESSIONS, before).catch((error: unknown) => {
-    throw errors.storageUnavailable(error);
-  });
+  const list = await services.index
+    .list(userId, PAGE_SESSIONS, before)
+    .catch(failWith(errors.storageUnavailable, invocation));
   return json({
     sessions: list.sessions.map(({ sessionId, title, createdAt, updatedAt }) => ({
       session_id: sessionId,
@@ -79,6 +83,15 @@ export async function handleSessions(services: Services, request: HttpRequest): 
     next: list.before && `/sessions?before=${list.before}`,
   });
 }
+
+/** For what storage throws: says in the log why, and throws what the caller is told. */
+const failWith =
+  (toError: (cause: unknown) => AskError, { log }: Invocation) =>
+  (cause: unknown): never => {
+    const error = toError(cause);
+    logError(error, log);
+    throw error;
+  };
 
 /** From the address itself: hosts disagree about what of a route parameter is decoded. */
 function readSessionId(request: HttpRequest): string {

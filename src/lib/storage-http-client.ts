@@ -48,6 +48,6 @@ async function send(poolOf: (origin: string) => Pool, request: PipelineRequest):
   } catch (error) {
     if (signal?.aborted) throw error;
     // What the SDK's retry policy knows as a connection that failed.
-    throw new RestError(String(error), { code: 'ECONNRESET', request });
+    throw Object.assign(new RestError('no answer', { code: 'ECONNRESET', request }), { cause: error });
   }
 }

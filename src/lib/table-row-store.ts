@@ -1,11 +1,23 @@
 /** Rows in Azure Table Storage. */
-import { odata, RestError, TableClient, type TableServiceClientOptions } from '@azure/data-tables';
+import { odata, type TransactionAction } from '@azure/data-tables';
 import type { StorageConfig } from './config.ts';
-import { createStorageHttpClient } from './storage-http-client.ts';
-import { type Properties, type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
+import { type Properties, type Row, type RowAction, type RowStore, StorageError } from './row-store.ts';
+import {
+  isMissing,
+  isTableNotFound,
+  type StorageSignIn,
+  timedOut,
+  toStorageError,
+  unusableSettings,
+} from './storage-error.ts';
+import { createTableClient, inTime, type TimeLimit } from './table-client.ts';
 
 /** Longest wait for one call. The SDK's own default waits for ever and retries for 4 to 5 s. */
 const CALL_TIMEOUT_MS = 1500;
+/** Longest wait for a page of a scan: storage itself takes up to 5 s to look for rows that have what is asked for. */
+const SCAN_TIMEOUT_MS = 10_000;
+/** Longest list of pages, each of which has the time of one call. */
+const LIST_TIMEOUT_MS = 60_000;
 /** As many as one answer of Table Storage holds. */
 const PAGE_ROWS = 1000;
 
@@ -15,186 +27,168 @@ interface Entity extends Record<string, unknown> {
   etag?: string;
 }
 
+interface Query {
+  filter: string;
+  select?: string[];
+}
+
+/** Codes by which storage says that a write found another state than it was meant for. */
+const EXISTS = ['EntityAlreadyExists'];
+const CHANGED_ETAG = ['UpdateConditionNotSatisfied'];
+const CHANGED = [...CHANGED_ETAG, 'ResourceNotFound', 'EntityNotFound'];
+
 /** Opens the table that `config` names; it is made by the first write that misses it. Nothing is sent before that. */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
-  const client = await createClient(config);
+  const signIn: StorageSignIn = 'connectionString' in config ? 'key' : 'identity';
+  const client = await createTableClient(config).catch(() => {
+    throw unusableSettings(signIn);
+  });
 
-  /** Writes, and makes the table when it is missing. */
-  async function write<T>(send: (limit: TimeLimit) => Promise<T>, mayMakeTable = true): Promise<T> {
+  /** Makes a call within its time; what it throws is a StorageError, or a RowConflictError for these codes. */
+  async function send<T>(
+    call: (limit: TimeLimit) => Promise<T>,
+    conflicts?: string[],
+    ms = CALL_TIMEOUT_MS,
+  ): Promise<T> {
     try {
-      return await inTime(send);
+      return await inTime(call, ms);
     } catch (error) {
-      if (!mayMakeTable || !isTableNotFound(error)) throw toConflict(error);
+      throw toStorageError(error, signIn, conflicts);
     }
-    await inTime((limit) => client.createTable(limit));
-    return write(send, false);
   }
 
-  async function listPages(filter: string, limit: number, select?: string[]): Promise<Entity[]> {
-    const queryOptions = { filter, ...(select && { select }) };
-    const entities: Entity[] = [];
+  /** Writes, and makes the table when it is missing. */
+  async function write<T>(call: (limit: TimeLimit) => Promise<T>, conflicts: string[]): Promise<T> {
     try {
-      await inTime(async (timeout) => {
-        const pages = client.listEntities({ queryOptions, ...timeout });
-        // Storage may answer with a short page and a token to go on; a full page is all we asked for.
-        for await (const page of pages.byPage({ maxPageSize: Math.min(limit, PAGE_ROWS) })) {
-          entities.push(...page);
-          if (entities.length >= limit) break;
-        }
-      });
+      return await send(call, conflicts);
     } catch (error) {
       if (!isTableNotFound(error)) throw error;
     }
-    return entities.slice(0, limit);
+    await send((limit) => client.createTable(limit));
+    return send(call, conflicts);
+  }
+
+  /** Gives page after page, each in its own time. Storage may answer with a short page and a token to go on. */
+  async function* pagesOf(query: Query, maxPageSize: number, pageMs = CALL_TIMEOUT_MS) {
+    let continuationToken: string | undefined;
+    do {
+      const settings = { maxPageSize, ...(continuationToken !== undefined && { continuationToken }) };
+      const readPage = (limit: TimeLimit) =>
+        client
+          .listEntities<Entity>({ queryOptions: query, ...limit })
+          .byPage(settings)
+          .next();
+      const read = await send(readPage, [], pageMs).catch((error: unknown) => {
+        if (isTableNotFound(error)) return undefined;
+        throw error;
+      });
+      if (!read || read.done) return;
+      yield read.value;
+      ({ continuationToken } = read.value);
+    } while (continuationToken !== undefined);
   }
 
   return {
     async list(partition, { from = '', to, limit = Infinity, keysOnly } = {}) {
       const start = odata`PartitionKey eq ${partition} and RowKey ge ${from}`;
       const filter = to === undefined ? start : `${start} and ${odata`RowKey lt ${to}`}`;
-      const entities = await listPages(filter, limit, keysOnly ? ['RowKey'] : undefined);
-      return entities.map(toRow);
+      const rows: Row[] = [];
+      const end = performance.now() + LIST_TIMEOUT_MS;
+      const query = { filter, ...(keysOnly && { select: ['RowKey'] }) };
+      for await (const page of pagesOf(query, Math.min(limit, PAGE_ROWS))) {
+        rows.push(...page.map(toRow));
+        if (rows.length >= limit) break;
+        if (performance.now() > end) throw timedOut(LIST_TIMEOUT_MS);
+      }
+      return rows.slice(0, limit);
     },
     async get(partition, key) {
       try {
-        return toRow(await inTime((limit) => client.getEntity<Entity>(partition, key, limit)));
+        return toRow(await send((limit) => client.getEntity<Entity>(partition, key, limit)));
       } catch (error) {
-        if (statusOf(error) === 404) return undefined;
+        if (isMissing(error)) return undefined;
         throw error;
       }
     },
     async insert(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write((limit) => client.createEntity(entity, limit))).etag ?? '';
+      return (await write((limit) => client.createEntity(entity, limit), EXISTS)).etag ?? '';
     },
     async replace(partition, key, properties, etag) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      return (await write((limit) => client.updateEntity(entity, 'Replace', { etag, ...limit }))).etag ?? '';
+      const replaced = await write(
+        (limit) => client.updateEntity(entity, 'Replace', { etag, ...limit }),
+        CHANGED,
+      );
+      return replaced.etag ?? '';
     },
     async merge(partition, key, properties) {
       const entity = { partitionKey: partition, rowKey: key, ...properties };
-      await write((limit) => client.upsertEntity(entity, 'Merge', limit));
+      await write((limit) => client.upsertEntity(entity, 'Merge', limit), []);
     },
     async transact(partition, actions) {
-      await write((limit) =>
-        client.submitTransaction(
-          actions.map((action) => toAction(partition, action)),
-          limit,
-        ),
-      );
+      const all = actions.map((action) => toAction(partition, action));
+      await write((limit) => submit(all, limit), [...EXISTS, ...CHANGED]);
     },
     async remove(partition, keys) {
-      const actions = keys.map((key) => ['delete', { partitionKey: partition, rowKey: key }] as const);
+      const all = keys.map((key) => toRemoval(partition, key));
       try {
-        await inTime((limit) =>
-          client.submitTransaction(
-            actions.map(([type, entity]) => [type, entity]),
-            limit,
-          ),
-        );
+        await send((limit) => submit(all, limit));
       } catch (error) {
-        if (statusOf(error) !== 404) throw error;
+        if (!isMissing(error)) throw error;
         // One is gone already, so none was removed: one by one, then.
-        await Promise.all(keys.map((key) => removeOne(client, partition, key)));
+        await Promise.all(keys.map((key) => removeOne(partition, key)));
       }
     },
-    async *scan(after, properties, signal) {
-      const filter = odata`PartitionKey gt ${after}`;
-      const queryOptions = { filter, select: ['PartitionKey', 'RowKey', ...properties] };
-      const pages = client.listEntities<Entity>({ queryOptions, abortSignal: signal });
-      for await (const page of pages.byPage({ maxPageSize: PAGE_ROWS })) {
-        yield page.map((entity) => ({ ...toRow(entity), partition: entity.partitionKey ?? '' }));
+    removeIf: (partition, key, etag) => removeOne(partition, key, etag),
+    async *scan(after, properties) {
+      const select = ['PartitionKey', 'RowKey', ...properties];
+      // Two queries, because storage would read the whole table for both conditions in one.
+      const filters = [
+        odata`PartitionKey eq ${after.partition} and RowKey gt ${after.key}`,
+        odata`PartitionKey gt ${after.partition}`,
+      ];
+      for (const filter of after.partition === '' ? filters.slice(1) : filters) {
+        for await (const page of pagesOf({ filter, select }, PAGE_ROWS, SCAN_TIMEOUT_MS)) {
+          yield page.map((entity) => ({ ...toRow(entity), partition: entity.partitionKey ?? '' }));
+        }
       }
     },
   };
+
+  async function submit(actions: TransactionAction[], limit: TimeLimit): Promise<void> {
+    const { subResponses } = await client.submitTransaction(actions, limit);
+    // The SDK takes an answer that it cannot read for a success without parts.
+    if (subResponses.filter(isDone).length !== actions.length) {
+      throw new StorageError('Table Storage did not say that a transaction was done.', { code: 'unclear' });
+    }
+  }
+
+  /** Whatever its etag is, if none is given. */
+  async function removeOne(partition: string, key: string, etag = '*'): Promise<void> {
+    try {
+      await send((limit) => client.deleteEntity(partition, key, { etag, ...limit }), CHANGED_ETAG);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
 }
 
-/** Steps of the SDK's pipeline that do nothing for our calls but take their time; its own client decompresses. */
-const UNUSED_STEPS = [
-  'proxyPolicy',
-  'decompressResponsePolicy',
-  'wrapAbortSignalLikePolicy',
-  'formDataPolicy',
-  'multipartPolicy',
-  'tracingPolicy',
-  'redirectPolicy',
+function toAction(partition: string, action: RowAction): TransactionAction {
+  if (action.type === 'remove') return toRemoval(partition, action.key);
+  const entity = { partitionKey: partition, rowKey: action.key, ...action.properties };
+  return action.type === 'insert' ? ['create', entity] : ['update', entity, 'Replace', { etag: action.etag }];
+}
+
+const isDone = ({ status }: { status: number }): boolean => status >= 200 && status < 300;
+
+const toRemoval = (partition: string, key: string): TransactionAction => [
+  'delete',
+  { partitionKey: partition, rowKey: key },
 ];
-
-async function createClient(config: StorageConfig): Promise<TableClient> {
-  const client = await connect(config);
-  for (const name of UNUSED_STEPS) client.pipeline.removePolicy({ name });
-  return client;
-}
-
-async function connect(config: StorageConfig): Promise<TableClient> {
-  const options: TableServiceClientOptions = {
-    httpClient: createStorageHttpClient(),
-    retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 400 },
-    allowInsecureConnection: true, // Azurite speaks HTTP; config.ts allows that on this machine only.
-  };
-  if ('connectionString' in config) {
-    return TableClient.fromConnectionString(config.connectionString, config.tableName, options);
-  }
-  const { DefaultAzureCredential } = await import('@azure/identity');
-  const identity = config.clientId === undefined ? {} : { managedIdentityClientId: config.clientId };
-  return new TableClient(config.endpoint, config.tableName, new DefaultAzureCredential(identity), options);
-}
-
-/** For the options of a call. */
-interface TimeLimit {
-  abortSignal: AbortSignal;
-}
-
-/** Makes a call that is aborted when it takes too long. */
-async function inTime<T>(call: (limit: TimeLimit) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  // Not AbortSignal.timeout, which fires, and makes an error, also when the call is long over.
-  const timer = setTimeout(() => {
-    controller.abort(new Error(`Table Storage did not answer within ${CALL_TIMEOUT_MS} ms.`));
-  }, CALL_TIMEOUT_MS);
-  try {
-    return await call({ abortSignal: controller.signal });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function removeOne(client: TableClient, partition: string, key: string): Promise<void> {
-  try {
-    await inTime((limit) => client.deleteEntity(partition, key, limit));
-  } catch (error) {
-    if (statusOf(error) !== 404) throw error;
-  }
-}
-
-function toAction(partition: string, { type, key, properties, ...rest }: RowAction) {
-  const entity = { partitionKey: partition, rowKey: key, ...properties };
-  if (type === 'insert') return ['create', entity] as ['create', typeof entity];
-  const { etag } = rest as { etag: string };
-  return ['update', entity, 'Replace', { etag }] as ['update', typeof entity, 'Replace', { etag: string }];
-}
 
 /** The names of keys and times are among the properties; ours are others. */
 function toRow(entity: Entity): Row {
   const { rowKey = '', etag = '' } = entity;
   return { key: rowKey, properties: entity as Properties, etag };
-}
-
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof RestError ? error.statusCode : undefined;
-
-const errorCode = (error: unknown): string | undefined =>
-  // `details` is untyped in the SDK.
-  error instanceof RestError
-    ? (error.details as { odataError?: { code?: string } } | undefined)?.odataError?.code
-    : undefined;
-
-const isTableNotFound = (error: unknown): boolean =>
-  errorCode(error) === 'TableNotFound' || (error instanceof RestError && error.code === 'TableNotFound');
-
-function toConflict(error: unknown): unknown {
-  const status = statusOf(error);
-  return status === 409 || status === 412 || status === 404
-    ? new RowConflictError('the row is not as expected', { cause: error })
-    : error;
 }

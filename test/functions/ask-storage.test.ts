@@ -228,6 +228,16 @@ describe('between the app and the storage', () => {
     );
   });
 
+  it('a storage that is slow for each of many pages still gives all of them', async () => {
+    const { session_id } = await startSession();
+    for (let index = 1; index < 8; index++) await ask(app, { question: newQuestion(), session_id });
+    proxy.maxPageSize = 2;
+    proxy.failNext('query', { late: 600 }, Infinity);
+    const response = await fetch(`${app.url}/sessions/${session_id}`);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ interaction_count: 8 });
+  });
+
   describe('a connection that breaks before the storage`s answer comes', () => {
     it('after a write: the interaction is stored, once, and the answer says so', async () => {
       proxy.failNext('insert', 'lose');

@@ -5,7 +5,13 @@ import { ChatHistory } from '../../src/lib/chat-history.ts';
 import { Claims } from '../../src/lib/idempotency.ts';
 import type { Interaction } from '../../src/lib/interaction-row.ts';
 import { purgeSessions } from '../../src/lib/purge-sessions.ts';
-import { FIRST_POSITION, sessionPartition, type SessionKey } from '../../src/lib/row-keys.ts';
+import {
+  digest,
+  FIRST_POSITION,
+  interactionKey,
+  sessionPartition,
+  type SessionKey,
+} from '../../src/lib/row-keys.ts';
 import { createMemoryRowStore, type RowStore } from '../../src/lib/row-store.ts';
 import { SessionIndex } from '../../src/lib/session-index.ts';
 import { createTableRowStore } from '../../src/lib/table-row-store.ts';
@@ -329,6 +335,34 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(runs).toBeGreaterThan(place === 'in memory' ? 30 : 0);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 0, finished: true });
     });
+
+    it('is purged piece by piece when it alone is more than one run can do', async () => {
+      store = place === 'in memory' ? store : await onTable(`piece${Date.now()}`);
+      history = new ChatHistory(store, TTL_MS);
+      const partition = sessionPartition(session);
+      const count = 1100;
+      for (let start = 0; start < count; start += 100) {
+        const rows = Array.from({ length: 100 }, () => interactionKey(FIRST_POSITION));
+        await store.transact(
+          partition,
+          rows.map((key) => ({ type: 'insert', key, properties: { h0: 'forgotten', a0: '' } })),
+        );
+      }
+      await history.reset(session);
+      setClock(Date.now() + 2 * TTL_MS);
+      const reports = [];
+      do {
+        reports.push(await purgeSessions(store, TTL_MS, 0));
+        expect(await read()).toEqual([]);
+      } while (reports.at(-1)?.finished === false && reports.length < 50);
+      expect(reports.length).toBeGreaterThan(1);
+      const removed = reports.map((report) => report.removed);
+      expect(removed.reduce((sum, one) => sum + one)).toBe(count);
+      // Only the marker is left, which hid them to the last; the next run finds nothing below it.
+      expect(await store.list(partition)).toHaveLength(1);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ finished: true, removed: 1 });
+      expect(await store.list(partition)).toEqual([]);
+    });
   });
 
   describe('exactly once', () => {
@@ -374,6 +408,13 @@ describe.each<[string, () => Promise<RowStore>]>([
       await claims.release(await claimed('k'));
     });
 
+    it('is not given back by who has lost it to another', async () => {
+      const late = await claims.claim(session, 'k', asked, Date.now() - 1);
+      await claimed('k');
+      if (late.state === 'mine') await claims.release(late.claim);
+      expect(await claims.claim(session, 'k', asked, later())).toEqual({ state: 'pending' });
+    });
+
     it('is taken over when its holder is late, who then stores nothing', async () => {
       const late = await claims.claim(session, 'k', asked, Date.now() - 1);
       const next = await claimed('k');
@@ -417,6 +458,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual(['a?', 'c?', 'b?']);
       const [first] = (await index.list(userId, 1)).sessions;
       expect(first).toMatchObject({ sessionId: 'a', createdAt: now, updatedAt: now + 10 });
+      setClock(now + 11);
       await note('d', 0, '𝒳'.repeat(100));
       expect((await titles())[0]).toBe(`${'𝒳'.repeat(80)}…`);
     });
@@ -444,6 +486,43 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual([]);
       await note('s', 5, 'new');
       expect(await titles()).toEqual(['new']);
+    });
+
+    it('has one entry, the latest, for a session that many note at the same time', async () => {
+      await note('s', 0, 'first');
+      await Promise.all(Array.from({ length: 12 }, () => note('s', 0)));
+      const { sessions } = await index.list(userId, LIMIT);
+      expect(sessions.map(({ title }) => title)).toEqual(['first']);
+    });
+
+    it('is not listed again by who writes late to a conversation that was begun anew', async () => {
+      await note('s', 5, 'new');
+      await note('s', 0, 'old');
+      await index.forget(userId, 's', 5);
+      expect(await titles()).toEqual(['new']);
+    });
+
+    it('is purged with what leads to it, and can be used again after half a purge', async () => {
+      store = place === 'in memory' ? store : await onTable(`index${Date.now()}`);
+      index = new SessionIndex(store, TTL_MS);
+      const partition = digest('index', userId);
+      const now = Date.now();
+      await note('s', 0, 'old');
+      await note('t', 0, 'forgotten');
+      await index.forget(userId, 't', 1);
+      setClock(now + TTL_MS);
+      await note('u', 0, 'unused');
+      setClock(now + TTL_MS + 2 * DAY_MS);
+      expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 3 });
+      expect(await titles()).toEqual(['unused']);
+      // Only its entry was removed when the purge was ended.
+      const entries = (await store.list(partition, { keysOnly: true })).map(({ key }) => key);
+      await store.remove(
+        partition,
+        entries.filter((key) => !key.startsWith('state')),
+      );
+      await note('u', 0);
+      expect(await titles()).toEqual(['unused']);
     });
 
     it('shows nobody else`s, and nothing that is too old', async () => {

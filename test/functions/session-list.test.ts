@@ -1,0 +1,87 @@
+/** GET /sessions for who has many: a page costs a page, in the order of their last use, whoever writes meanwhile. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { ask, eventually, startApp, type TestApp } from '../helpers.ts';
+import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+
+interface SessionList {
+  sessions: { session_id: string; title: string }[];
+  next: string | null;
+}
+
+let proxy: StorageProxy;
+let app: TestApp;
+beforeAll(async () => {
+  proxy = await startStorageProxy();
+  const env = { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString, WEBSITE_AUTH_ENABLED: 'True' };
+  app = await startApp({ env });
+});
+beforeEach(() => proxy.reset());
+afterAll(async () => {
+  await app.stop();
+  await proxy.close();
+});
+
+const signedIn = (id: string): Record<string, string> => ({
+  'x-ms-client-principal': Buffer.from('{"auth_typ":"aad","claims":[]}').toString('base64'),
+  'x-ms-client-principal-id': id,
+  'x-ms-client-principal-name': `${id}@example.com`,
+  'x-ms-client-principal-idp': 'aad',
+});
+const listOf = async (user: Record<string, string>, path = '/sessions'): Promise<SessionList> =>
+  (await (await fetch(app.url + path, { headers: user })).json()) as SessionList;
+async function allOf(user: Record<string, string>): Promise<SessionList['sessions']> {
+  const all: SessionList['sessions'] = [];
+  for (let path: string | null = '/sessions'; path !== null;) {
+    const list = await listOf(user, path);
+    all.push(...list.sessions);
+    path = list.next;
+  }
+  return all;
+}
+
+it('a page is read with one request, whatever else there is', async () => {
+  const user = signedIn(randomUUID());
+  const ids = Array.from({ length: 120 }, () => randomUUID());
+  for (const session_id of ids) await ask(app, { question: `About ${session_id}`, session_id }, user);
+  await eventually(async () => (await allOf(user)).length === ids.length);
+  proxy.reset();
+  // As many as a page of ours holds, and one more: storage gives as few as it likes.
+  proxy.maxPageSize = 51;
+  const first = await listOf(user);
+  expect(first.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(-50).toReversed());
+  expect(proxy.requests.map(({ kind }) => kind)).toEqual(['query']);
+  await listOf(user, first.next ?? '');
+  expect(proxy.requests).toHaveLength(2);
+}, 60_000);
+
+it('questions at the same time leave one entry of their session, with its title', async () => {
+  const user = signedIn(randomUUID());
+  const session_id = randomUUID();
+  await ask(app, { question: 'The first?', session_id }, user);
+  await Promise.all(
+    Array.from({ length: 8 }, (_, index) => ask(app, { question: `Number ${index}`, session_id }, user)),
+  );
+  const other = randomUUID();
+  await ask(app, { question: 'Another?', session_id: other }, user);
+  await eventually(async () => (await allOf(user)).some((session) => session.session_id === other));
+  await eventually(async () => {
+    const writes = proxy.requests.filter(({ kind }) => kind === 'batch' || kind === 'update');
+    return writes.every(({ status }) => status !== null);
+  });
+  const list = await allOf(user);
+  expect(list.map(({ title }) => title).toSorted()).toEqual(['Another?', 'The first?']);
+});
+
+it('a session that moves to the front while its user turns pages is not shown twice as an old one', async () => {
+  const user = signedIn(randomUUID());
+  const ids = Array.from({ length: 60 }, () => randomUUID());
+  for (const session_id of ids) await ask(app, { question: 'q', session_id }, user);
+  await eventually(async () => (await allOf(user)).length === ids.length);
+  const first = await listOf(user);
+  const moved = ids[0] ?? '';
+  await ask(app, { question: 'again', session_id: moved }, user);
+  await eventually(async () => (await listOf(user)).sessions[0]?.session_id === moved);
+  const second = await listOf(user, first.next ?? '');
+  expect(second.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(1, 10).toReversed());
+}, 60_000);

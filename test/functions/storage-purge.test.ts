@@ -1,0 +1,48 @@
+/** The purge by the clock, on a storage that has no table. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { eventually, startApp, type TestApp } from '../helpers.ts';
+import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+
+let proxy: StorageProxy;
+let app: TestApp;
+beforeAll(async () => {
+  proxy = await startStorageProxy();
+  app = await startApp({
+    env: {
+      SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+      SESSIONS_TABLE_NAME: `t${randomUUID().replaceAll('-', '')}`,
+    },
+  });
+});
+beforeEach(() => proxy.reset());
+afterAll(async () => {
+  await app.stop();
+  await proxy.close();
+});
+
+/** What the app prints until `pattern` is among it. */
+async function purge(pattern: RegExp): Promise<string> {
+  const before = app.output().length;
+  const run = await fetch(`${app.url}/admin/functions/purge-sessions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'x-functions-key': app.host.masterKey },
+    body: '{}',
+  });
+  expect(run.status).toBe(202);
+  await eventually(() => pattern.test(app.output().slice(before)));
+  return app.output().slice(before);
+}
+
+it('has nothing to do when there is no table yet, and makes none', async () => {
+  expect(await purge(/purge: 0 of 0 rows/)).not.toMatch(/error|exception/i);
+  expect(proxy.requests.filter(({ kind }) => kind !== 'get' && kind !== 'query')).toEqual([]);
+});
+
+it.each(['get', 'query'] as const)(
+  'leaves a table that is being deleted (%s) with one line, and no stack',
+  async (kind) => {
+    proxy.failNext(kind, { status: 409, code: 'TableBeingDeleted' }, 2);
+    expect(await purge(/purge: .*TableBeingDeleted/)).not.toMatch(/^ +at /m);
+  },
+);

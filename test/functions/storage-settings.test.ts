@@ -1,0 +1,72 @@
+/** A storage that the settings do not lead to: the log names the setting, in one line, and what storage said. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, expect, it } from 'vitest';
+import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
+import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+
+let app: TestApp;
+let proxy: StorageProxy | undefined;
+afterEach(async () => {
+  await app.stop();
+  await proxy?.close();
+  proxy = undefined;
+});
+
+const SETTING = 'SESSIONS_STORAGE_CONNECTION_STRING';
+const linesOf = (output: string): string[] => output.split('\n').filter((line) => line.includes(SETTING));
+
+/** What the app prints while a question, and a look at whether it is ready, meet this storage. */
+async function outputWith(connectionString: string): Promise<string> {
+  app = await startApp({ env: { [SETTING]: connectionString } });
+  const { performance_metrics: metrics } = await ask(app, { question: 'q', session_id: randomUUID() });
+  expect(metrics).toMatchObject({ history_available: false, history_saved: false });
+  const asked = app.output();
+  expect(linesOf(asked)).not.toEqual([]);
+  expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
+  await eventually(() => linesOf(app.output().slice(asked.length)).length === 1);
+  return app.output();
+}
+
+it('a key that storage refuses', async () => {
+  proxy = await startStorageProxy();
+  for (const kind of ['query', 'insert', 'get'] as const) {
+    proxy.failNext(kind, { status: 403, code: 'AuthenticationFailed' }, Infinity);
+  }
+  const output = await outputWith(proxy.connectionString);
+  for (const line of linesOf(output)) expect(line).toContain('403 AuthenticationFailed');
+  expect(output).not.toMatch(/<\?xml|<error|bundle|RequestId|^ +at /m);
+
+  const before = app.output().length;
+  const fields = { question: 'q', session_id: randomUUID(), new_conversation: true };
+  expect((await askForError(app, fields)).status).toBe(503);
+  expect((await fetch(`${app.url}/sessions/${randomUUID()}`)).status).toBe(503);
+  await eventually(() => linesOf(app.output().slice(before)).length === 2);
+});
+
+it('an address that no server has', async () => {
+  const output = await outputWith(
+    'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://storage.invalid',
+  );
+  for (const line of linesOf(output)) expect(line).toMatch(/ENOTFOUND|EAI_AGAIN/);
+});
+
+it.each([
+  ['an address that is none', 'AccountName=a;AccountKey=a2V5;TableEndpoint=https://a b'],
+  ['a connection string without a key', 'AccountName=a;EndpointSuffix=core.windows.net'],
+])('%s', async (_, connectionString) => {
+  app = await startApp({ env: { [SETTING]: `DefaultEndpointsProtocol=https;${connectionString}` } });
+  const refused = await askForError(app, { question: 'q' });
+  expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
+  expect(linesOf(app.output())).toHaveLength(1);
+  expect(app.output()).not.toMatch(/TypeError|Invalid URL/);
+});
+
+it('an identity that cannot sign in', async () => {
+  app = await startApp({
+    env: { SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
+  });
+  const answer = await ask(app, { question: 'q', session_id: randomUUID() });
+  expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+  expect(app.output()).toMatch(/Table Storage.*\(.*Error.*SESSIONS_TABLE_ENDPOINT/);
+  expect(app.output()).not.toMatch(/environment variables|aka\.ms|^ +at /im);
+});
