@@ -144,6 +144,7 @@ export const ERROR_CODES = [
   'not_ready',
   'not_signed_in',
   'question_too_long',
+  'request_timeout',
   'session_not_found',
   'stopping',
   'timeout',

@@ -45,6 +45,12 @@ export const errors = {
       'unsupported_media_type',
       'Send the question as JSON, with the header "Content-Type: application/json".',
     ),
+  requestTimeout: (seconds: number) =>
+    new AskError(
+      408,
+      'request_timeout',
+      `The body of the request did not arrive within ${seconds} seconds. Send it again.`,
+    ),
   bodyTooLarge: (maxBytes: number) =>
     new AskError(
       413,

@@ -91,6 +91,7 @@ const postAsk = {
       errors.idempotencyConflict(),
       errors.idempotencyForgotten(),
       errors.unsupportedMediaType(),
+      errors.requestTimeout(100),
       errors.bodyTooLarge(208_384),
       errors.questionTooLong(32_000),
       errors.conversationTooLong(),
