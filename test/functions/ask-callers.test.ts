@@ -65,17 +65,18 @@ describe('a caller whose body does not arrive', () => {
   });
 });
 
-describe('a caller who leaves', () => {
-  const leaving = async (fields: object, headers: Record<string, string>): Promise<void> => {
-    const left = new AbortController();
-    const body = JSON.stringify({ question: randomUUID(), ...fields });
-    const init = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body };
-    const asking = fetch(`${app.url}/ask`, { ...init, signal: left.signal }).catch(() => null);
-    await eventually(() => app.emulator.requests.length === 1);
-    left.abort();
-    await asking;
-  };
+/** Asks, and leaves as soon as the model is asked. */
+const leaving = async (fields: object, headers: Record<string, string>): Promise<void> => {
+  const left = new AbortController();
+  const body = JSON.stringify({ question: randomUUID(), ...fields });
+  const init = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body };
+  const asking = fetch(`${app.url}/ask`, { ...init, signal: left.signal }).catch(() => null);
+  await eventually(() => app.emulator.requests.length === 1);
+  left.abort();
+  await asking;
+};
 
+describe('a caller who leaves', () => {
   it.each([
     ['plain, no-store', {}, { 'Cache-Control': 'no-store' }, 'on'],
     ['plain, FINISH_ABANDONED=off', {}, {}, 'off'],
@@ -152,13 +153,13 @@ it('nothing follows `done`, although the deadline passes while it is read', asyn
   expect(app.output()).not.toContain('timeout');
 }, 60_000);
 
+const lists = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
+const objects = (depth: number, inside: string) => '{"a":'.repeat(depth) + inside + '}'.repeat(depth);
+
 describe('a body that is nested deeply', () => {
   beforeEach(async () => {
     app = await startApp();
   });
-
-  const lists = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
-  const objects = (depth: number, inside: string) => '{"a":'.repeat(depth) + inside + '}'.repeat(depth);
 
   it.each([5000, 90_000])('is answered where nothing else is wrong with it: %i levels', async (depth) => {
     const emoji = '\\ud83d\\ude00';
