@@ -71,6 +71,12 @@ export const errors = {
       'not_signed_in',
       'Sign in to see your sessions. A session is read by its own address without that.',
     ),
+  userUnknown: () =>
+    new AskError(
+      401,
+      'not_signed_in',
+      'You are signed in, but it is not known as whom. Sign out, then sign in again.',
+    ),
   sessionNotFound: () =>
     new AskError(404, 'session_not_found', 'There is no such session, or not at this position any more.'),
   idempotencyConflict: () =>
