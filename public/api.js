@@ -29,10 +29,7 @@ try {
   key = sessionStorage.getItem(KEY) ?? '';
 } catch {}
 
-/**
- * Keeps the function key until the tab is closed.
- * @param {string} value
- */
+/** Keeps the function key until the tab is closed. @param {string} value */
 export function keepKey(value) {
   key = value;
   try {
@@ -70,10 +67,7 @@ export async function* ask(question, sessionId, signal) {
   }
 }
 
-/**
- * @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream
- * @returns {AsyncGenerator<AskEvent, void, void>}
- */
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream @returns {AsyncGenerator<AskEvent, void, void>} */
 async function* readAnswer(stream) {
   for await (const { event, data } of readEvents(stream)) {
     const body = JSON.parse(data);
@@ -118,7 +112,8 @@ async function send(path, options) {
 /** @param {Response} response */
 async function failureOf(response) {
   const body = isJson(response) ? await response.json().catch(() => null) : null;
-  const needsKey = response.status === 401;
+  // The Functions host refuses without a body.
+  const needsKey = !body && response.status === 401;
   const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
   const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));
   return new AskFailure(message, { needsKey, retryAfter: seconds > 0 ? Math.ceil(seconds) : 0 });

@@ -45,7 +45,9 @@ void open(sessionId);
 
 /** After `#`, so that the browser does not send it: who knows the id reads the conversation. */
 function sessionInAddress() {
-  return new URLSearchParams(location.hash.slice(1)).get('session');
+  const id = new URLSearchParams(location.hash.slice(1)).get('session') ?? '';
+  // None that the server refuses.
+  return id.length > 256 || /^\.{0,2}$/.test(id) ? null : id;
 }
 
 /** @param {string} id */

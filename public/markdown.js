@@ -7,8 +7,8 @@ import { readTable, startsTable } from './table.js';
 /** A block: the lines that it was read from, and how its element is made. */
 /** @typedef {{ source: string, build: () => HTMLElement }} Block */
 
-const FENCE = /^( {0,3})(`{3,}|~{3,})([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?:\s+(.*))?$/;
+const FENCE = /^( {0,3})(`{3,}|~{3,}(?!~))([^`]*)$/;
+const HEADING = /^ {0,3}(#{1,6})(?:\s(.*))?$/s;
 const RULE = /^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( *)([-*+]|(\d{1,9})[.)])( +|$)/;
@@ -27,7 +27,8 @@ const sources = new WeakMap();
  * @param {string} text
  */
 export function renderMarkdown(container, text) {
-  const blocks = readBlocks(text.replaceAll(TABBED_ITEM, expandTabs).split(/\r\n?|\n/), 0);
+  const spaced = text.replaceAll(TABBED_ITEM, (tabs) => '    '.repeat(tabs.length));
+  const blocks = readBlocks(spaced.split(/\r\n?|\n/), 0);
   for (const [index, { source, build }] of blocks.entries()) {
     const present = container.children[index];
     if (present && sources.get(present) === source) continue;
@@ -39,16 +40,7 @@ export function renderMarkdown(container, text) {
   while (container.children.length > blocks.length) container.lastElementChild?.remove();
 }
 
-/** @param {string} tabs */
-function expandTabs(tabs) {
-  return '    '.repeat(tabs.length);
-}
-
-/**
- * @param {string[]} lines
- * @param {number} depth
- * @returns {Block[]}
- */
+/** @param {string[]} lines @param {number} depth @returns {Block[]} */
 function readBlocks(lines, depth) {
   /** @type {Block[]} */
   const blocks = [];

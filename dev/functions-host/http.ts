@@ -81,6 +81,9 @@ function forward(
       reportError('host', `Forwarding failed: ${error.message}`);
     answer(response, 502);
   });
+  // As the real host's proxy does: the app is to see a request whose body is still to come.
+  // github.com/dotnet/yarp, src/ReverseProxy/Forwarder/StreamCopyHttpContent.cs
+  forwarded.flushHeaders();
   // Not a pipeline: an app may answer before it has read the body, and the client must still get that answer.
   request.pipe(forwarded);
   forwarded.once('close', () => request.resume());

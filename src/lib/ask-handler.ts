@@ -3,10 +3,10 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { answerQuestion, type Question } from './answer-question.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AnswerStream, streamAnswer } from './ask-stream.ts';
-import { clientOf } from './client-connection.ts';
+import { CallerLeft, type ClientConnection, clientOf } from './client-connection.ts';
 import { type AskError, errors, toAskError } from './errors.ts';
 import type { Outcome } from './finished-question.ts';
-import { errorResponse, type Invocation } from './http-response.ts';
+import { errorResponse, type Invocation, NO_CALLER } from './http-response.ts';
 import { atLevel, consoleLog, logError } from './log.ts';
 import { logQuestion } from './question-log.ts';
 import { createQuestionRecord, type QuestionRecord } from './question-record.ts';
@@ -24,11 +24,12 @@ export function handleAsk(
 async function answerRequest(services: Services, request: HttpRequest, invocation: Invocation) {
   const coldStart = request.method === 'POST' && services.metrics.takeColdStart();
   const record = createQuestionRecord(invocation.startedAt, invocation.id, coldStart);
-  const deadline = startDeadline(services.config.requestTimeoutMs);
+  const client = clientOf(invocation.id);
+  let question: Question | undefined;
+  const deadline = startDeadline(services.config.requestTimeoutMs, () => question !== undefined);
   const ended = Promise.withResolvers<void>();
   // Whoever answers, plainly or as a stream, says when that is over.
   void services.requests.add(ended.promise).then(deadline.clear);
-  let question: Question | undefined;
   const { log } = invocation;
   const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
     ended.resolve();
@@ -36,17 +37,22 @@ async function answerRequest(services: Services, request: HttpRequest, invocatio
     if (!reporter && config.logLevel !== 'info') return;
     const metrics = services.metrics.report(record, http.openConnections());
     const { traceParent } = invocation;
-    const finished = { outcome, record, question, metrics, traceParent };
+    const became = client.left.aborted ? 'left' : outcome;
+    const finished = { outcome: became, record, question, metrics, traceParent };
     if (config.logLevel === 'info') logQuestion(endLog, finished);
     reporter?.report(finished);
   };
   try {
-    question = await readQuestion(request, services.config);
-    services.keeper.touch();
     const signal = AbortSignal.any([deadline.signal, services.stopSignal]);
-    const answer = { services, question, record, signal, invocation, onEnd };
+    question = await readQuestion(request, services.config, signal);
+    services.keeper.touch();
+    const answer = { services, question, record, signal, invocation, client, onEnd };
     return await (question.stream ? answerAsStream(answer) : answerPlainly(answer));
   } catch (thrown) {
+    if (thrown instanceof CallerLeft) {
+      onEnd('left', log);
+      return NO_CALLER;
+    }
     const error = toAskError(thrown);
     logError(error, log);
     onEnd(error, log);
@@ -61,12 +67,13 @@ interface Asked {
   /** Ends the answering. */
   signal: AbortSignal;
   invocation: Invocation;
+  client: ClientConnection;
   /** Called once, when the answer is complete or has failed. */
   onEnd: (outcome: Outcome, log: Invocation['log']) => void;
 }
 
-async function answerPlainly({ services, question, record, signal, invocation, onEnd }: Asked) {
-  const { left } = clientOf(invocation.id);
+async function answerPlainly({ services, question, record, signal, invocation, client, onEnd }: Asked) {
+  const { left } = client;
   const warn = (message: string) => invocation.log.warn(message);
   for await (const event of answerQuestion(services, question, { record, signal, left, warn })) {
     if (event.type !== 'done') continue;
@@ -81,8 +88,7 @@ async function answerPlainly({ services, question, record, signal, invocation, o
   throw errors.internal(new Error('no answer and no error'));
 }
 
-function answerAsStream({ services, question, record, signal, invocation, onEnd }: Asked) {
-  const client = clientOf(invocation.id);
+function answerAsStream({ services, question, record, signal, invocation, client, onEnd }: Asked) {
   // The invocation, and its log, are over when the headers go out.
   const log = atLevel(services.config.logLevel, consoleLog(invocation.id));
   let outcome: Outcome = 'answered';
@@ -97,14 +103,17 @@ function answerAsStream({ services, question, record, signal, invocation, onEnd 
       outcome = error;
       logError(error, log);
     },
-    onEnd: () => onEnd(client.left.aborted ? 'left' : outcome, log),
+    onEnd: () => onEnd(outcome, log),
   };
   return streamAnswer(stream);
 }
 
-function startDeadline(ms: number) {
+/** Aborts after `ms`, with the error for a question that was read by then, or for one that was not. */
+function startDeadline(ms: number, wasRead: () => boolean) {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(errors.timeout(ms / 1000)), ms);
+  const seconds = ms / 1000;
+  const end = () => controller.abort(wasRead() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
+  const timer = setTimeout(end, ms);
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 

@@ -2,7 +2,7 @@
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from './answer-question.ts';
 import type { Opening } from './contract.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { CallerLeft, type ClientConnection } from './client-connection.ts';
 import { type AskError, errorBody, toAskError } from './errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
 
@@ -53,10 +53,12 @@ async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8
       if (event.type === 'token') yield sseEvent('token', { text: event.text });
       if (event.type === 'done') yield sseEvent('done', event.answer);
       await client.ready(signal);
-      if (client.left.aborted) return;
+      // Nothing follows `done`: who has it has the answer, however slowly it is read.
+      if (event.type === 'done' || client.left.aborted) return;
       signal.throwIfAborted();
     }
   } catch (thrown) {
+    if (thrown instanceof CallerLeft) return;
     const error = toAskError(thrown);
     answer.onError(error);
     yield sseEvent('error', errorBody(error, opening.session_id));

@@ -6,9 +6,18 @@ import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+/** Why work ends whose caller has left. It is no failure of anything, and nobody is told of it. */
+export class CallerLeft extends Error {
+  override readonly name = 'CallerLeft';
+
+  constructor() {
+    super('The caller has left.');
+  }
+}
+
 /** The caller of one invocation. */
 export interface ClientConnection {
-  /** Aborted when the caller left before the answer was complete. */
+  /** Aborted, with {@link CallerLeft}, when the caller left before the answer was complete. */
   left: AbortSignal;
   /** Resolves when the caller has read enough for more to be written, or has left, or `signal` aborts. */
   ready(signal: AbortSignal): Promise<void>;
@@ -32,7 +41,7 @@ export function clientOf(invocationId: string): ClientConnection {
   const response = responses.get(invocationId);
   const left = new AbortController();
   response?.once('close', () => {
-    if (!response.writableFinished) left.abort();
+    if (!response.writableFinished) left.abort(new CallerLeft());
   });
   return {
     left: left.signal,

@@ -147,6 +147,7 @@ export const ERROR_CODES = [
   'not_signed_in',
   'output_limit_reached',
   'question_too_long',
+  'request_timeout',
   'session_not_found',
   'stopping',
   'timeout',

@@ -45,6 +45,12 @@ export const errors = {
       'unsupported_media_type',
       'Send the question as JSON, with the header "Content-Type: application/json".',
     ),
+  requestTimeout: (seconds: number) =>
+    new AskError(
+      408,
+      'request_timeout',
+      `The body of the request did not arrive within ${seconds} seconds. Send it again.`,
+    ),
   bodyTooLarge: (maxBytes: number) =>
     new AskError(
       413,
@@ -64,6 +70,12 @@ export const errors = {
       401,
       'not_signed_in',
       'Sign in to see your sessions. A session is read by its own address without that.',
+    ),
+  userUnknown: () =>
+    new AskError(
+      401,
+      'not_signed_in',
+      'You are signed in, but it is not known as whom. Sign out, then sign in again.',
     ),
   sessionNotFound: () =>
     new AskError(404, 'session_not_found', 'There is no such session, or not at this position any more.'),

@@ -4,7 +4,7 @@ import type { PerformanceMetrics } from './contract.ts';
 import type { AskError } from './errors.ts';
 import type { QuestionRecord } from './question-record.ts';
 
-/** What became of a question; `left` by who asked it, before its answer was sent. */
+/** What became of a question; `left` by who asked it, before all of its answer was sent. */
 export type Outcome = 'answered' | 'left' | AskError;
 
 /** A question and all that is known of it. */

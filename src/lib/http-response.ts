@@ -25,3 +25,6 @@ export function errorResponse(error: AskError, invocation: Invocation, sessionId
     jsonBody: errorBody(error, sessionId),
   };
 }
+
+/** The answer to a caller who has left, which only a log of requests sees: ASP.NET's "client closed request". */
+export const NO_CALLER: HttpResponseInit = { status: 499 };

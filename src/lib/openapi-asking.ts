@@ -1,7 +1,7 @@
 /** Asking, and the page that does: operations of the OpenAPI document. */
 import { errors } from './errors.ts';
 import { answerExample } from './openapi-examples.ts';
-import { always, failures, needsServices, noKey, ref, withHeaders } from './openapi-parts.ts';
+import { always, failures, needsServices, ref, withHeaders } from './openapi-parts.ts';
 
 const getPage = {
   operationId: 'getPage',
@@ -82,15 +82,16 @@ const postAsk = {
         },
       },
     },
-    401: noKey,
     ...failures('POST', [
       ...needsServices,
+      errors.userUnknown(),
       errors.invalidJson('The body is not valid JSON.'),
       errors.invalidField('question', 'is missing'),
       errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it'),
       errors.idempotencyConflict(),
       errors.idempotencyForgotten(),
       errors.unsupportedMediaType(),
+      errors.requestTimeout(100),
       errors.bodyTooLarge(208_384),
       errors.questionTooLong(32_000),
       errors.conversationTooLong(),

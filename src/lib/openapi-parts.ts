@@ -59,8 +59,10 @@ function failure(possible: AskError[]): Json {
   const names: (keyof typeof headers)[] = ['X-Request-Id'];
   if (possible.some((error) => error.headers['Allow'])) names.push('Allow');
   if (possible.some(({ retryAfter }) => retryAfter !== undefined)) names.push('Retry-After');
+  // The Functions host may have refused the request before.
+  const ofHost = possible.some(({ status }) => status === 401) ? [noKey.description] : [];
   return {
-    description: [...new Set(possible.map(({ message }) => message))].join(' Or: '),
+    description: [...new Set([...ofHost, ...possible.map(({ message }) => message)])].join(' Or: '),
     ...withHeaders(...names),
     content: { 'application/json': { schema: ref('Error'), examples: Object.fromEntries(named) as Json } },
   };

@@ -28,6 +28,7 @@ const getSessions = {
     ...failures('GET', [
       ...needsServices,
       errors.notSignedIn(),
+      errors.userUnknown(),
       errors.invalidPosition(),
       errors.storageUnavailable(),
     ]),
@@ -43,9 +44,9 @@ const getSession = {
   parameters: [before],
   responses: {
     200: json('A page of its chat history.', ref('Session'), sessionExample),
-    401: noKey,
     ...failures('GET, DELETE', [
       ...needsServices,
+      errors.userUnknown(),
       invalidSession,
       errors.invalidPosition(),
       errors.sessionNotFound(),
@@ -60,8 +61,12 @@ const deleteSession = {
   tags: ['sessions'],
   responses: {
     204: { description: 'It is forgotten, or there was none.' },
-    401: noKey,
-    ...failures('GET, DELETE', [...needsServices, invalidSession, errors.sessionNotDeleted()]),
+    ...failures('GET, DELETE', [
+      ...needsServices,
+      errors.userUnknown(),
+      invalidSession,
+      errors.sessionNotDeleted(),
+    ]),
   },
 };
 

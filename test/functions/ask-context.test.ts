@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator.ts';
+import type { Answer } from '../../src/lib/contract.ts';
 import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
 
 let app: TestApp;
@@ -60,4 +61,29 @@ it('one that is too long all the same is a 413', async () => {
   app.emulator.failNext(tooLong);
   expect((await askForError(app, { question: 'three' })).status).toBe(413);
   expect(sent()).toEqual([0]);
+});
+
+/** Seconds that a question took beside what others did for it: the model, and the storage. */
+const ownTime = ({ performance_metrics: { total_time, timings } }: Answer): number =>
+  total_time - timings.model - timings.history_read - timings.history_write;
+
+it('a session full of long texts without blanks makes a short question slow once at most', async () => {
+  const session_id = randomUUID();
+  app = await startApp({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
+  // Letters that the tokenizer joins one by one: Thai is written without blanks.
+  const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
+  for (let turn = 0; turn < 10; turn++) {
+    const text = Array.from({ length: 60_000 }, (_, at) => letters[(at * at * 7 + at * turn) % 40]).join('');
+    app.emulator.failNext({ kind: 'answer', content: `${turn}` });
+    await ask(app, { question: text, session_id });
+  }
+  await app.stop();
+  app = await startApp({ env: { HISTORY_MAX_TOKENS: '1000000' } });
+  const first = await ask(app, { question: 'Hi 1', session_id });
+  expect(sent()).toEqual([10]);
+  const later = [
+    await ask(app, { question: 'Hi 2', session_id }),
+    await ask(app, { question: 'Hi 3', session_id }),
+  ];
+  expect(Math.max(...later.map(ownTime))).toBeLessThan(ownTime(first) / 3);
 });

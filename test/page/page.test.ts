@@ -63,6 +63,18 @@ describe('a conversation', () => {
     expect(sessionOf(page)).not.toBe(first);
   });
 
+  it.each(['', '.', '..', '%2e%2e', 'x'.repeat(257)])(
+    'begins as a new one when the address names a session that cannot be: "%.20s"',
+    async (id) => {
+      const { page, problems } = await openPage(browser, `${app.url}/#session=${id}`);
+      await page.getByRole('button', { name: 'What is the capital of' }).first().waitFor();
+      await askInPage(page, 'What is the capital of Spain?');
+      await lastTurn(page).getByText('Madrid').waitFor();
+      expect(await page.locator('#notice').innerText()).toBe('');
+      expect(problems).toEqual([]);
+    },
+  );
+
   it('is there again after a reload', async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'What is the capital of Italy?');
@@ -154,6 +166,19 @@ describe('a question without an answer', () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('question');
     expect(problems).toEqual([]);
   });
+});
+
+it('says that nobody is signed in, and does not ask for a key then', async () => {
+  const signedIn = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
+  try {
+    const extraHTTPHeaders = { 'x-ms-client-principal-name': 'ada@example.com' };
+    const { page } = await openPage(browser, signedIn.url, { extraHTTPHeaders });
+    await askInPage(page, 'What is the capital of Canada?');
+    await lastTurn(page).getByText('You are signed in, but it is not known as whom.').waitFor();
+    expect(await page.locator('input').count()).toBe(0);
+  } finally {
+    await signedIn.stop();
+  }
 });
 
 it('asks for the function key when the server wants one, and forgets it with the tab', async () => {

@@ -117,4 +117,41 @@ describe('an answer that means harm', () => {
     expect(await lastTurn(page).locator('td').count()).toBe(18_000);
     expect(problems).toEqual([]);
   });
+
+  const LENGTH = 100_000;
+  it.each([
+    ['blanks in a heading, and a line separator', `# ${' '.repeat(LENGTH)}x\u2028y`],
+    ['a heading of blanks', `#${' '.repeat(LENGTH)}x`],
+    ['tildes, and a backtick', `${'~'.repeat(LENGTH)}\``],
+    ['backticks', `${'`'.repeat(LENGTH)}x\``],
+    ['runs of backticks of all lengths', Array.from({ length: 400 }, (_, at) => '`'.repeat(at)).join(' ')],
+    ['open brackets', '['.repeat(LENGTH)],
+    ['open links', '[a]('.repeat(LENGTH / 4)],
+    ['open addresses', '[a](<'.repeat(LENGTH / 5)],
+    ['open titles', '[a](b "'.repeat(LENGTH / 7)],
+    ['emphasis', '*_~'.repeat(LENGTH / 3)],
+    ['stars', `x${'*'.repeat(LENGTH)}x`],
+    ['slashes of an address', `https://${'/)'.repeat(LENGTH / 2)}`],
+    ['blanks and backslashes', `x${' \\'.repeat(LENGTH / 2)}`],
+    ['blanks in a line', `x${' '.repeat(LENGTH)}x`],
+    ['a line of dashes', `${'- '.repeat(LENGTH / 2)}x`],
+    ['bars', `|${'|'.repeat(LENGTH)}\n|${'-|'.repeat(LENGTH / 2)}`],
+    ['tabs', `${'\t'.repeat(LENGTH)}- x`],
+    ['short lines', '> - a\n'.repeat(LENGTH / 6)],
+    ['empty lines in a list', `- a${'\n'.repeat(LENGTH)}- b`],
+    ['broken lines', '<br'.repeat(LENGTH / 3)],
+  ])('is shown in a moment, however it is built: %s', async (name, content) => {
+    const { page, problems } = await openPage(browser, app.url);
+    answerWith(content);
+    await askInPage(page, name);
+    await lastTurn(page).locator('.facts').waitFor({ timeout: 40_000 });
+    // Longest time for which the page did not react, as the browser has noticed it.
+    const longest = await page.evaluate<number>(`new Promise((resolve) => {
+      new PerformanceObserver((list) => resolve(Math.max(...list.getEntries().map((e) => e.duration))))
+        .observe({ type: 'longtask', buffered: true });
+      setTimeout(resolve, 500, 0);
+    })`);
+    expect(longest).toBeLessThan(2500);
+    expect(problems).toEqual([]);
+  });
 });

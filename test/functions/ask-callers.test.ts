@@ -1,0 +1,187 @@
+/** Callers who send or read too slowly, who leave, and whose bodies are built to do harm. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp;
+afterEach(() => app.stop());
+
+/** What became of the questions so far, by the log. */
+const outcomes = (): unknown[] =>
+  (app.output().match(/\{"event":"question".*\}/g) ?? []).map(
+    (line) => (JSON.parse(line) as { outcome: unknown }).outcome,
+  );
+
+/** The log has one line for the question, which says that its caller left, and tells of no failure. */
+async function expectLeft(): Promise<void> {
+  await eventually(() => outcomes().length > 0);
+  expect(outcomes()).toEqual(['left']);
+  expect(app.output()).not.toMatch(/internal_error|AbortError|aborted|\n\s+at /);
+}
+
+/** Sends the head of a question, and the beginning of its body of 100 bytes. */
+async function beginToAsk(beginning: string): Promise<Socket> {
+  const { hostname, port } = new URL(app.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  socket.write(
+    `POST /ask HTTP/1.1\r\nHost: ${hostname}:${port}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n${beginning}`,
+  );
+  return socket;
+}
+
+describe('a caller whose body does not arrive', () => {
+  beforeEach(async () => {
+    app = await startApp({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
+  });
+
+  it.each([
+    ['nothing', '', 0],
+    ['a part', '{"question": "Wh', 0],
+    ['one byte after another', '{', 150],
+  ])('gets 408 at the deadline: %s comes', async (_, beginning, everyMs) => {
+    const socket = await beginToAsk(beginning);
+    const trickle = everyMs > 0 ? setInterval(() => socket.write(' '), everyMs) : undefined;
+    try {
+      let answer = '';
+      socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+      socket.on('error', () => {});
+      await eventually(() => answer.includes('}'));
+      expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+      expect(answer).toContain('"code":"request_timeout"');
+      expect(answer).toContain('within 1 second');
+      expect(outcomes()).toEqual(['request_timeout']);
+      expect(app.output()).not.toMatch(/\n\s+at /);
+    } finally {
+      clearInterval(trickle);
+      socket.destroy();
+    }
+    expect((await ask(app, { question: 'q' })).status).toBe('success');
+  });
+});
+
+/** Asks, and leaves as soon as the model is asked. */
+const leaving = async (fields: object, headers: Record<string, string>): Promise<void> => {
+  const left = new AbortController();
+  const body = JSON.stringify({ question: randomUUID(), ...fields });
+  const init = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body };
+  const asking = fetch(`${app.url}/ask`, { ...init, signal: left.signal }).catch(() => null);
+  await eventually(() => app.emulator.requests.length === 1);
+  left.abort();
+  await asking;
+};
+
+describe('a caller who leaves', () => {
+  it.each([
+    ['plain, no-store', {}, { 'Cache-Control': 'no-store' }, 'on'],
+    ['plain, FINISH_ABANDONED=off', {}, {}, 'off'],
+    ['streamed, no-store', { stream: true }, { 'Cache-Control': 'no-store' }, 'on'],
+    ['streamed, FINISH_ABANDONED=off', { stream: true }, {}, 'off'],
+  ])(
+    'before the answer is logged as that, and ends the model call: %s',
+    async (_, fields, headers, finish) => {
+      app = await startApp({ env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
+      await leaving(fields, headers);
+      await eventually(() => app.emulator.requests[0]?.aborted === true);
+      await expectLeft();
+    },
+  );
+
+  it('before an answer that is finished all the same is logged as that', async () => {
+    app = await startApp({ emulator: { latencyMs: 500 } });
+    await leaving({}, {});
+    await expectLeft();
+    expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
+  });
+
+  it('in the middle of a stream is logged as that', async () => {
+    app = await startApp({ env: { FINISH_ABANDONED: 'off' } });
+    app.emulator.failNext({ kind: 'stall' });
+    const left = new AbortController();
+    const response = await fetch(`${app.url}/ask`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ question: randomUUID(), stream: true }),
+      signal: left.signal,
+    });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    left.abort();
+    await reader?.closed.catch(() => {});
+    await eventually(() => app.emulator.requests[0]?.aborted === true);
+    await expectLeft();
+  });
+
+  it.each([
+    ['before the first byte', ''],
+    ['in the middle', '{"question": "Wh'],
+  ])('while sending the body, %s, is logged as that', async (_, beginning) => {
+    app = await startApp();
+    const socket = await beginToAsk(beginning);
+    await delay(200);
+    socket.destroy();
+    await expectLeft();
+    expect(app.emulator.requests).toEqual([]);
+  });
+});
+
+it('nothing follows `done`, although the deadline passes while it is read', async () => {
+  app = await startApp({ env: { REQUEST_TIMEOUT_SECONDS: '3', HISTORY_MAX_TOKENS: '0' } });
+  const session_id = randomUUID();
+  // The history that `done` brings is more than all buffers on its way hold.
+  for (let turn = 0; turn < 8; turn++) {
+    app.emulator.failNext({ kind: 'answer', content: '\u4e2d'.repeat(900_000) });
+    await ask(app, { question: randomUUID(), session_id });
+  }
+  const asking = httpRequest(`${app.url}/ask`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+  });
+  asking.end(JSON.stringify({ question: randomUUID(), session_id }));
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
+  response.pause();
+  await delay(4000);
+  const events = [...(await text(response)).matchAll(/^event: (\w+)$/gm)].map(([, name]) => name);
+  expect([...new Set(events)]).toEqual(['session', 'token', 'done']);
+  await eventually(() => outcomes().length === 9);
+  expect(outcomes()).toEqual(Array.from({ length: 9 }, () => 'answered'));
+  expect(app.output()).not.toContain('timeout');
+}, 60_000);
+
+const lists = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
+const objects = (depth: number, inside: string) => '{"a":'.repeat(depth) + inside + '}'.repeat(depth);
+
+describe('a body that is nested deeply', () => {
+  beforeEach(async () => {
+    app = await startApp();
+  });
+
+  it.each([5000, 90_000])('is answered where nothing else is wrong with it: %i levels', async (depth) => {
+    const emoji = '\\ud83d\\ude00';
+    for (const nested of [lists(depth), objects(Math.min(depth, 30_000), `"${emoji}"`)]) {
+      const response = await post(app, `{"question": "q ${emoji}", "x": ${nested}}`);
+      expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"success"')]);
+    }
+  });
+
+  it.each(['question', 'session_id', 'new_conversation', 'stream'])(
+    'is refused with 400 in "%s"',
+    async (field) => {
+      const fields = { question: '"\\ud83d\\ude00"', [field]: lists(90_000) };
+      const body = Object.entries(fields).map(([name, value]) => `"${name}": ${value}`);
+      const refused = await askForError(app, `{${body.join(', ')}}`);
+      expect([refused.status, refused.body.error.code]).toEqual([400, 'invalid_request']);
+      expect(refused.body.status).toContain(`"${field}"`);
+    },
+  );
+
+  it('is refused when half of a surrogate pair is at its bottom', async () => {
+    const refused = await askForError(app, `{"question": "q", "x": ${lists(50_000, '"\\ud83d"')}}`);
+    expect([refused.status, refused.body.error.code]).toEqual([400, 'invalid_json']);
+  });
+});
