@@ -1,6 +1,7 @@
 /** The only reader of the environment: every setting, its default and its rule. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { cloudOf } from './clouds.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { type ModelConfig, readModel } from './model-settings.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
@@ -62,8 +63,16 @@ export interface CacheConfig {
 /** Where sessions are kept: by connection string, or by address with the identity of the app. */
 export type StorageConfig = { tableName: string } & (
   | { connectionString: string }
-  | { endpoint: string; clientId: string | undefined }
+  | { endpoint: string; identity: IdentityConfig }
 );
+
+/** An identity of the app, and who signs it in. */
+export interface IdentityConfig {
+  /** Client id of a user-assigned one; the library's own choice without it. */
+  clientId: string | undefined;
+  /** Address of Entra ID in the cloud of the app. */
+  authorityHost: string;
+}
 
 /** Who may ask: holders of a function key, or anyone (for example behind App Service sign-in). */
 export type AuthLevel = 'function' | 'anonymous';
@@ -195,12 +204,21 @@ function readStorage(read: SettingsReader) {
   const hostsEndpoint = read.endpoint('AzureWebJobsStorage__tableServiceUri');
   const hostsAccount = read.text('AzureWebJobsStorage__accountName');
   const clientId = read.text('AzureWebJobsStorage__clientId');
+  const authority = read.endpoint('AZURE_AUTHORITY_HOST');
+  const at = (endpoint: string, id?: string): { endpoint: string; identity: IdentityConfig } => ({
+    endpoint,
+    identity: { clientId: id, authorityHost: authority ?? cloudOf(endpoint).authorityHost },
+  });
 
   if (own) return { connectionString: own };
-  if (ownEndpoint) return { endpoint: ownEndpoint, clientId: undefined };
+  if (ownEndpoint) return at(ownEndpoint);
   if (hosts) return { connectionString: hosts };
-  if (hostsEndpoint) return { endpoint: hostsEndpoint, clientId };
-  if (hostsAccount) return { endpoint: `https://${hostsAccount}.table.core.windows.net`, clientId };
+  if (hostsEndpoint) return at(hostsEndpoint, clientId);
+  if (hostsAccount) {
+    // Its name does not say in which cloud it is; the app has its model in the same one.
+    const { storageSuffix } = cloudOf(authority, read.text('AZURE_OPENAI_ENDPOINT'));
+    return at(`https://${hostsAccount}.table.${storageSuffix}`, clientId);
+  }
   read.problems.push(
     'Set AzureWebJobsStorage, SESSIONS_STORAGE_CONNECTION_STRING or SESSIONS_TABLE_ENDPOINT: sessions are kept in Table Storage.',
   );

@@ -1,4 +1,6 @@
 /** The settings of the model, for config.ts alone: where it is, how it is asked and what it costs. */
+import { cloudOf } from './clouds.ts';
+import type { IdentityConfig } from './config.ts';
 import type { Prices } from './price.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
@@ -18,8 +20,10 @@ export interface ModelConfig {
   endpoints: [EndpointConfig, ...EndpointConfig[]];
   /** Calls under way at once in this process; as many more wait. */
   maxConcurrency: number;
-  /** Client id of a user-assigned identity. */
-  clientId: string | undefined;
+  /** Who signs in at endpoints that have no key. */
+  identity: IdentityConfig;
+  /** What its token is for. */
+  tokenScope: string;
   apiVersion: string;
   deployment: string;
   temperature: number;
@@ -33,16 +37,36 @@ const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and c
 
 /** Reads them; what is wrong is added to the problems of `read`. */
 export function readModel(read: SettingsReader): ModelConfig {
+  const endpoints = readEndpoints(read);
   return {
-    endpoints: readEndpoints(read),
+    endpoints,
     maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
-    clientId: read.text('AZURE_CLIENT_ID'),
+    ...readIdentity(read, endpoints),
     apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
     deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
     temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }) ?? 0,
     maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
     systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
     prices: readPrices(read),
+  };
+}
+
+/** One identity is in one cloud, so the endpoints at which it signs in must be too. */
+function readIdentity(
+  read: SettingsReader,
+  endpoints: ModelConfig['endpoints'],
+): Pick<ModelConfig, 'identity' | 'tokenScope'> {
+  const authority = read.endpoint('AZURE_AUTHORITY_HOST');
+  const [cloud, ...others] = endpoints.map(({ url }) => cloudOf(url, authority));
+  const { authorityHost, modelScope } = cloud ?? cloudOf();
+  if (endpoints[0].apiKey === undefined && others.some((other) => other !== cloud)) {
+    read.problems.push(
+      'AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud of AZURE_OPENAI_ENDPOINT, or all have a key.',
+    );
+  }
+  return {
+    identity: { clientId: read.text('AZURE_CLIENT_ID'), authorityHost: authority ?? authorityHost },
+    tokenScope: modelScope,
   };
 }
 

@@ -57,7 +57,7 @@ export function createResilientModel(
   warn: (message: string) => void,
 ): ResilientModel {
   let token: (() => Promise<string>) | undefined;
-  const signedIn = () => (token ??= signIn(config.clientId));
+  const signedIn = () => (token ??= signIn(config.identity, config.tokenScope));
   const endpoints = config.endpoints.map((endpoint, index): Endpoint => {
     const onOpen = () =>
       warn(`Endpoint ${index} of the model fails again and again; it is left alone for 10 s.`);

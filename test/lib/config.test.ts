@@ -101,12 +101,38 @@ describe('settings', () => {
     const host = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__clientId: 'id' };
     expect(readConfig({ ...host, AzureWebJobsStorage__accountName: 'acct' }).storage).toMatchObject({
       endpoint: 'https://acct.table.core.windows.net',
-      clientId: 'id',
+      identity: { clientId: 'id' },
     });
     const uri = 'https://acct.table.core.windows.net';
     expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({
       endpoint: uri,
     });
+  });
+
+  it('name the storage of the cloud in which the app is', () => {
+    const account = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__accountName: 'acct' };
+    const american = readConfig({ ...account, AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.us' });
+    expect(american.storage).toMatchObject({
+      endpoint: 'https://acct.table.core.usgovcloudapi.net',
+      identity: { authorityHost: 'https://login.microsoftonline.us' },
+    });
+    const authority = { ...account, AZURE_AUTHORITY_HOST: 'https://login.chinacloudapi.cn' };
+    expect(readConfig(authority).storage).toMatchObject({
+      endpoint: 'https://acct.table.core.chinacloudapi.cn',
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+    const own = { ...minimal, SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.chinacloudapi.cn' };
+    expect(readConfig(own).storage).toMatchObject({
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+  });
+
+  it('want endpoints of one cloud where one identity signs in', () => {
+    const AZURE_OPENAI_FALLBACK_ENDPOINTS = 'https://b.openai.azure.us';
+    expect(problems({ AZURE_OPENAI_API_KEY: '', AZURE_OPENAI_FALLBACK_ENDPOINTS })).toEqual([
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud'),
+    ]);
+    expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
   });
 
   it('have all prices of the model or none, and 0 is one', () => {
