@@ -10,6 +10,14 @@ export interface Cloud {
   storageSuffix: string;
 }
 
+/** An identity of the app, and who signs it in. */
+export interface IdentityConfig {
+  /** Client id of a user-assigned one; the library's own choice without it. */
+  clientId: string | undefined;
+  /** Address of Entra ID in the cloud of the app. */
+  authorityHost: string;
+}
+
 const PUBLIC: Cloud = {
   authorityHost: 'https://login.microsoftonline.com',
   modelScope: 'https://cognitiveservices.azure.com/.default',

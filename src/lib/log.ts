@@ -39,10 +39,18 @@ export function logError(error: AskError, log: Invocation['log']): void {
     );
   } else if (error.code === 'internal_error') {
     log.error('internal_error', error.cause);
+  } else if (error.code === 'model_unavailable' && UNKNOWN_HOST.test(causes(error))) {
+    log.warn(
+      'model_unavailable: there is no host of this name: check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
+      causes(error),
+    );
   } else {
     log.warn(error.code, causes(error));
   }
 }
+
+/** Node's codes for a name that is not known, or not at the moment. */
+const UNKNOWN_HOST = /\b(ENOTFOUND|EAI_AGAIN)\b/;
 
 /** Names, statuses and codes along the chain of causes. */
 function causes(error: Error): string {
