@@ -4,9 +4,13 @@ import { resolve } from 'node:path';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { type ModelConfig, readModel } from './model-settings.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
+import { warnOfSimilarNames } from './similar-settings.ts';
+import { readStorage, type StorageConfig } from './storage-settings.ts';
 
+export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-settings.ts';
 export type { Environment } from './settings-reader.ts';
+export type { StorageConfig } from './storage-settings.ts';
 
 /** The settings of this process, validated. Durations are in milliseconds. */
 export interface Config {
@@ -32,6 +36,8 @@ export interface Config {
   logLevel: LogLevel;
   /** Null when nobody is to receive traces and metrics. */
   telemetry: TelemetryConfig | null;
+  /** What the operator should know of the settings, a sentence each; values of keys are never part of it. */
+  warnings: readonly string[];
 }
 
 /** Who receives traces and metrics: one of them or both. */
@@ -59,12 +65,6 @@ export interface CacheConfig {
   redisUrl: string | undefined;
 }
 
-/** Where sessions are kept: by connection string, or by address with the identity of the app. */
-export type StorageConfig = { tableName: string } & (
-  | { connectionString: string }
-  | { endpoint: string; clientId: string | undefined }
-);
-
 /** Who may ask: holders of a function key, or anyone (for example behind App Service sign-in). */
 export type AuthLevel = 'function' | 'anonymous';
 
@@ -81,6 +81,8 @@ export class ConfigError extends Error {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Longer would be beyond what Redis and SQLite count in. */
+const TEN_YEARS_S = 315_360_000;
 const MEGABYTE = 1024 * 1024;
 
 /**
@@ -91,46 +93,52 @@ export function readConfig(env: Environment = process.env): Config {
   const read = new SettingsReader(env);
   const config: Config = {
     model: readModel(read),
-    storage: { ...readStorage(read), tableName: readTableName(read) },
+    storage: readStorage(read),
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
     // GPT-4o reads 128,000, of which the question, the system prompt and the answer need some.
     historyMaxTokens: read.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
-    sessionTtlMs: DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30),
+    sessionTtlMs: Math.round(DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
     cache: readCache(read),
     maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
-    requestTimeoutMs: 1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
-    keepWarmMs: MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5),
+    requestTimeoutMs: Math.round(
+      1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
+    ),
+    keepWarmMs: Math.round(MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
     finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     telemetry: readTelemetry(read),
-    logLevel: readLogLevel(env, read.problems),
+    logLevel: logLevelOf(read),
     trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
+    warnings: read.warnings,
   };
-  readAuthLevel(env, read.problems);
+  authLevelOf(read);
   refuseTracing(read);
-  if (read.problems.length > 0) throw new ConfigError(read.problems);
+  // Last, when all names are known: they are those that were asked for.
+  const setNames = Object.keys(env).filter((name) => env[name]?.trim());
+  read.warnings.push(...warnOfSimilarNames(setNames, read.names));
+  // A name that is almost right may be why another setting is missing.
+  if (read.problems.length > 0) throw new ConfigError([...read.problems, ...read.warnings]);
   return config;
 }
 
 /**
  * Reads `HTTP_AUTH_LEVEL` alone, because routes are registered before the rest is known to be right.
- * Anything but `anonymous` asks for a key; a wrong value is added to `problems`.
+ * Anything but `anonymous` asks for a key.
  */
-export function readAuthLevel(env: Environment = process.env, problems: string[] = []): AuthLevel {
-  const read = new SettingsReader(env);
-  const level = read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
-  problems.push(...read.problems);
-  return level;
+export function readAuthLevel(env: Environment = process.env): AuthLevel {
+  return authLevelOf(new SettingsReader(env));
 }
 
 /** Reads `LOG_LEVEL` alone, because there is something to log before the rest is known to be right. */
-export function readLogLevel(env: Environment = process.env, problems: string[] = []): LogLevel {
-  const read = new SettingsReader(env);
-  const level = read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
-  problems.push(...read.problems);
-  return level;
+export function readLogLevel(env: Environment = process.env): LogLevel {
+  return logLevelOf(new SettingsReader(env));
 }
+
+const authLevelOf = (read: SettingsReader): AuthLevel =>
+  read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
+
+const logLevelOf = (read: SettingsReader): LogLevel => read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
 
 /**
  * LangChain reads these by itself and sends every question to LangSmith. Nobody's questions leave this app by a setting
@@ -149,9 +157,10 @@ function refuseTracing(read: SettingsReader): void {
 
 function readCache(read: SettingsReader): CacheConfig {
   const megabytes = (name: string, fallback: number): number =>
-    MEGABYTE * (read.number(name, { min: 1, max: 100_000 }) ?? fallback);
+    Math.round(MEGABYTE * (read.number(name, { min: 1, max: 100_000 }) ?? fallback));
   return {
-    ttlMs: 1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, integer: true }) ?? 86_400),
+    ttlMs:
+      1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, max: TEN_YEARS_S, integer: true }) ?? 86_400),
     version: read.text('CACHE_VERSION') ?? '1',
     partition: read.oneOf('CACHE_PARTITION', ['none', 'user']) ?? 'none',
     memoryBytes: megabytes('ANSWER_CACHE_MEMORY_MB', 32),
@@ -176,33 +185,4 @@ function readTelemetry(read: SettingsReader): TelemetryConfig | null {
     serviceName: serviceName ?? 'azure-functions-ask',
     capturesContent,
   };
-}
-
-function readTableName(read: SettingsReader): string {
-  const name = read.text('SESSIONS_TABLE_NAME') ?? 'sessions';
-  // learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model#table-names
-  if (!/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(name)) {
-    read.problems.push('SESSIONS_TABLE_NAME must be 3 to 63 letters and digits, starting with a letter.');
-  }
-  return name;
-}
-
-/** The first that is set: our own settings, then the storage that the Functions host uses itself. */
-function readStorage(read: SettingsReader) {
-  const own = read.connectionString('SESSIONS_STORAGE_CONNECTION_STRING');
-  const ownEndpoint = read.endpoint('SESSIONS_TABLE_ENDPOINT');
-  const hosts = read.connectionString('AzureWebJobsStorage');
-  const hostsEndpoint = read.endpoint('AzureWebJobsStorage__tableServiceUri');
-  const hostsAccount = read.text('AzureWebJobsStorage__accountName');
-  const clientId = read.text('AzureWebJobsStorage__clientId');
-
-  if (own) return { connectionString: own };
-  if (ownEndpoint) return { endpoint: ownEndpoint, clientId: undefined };
-  if (hosts) return { connectionString: hosts };
-  if (hostsEndpoint) return { endpoint: hostsEndpoint, clientId };
-  if (hostsAccount) return { endpoint: `https://${hostsAccount}.table.core.windows.net`, clientId };
-  read.problems.push(
-    'Set AzureWebJobsStorage, SESSIONS_STORAGE_CONNECTION_STRING or SESSIONS_TABLE_ENDPOINT: sessions are kept in Table Storage.',
-  );
-  return { connectionString: '' };
 }

@@ -29,21 +29,34 @@ export function consoleLog(invocationId: string): Invocation['log'] {
   };
 }
 
+/** Errors below 500 that a setting or the model's quota is behind. */
+const CONCERNS_OPERATOR = new Set<string>(['model_rate_limited', 'output_limit_reached']);
+
 /** Says in the log what a caller must not see. */
 export function logError(error: AskError, log: Invocation['log']): void {
-  if (error.status < 500 && error.code !== 'model_rate_limited') return;
+  if (error.status < 500 && !CONCERNS_OPERATOR.has(error.code)) return;
   if (error.code === 'model_misconfigured') {
     log.error(
       'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
         'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
       causes(error),
     );
+  } else if (error.code === 'output_limit_reached') {
+    log.warn('output_limit_reached: raise MODEL_MAX_OUTPUT_TOKENS, or lower MODEL_REASONING_EFFORT.');
   } else if (error.code === 'internal_error') {
     log.error('internal_error', error.cause);
+  } else if (error.code === 'model_unavailable' && UNKNOWN_HOST.test(causes(error))) {
+    log.warn(
+      'model_unavailable: there is no host of this name: check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
+      causes(error),
+    );
   } else {
     log.warn(error.code, error.cause instanceof StorageError ? error.cause.message : causes(error));
   }
 }
+
+/** Node's codes for a name that is not known, or not at the moment. */
+const UNKNOWN_HOST = /\b(ENOTFOUND|EAI_AGAIN)\b/;
 
 /** Names, statuses and codes along the chain of causes. */
 function causes(error: Error): string {

@@ -1,4 +1,6 @@
 /** The settings of the model, for config.ts alone: where it is, how it is asked and what it costs. */
+import { cloudOf, type IdentityConfig } from './clouds.ts';
+import { type ModelAddress, parseModelAddress } from './model-address.ts';
 import type { Prices } from './price.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
@@ -18,8 +20,10 @@ export interface ModelConfig {
   endpoints: [EndpointConfig, ...EndpointConfig[]];
   /** Calls under way at once in this process; as many more wait. */
   maxConcurrency: number;
-  /** Client id of a user-assigned identity. */
-  clientId: string | undefined;
+  /** Who signs in at endpoints that have no key. */
+  identity: IdentityConfig;
+  /** What its token is for. */
+  tokenScope: string;
   apiVersion: string;
   deployment: string;
   /** Undefined: not sent, as are the next two; the model's own default holds. */
@@ -35,12 +39,13 @@ const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and c
 
 /** Reads them; what is wrong is added to the problems of `read`. */
 export function readModel(read: SettingsReader): ModelConfig {
+  const { endpoints, deployment, apiVersion } = readEndpoints(read);
   return {
-    endpoints: readEndpoints(read),
+    endpoints,
     maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
-    clientId: read.text('AZURE_CLIENT_ID'),
-    apiVersion: read.text('AZURE_OPENAI_API_VERSION') ?? '2024-10-21',
-    deployment: read.required('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
+    ...readIdentity(read, endpoints),
+    apiVersion: apiVersion ?? '2024-10-21',
+    deployment: deployment ?? read.missing('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
     temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }),
     maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
     reasoningEffort: readReasoningEffort(read),
@@ -58,23 +63,86 @@ function readReasoningEffort(read: SettingsReader): string | undefined {
   return effort;
 }
 
-function readEndpoints(read: SettingsReader): ModelConfig['endpoints'] {
-  const url = read.endpoint('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
+/** One identity is in one cloud, so the endpoints at which it signs in must be too. */
+function readIdentity(
+  read: SettingsReader,
+  endpoints: ModelConfig['endpoints'],
+): Pick<ModelConfig, 'identity' | 'tokenScope'> {
+  const authority = read.endpoint('AZURE_AUTHORITY_HOST');
+  const [cloud, ...others] = endpoints.map(({ url }) => cloudOf(url, authority));
+  const { authorityHost, modelScope } = cloud ?? cloudOf();
+  if (endpoints[0].apiKey === undefined && others.some((other) => other !== cloud)) {
+    read.problems.push(
+      'AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud of AZURE_OPENAI_ENDPOINT, or all have a key.',
+    );
+  }
+  return {
+    identity: { clientId: read.text('AZURE_CLIENT_ID'), authorityHost: authority ?? authorityHost },
+    tokenScope: modelScope,
+  };
+}
+
+function readEndpoints(read: SettingsReader) {
+  const text = read.text('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
   const apiKey = read.text('AZURE_OPENAI_API_KEY');
-  const urls = read.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
+  const texts = read.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
   const keys = read.list('AZURE_OPENAI_FALLBACK_API_KEYS');
-  if (keys.length !== (apiKey === undefined ? 0 : urls.length)) {
+  if (keys.length !== (apiKey === undefined ? 0 : texts.length)) {
     read.problems.push(
       'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
     );
   }
-  const fallbacks = urls.map((text) => read.checkAddress('AZURE_OPENAI_FALLBACK_ENDPOINTS', text));
-  return [toEndpoint(url, apiKey), ...fallbacks.map((fallback, index) => toEndpoint(fallback, keys[index]))];
+  read.checkKeys('AZURE_OPENAI_API_KEY', apiKey === undefined ? [] : [apiKey]);
+  read.checkKeys('AZURE_OPENAI_FALLBACK_API_KEYS', keys);
+  const primary = text === '' ? NOWHERE : readAddress(read, 'AZURE_OPENAI_ENDPOINT', text);
+  const fallbacks = texts.map((each) => readAddress(read, 'AZURE_OPENAI_FALLBACK_ENDPOINTS', each));
+  const addresses = [primary, ...fallbacks];
+  const deployments = addresses.map(({ deployment }) => deployment);
+  const versions = addresses.map(({ apiVersion }) => apiVersion);
+  const endpoints: ModelConfig['endpoints'] = [
+    toEndpoint(primary, apiKey),
+    ...fallbacks.map((fallback, index) => toEndpoint(fallback, keys[index])),
+  ];
+  return {
+    endpoints,
+    deployment: agree(read, 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', deployments),
+    apiVersion: agree(read, 'AZURE_OPENAI_API_VERSION', versions),
+  };
 }
 
-const toEndpoint = (url: string, apiKey: string | undefined): EndpointConfig => ({
+const NOWHERE: ModelAddress = {
+  url: '',
+  api: 'deployments',
+  deployment: undefined,
+  apiVersion: undefined,
+};
+
+function readAddress(read: SettingsReader, name: string, text: string): ModelAddress {
+  const count = read.problems.length;
+  const url = read.checkAddress(name, text);
+  const address = parseModelAddress(text);
+  if (address === undefined && read.problems.length === count) {
+    read.problems.push(
+      `${name} has a path or a query that Azure OpenAI has not: write https://NAME.openai.azure.com, or what the portal shows for chat completions.`,
+    );
+  }
+  return address ?? { ...NOWHERE, url };
+}
+
+/** What the setting and all addresses say that say anything; they must say the same. */
+function agree(read: SettingsReader, name: string, inAddresses: (string | undefined)[]): string | undefined {
+  const said = new Set([read.text(name), ...inAddresses].filter((value) => value !== undefined));
+  if (said.size > 1) {
+    read.problems.push(
+      `${name} and the addresses in AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS say different things: say it once.`,
+    );
+  }
+  return [...said][0];
+}
+
+const toEndpoint = ({ url, api }: ModelAddress, apiKey: string | undefined): EndpointConfig => ({
   url,
-  api: url.endsWith('/openai/v1') ? 'v1' : 'deployments',
+  api,
   apiKey,
 });
 

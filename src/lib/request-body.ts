@@ -2,6 +2,7 @@
 import type { HttpRequest } from '@azure/functions';
 import { CallerLeft } from './client-connection.ts';
 import { AskError, errors } from './errors.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /**
  * Gives the JSON object that the body of `request` is.
@@ -14,7 +15,8 @@ export async function readJsonObject(
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
-  const bytes = await orAborted(readBytes(request, maxBytes), signal);
+  // The body is not cancelled when the signal aborts: that would close the socket of the answer.
+  const bytes = await untilAborted(readBytes(request, maxBytes), signal);
   return parseObject(decode(bytes));
 }
 
@@ -32,19 +34,6 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
     throw error instanceof AskError ? error : new CallerLeft();
   }
   return Buffer.concat(chunks);
-}
-
-/** Waits for `work` until `signal` aborts. The body is not cancelled then: that would close the answer's socket. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort);
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function decode(bytes: Uint8Array): string {

@@ -54,7 +54,7 @@ export function createResilientModel(
   warn: (message: string) => void,
 ): ResilientModel {
   let token: (() => Promise<string>) | undefined;
-  const signedIn = () => (token ??= signIn(config.clientId));
+  const signedIn = () => (token ??= signIn(config.identity, config.tokenScope));
   const parameters = parametersOf(config);
   const [first, ...others] = config.endpoints;
   const open = (endpoint: typeof first, index: number): ModelEndpoint => {

@@ -66,11 +66,12 @@ const SEND_ANSWERS_MS = 100;
 
 /** Builds the services. The connections to the model are opened and the cache file prepared in the background. */
 export async function createServices(config: Config): Promise<Services> {
-  const http = createHttpClient({ responseTimeoutMs: ATTEMPT_SHARE * config.requestTimeoutMs });
+  const http = createHttpClient({ responseTimeoutMs: Math.round(ATTEMPT_SHARE * config.requestTimeoutMs) });
   const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
   const keeper = createConnectionKeeper(http, origins, config.keepWarmMs);
   const background = new WorkUnderWay();
   const { warn } = atLevel(config.logLevel, console);
+  for (const warning of config.warnings) warn(warning);
   const store = await createTableRowStore(config.storage);
   // A row that is nowhere: to be connected and signed in to storage before the first question is.
   if (config.keepWarmMs > 0) background.add(store.get('warm', 'warm')).catch(() => {});

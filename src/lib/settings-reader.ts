@@ -6,6 +6,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads settings one by one and collects what is wrong with them. */
 export class SettingsReader {
   readonly problems: string[] = [];
+  /** What is wrong, but in nobody's way. */
+  readonly warnings: string[] = [];
+  /** Of all settings that were asked for, set or not. */
+  readonly names = new Set<string>();
   readonly #env: Environment;
 
   constructor(env: Environment) {
@@ -13,6 +17,7 @@ export class SettingsReader {
   }
 
   text(name: string): string | undefined {
+    this.names.add(name);
     return this.#env[name]?.trim() || undefined;
   }
 
@@ -58,23 +63,34 @@ export class SettingsReader {
     return choice;
   }
 
+  /** An address that is wrong is left out: what it is for, the app can do without. */
   redisUrl(name: string): string | undefined {
     const text = this.text(name);
+    if (text === undefined || isRedisUrl(text)) return text;
     // It may hold a password, so the message does not.
-    if (text !== undefined && !/^rediss?:$/.test(URL.parse(text)?.protocol ?? '')) {
-      this.problems.push(`${name} must be an address like rediss://NAME.redis.cache.windows.net:6380.`);
+    this.warnings.push(
+      `${name} must be an address like rediss://:KEY@NAME.redis.cache.windows.net:6380, with special characters of the key percent-encoded: the app goes on without Redis.`,
+    );
+    return undefined;
+  }
+
+  /** The value of `name`, or of its list, that is sent in a header; `keys` are its values. */
+  checkKeys(name: string, keys: readonly string[]): void {
+    if (keys.some((key) => /[^\x20-\x7e\xa0-\xff]/.test(key))) {
+      this.problems.push(`${name} has a character that cannot be in a key: copy it again.`);
     }
-    return text;
   }
 
   /** Of a service in the same network, where http is usual. */
   anyAddress(name: string): string | undefined {
     const text = this.text(name);
-    const url = text === undefined ? null : URL.parse(text);
-    if (text !== undefined && !/^https?:$/.test(url?.protocol ?? '')) {
+    if (text === undefined) return undefined;
+    const url = URL.parse(text);
+    if (!url || !/^https?:$/.test(url.protocol) || url.search !== '') {
       this.problems.push(`${name} must be an address like http://localhost:4318.`);
+      return undefined;
     }
-    return text?.replace(/\/+$/, '');
+    return url.origin + url.pathname.replace(/\/+$/, '');
   }
 
   endpoint(name: string): string | undefined {
@@ -97,9 +113,42 @@ export class SettingsReader {
 
   connectionString(name: string): string | undefined {
     const text = this.text(name);
-    if (text !== undefined && !/UseDevelopmentStorage=true|(AccountName|TableEndpoint)=./i.test(text)) {
-      this.problems.push(`${name} is not a storage connection string.`);
+    if (text !== undefined && !isConnectionString(text)) {
+      this.problems.push(
+        `${name} is not a storage connection string: copy it whole from "Access keys" of the storage account.`,
+      );
     }
     return text;
   }
+}
+
+/** By what the Redis client takes. */
+function isRedisUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') return false;
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    return false;
+  }
+  return /^(\/\d*)?$/.test(url.pathname);
+}
+
+/** By what the storage client takes: an account with its key, or an address with a signature. */
+function isConnectionString(text: string): boolean {
+  if (/UseDevelopmentStorage=true/i.test(text)) return true;
+  const parts = new Map(
+    text.split(';').map((part) => {
+      const [name = '', ...value] = part.trim().split('=');
+      return [name.toLowerCase(), value.join('=')] as const;
+    }),
+  );
+  const account = parts.get('accountname');
+  const endpoint =
+    parts.get('tableendpoint') ||
+    `${parts.get('defaultendpointsprotocol')}://${account}.table.${parts.get('endpointsuffix') ?? ''}`;
+  const url = URL.parse(endpoint);
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname.endsWith('.')) return false;
+  if (parts.get('accountkey')) return Boolean(account && parts.get('defaultendpointsprotocol'));
+  return Boolean(parts.get('tableendpoint') && parts.get('sharedaccesssignature'));
 }

@@ -47,8 +47,8 @@ export function toStorageError(error: unknown, signIn: StorageSignIn, conflicts:
   const code = storageCode(error);
   if (code !== undefined && conflicts.includes(code)) return new RowConflictError(code);
   if (error instanceof RestError) return explain(error, code, signIn);
-  // Those of @azure/identity; their messages are long and name no setting.
-  if (error instanceof Error && /Authentication|Credential/.test(error.name)) {
+  // Those of signing in; the library's messages are long and name no setting.
+  if (error instanceof Error && /Authentication|Credential|Identity/.test(error.name)) {
     return new StorageError(
       `Signing in to Table Storage failed (${error.name}). Check ${SETTINGS[signIn]}.`,
       {

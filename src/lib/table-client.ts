@@ -31,9 +31,8 @@ async function connect(config: StorageConfig): Promise<TableClient> {
   if ('connectionString' in config) {
     return TableClient.fromConnectionString(config.connectionString, config.tableName, options);
   }
-  const { DefaultAzureCredential } = await import('@azure/identity');
-  const identity = config.clientId === undefined ? {} : { managedIdentityClientId: config.clientId };
-  return new TableClient(config.endpoint, config.tableName, new DefaultAzureCredential(identity), options);
+  const { createIdentity } = await import('./identity.ts');
+  return new TableClient(config.endpoint, config.tableName, createIdentity(config.identity), options);
 }
 
 /** For the options of a call. */

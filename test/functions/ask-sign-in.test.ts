@@ -1,51 +1,11 @@
 /** The ways to reach a model: with the app's identity instead of a key, and through the v1 API. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Environment } from '../../src/lib/config.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator.ts';
 import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../token-endpoint.ts';
 
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
-
-/** App Service's local token endpoint, by learn.microsoft.com/azure/app-service/overview-managed-identity. */
-class TokenEndpoint {
-  readonly requests: { query: URLSearchParams; secret: string | undefined }[] = [];
-  readonly #server: Server;
-
-  constructor(status: number, token: string) {
-    this.#server = createServer((request, response) => {
-      const query = new URL(request.url ?? '', 'http://localhost').searchParams;
-      this.requests.push({ query, secret: request.headers['x-identity-header'] as string | undefined });
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(
-        JSON.stringify({
-          access_token: token,
-          expires_on: String(Math.floor(Date.now() / 1000) + 86_400),
-          resource: query.get('resource'),
-          token_type: 'Bearer',
-        }),
-      );
-    });
-  }
-
-  async start(): Promise<Environment> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const { port } = this.#server.address() as AddressInfo;
-    return {
-      IDENTITY_ENDPOINT: `http://127.0.0.1:${port}/msi/token`,
-      IDENTITY_HEADER: 'identity-secret',
-      AZURE_OPENAI_API_KEY: '',
-    };
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
 
 let app: TestApp | undefined;
 let tokens: TokenEndpoint | undefined;
@@ -57,7 +17,7 @@ afterEach(async () => {
 
 describe('without a key', () => {
   it('the identity of the app signs in, once for many questions', async () => {
-    tokens = new TokenEndpoint(200, 'emulator-key');
+    tokens = new TokenEndpoint('emulator-key');
     app = await startApp({ env: { ...(await tokens.start()), AZURE_CLIENT_ID: 'client-7' } });
     for (const question of ['What is the capital of France?', 'Hi there']) {
       expect((await ask(app, { question })).status).toBe('success');
@@ -71,7 +31,7 @@ describe('without a key', () => {
   });
 
   it('and without a token: 502, and the log says which role is missing', async () => {
-    tokens = new TokenEndpoint(400, '');
+    tokens = new TokenEndpoint('emulator-key', NO_IDENTITY);
     app = await startApp({ env: await tokens.start() });
     const failed = await askForError(app, { question: 'q' });
     expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_misconfigured' } } });
@@ -81,12 +41,83 @@ describe('without a key', () => {
   });
 });
 
+describe('without a key and without an identity', () => {
+  it('the service is misconfigured, however often it is asked', async () => {
+    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '' } });
+    for (const question of [randomUUID(), randomUUID()]) {
+      const failed = await askForError(app, { question });
+      expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_misconfigured' } } });
+    }
+  });
+});
+
+describe('while the token endpoint fails', () => {
+  it.each([
+    ['answers 500', UNAVAILABLE],
+    ['breaks connections', 'break' as const],
+  ])('(%s) the model is unavailable, and once it works again it answers', async (_, fault) => {
+    tokens = new TokenEndpoint('emulator-key', fault);
+    app = await startApp({ env: await tokens.start() });
+    const failed = await askForError(app, { question: randomUUID() });
+    expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
+    // It is not the settings or the roles that are wrong.
+    expect(app.output()).not.toContain('model_misconfigured');
+    expect(app.output()).not.toContain('identity-secret');
+    tokens.answer = 'token';
+    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+  });
+
+  it('(hangs) the question ends, and once it works again the next is answered at once', async () => {
+    tokens = new TokenEndpoint('emulator-key', 'hang');
+    app = await startApp({ env: { ...(await tokens.start()), REQUEST_TIMEOUT_SECONDS: '4' } });
+    expect(await askForError(app, { question: randomUUID() })).toMatchObject({
+      status: 504,
+      body: { error: { code: 'timeout' } },
+    });
+    tokens.answer = 'token';
+    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+  });
+
+  it('(hangs, for storage) questions are answered without their history', async () => {
+    tokens = new TokenEndpoint('storage-token', 'hang');
+    const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
+    // Nothing is sent to storage without a token.
+    const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1' };
+    app = await startApp({ env });
+    const answer = await ask(app, { question: randomUUID(), session_id: randomUUID() });
+    expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+    expect(answer.performance_metrics.total_time).toBeLessThan(8);
+    expect(tokens.requests[0]?.query.get('resource')).toBe('https://storage.azure.com');
+  });
+});
+
+describe('in a cloud of its own', () => {
+  it.each([
+    ['https://name.openai.azure.us', 'https://cognitiveservices.azure.us'],
+    ['https://name.cognitiveservices.azure.cn/openai/v1/', 'https://cognitiveservices.azure.cn'],
+    ['https://name.openai.azure.com', 'https://cognitiveservices.azure.com'],
+  ])('the token is for the cloud of %s', async (endpoint, resource) => {
+    tokens = new TokenEndpoint('token');
+    app = await startApp({ env: { ...(await tokens.start()), AZURE_OPENAI_ENDPOINT: endpoint } });
+    await askForError(app, { question: randomUUID() });
+    expect(tokens.requests.map(({ query }) => query.get('resource'))).toContain(resource);
+  });
+
+  it('the token is for the cloud that the authority says, behind a domain of the own', async () => {
+    tokens = new TokenEndpoint('emulator-key');
+    const AZURE_AUTHORITY_HOST = 'https://login.microsoftonline.us';
+    app = await startApp({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
+    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+    expect(tokens.requests[0]?.query.get('resource')).toBe('https://cognitiveservices.azure.us');
+  });
+});
+
 describe('the v1 API', () => {
   it.each(['a key', 'an identity'])(
     'answers by being written as the endpoint, with %s',
     async (credential) => {
       const model = await startEmulator();
-      tokens = new TokenEndpoint(200, model.apiKey);
+      tokens = new TokenEndpoint(model.apiKey);
       const identity = await tokens.start();
       app = await startApp({
         env: {

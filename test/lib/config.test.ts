@@ -12,6 +12,12 @@ const minimal: Environment = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 
+/** What a portal shows, and nothing beside it. */
+const PORTAL: Environment = {
+  AZURE_OPENAI_ENDPOINT:
+    'https://name.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2025-01-01-preview',
+};
+
 function problems(env: Environment): readonly string[] {
   try {
     readConfig({ ...minimal, ...env });
@@ -47,7 +53,7 @@ describe('settings', () => {
     expect(problems({ AZURE_OPENAI_ENDPOINT: '' })).toEqual(['AZURE_OPENAI_ENDPOINT is missing.']);
   });
 
-  it.each([
+  it.each<[string, string, Environment?]>([
     ['AZURE_OPENAI_ENDPOINT', 'name.openai.azure.com'],
     ['AZURE_OPENAI_ENDPOINT', 'http://name.openai.azure.com'],
     ['MODEL_TEMPERATURE', '2.1'],
@@ -64,8 +70,38 @@ describe('settings', () => {
     ['HTTP_AUTH_LEVEL', 'public'],
     ['MODEL_MAX_CONCURRENCY', '0'],
     ['AZURE_OPENAI_FALLBACK_API_KEYS', 'one-too-many'],
-  ])('are refused by name: %s=%s', (name, value) => {
-    expect(problems({ [name]: value })).toEqual([expect.stringContaining(name)]);
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/api/projects/mine'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/models/chat/completions'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/gpt-4o/embeddings'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/%zz/chat/completions'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/?key=secret'],
+    ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'not-the-one-in-the-address', PORTAL],
+    ['AZURE_OPENAI_API_VERSION', '2024-10-21', PORTAL],
+    ['AzureWebJobsStorage', 'DefaultEndpointsProtocol=https;AccountName=name;AccountKey=secret'],
+    ['AzureWebJobsStorage', 'AccountName=a b;DefaultEndpointsProtocol=https;AccountKey=k;EndpointSuffix=x'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/?token=secret'],
+  ])('are refused by name: %s=%s', (name, value, others = {}) => {
+    const found = problems({ ...others, [name]: value });
+    expect(found).toEqual([expect.stringContaining(name)]);
+    expect(found.join()).not.toContain('secret');
+  });
+
+  it.each([
+    ['https://name.openai.azure.com', ''],
+    ['https://name.cognitiveservices.azure.com', ''],
+    ['https://name.services.ai.azure.com', ''],
+    ['https://gateway.example.com', '/models'],
+  ])('take the deployment and the version from the address of an operation at %s%s', (origin, prefix) => {
+    const env = {
+      ...minimal,
+      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '',
+      AZURE_OPENAI_ENDPOINT: `${origin}${prefix}/openai/deployments/my%20model/chat/completions?api-version=2025-01-01-preview`,
+    };
+    expect(readConfig(env).model).toMatchObject({
+      endpoints: [{ url: origin + prefix, api: 'deployments' }],
+      deployment: 'my model',
+      apiVersion: '2025-01-01-preview',
+    });
   });
 
   it('name fallback endpoints and their keys in the same order', () => {
@@ -90,7 +126,10 @@ describe('settings', () => {
   });
 
   it('name the storage in a fixed order', () => {
-    const own = { SESSIONS_STORAGE_CONNECTION_STRING: 'AccountName=own;AccountKey=k' };
+    const own = {
+      SESSIONS_STORAGE_CONNECTION_STRING:
+        'DefaultEndpointsProtocol=https;AccountName=own;AccountKey=k;EndpointSuffix=core.windows.net',
+    };
     const endpoint = { SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.windows.net/' };
     expect(readConfig({ ...minimal, ...own, ...endpoint }).storage).toMatchObject({
       connectionString: own.SESSIONS_STORAGE_CONNECTION_STRING,
@@ -101,12 +140,38 @@ describe('settings', () => {
     const host = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__clientId: 'id' };
     expect(readConfig({ ...host, AzureWebJobsStorage__accountName: 'acct' }).storage).toMatchObject({
       endpoint: 'https://acct.table.core.windows.net',
-      clientId: 'id',
+      identity: { clientId: 'id' },
     });
     const uri = 'https://acct.table.core.windows.net';
     expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({
       endpoint: uri,
     });
+  });
+
+  it('name the storage of the cloud in which the app is', () => {
+    const account = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__accountName: 'acct' };
+    const american = readConfig({ ...account, AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.us' });
+    expect(american.storage).toMatchObject({
+      endpoint: 'https://acct.table.core.usgovcloudapi.net',
+      identity: { authorityHost: 'https://login.microsoftonline.us' },
+    });
+    const authority = { ...account, AZURE_AUTHORITY_HOST: 'https://login.chinacloudapi.cn' };
+    expect(readConfig(authority).storage).toMatchObject({
+      endpoint: 'https://acct.table.core.chinacloudapi.cn',
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+    const own = { ...minimal, SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.chinacloudapi.cn' };
+    expect(readConfig(own).storage).toMatchObject({
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+  });
+
+  it('want endpoints of one cloud where one identity signs in', () => {
+    const AZURE_OPENAI_FALLBACK_ENDPOINTS = 'https://b.openai.azure.us';
+    expect(problems({ AZURE_OPENAI_API_KEY: '', AZURE_OPENAI_FALLBACK_ENDPOINTS })).toEqual([
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud'),
+    ]);
+    expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
   });
 
   it('have all prices of the model or none, and 0 is one', () => {
@@ -143,6 +208,59 @@ describe('settings', () => {
     expect(readAuthLevel({})).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'anonymous' })).toBe('anonymous');
+  });
+});
+
+const warnings = (env: Environment): readonly string[] => readConfig({ ...minimal, ...env }).warnings;
+
+describe('names that are almost those of settings', () => {
+  it.each([
+    ['SYSTEM_PROMT', 'SYSTEM_PROMPT'],
+    ['AZURE_OPENAI_ENDPIONT', 'AZURE_OPENAI_ENDPOINT'],
+    ['AZURE_OPENAI_DEPLOYMENT', 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'],
+    ['AZURE_OPENAI_DEPLOYMENT_NAME', 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'],
+    ['AZURE_OPENAI_KEY', 'AZURE_OPENAI_API_KEY'],
+    ['AZURE_OPENAI_API_KEYS', 'AZURE_OPENAI_API_KEY'],
+    ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
+    ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
+    ['log_level', 'LOG_LEVEL'],
+  ])('%s is told with the likely name', (name, likely) => {
+    expect(warnings({ [name]: 'secret' })).toEqual([
+      `${name} is not a setting of this app: did you mean ${likely}?`,
+    ]);
+    expect(warnings({ [name]: '' })).toEqual([]);
+  });
+
+  it('are told when the settings are refused too: they may be the reason', () => {
+    const env = { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '', AZURE_OPENAI_DEPLOYMENT: 'gpt-4o' };
+    expect(problems(env)).toEqual([
+      'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME is missing.',
+      expect.stringContaining('AZURE_OPENAI_DEPLOYMENT is not a setting'),
+    ]);
+  });
+
+  it('are not seen in what Azure, its host, the system and other tools set', () => {
+    // learn.microsoft.com/azure/app-service/reference-app-settings, .../azure-functions/functions-app-settings
+    const names = `
+      APPSETTING_SYSTEM_PROMPT APPSETTING_AZURE_OPENAI_ENDPOINT APPSETTING_WEBSITE_SITE_NAME
+      APPINSIGHTS_INSTRUMENTATIONKEY APPLICATIONINSIGHTS_AUTHENTICATION_STRING ApplicationInsightsAgent_EXTENSION_VERSION
+      AzureWebJobsDashboard AzureWebJobsFeatureFlags AzureWebJobsScriptRoot AzureWebJobsSecretStorageType
+      AzureWebJobsStorage__blobServiceUri AzureWebJobsStorage__queueServiceUri AzureWebJobsStorage__credential
+      AzureWebJobs_ExtensionBundle AZURE_FUNCTIONS_ENVIRONMENT AZURE_TENANT_ID AZURE_CLIENT_SECRET
+      AZURE_CLIENT_CERTIFICATE_PATH AZURE_FEDERATED_TOKEN_FILE AZURE_TOKEN_CREDENTIALS AZURE_SUBSCRIPTION_ID
+      AZURE_RESOURCE_GROUP AZURE_LOCATION AZURE_ENV_NAME AZURE_SEARCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING
+      AZURE_OPENAI_EMBEDDING_DEPLOYMENT AZURE_OPENAI_RESOURCE_NAME FUNCTIONS_EXTENSION_VERSION
+      FUNCTIONS_WORKER_PROCESS_COUNT FUNCTIONS_WORKER_RUNTIME FUNCTIONS_WORKER_RUNTIME_VERSION
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT HOST_VERSION ASPNETCORE_URLS IDENTITY_ENDPOINT IDENTITY_HEADER MSI_ENDPOINT
+      MSI_SECRET LANG LANGUAGE LOGNAME HOME HOSTNAME PATH PORT PWD SHELL TEMP TMP TMPDIR USER NODE_ENV NODE_OPTIONS
+      NODE_EXTRA_CA_CERTS HTTP_PROXY HTTPS_PROXY NO_PROXY REGION_NAME OTEL_EXPORTER_OTLP_HEADERS
+      OTEL_EXPORTER_OTLP_PROTOCOL OTEL_RESOURCE_ATTRIBUTES OTEL_TRACES_SAMPLER SCM_DO_BUILD_DURING_DEPLOYMENT
+      WEBSITE_AUTH_CLIENT_ID WEBSITE_AUTH_ENCRYPTION_KEY WEBSITE_AUTH_OPENID_ISSUER WEBSITE_AUTH_SIGNING_KEY
+      WEBSITE_CONTENTAZUREFILECONNECTIONSTRING WEBSITE_CONTENTSHARE WEBSITE_DEPLOYMENT_ID WEBSITE_HOSTNAME
+      WEBSITE_INSTANCE_ID WEBSITE_OWNER_NAME WEBSITE_RESOURCE_GROUP WEBSITE_RUN_FROM_PACKAGE WEBSITE_SKU
+      WEBSITE_SLOT_NAME WEBSITE_TIME_ZONE WEBSITE_VNET_ROUTE_ALL npm_config_cache npm_lifecycle_event`;
+    const env = Object.fromEntries(names.split(/\s+/).map((name) => [name, 'set']));
+    expect(warnings(env)).toEqual([]);
   });
 });
 

@@ -1,0 +1,145 @@
+/** Settings as an operator meets them: what is accepted works, what is wrong is named, and what is optional is not in the way. */
+import { randomUUID } from 'node:crypto';
+import * as fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Environment } from '../../src/lib/config.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp | undefined;
+afterEach(async () => {
+  await app?.stop();
+  app = undefined;
+});
+
+const number = (min: number, max: number) =>
+  fc.oneof(fc.integer({ min, max }), fc.double({ min, max, noNaN: true })).map(String);
+const integer = (min: number, max: number) => fc.integer({ min, max }).map(String);
+const positive = integer(1, Number.MAX_SAFE_INTEGER);
+
+/** What is accepted for each number; a time limit of less than some seconds would be one for this machine. */
+const NUMBERS = fc.record({
+  REQUEST_TIMEOUT_SECONDS: number(5, 220),
+  ANSWER_CACHE_MEMORY_MB: number(1, 100_000),
+  ANSWER_CACHE_MAX_MB: number(1, 100_000),
+  ANSWER_CACHE_TTL_SECONDS: integer(0, 315_360_000),
+  KEEP_WARM_MINUTES: number(0, 1440),
+  SESSION_TTL_DAYS: number(1, 3650),
+  HISTORY_MAX_INTERACTIONS: integer(1, 500),
+  HISTORY_MAX_TOKENS: integer(0, Number.MAX_SAFE_INTEGER),
+  MAX_QUESTION_CHARS: integer(100, 1_000_000),
+  MODEL_MAX_CONCURRENCY: positive,
+  MODEL_PRICE_INPUT: number(0, 1e6),
+  MODEL_PRICE_CACHED_INPUT: number(0, 1e6),
+  MODEL_PRICE_OUTPUT: number(0, 1e6),
+});
+
+describe('numbers', () => {
+  it.each([
+    { REQUEST_TIMEOUT_SECONDS: '33.333' },
+    { ANSWER_CACHE_MEMORY_MB: '1.3' },
+    { SESSION_TTL_DAYS: '1.0000001' },
+    { ANSWER_CACHE_TTL_SECONDS: '315360000' },
+  ])('%o gives an app that answers, remembers and caches', async (env) => {
+    app = await startApp({ env });
+    await expectAnswers(app);
+  });
+
+  it('whatever is accepted gives an app that answers and remembers', { timeout: 240_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(NUMBERS, async (env) => {
+        app = await startApp({ env });
+        try {
+          await expectAnswers(app);
+        } finally {
+          await app.stop();
+          app = undefined;
+        }
+      }),
+      // Making the example smaller would start the app a hundred times.
+      { numRuns: 8, endOnFailure: true },
+    );
+  });
+});
+
+async function expectAnswers(running: TestApp): Promise<void> {
+  const session_id = randomUUID();
+  await ask(running, { question: randomUUID(), session_id });
+  const second = await ask(running, { question: 'And Spain?', session_id });
+  expect(second.performance_metrics).toMatchObject({ history_available: true, history_saved: true });
+}
+
+describe('the address of the model', () => {
+  // learn.microsoft.com/azure/ai-foundry/openai/reference; the portals show the whole address of an operation.
+  it.each([
+    '/openai/deployments/gpt-4o/chat/completions?api-version=2025-01-01-preview',
+    '/openai/deployments/gpt-4o/',
+    '/openai/',
+    '/openai/responses?api-version=2025-04-01-preview',
+    '/openai/v1/chat/completions',
+    '/openai/v1/responses',
+    '/openai/v1/?api-version=preview',
+  ])('may be what a portal shows: %s', async (path) => {
+    const other = await startApp();
+    try {
+      const { url, certificatePath, apiKey } = other.emulator;
+      app = await startApp({
+        env: {
+          AZURE_OPENAI_ENDPOINT: url + path,
+          AZURE_OPENAI_API_KEY: apiKey,
+          AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: path.includes('deployments') ? undefined : 'gpt-4o',
+          NODE_EXTRA_CA_CERTS: certificatePath,
+        },
+      });
+      expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
+      const [request] = other.emulator.requests;
+      const version = /api-version=(\d.*)/.exec(path)?.[1] ?? (path.includes('v1') ? '' : '2024-10-21');
+      expect(request).toMatchObject({ deployment: 'gpt-4o', status: 200, apiVersion: version });
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('is named with what became of it when there is no such host', async () => {
+    app = await startApp({ env: { AZURE_OPENAI_ENDPOINT: 'https://no-such-name.invalid' } });
+    const failed = await askForError(app, { question: randomUUID() });
+    expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
+    await eventually(() => /AZURE_OPENAI_ENDPOINT.*(ENOTFOUND|EAI_AGAIN)/.test(app?.output() ?? ''));
+    expect(JSON.stringify(failed.body)).not.toContain('invalid');
+  });
+});
+
+describe('a wrong setting', () => {
+  it.each<[string, Environment]>([
+    ['AZURE_OPENAI_API_KEY', { AZURE_OPENAI_API_KEY: 'secret\u0007key' }],
+    ['AZURE_OPENAI_API_KEY', { AZURE_OPENAI_API_KEY: 'secret\u2013key' }],
+    ['AzureWebJobsStorage', { AzureWebJobsStorage: 'DefaultEndpointsProtocol=https;AccountName=name' }],
+    [
+      'AzureWebJobsStorage',
+      { AzureWebJobsStorage: 'TableEndpoint=name.table.core.windows.net;SharedAccessSignature=secret' },
+    ],
+  ])('is refused by name and without its value: %s', async (name, env) => {
+    app = await startApp({ env });
+    const failed = await askForError(app, { question: randomUUID() });
+    expect(failed).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
+    expect(app.output()).toMatch(new RegExp(`misconfigured: .*${name}`));
+    expect(app.output()).not.toContain('secret');
+  });
+
+  it.each([
+    'redis://:secret%zz@localhost:6379',
+    'redis://localhost:6379/secret',
+    'name.redis.cache.windows.net:6380,password=secret,ssl=True,abortConnect=False',
+  ])('that is a Redis address takes no question down: %s', async (ANSWER_CACHE_REDIS_URL) => {
+    app = await startApp({ env: { ANSWER_CACHE_REDIS_URL } });
+    await expectAnswers(app);
+    expect(app.output().match(/ANSWER_CACHE_REDIS_URL/g)).toHaveLength(1);
+    expect(app.output()).not.toContain('secret');
+  });
+
+  it('that has almost the name of one of ours is told once, with that name', async () => {
+    app = await startApp({ env: { SYSTEM_PROMT: 'Answer in French.' } });
+    await expectAnswers(app);
+    expect(app.output().match(/SYSTEM_PROMT .*SYSTEM_PROMPT/g)).toHaveLength(1);
+    expect(app.output()).not.toContain('French');
+  });
+});
