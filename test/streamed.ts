@@ -16,14 +16,18 @@ export interface Streamed {
   error: ErrorBody | undefined;
 }
 
+/** How a stream is asked for and read. */
+export interface StreamOptions {
+  headers?: Record<string, string>;
+  /** Is given each piece of text; false ends the reading. */
+  onToken?: (text: string) => boolean;
+}
+
 /** Asks for a stream and reads it to its end, or until `onToken` says false. */
 export async function streamFrom(
   app: TestApp,
   fields: object,
-  {
-    headers = {},
-    onToken = () => true,
-  }: { headers?: Record<string, string>; onToken?: (text: string) => boolean } = {},
+  { headers = {}, onToken = () => true }: StreamOptions = {},
 ): Promise<Streamed> {
   const response = await post(app, JSON.stringify(fields), { Accept: 'text/event-stream', ...headers });
   const streamed: Streamed = {

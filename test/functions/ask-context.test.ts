@@ -17,10 +17,10 @@ it('the newest turns that fit are sent, and all are shown', async () => {
   app = await startApp({ env: { HISTORY_MAX_TOKENS: '130' } });
   const session_id = randomUUID();
   for (let index = 0; index < 5; index++)
-    await ask(app, { question: `${index} ${randomUUID()}`, session_id });
+    await ask(app, { question: `Question ${index}: ${'word '.repeat(30)}`, session_id });
   const last = await ask(app, { question: 'And now?', session_id });
   expect(last.chat_history).toHaveLength(12);
-  // A turn has between 65 and 130 tokens: an id of 24 or so, twice, and the words around it.
+  // A turn has between 65 and 130 tokens: the words, half of them again in the answer, and what is around them.
   expect(sent()).toEqual([0, 1, 1, 1, 1, 1]);
 });
 
@@ -31,7 +31,7 @@ it('none are sent with 0', async () => {
   expect([next.answer.includes('Ada'), next.chat_history.length]).toEqual([false, 4]);
 });
 
-it('a conversation that is too long for the model is asked once more with its newer half, which is not cached', async () => {
+it('a conversation that is too long for the model is asked again with its newer half, which is not cached', async () => {
   app = await startApp();
   const session_id = randomUUID();
   for (let index = 0; index < 4; index++)

@@ -2,11 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createParser } from 'eventsource-parser';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Answer } from '../../src/lib/contract.ts';
-import type { ErrorBody } from '../../src/lib/contract.ts';
 import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import { type Streamed, type StreamOptions, streamFrom } from '../streamed.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
@@ -14,56 +12,8 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-interface Streamed {
-  response: Response;
-  /** Names of the events, each run of tokens once. */
-  names: string[];
-  tokens: string[];
-  comments: number;
-  session: { session_id: string; cold_start: boolean };
-  done: Answer | undefined;
-  error: ErrorBody | undefined;
-}
-
-/** Asks for a stream and reads it to its end, or until `onToken` says false. */
-async function stream(
-  fields: object,
-  {
-    headers = {},
-    onToken = () => true,
-  }: { headers?: Record<string, string>; onToken?: (text: string) => boolean } = {},
-): Promise<Streamed> {
-  const response = await post(app, JSON.stringify(fields), { Accept: 'text/event-stream', ...headers });
-  const streamed: Streamed = {
-    response,
-    names: [],
-    tokens: [],
-    comments: 0,
-    session: { session_id: '', cold_start: false },
-    done: undefined,
-    error: undefined,
-  };
-  if (response.status !== 200) {
-    streamed.error = (await response.json()) as ErrorBody;
-    return streamed;
-  }
-  const parser = createParser({
-    onEvent({ event = '', data }) {
-      if (streamed.names.at(-1) !== event) streamed.names.push(event);
-      const value: unknown = JSON.parse(data);
-      if (event === 'token') streamed.tokens.push((value as { text: string }).text);
-      else Object.assign(streamed, { [event]: value });
-    },
-    onComment: () => void streamed.comments++,
-  });
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
-    const before = streamed.tokens.length;
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    if (streamed.tokens.length > before && !onToken(streamed.tokens.at(-1) ?? '')) break;
-  }
-  return streamed;
-}
+/** Asks the app under test; as {@link streamFrom}. */
+const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fields, options);
 
 const long = (words = 60): string => Array.from({ length: words }, (_, index) => `wörd${index}💥`).join(' ');
 const newQuestion = (): string => `Question ${randomUUID()}`;
