@@ -1,5 +1,5 @@
 /** A Keyv on an SQLite file that several processes may share, set up so that it never holds up the event loop. */
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -28,8 +28,10 @@ export interface SqliteFile {
  * driver is synchronous, so that a wait would stop every request of the process.
  */
 export async function openSqliteFile(path: string, maxBytes: number): Promise<SqliteFile> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const existing = statSync(path, { throwIfNoEntry: false });
+  // To open a pipe may wait for ever, and a device or a folder is not ours to replace.
+  if (existing && !existing.isFile()) throw new Error('there is something else than a regular file');
   if (existing && (existing.size > maxBytes || isFromBeforeBoot(path))) removeSqliteFile(path);
   prepare(path);
   const store = new KeyvSqlite({ uri: `sqlite://${path}`, driver: 'node:sqlite', wal: true });
@@ -46,6 +48,22 @@ export async function openSqliteFile(path: string, maxBytes: number): Promise<Sq
     isCurrent: () => inode(path) === opened,
     close: () => store.close(),
   };
+}
+
+/**
+ * Makes a folder and those above it. Not by the option `recursive`: with it Node tries for ever where the system says
+ * that the folder above is missing although it is there, as below /proc.
+ */
+function makeFolder(folder: string): void {
+  const above = dirname(folder);
+  if (existsSync(folder) || above === folder) return;
+  makeFolder(above);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** What was not yet on the disk when the machine stopped may be missing, so the file cannot be believed. */

@@ -1,0 +1,70 @@
+/** Places where no cache file can be: questions are answered all the same. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ask, eventually, startApp, type TestApp } from '../helpers.ts';
+
+let app: TestApp | undefined;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ask-place-'));
+});
+afterEach(async () => {
+  await app?.stop();
+  app = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function underFile(): string {
+  writeFileSync(join(folder, 'file'), 'not a folder');
+  return join(folder, 'file', 'deeper', 'answers.sqlite');
+}
+
+function fifo(): string {
+  execFileSync('mkfifo', [join(folder, 'fifo')]);
+  return join(folder, 'fifo');
+}
+
+/** Names and kinds of what is in the folder. */
+const entries = (): [string, boolean][] =>
+  readdirSync(folder, { withFileTypes: true }).map((entry) => [entry.name, entry.isFile()]);
+
+const everywhere: [string, () => string][] = [
+  ['under a regular file', underFile],
+  ['at a folder', () => folder],
+];
+const onUnix: typeof everywhere = [
+  ['at a named pipe', fifo],
+  ['under a named pipe', () => join(fifo(), 'answers.sqlite')],
+];
+const onLinux: typeof everywhere = [
+  ['where mkdir says that the folder above is missing', () => '/proc/azure-functions-ask/answers.sqlite'],
+  ['deeper there', () => '/proc/azure-functions-ask/a/b/answers.sqlite'],
+  ['where nothing can be written', () => '/sys/azure-functions-ask/answers.sqlite'],
+];
+const places = [
+  ...everywhere,
+  ...(process.platform === 'win32' ? [] : onUnix),
+  ...(process.platform === 'linux' ? onLinux : []),
+];
+
+it.each(places)('a cache file %s: answers go on, and the log says so once', async (_, pathIn) => {
+  const path = pathIn();
+  const before = entries();
+  app = await startApp({ env: { ANSWER_CACHE_PATH: path } });
+  const asking = ['one', 'two', 'three'].map((question) => ask(app as TestApp, { question }));
+  for (const { performance_metrics: metrics } of await Promise.all(asking)) {
+    expect(metrics.cache.result).toBe('error');
+  }
+  const again = await ask(app, { question: 'one' });
+  expect(again.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
+  const told = () => app?.output().match(/The cache file .* cannot be used now/g) ?? [];
+  await eventually(() => told().length > 0);
+  expect(told()).toHaveLength(1);
+  expect(app.output()).toContain(path);
+  // What is no file of ours is left as it is.
+  expect(entries()).toEqual(before);
+  expect(await app.host.stop()).toBe(0);
+});
