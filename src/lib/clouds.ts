@@ -16,6 +16,8 @@ export interface IdentityConfig {
   clientId: string | undefined;
   /** Address of Entra ID in the cloud of the app. */
   authorityHost: string;
+  /** Longest wait for a token, never longer than a question may take. */
+  timeoutMs: number;
 }
 
 const PUBLIC: Cloud = {

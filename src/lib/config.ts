@@ -79,6 +79,8 @@ export class ConfigError extends Error {
   }
 }
 
+/** Longest wait for a token. One takes less than a second; the command line tools of a developer take up to five. */
+const TOKEN_MS = 10_000;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Longer would be beyond what Redis and SQLite count in. */
@@ -91,9 +93,14 @@ const MEGABYTE = 1024 * 1024;
  */
 export function readConfig(env: Environment = process.env): Config {
   const read = new SettingsReader(env);
+  // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
+  const requestTimeoutMs = Math.round(
+    1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
+  );
+  const tokenTimeoutMs = Math.min(TOKEN_MS, requestTimeoutMs);
   const config: Config = {
-    model: readModel(read),
-    storage: readStorage(read),
+    model: readModel(read, tokenTimeoutMs),
+    storage: readStorage(read, tokenTimeoutMs),
     historyMaxInteractions:
       read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
     // GPT-4o reads 128,000, of which the question, the system prompt and the answer need some.
@@ -101,10 +108,7 @@ export function readConfig(env: Environment = process.env): Config {
     sessionTtlMs: Math.round(DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
     cache: readCache(read),
     maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
-    // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
-    requestTimeoutMs: Math.round(
-      1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
-    ),
+    requestTimeoutMs,
     keepWarmMs: Math.round(MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
     finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     telemetry: readTelemetry(read),

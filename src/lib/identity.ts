@@ -5,8 +5,6 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/ident
 import type { IdentityConfig } from './config.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** Longest wait for a token. A token takes less than a second; the command line tools of a developer take up to five. */
-const TOKEN_MS = 10_000;
 /** An attempt that has taken longer may hang: who comes later starts one of his own. */
 const JOIN_MS = 2000;
 /** Few and quick, because the question that waits is tried again too. */
@@ -38,7 +36,7 @@ interface Attempt {
 }
 
 /**
- * Gives what the Azure libraries take as a credential. `getToken` ends with its signal, and after 10 s at the latest.
+ * Gives what the Azure libraries take as a credential. `getToken` ends with its signal, and after `config.timeoutMs` at the latest.
  * @throws IdentityError (`getToken`)
  */
 export function createIdentity(config: IdentityConfig): TokenCredential {
@@ -64,12 +62,12 @@ export function createIdentity(config: IdentityConfig): TokenCredential {
 }
 
 async function fetchToken(
-  { clientId, authorityHost }: IdentityConfig,
+  { clientId, authorityHost, timeoutMs }: IdentityConfig,
   scopes: string | string[],
   { tenantId, claims, enableCae }: GetTokenOptions,
 ): Promise<AccessToken> {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`no token within ${TOKEN_MS} ms`)), TOKEN_MS);
+  const timer = setTimeout(() => limit.abort(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
   const exchange: Exchange = { signal: limit.signal, failed: false };
   try {
     // Loaded only here: the library is large, and an app with keys never needs it.
@@ -79,7 +77,7 @@ async function fetchToken(
       authorityHost,
       httpClient,
       retryOptions: RETRIES,
-      processTimeoutInMs: TOKEN_MS,
+      processTimeoutInMs: timeoutMs,
     });
     const options = { abortSignal: limit.signal, tenantId, claims, enableCae } as GetTokenOptions;
     const token = exchanges.run(exchange, () => credential.getToken(scopes, options));

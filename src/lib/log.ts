@@ -47,7 +47,7 @@ export function logError(error: AskError, log: Invocation['log']): void {
     log.error('internal_error', error.cause);
   } else if (error.code === 'model_unavailable' && UNKNOWN_HOST.test(causes(error))) {
     log.warn(
-      'model_unavailable: there is no host of this name: check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
+      'model_unavailable: the name of its host cannot be resolved: check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
       causes(error),
     );
   } else {

@@ -11,6 +11,8 @@ export interface ModelAddress {
 
 /** On these hosts nothing comes before `/openai`; a gateway may have its own path there. */
 const AZURE_HOST = /\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)$/;
+/** An operation, but not below `/openai`: what is added there would double it. */
+const MISPLACED = /\/(deployments|chat\/completions|responses)(\/|$)/;
 /** Path before it, version, what follows. learn.microsoft.com/azure/ai-foundry/openai/reference */
 const PATH = /^(?<prefix>.*?)(?:\/openai(?<v1>\/v1)?(?<operation>\/.*)?)?$/;
 const DEPLOYMENT_OPERATION = /^\/deployments(?:\/(?<name>[^/]+)(?:\/chat(?:\/completions)?)?)?$/;
@@ -22,7 +24,7 @@ export function parseModelAddress(text: string): ModelAddress | undefined {
   const url = URL.parse(text);
   const path = url?.pathname.replace(/\/+$/, '') ?? '';
   const { prefix = '', v1, operation } = PATH.exec(path)?.groups ?? {};
-  if (!url || (prefix !== '' && AZURE_HOST.test(url.hostname))) return undefined;
+  if (!url || MISPLACED.test(prefix) || (prefix !== '' && AZURE_HOST.test(url.hostname))) return undefined;
   const names = [...url.searchParams.keys()];
   if (names.some((name) => name !== 'api-version') || names.length > 1) return undefined;
 

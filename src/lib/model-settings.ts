@@ -37,13 +37,13 @@ export interface ModelConfig {
 
 const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 
-/** Reads them; what is wrong is added to the problems of `read`. */
-export function readModel(read: SettingsReader): ModelConfig {
+/** Reads them; what is wrong is added to the problems of `read`. `tokenTimeoutMs`: longest wait for a token. */
+export function readModel(read: SettingsReader, tokenTimeoutMs: number): ModelConfig {
   const { endpoints, deployment, apiVersion } = readEndpoints(read);
   return {
     endpoints,
     maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
-    ...readIdentity(read, endpoints),
+    ...readIdentity(read, endpoints, tokenTimeoutMs),
     apiVersion: apiVersion ?? '2024-10-21',
     deployment: deployment ?? read.missing('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
     temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }),
@@ -67,6 +67,7 @@ function readReasoningEffort(read: SettingsReader): string | undefined {
 function readIdentity(
   read: SettingsReader,
   endpoints: ModelConfig['endpoints'],
+  timeoutMs: number,
 ): Pick<ModelConfig, 'identity' | 'tokenScope'> {
   const authority = read.endpoint('AZURE_AUTHORITY_HOST');
   const [cloud, ...others] = endpoints.map(({ url }) => cloudOf(url, authority));
@@ -77,7 +78,11 @@ function readIdentity(
     );
   }
   return {
-    identity: { clientId: read.text('AZURE_CLIENT_ID'), authorityHost: authority ?? authorityHost },
+    identity: {
+      clientId: read.text('AZURE_CLIENT_ID'),
+      authorityHost: authority ?? authorityHost,
+      timeoutMs,
+    },
     tokenScope: modelScope,
   };
 }

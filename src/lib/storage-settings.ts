@@ -8,9 +8,9 @@ export type StorageConfig = { tableName: string } & (
   | { endpoint: string; identity: IdentityConfig }
 );
 
-/** Reads them; what is wrong is added to the problems of `read`. */
-export function readStorage(read: SettingsReader): StorageConfig {
-  return { ...readPlace(read), tableName: readTableName(read) };
+/** Reads them; what is wrong is added to the problems of `read`. `tokenTimeoutMs`: longest wait for a token. */
+export function readStorage(read: SettingsReader, tokenTimeoutMs: number): StorageConfig {
+  return { ...readPlace(read, tokenTimeoutMs), tableName: readTableName(read) };
 }
 
 function readTableName(read: SettingsReader): string {
@@ -23,7 +23,7 @@ function readTableName(read: SettingsReader): string {
 }
 
 /** The first that is set: our own settings, then the storage that the Functions host uses itself. */
-function readPlace(read: SettingsReader) {
+function readPlace(read: SettingsReader, timeoutMs: number) {
   const own = read.connectionString('SESSIONS_STORAGE_CONNECTION_STRING');
   const ownEndpoint = read.endpoint('SESSIONS_TABLE_ENDPOINT');
   const hosts = read.connectionString('AzureWebJobsStorage');
@@ -33,7 +33,7 @@ function readPlace(read: SettingsReader) {
   const authority = read.endpoint('AZURE_AUTHORITY_HOST');
   const at = (endpoint: string, id?: string): { endpoint: string; identity: IdentityConfig } => ({
     endpoint,
-    identity: { clientId: id, authorityHost: authority ?? cloudOf(endpoint).authorityHost },
+    identity: { clientId: id, authorityHost: authority ?? cloudOf(endpoint).authorityHost, timeoutMs },
   });
 
   if (own) return { connectionString: own };

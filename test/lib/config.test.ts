@@ -75,6 +75,7 @@ describe('settings', () => {
     ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/gpt-4o/embeddings'],
     ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/%zz/chat/completions'],
     ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/?key=secret'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://gateway.example.com/deployments/gpt-4o/chat/completions'],
     ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'not-the-one-in-the-address', PORTAL],
     ['AZURE_OPENAI_API_VERSION', '2024-10-21', PORTAL],
     ['AzureWebJobsStorage', 'DefaultEndpointsProtocol=https;AccountName=name;AccountKey=secret'],
