@@ -16,7 +16,7 @@ import { createTableClient, inTime, type TimeLimit } from './table-client.ts';
 const CALL_TIMEOUT_MS = 1500;
 /** Longest wait for a page of a scan: storage itself takes up to 5 s to look for rows that have what is asked for. */
 const SCAN_TIMEOUT_MS = 10_000;
-/** Longest list of pages, each of which has the time of one call. */
+/** Longest wait for a list that may need many pages, each of which has the time of one call. */
 const LIST_TIMEOUT_MS = 60_000;
 /** As many as one answer of Table Storage holds. */
 const PAGE_ROWS = 1000;
@@ -93,12 +93,14 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
       const start = odata`PartitionKey eq ${partition} and RowKey ge ${from}`;
       const filter = to === undefined ? start : `${start} and ${odata`RowKey lt ${to}`}`;
       const rows: Row[] = [];
-      const end = performance.now() + LIST_TIMEOUT_MS;
+      // What fits into one page has the time of one call, although storage may send it in several: a question waits.
+      const timeoutMs = limit <= PAGE_ROWS ? CALL_TIMEOUT_MS : LIST_TIMEOUT_MS;
+      const end = performance.now() + timeoutMs;
       const query = { filter, ...(keysOnly && { select: ['RowKey'] }) };
       for await (const page of pagesOf(query, Math.min(limit, PAGE_ROWS))) {
         rows.push(...page.map(toRow));
         if (rows.length >= limit) break;
-        if (performance.now() > end) throw timedOut(LIST_TIMEOUT_MS);
+        if (performance.now() > end) throw timedOut(timeoutMs);
       }
       return rows.slice(0, limit);
     },

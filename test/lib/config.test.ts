@@ -33,7 +33,8 @@ describe('settings', () => {
     expect(readConfig(minimal)).toMatchObject({
       model: {
         endpoints: [{ url: 'https://name.openai.azure.com', api: 'deployments', apiKey: 'key' }],
-        temperature: 0,
+        temperature: undefined,
+        reasoningEffort: undefined,
         maxOutputTokens: undefined,
       },
       storage: { tableName: 'sessions' },
@@ -59,6 +60,7 @@ describe('settings', () => {
     ['MODEL_TEMPERATURE', '2.1'],
     ['MODEL_TEMPERATURE', 'warm'],
     ['MODEL_MAX_OUTPUT_TOKENS', '1.5'],
+    ['MODEL_REASONING_EFFORT', 'very high'],
     ['HISTORY_MAX_INTERACTIONS', '0'],
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
