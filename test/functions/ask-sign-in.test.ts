@@ -90,7 +90,9 @@ describe('while the token endpoint fails', () => {
 
   it('(hangs) the question ends, and once it works again the next is answered at once', async () => {
     tokens = new TokenEndpoint('emulator-key', 'hang');
-    app = await startApp({ env: { ...(await tokens.start()), REQUEST_TIMEOUT_SECONDS: '4' } });
+    // One place: the question that hung must not keep it.
+    const env = { REQUEST_TIMEOUT_SECONDS: '4', MODEL_MAX_CONCURRENCY: '1' };
+    app = await startApp({ env: { ...(await tokens.start()), ...env } });
     // The question's own limit and that of the token are the same here; either may be first.
     const failed = await askForError(app, { question: randomUUID() });
     expect(['timeout', 'model_unavailable']).toContain(failed.body.error.code);
