@@ -21,7 +21,7 @@ export const NO_IDENTITY: Refusal = {
   },
 };
 
-/** A passing failure. */
+/** A passing failure, spelt as the endpoint does: `getMsiErrorResponse` in the tests of the same repository. */
 export const UNAVAILABLE: Refusal = {
   status: 500,
   body: {
