@@ -4,6 +4,7 @@ import { complete, type Completion, type ModelRequest, stream } from './chat-mod
 import { CircuitBreaker } from './circuit-breaker.ts';
 import { chainOf } from './error-chain.ts';
 import { AskError, errors } from './errors.ts';
+import { IdentityError } from './identity.ts';
 import { EmptyAnswerError } from './model-errors.ts';
 import { adapt, type ModelParameters } from './model-parameters.ts';
 
@@ -119,6 +120,8 @@ export const isRetryable = (error: unknown): error is AskError =>
  */
 function faultOf(error: unknown): object | null {
   if (!(error instanceof AskError) || error.code !== 'model_unavailable') return null;
-  const cause = chainOf(error).at(-1) ?? error;
-  return cause instanceof EmptyAnswerError ? null : cause;
+  const chain = chainOf(error);
+  // A model that says nothing is not out of order, and who signs in to it was not even sent there.
+  if (chain.some((cause) => cause instanceof EmptyAnswerError || cause instanceof IdentityError)) return null;
+  return chain.at(-1) ?? error;
 }
