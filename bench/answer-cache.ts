@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CachedAnswer, type CacheTier, createMemoryTier } from '../src/lib/cache-tier.ts';
-import { createRedisTier } from '../src/lib/redis-tier.ts';
-import { createSqliteTier } from '../src/lib/sqlite-tier.ts';
-import { startRedis } from '../test/redis.ts';
-import { withApp } from './app.ts';
+import { type CachedAnswer, type CacheTier, createMemoryTier } from '../src/lib/cache/cache-tier.ts';
+import { createRedisTier } from '../src/lib/cache/redis-tier.ts';
+import { createSqliteTier } from '../src/lib/cache/sqlite-tier.ts';
+import { startRedis } from '../dev/stack/redis.ts';
+import { withApp } from './harness/app.ts';
 
 const MEGABYTE = 1024 * 1024;
 const LOOKUPS = 20_000;

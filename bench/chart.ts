@@ -1,10 +1,10 @@
 /** `npm run bench:chart`: draws what `npm run bench` has found, and puts it as a table into docs/performance.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../dev/build.ts';
+import { root } from '../dev/stack/root.ts';
 import { INK, LINE, MUTED } from '../dev/perf/chart-style.ts';
 import { drawPicture } from '../dev/perf/picture.ts';
-import { type Cost, format, ratioOf, spreadOf } from './cost.ts';
+import { type Cost, format, ratioOf, spreadOf } from './harness/cost.ts';
 import { type BenchResults, RESULTS_FILE } from './costs.ts';
 
 const PAGE = join(root, 'docs', 'performance.md');

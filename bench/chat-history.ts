@@ -6,13 +6,18 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startAzuriteTables } from '../dev/azurite.ts';
-import { ChatHistory } from '../src/lib/chat-history.ts';
-import { purgeSessions } from '../src/lib/purge-sessions.ts';
-import { FIRST_POSITION, interactionKey, type SessionKey, sessionPartition } from '../src/lib/row-keys.ts';
-import type { RowStore } from '../src/lib/row-store.ts';
-import { createTableRowStore } from '../src/lib/table-row-store.ts';
-import { median } from './cost.ts';
+import { startAzuriteTables } from '../dev/stack/azurite.ts';
+import { ChatHistory } from '../src/lib/history/chat-history.ts';
+import { purgeSessions } from '../src/lib/history/purge.ts';
+import {
+  FIRST_POSITION,
+  interactionKey,
+  type SessionKey,
+  sessionPartition,
+} from '../src/lib/history/row-keys.ts';
+import type { RowStore } from '../src/lib/history/row-store.ts';
+import { createTableRowStore } from '../src/lib/history/table-row-store.ts';
+import { median } from './harness/cost.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;

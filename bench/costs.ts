@@ -5,14 +5,14 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { root } from '../dev/build.ts';
-import { measureClients } from './clients.ts';
-import { measureColdStart } from './cold-start.ts';
-import { type Arena, withArena } from './contestant.ts';
-import { type Cost, formatCost } from './cost.ts';
-import { measureCpu } from './cpu.ts';
-import { measureTelemetry } from './telemetry.ts';
-import { measureThroughput } from './throughput.ts';
+import { root } from '../dev/stack/root.ts';
+import { measureClients } from './parts/clients.ts';
+import { measureColdStart } from './parts/cold-start.ts';
+import { type Arena, withArena } from './harness/contestants.ts';
+import { type Cost, formatCost } from './harness/cost.ts';
+import { measureCpu } from './parts/cpu.ts';
+import { measureTelemetry } from './parts/telemetry.ts';
+import { measureThroughput } from './parts/throughput.ts';
 
 /** What is measured, and how many rounds of it. */
 const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise<Cost[]>; rounds: number }> =

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Metafile } from 'esbuild';
-import { bundle, root } from '../dev/build.ts';
-import { leanBundle } from '../dev/lean-bundle.ts';
-import { spreadOf } from './cost.ts';
+import { root } from '../dev/stack/root.ts';
+import { bundle } from '../dev/bundle/bundle.ts';
+import { leanBundle } from '../dev/bundle/lean-bundle.ts';
+import { spreadOf } from './harness/cost.ts';
 
 const ROUNDS = 15;
 

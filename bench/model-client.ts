@@ -2,10 +2,15 @@
  * What the model client costs, and whether its records are right: `npm run bench:model`. All figures are from
  * one run against the emulator; compare ratios, not times.
  */
-import { type Emulator, startEmulator } from '../dev/azure-openai-emulator.ts';
-import { startTcpProxy } from '../dev/tcp-proxy.ts';
-import { type Command, type ModelProcess, startModelProcess, wrongRecords } from '../test/model-process.ts';
-import { median } from './cost.ts';
+import { type Emulator, startEmulator } from '../dev/azure-openai-emulator/emulator.ts';
+import { startTcpProxy } from '../dev/stack/tcp-proxy.ts';
+import {
+  type Command,
+  type ModelProcess,
+  startModelProcess,
+  wrongRecords,
+} from '../dev/stack/model-process.ts';
+import { median } from './harness/cost.ts';
 
 const ONE_WAY_MS = 20;
 const ROUNDS = 5;

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BenchApp, withApp } from './app.ts';
-import { median } from './cost.ts';
+import { type BenchApp, withApp } from './harness/app.ts';
+import { median } from './harness/cost.ts';
 
 const READERS = 500;
 const ANSWER_BYTES = 128 * 1024;

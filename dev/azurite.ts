@@ -1,67 +1,10 @@
-/** Azurite, the local stand-in for Azure Storage, in a process of its own. `npm run azurite` runs all of it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** `npm run azurite`: all of Azurite, where `UseDevelopmentStorage=true` looks. */
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { root } from './build.ts';
-import { freePort, stopChild } from './child-process.ts';
+import { startAzurite } from './stack/azurite.ts';
+import { root } from './stack/root.ts';
 
-// The account that Azurite is made with; everyone knows its key. learn.microsoft.com/azure/storage/common/storage-connect-azurite
-const ACCOUNT = 'devstoreaccount1';
-const ACCOUNT_KEY =
-  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const STOP_TIMEOUT_MS = 3000;
-
-const require = createRequire(import.meta.url);
-
-/** A running Azurite. */
-export interface Azurite {
-  /** For the settings of an app; tables only where only tables run. */
-  connectionString: string;
-  /** Address of the table service. */
-  url: string;
-  process: ChildProcess;
-  /** Stops it; it stores what it holds first. Gives the exit code. */
-  stop(): Promise<number | null>;
-}
-
-/** Starts Azurite's table service on 127.0.0.1, on a free port if none is given, with its data in `folder`. */
-export async function startAzuriteTables(folder: string, wantedPort?: number): Promise<Azurite> {
-  // Azurite cannot tell which port it took if it chooses by itself.
-  const port = wantedPort ?? (await freePort());
-  const child = await run(
-    'azurite/dist/src/table/main.js',
-    folder,
-    ['--tablePort', String(port)],
-    /Table service successfully started/,
-  );
-  const url = `http://127.0.0.1:${port}/${ACCOUNT}`;
-  return {
-    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};TableEndpoint=${url};`,
-    url,
-    process: child,
-    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
-  };
-}
-
-/** Starts blob, queue and table on Azurite's own ports (10000 to 10002), where `UseDevelopmentStorage=true` looks. */
-export async function startAzurite(folder: string): Promise<Azurite> {
-  const child = await run(
-    'azurite/dist/src/azurite.js',
-    folder,
-    [],
-    /Table service is successfully listening/,
-  );
-  return {
-    connectionString: 'UseDevelopmentStorage=true',
-    url: `http://127.0.0.1:10002/${ACCOUNT}`,
-    process: child,
-    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
-  };
-}
-
-/** `npm run azurite`. */
+/** Runs it until it is told to stop. */
 export async function main(): Promise<void> {
   const azurite = await startAzurite(join(root, '.data', 'azurite'));
   console.log(
@@ -70,29 +13,4 @@ export async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void azurite.stop());
   const [code] = (await once(azurite.process, 'exit')) as [number | null];
   process.exitCode = code ?? 0;
-}
-
-async function run(entry: string, folder: string, args: string[], ready: RegExp): Promise<ChildProcess> {
-  mkdirSync(folder, { recursive: true });
-  const preload = new URL('exit-with-parent.js', import.meta.url).href;
-  const options = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
-  const child = spawn(process.execPath, ['--import', preload, require.resolve(entry), ...options], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Not in our process group: Ctrl-C must reach it last, when nothing is left to be stored.
-    detached: process.platform !== 'win32',
-  });
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    const read = (data: Buffer): void => {
-      output += data.toString();
-      if (ready.test(output)) resolve();
-    };
-    child.stdout?.on('data', read);
-    child.stderr?.on('data', read);
-    child.once('error', reject);
-    child.once('exit', (code) =>
-      reject(new Error(`Azurite ended at its start (exit code ${code}):\n${output}`)),
-    );
-  });
-  return child;
 }

@@ -3,11 +3,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { startEmulator } from './azure-openai-emulator.ts';
-import { startAzurite } from './azurite.ts';
-import { buildApp, root } from './build.ts';
-import { isListening } from './child-process.ts';
-import { emulatorSettings, readLocalSettings } from './settings.ts';
+import { startEmulator } from './azure-openai-emulator/emulator.ts';
+import { startAzurite } from './stack/azurite.ts';
+import { root } from './stack/root.ts';
+import { buildApp } from './bundle/bundle.ts';
+import { isListening } from './stack/child-process.ts';
+import { emulatorSettings, readLocalSettings } from './stack/settings.ts';
 
 const AZURITE_TABLE_PORT = 10_002;
 const NO_FUNC = `"func" was not found: npm run func needs the Azure Functions Core Tools, version 4.

@@ -1,8 +1,8 @@
 /** `npm run openapi`: writes docs/openapi.json, the document that GET /openapi.json answers. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openApiDocument } from '../src/lib/openapi.ts';
-import { root } from './build.ts';
+import { openApiDocument } from '../src/lib/contract/openapi/document.ts';
+import { root } from './stack/root.ts';
 
 /** Where the committed copy is. */
 export const OPENAPI_FILE = join(root, 'docs', 'openapi.json');

@@ -1,7 +1,8 @@
 /** `npm run package`: writes out/, the folder that is published to Azure as it is. */
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildApp, root } from './build.ts';
+import { root } from './stack/root.ts';
+import { buildApp } from './bundle/bundle.ts';
 
 /** Writes what the built app needs at run time, and nothing else, to the folder `out`, replacing it. */
 export function writePackage(out: string): void {

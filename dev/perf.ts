@@ -1,23 +1,18 @@
 /** `npm run perf`: asks, sums up, draws. Three stages, with JSON between them. */
+import type { Results } from './perf/results.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isListening } from './child-process.ts';
+import { isListening } from './stack/child-process.ts';
 import { startLocalApp } from './perf/local-app.ts';
 import { measure, type Run } from './perf/measure.ts';
 import { type Options, readOptions, USAGE, UsageError } from './perf/options.ts';
 import { showProgress } from './perf/progress.ts';
 import { formatComparison, formatReport } from './perf/report.ts';
-import { computeStatistics, type Statistics } from './perf/statistics.ts';
+import { computeStatistics } from './perf/statistics.ts';
 
 /** npm sends a Ctrl-C on to its scripts, which get it from the terminal too: it comes twice. */
 const SAME_CTRL_C_MS = 500;
 const INTERRUPTED = 130;
-
-/** What `--json` writes. All times in seconds. */
-export interface Results {
-  run: Run;
-  statistics: Statistics;
-}
 
 /** Runs the test; the exit code says how it went. */
 export async function main(args: string[]): Promise<void> {

@@ -1,12 +1,13 @@
 /** `npm start`: the whole app on this machine, without Azure. */
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
-import { ConfigError, readConfig } from '../src/lib/config.ts';
-import { type Emulator, startEmulator } from './azure-openai-emulator.ts';
-import { type Azurite, startAzuriteTables } from './azurite.ts';
-import { buildApp, root } from './build.ts';
-import { type HostProcess, HostStartError, startHostProcess } from './host-process.ts';
-import { emulatorSettings, readLocalSettings } from './settings.ts';
+import { ConfigError, readConfig } from '../src/lib/config/config.ts';
+import { type Emulator, startEmulator } from './azure-openai-emulator/emulator.ts';
+import { type Azurite, startAzuriteTables } from './stack/azurite.ts';
+import { root } from './stack/root.ts';
+import { buildApp } from './bundle/bundle.ts';
+import { type HostProcess, HostStartError, startHostProcess } from './stack/host-process.ts';
+import { emulatorSettings, readLocalSettings } from './stack/settings.ts';
 import { readOptions, type StartOptions, UsageError, USAGE } from './stack/start-options.ts';
 
 const DATA_FOLDER = join(root, '.data');

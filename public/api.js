@@ -1,7 +1,7 @@
 /** Speaks to the server: POST /ask, and GET /sessions/{session_id}. */
 import { readEvents } from './events.js';
 
-/** @import { Answer, ChatMessage } from '../src/lib/contract.ts' */
+/** @import { Answer, ChatMessage } from '../src/lib/contract/responses.ts' */
 /**
  * @typedef {{ type: 'session', sessionId: string } | { type: 'token', text: string } | { type: 'done', answer: Answer }} AskEvent
  */

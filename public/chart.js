@@ -11,7 +11,7 @@ const TOP = 8;
 const BOTTOM = 144;
 /** Few answers get broad bars, but not absurdly broad ones. */
 const MIN_SLOTS = 16;
-/** The scale starts at a millisecond: cached answers and cold starts are three powers of ten apart. */
+/** From a millisecond: cached answers and cold starts are three powers of ten apart. */
 const LOWEST = -3;
 
 /**

@@ -6,7 +6,7 @@ import { keyForm } from './key-form.js';
 import { addToPanel } from './panel.js';
 import { Turn } from './turn.js';
 
-/** @import { ChatMessage } from '../src/lib/contract.ts' */
+/** @import { ChatMessage } from '../src/lib/contract/responses.ts' */
 
 const page = {
   welcome: byId('welcome', HTMLElement),

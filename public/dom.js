@@ -1,4 +1,4 @@
-/** Builds elements. Text only ever becomes a text node, so nothing that a model or a server sends is run as HTML. */
+/** Builds elements. Text only becomes text nodes: nothing that a model or a server sends runs as HTML. */
 
 /** @typedef {Node | string | null | false | undefined} Child */
 /** @typedef {Record<string, string | number | boolean | EventListener | undefined>} Attributes */

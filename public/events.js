@@ -3,7 +3,7 @@
 /** @typedef {{ event: string, data: string }} ServerEvent */
 
 /**
- * Gives the events of a stream, in order. Comments, and an event that the stream's end cut off, are left out.
+ * Gives the events of a stream in order, without comments and without an event that was cut off.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream
  * @returns {AsyncGenerator<ServerEvent, void, void>}
  */

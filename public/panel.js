@@ -1,9 +1,9 @@
-/** Shows what the pool and the cache do: the latest answers as bars, and the process's own counters. */
+/** Shows what the pool and the cache do: the latest answers as bars, and the counters of the process. */
 import { chart } from './chart.js';
 import { element } from './dom.js';
 import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
-/** @import { PerformanceMetrics } from '../src/lib/contract.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract/responses.ts' */
 /** @import { Kind } from './facts.js' */
 /** @typedef {{ kind: Kind, seconds: number }} Sample */
 

@@ -2,7 +2,7 @@
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Certificate } from '../certificate.ts';
+import type { Certificate } from '../stack/certificate.ts';
 
 /** A TLS connection. */
 export interface SocketRecord {

@@ -1,6 +1,6 @@
 /** The third stage of the performance test: a picture of a run and its statistics. */
 import type { EChartsOption } from 'echarts';
-import type { Results } from '../perf.ts';
+import type { Results } from './results.ts';
 import { HEIGHT, WIDTH } from './chart-style.ts';
 import { heading } from './chart-heading.ts';
 import { comparisonPanel, histogramPanel } from './chart-lower.ts';

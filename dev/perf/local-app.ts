@@ -1,8 +1,8 @@
 /** The local stack for the performance test, as `npm start` runs it, in a process of its own. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { root } from '../build.ts';
-import { stopChild } from '../child-process.ts';
+import { root } from '../stack/root.ts';
+import { stopChild } from '../stack/child-process.ts';
 
 /** Longer than the host and Azurite may take to stop. */
 const STOP_TIMEOUT_MS = 10_000;
@@ -15,7 +15,7 @@ export async function startLocalApp(
   port: number,
   signal: AbortSignal,
 ): Promise<{ stop: () => Promise<unknown> }> {
-  const preload = new URL('../exit-with-parent.js', import.meta.url).href;
+  const preload = new URL('../stack/exit-with-parent.js', import.meta.url).href;
   const args = ['--import', preload, join(root, 'dev/run.js'), 'start', '--port', String(port)];
   const child = spawn(process.execPath, args, {
     cwd: root,

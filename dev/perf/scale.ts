@@ -42,12 +42,12 @@ function logTicks(least: number, most: number): number[] {
 }
 
 function evenTicks(least: number, most: number): number[] {
-  // Times that are all the same still get an axis.
-  const span = most - least || most;
+  // Times that are almost the same still get an axis, and not one of a million ticks.
+  const span = Math.max(most - least, most / 100);
   const rough = span / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
   const first = Math.floor(least / step);
-  const count = Math.max(1, Math.ceil((most * 1.02) / step) - first);
+  const count = Math.max(1, Math.ceil((most + 0.02 * span) / step) - first);
   return Array.from({ length: count + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }

@@ -1,6 +1,9 @@
-import { httpFunction, loadServices } from '../lib/function-app.ts';
+import { httpFunction, loadServices } from '../lib/app/function-app.ts';
 
-httpFunction('cache', { route: 'cache', authLevel: 'admin' }, async (request) => {
-  const [services, { handleCache }] = await Promise.all([loadServices(), import('../lib/cache-handler.ts')]);
-  return handleCache(services, request);
+httpFunction('cache', { route: 'cache', authLevel: 'admin', methods: ['DELETE'] }, async () => {
+  const [services, { handleCache }] = await Promise.all([
+    loadServices(),
+    import('../lib/http/cache-handler.ts'),
+  ]);
+  return handleCache(services);
 });

@@ -1,4 +1,4 @@
-import { httpFunction } from '../lib/function-app.ts';
-import { handleHealth } from '../lib/health-handler.ts';
+import { httpFunction } from '../lib/app/function-app.ts';
+import { handleHealth } from '../lib/http/health-handler.ts';
 
-httpFunction('health', { route: 'health', authLevel: 'anonymous' }, handleHealth);
+httpFunction('health', { route: 'health', authLevel: 'anonymous', methods: ['GET'] }, handleHealth);

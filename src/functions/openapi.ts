@@ -1,6 +1,6 @@
-import { httpFunction } from '../lib/function-app.ts';
+import { httpFunction } from '../lib/app/function-app.ts';
 
-httpFunction('openapi', { route: 'openapi.json', authLevel: 'anonymous' }, async (request) => {
-  const { handleOpenApi } = await import('../lib/openapi-handler.ts');
-  return handleOpenApi(request);
+httpFunction('openapi', { route: 'openapi.json', authLevel: 'anonymous', methods: ['GET'] }, async () => {
+  const { handleOpenApi } = await import('../lib/http/openapi-handler.ts');
+  return handleOpenApi();
 });

@@ -1,7 +1,9 @@
-import { httpFunction } from '../lib/function-app.ts';
+import { httpFunction } from '../lib/app/function-app.ts';
 
 // The Functions host takes an empty route for the function's name; this one matches the path "/" and nothing else.
-httpFunction('page', { route: '{ignored:maxlength(0)?}', authLevel: 'anonymous' }, async (request) => {
-  const { handlePage } = await import('../lib/page-handler.ts');
+const route = '{ignored:maxlength(0)?}';
+
+httpFunction('page', { route, authLevel: 'anonymous', methods: ['GET', 'HEAD'] }, async (request) => {
+  const { handlePage } = await import('../lib/http/page-handler.ts');
   return handlePage(request);
 });

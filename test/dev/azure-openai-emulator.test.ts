@@ -11,9 +11,9 @@ import {
   type EmulatorOptions,
   type Fault,
   startEmulator,
-} from '../../dev/azure-openai-emulator.ts';
-import { root } from '../../dev/build.ts';
-import { eventually } from '../helpers.ts';
+} from '../../dev/azure-openai-emulator/emulator.ts';
+import { root } from '../../dev/stack/root.ts';
+import { eventually } from '../support/app.ts';
 
 let emulator: Emulator;
 const agents: Agent[] = [];

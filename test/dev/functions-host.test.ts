@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FunctionsHostMessage } from '../../dev/functions-host.ts';
+import type { FunctionsHostMessage } from '../../dev/functions-host/host.ts';
 
 const root = join(import.meta.dirname, '../..');
 const children = new Set<ChildProcess>();
@@ -36,7 +36,7 @@ const say = (name: string, options: string) =>
   `app.http('${name}', { ${options}, handler: async (request) => ({ jsonBody: ['${name}', request.params] }) });`;
 
 async function run(folder: string, args: string[] = []) {
-  const program = join(root, 'dev/functions-host.ts');
+  const program = join(root, 'dev/functions-host/host.ts');
   const child = spawn(process.execPath, [program, '--root', folder, '--port', '0', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
@@ -421,7 +421,7 @@ describe('the life of an app', () => {
   });
 
   it('leads itself without a parent: prints its address and stops on SIGINT', async () => {
-    const args = [join(root, 'dev/functions-host.ts'), '--root', writeApp(stoppable), '--port', '0'];
+    const args = [join(root, 'dev/functions-host/host.ts'), '--root', writeApp(stoppable), '--port', '0'];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.add(child);
     let stdout = '';

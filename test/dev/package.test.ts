@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { root } from '../../dev/build.ts';
+import { root } from '../../dev/stack/root.ts';
 import { writePackage } from '../../dev/package.ts';
-import { ask, startApp } from '../helpers.ts';
+import { ask, startApp } from '../support/app.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -45,7 +45,7 @@ const sizeOf = (files: string[]): number => files.reduce((sum, file) => sum + st
 
 it('is small, and loads no more before the first answer than that needs', async () => {
   const loads = join(folder, 'loads.txt');
-  const recorder = pathToFileURL(join(root, 'test', 'record-loads.js')).href;
+  const recorder = pathToFileURL(join(root, 'test/support/record-loads.js')).href;
   const app = await startApp({
     root: join(folder, 'empty', 'app'),
     env: { NODE_OPTIONS: `--import ${recorder}`, RECORD_LOADS: loads },

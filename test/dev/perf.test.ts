@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncProperty, assert, constantFrom, double, array, boolean, record, option } from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { root } from '../../dev/build.ts';
-import type { Results } from '../../dev/perf.ts';
+import { root } from '../../dev/stack/root.ts';
+import type { Results } from '../../dev/perf/results.ts';
 import { drawChart } from '../../dev/perf/chart.ts';
 import type { Run, Sample } from '../../dev/perf/measure.ts';
 import { readOptions } from '../../dev/perf/options.ts';
 import { formatComparison, formatReport } from '../../dev/perf/report.ts';
 import { computeStatistics, summarize } from '../../dev/perf/statistics.ts';
-import { eventually, startApp, systemEnvironment, type TestApp } from '../helpers.ts';
+import { systemEnvironment } from '../../dev/stack/child-process.ts';
+import { eventually, startApp, type TestApp } from '../support/app.ts';
 
 let folder: string;
 let app: TestApp;
@@ -306,6 +307,11 @@ it('whatever was measured, there is a report and a plot of it, without a number 
     }),
     { numRuns: 15 },
   );
+});
+
+it('times that differ by a billionth get a plot like any others', () => {
+  const run = runOf([sample(1), sample(1 + 1e-9)]);
+  sizeOfPng(drawChart({ run, statistics: computeStatistics(run) }));
 });
 
 it('the plot has its letters from the project: another question is another picture', () => {

@@ -6,11 +6,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { root } from '../../dev/build.ts';
-import { freePort } from '../../dev/child-process.ts';
+import { root } from '../../dev/stack/root.ts';
+import { freePort } from '../../dev/stack/child-process.ts';
 import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
-import type { Answer, ErrorBody } from '../../src/lib/contract.ts';
-import { eventually, systemEnvironment } from '../helpers.ts';
+import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
+import { systemEnvironment } from '../../dev/stack/child-process.ts';
+import { eventually } from '../support/app.ts';
 
 const posix = process.platform !== 'win32';
 let child: ChildProcess;

@@ -1,6 +1,6 @@
 /** Who may use which address. */
 import { afterEach, expect, it } from 'vitest';
-import { post, startApp, type TestApp } from '../helpers.ts';
+import { post, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Fault } from '../../dev/azure-openai-emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../helpers.ts';
-import { streamFrom } from '../streamed.ts';
+import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ask, eventually, startApp, type TestApp } from '../helpers.ts';
+import { ask, eventually, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp | undefined;
 let folder: string;

@@ -6,9 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PerformanceMetrics } from '../../src/lib/contract.ts';
-import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
-import { startRedis } from '../redis.ts';
+import type { PerformanceMetrics } from '../../src/lib/contract/responses.ts';
+import {
+  ask,
+  askForError,
+  type AppOptions,
+  eventually,
+  post,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
+import { startRedis } from '../../dev/stack/redis.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());

@@ -1,6 +1,6 @@
 /** What the answers say about connections and cold starts, compared with what the emulator saw. */
 import { afterEach, expect, it } from 'vitest';
-import { ask, ascending, startApp, type AppOptions, type TestApp, eventually } from '../helpers.ts';
+import { ask, ascending, startApp, type AppOptions, type TestApp, eventually } from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -1,9 +1,9 @@
 /** What the model is sent of a long conversation, and what the caller sees of it. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import type { Fault } from '../../dev/azure-openai-emulator.ts';
-import type { Answer } from '../../src/lib/contract.ts';
-import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import type { Answer } from '../../src/lib/contract/responses.ts';
+import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());

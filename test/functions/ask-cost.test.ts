@@ -1,7 +1,7 @@
 /** Money: what an answer cost and what it was spared, by the prices that are set; nothing when none is. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { costOf } from '../../src/lib/price.ts';
-import { ask, startApp, type TestApp } from '../helpers.ts';
+import { costOf } from '../../src/lib/metrics/price.ts';
+import { ask, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {

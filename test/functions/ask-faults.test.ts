@@ -6,7 +6,15 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import {
+  ask,
+  askForError,
+  type AppOptions,
+  eventually,
+  post,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -1,7 +1,7 @@
 /** The log: one line for each question that says what happened, and nothing of what was said. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 
 const SECRET = 'sesame-7f3a';
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator.ts';
+import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import {
   ask,
   askForError,
@@ -11,7 +11,7 @@ import {
   eventually,
   startApp,
   type TestApp,
-} from '../helpers.ts';
+} from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

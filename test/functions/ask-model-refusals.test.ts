@@ -1,9 +1,9 @@
 /** What Azure OpenAI really answers when it refuses a request, or cuts an answer off, and what becomes of the question. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Fault } from '../../dev/azure-openai-emulator.ts';
-import { ask, askForError, type AppOptions, startApp, type TestApp } from '../helpers.ts';
-import { streamFrom } from '../streamed.ts';
+import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import { ask, askForError, type AppOptions, startApp, type TestApp } from '../support/app.ts';
+import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -1,6 +1,6 @@
 /** Requests that cannot be answered: what is wrong with them is said, and the model is not asked. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { askForError, post, startApp, type TestApp } from '../helpers.ts';
+import { askForError, post, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {

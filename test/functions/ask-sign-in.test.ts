@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { localhostCertificate } from '../../dev/certificate.ts';
-import { startEmulator } from '../../dev/azure-openai-emulator.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
-import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../token-endpoint.ts';
+import { localhostCertificate } from '../../dev/stack/certificate.ts';
+import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoint.ts';
 
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
 

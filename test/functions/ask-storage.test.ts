@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Azurite, startAzuriteTables } from '../../dev/azurite.ts';
-import type { ChatMessage } from '../../src/lib/contract.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
-import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
+import type { ChatMessage } from '../../src/lib/contract/responses.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
 
 /** Nothing takes this long unless it hangs; one call to the storage is given up after 1.5 s. */
 const HANGS_SECONDS = 10;

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
-import { type Streamed, type StreamOptions, streamFrom } from '../streamed.ts';
+import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

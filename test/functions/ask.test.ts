@@ -1,7 +1,7 @@
 /** The walk through the product: what a user of POST /ask is promised. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, post, startApp, type TestApp } from '../helpers.ts';
+import { ask, post, startApp, type TestApp } from '../support/app.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 

@@ -1,8 +1,8 @@
 /** What /health/ready and the statistics say of the model: faults of the model count, those of a question do not. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import type { Fault } from '../../dev/azure-openai-emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../helpers.ts';
+import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {

@@ -1,6 +1,6 @@
 /** Whether the process lives, and whether it can answer. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {

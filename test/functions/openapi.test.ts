@@ -4,9 +4,9 @@ import { createConfig, lint } from '@redocly/openapi-core';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { OPENAPI_FILE, openApiText } from '../../dev/openapi.ts';
-import { ERROR_CODES } from '../../src/lib/contract.ts';
-import { checked } from '../contract.ts';
-import { startApp, type TestApp } from '../helpers.ts';
+import { ERROR_CODES } from '../../src/lib/contract/responses.ts';
+import { checked } from '../support/contract.ts';
+import { startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {

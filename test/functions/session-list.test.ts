@@ -1,8 +1,8 @@
 /** GET /sessions for who has many: a page costs a page, in the order of their last use, whoever writes meanwhile. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { ask, eventually, startApp, type TestApp } from '../helpers.ts';
-import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+import { ask, eventually, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
 
 interface SessionList {
   sessions: { session_id: string; title: string }[];

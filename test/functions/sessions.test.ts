@@ -1,9 +1,17 @@
 /** Sessions as callers use them: many questions at once, repeats, reading, deleting and listing, and whose they are. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Answer, ChatMessage } from '../../src/lib/contract.ts';
-import type { ErrorBody } from '../../src/lib/contract.ts';
-import { ask, askForError, type AppOptions, eventually, post, startApp, type TestApp } from '../helpers.ts';
+import type { Answer, ChatMessage } from '../../src/lib/contract/responses.ts';
+import type { ErrorBody } from '../../src/lib/contract/responses.ts';
+import {
+  ask,
+  askForError,
+  type AppOptions,
+  eventually,
+  post,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 
 interface Session {
   session_id: string;

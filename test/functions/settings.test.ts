@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Environment } from '../../src/lib/config.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
+import type { Environment } from '../../src/lib/config/config.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp | undefined;
 afterEach(async () => {

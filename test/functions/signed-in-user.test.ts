@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ErrorBody, SessionList } from '../../src/lib/contract.ts';
-import { ask, askForError, startApp, type TestApp } from '../helpers.ts';
+import type { ErrorBody, SessionList } from '../../src/lib/contract/responses.ts';
+import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {

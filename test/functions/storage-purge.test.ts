@@ -1,8 +1,8 @@
 /** The purge by the clock, on a storage that has no table. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../helpers.ts';
-import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
 
 let proxy: StorageProxy;
 let app: TestApp;

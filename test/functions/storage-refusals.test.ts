@@ -1,9 +1,9 @@
 /** What callers meet when Azure's Table Storage refuses: only what is stored is said to be stored. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AskFields } from '../../src/lib/ask-fields.ts';
-import { ask, askForError, post, startApp, type TestApp } from '../helpers.ts';
-import { startStorageProxy, type StorageProxy, type StorageRefusal } from '../storage-proxy.ts';
+import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
+import { ask, askForError, post, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy, type StorageRefusal } from '../support/storage-proxy.ts';
 
 const TABLE_BEING_DELETED: StorageRefusal = { status: 409, code: 'TableBeingDeleted' };
 const RESOURCE_NOT_FOUND: StorageRefusal = { status: 404, code: 'ResourceNotFound' };

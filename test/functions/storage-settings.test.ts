@@ -1,8 +1,8 @@
 /** A storage that the settings do not lead to: the log names the setting, in one line, and what storage said. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import { ask, askForError, eventually, startApp, type TestApp } from '../helpers.ts';
-import { startStorageProxy, type StorageProxy } from '../storage-proxy.ts';
+import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
 
 let app: TestApp;
 let proxy: StorageProxy | undefined;

@@ -1,8 +1,8 @@
 /** Traces and metrics, as the real exporters send them to a receiver. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, askForError, eventually, post, startApp, type TestApp } from '../helpers.ts';
-import { type Receiver, startReceiver } from '../../dev/telemetry-receiver.ts';
+import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const HOST_SPAN = 'b7ad6b7169203331';

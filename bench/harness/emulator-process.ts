@@ -1,0 +1,65 @@
+/** The emulator in a process of its own, so that its work is nobody else's. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { stopChild } from '../../dev/stack/child-process.ts';
+
+/** How the model answers from now on. */
+export interface ModelBehaviour {
+  /** Milliseconds before an answer. */
+  latencyMs?: number;
+  /** What the next `count` questions are answered. */
+  answers?: { content: string; count: number };
+}
+
+/** A running emulator. */
+export interface EmulatorProcess {
+  url: string;
+  apiKey: string;
+  certificatePath: string;
+  pid: number;
+  /** Resolves once it counts. */
+  behave(behaviour: ModelBehaviour): Promise<void>;
+  stop(): Promise<number | null>;
+}
+
+const STOP_TIMEOUT_MS = 3000;
+
+/** Starts it, with answers at once. */
+export async function startEmulatorProcess(): Promise<EmulatorProcess> {
+  const child = fork(fileURLToPath(import.meta.url), { stdio: 'inherit' });
+  const [address] = (await once(child, 'message')) as [
+    Pick<EmulatorProcess, 'url' | 'apiKey' | 'certificatePath'>,
+  ];
+  return {
+    ...address,
+    pid: child.pid ?? 0,
+    async behave(behaviour) {
+      child.send(behaviour);
+      await once(child, 'message');
+    },
+    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+  };
+}
+
+async function main(): Promise<void> {
+  const emulator = await startEmulator();
+  const stop = () => void emulator.close().then(() => process.exit(0));
+  process.on('disconnect', stop);
+  process.on('message', (message: 'stop' | ModelBehaviour) => {
+    if (message === 'stop') {
+      stop();
+      return;
+    }
+    emulator.reset();
+    emulator.latencyMs = message.latencyMs ?? 0;
+    const { content = '', count = 0 } = message.answers ?? {};
+    emulator.failNext(...Array.from({ length: count }, () => ({ kind: 'answer' as const, content })));
+    process.send?.('done');
+  });
+  const { url, apiKey, certificatePath } = emulator;
+  process.send?.({ url, apiKey, certificatePath });
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,46 @@
+/** From the start of a process to its first answer, which the model gives. */
+import { randomUUID } from 'node:crypto';
+import type { Arena, Contestant } from '../harness/contestants.ts';
+import type { Cost, Round } from '../harness/cost.ts';
+import { load } from '../harness/load.ts';
+import { cpuTime } from '../harness/process-usage.ts';
+
+/** Starts the app and the constant function by turns, with a model that answers at once. */
+export async function measureColdStart(arena: Arena, rounds: number): Promise<Cost[]> {
+  await arena.emulator.behave({});
+  const time: Round[] = [];
+  const cpu: Round[] = [];
+  const plain: Round[] = [];
+  // The first one of each finds nothing in the disk's cache, and the table not made.
+  for (let round = -1; round < rounds; round++) {
+    const baseline = await startAndAsk(arena, 'constant');
+    const app = await startAndAsk(arena, 'app');
+    const plainBundle = await startAndAsk(arena, 'plain-bundle');
+    if (round < 0) continue;
+    time.push({ app: app.time, baseline: baseline.time });
+    cpu.push({ app: app.cpu, baseline: baseline.cpu });
+    plain.push({ app: app.time, baseline: plainBundle.time });
+  }
+  const common = { baseline: 'constant function', unit: 'ms' as const };
+  return [
+    { ...common, name: 'Cold start, to the first uncached answer', target: 1.25, rounds: time },
+    { ...common, name: 'CPU until then', target: null, rounds: cpu },
+    {
+      ...common,
+      name: 'Cold start with the lean bundle',
+      baseline: 'plain bundle',
+      target: null,
+      rounds: plain,
+    },
+  ];
+}
+
+async function startAndAsk(arena: Arena, contestant: Contestant): Promise<{ time: number; cpu: number }> {
+  const startedAt = performance.now();
+  const host = await arena.start(contestant);
+  await load(host.url, 1, 1, () => ({ question: randomUUID() }));
+  const time = performance.now() - startedAt;
+  const cpu = cpuTime(host.process.pid ?? 0);
+  await host.stop();
+  return { time, cpu };
+}

@@ -1,0 +1,60 @@
+/** What telemetry costs a cached answer: CPU of the app with traces and metrics sent, beside the app without. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HostProcess } from '../../dev/stack/host-process.ts';
+import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
+import type { Arena } from '../harness/contestants.ts';
+import type { Cost } from '../harness/cost.ts';
+import { load } from '../harness/load.ts';
+import { cpuTime } from '../harness/process-usage.ts';
+
+const CONNECTIONS = 8;
+const REQUESTS = 1500;
+/** Spans are sent 5 s after they were written, and sending is a part of what they cost. */
+const SENDING_MS = 6000;
+
+/** Asks the app without telemetry and with each kind, round after round, the first one to warm up. */
+export async function measureTelemetry(arena: Arena, rounds: number): Promise<Cost[]> {
+  await arena.emulator.behave({});
+  const receiver = await startReceiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
+  const azure = `InstrumentationKey=${randomUUID()};IngestionEndpoint=${receiver.url}/`;
+  // Two processes with certificates of the same name: Node can be told to trust only one of them.
+  const start = (env: Record<string, string>) =>
+    arena.start('app', { NODE_TLS_REJECT_UNAUTHORIZED: '0', ...env });
+  const [off, ...on] = await Promise.all([
+    start({}),
+    start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }),
+    start({ APPLICATIONINSIGHTS_CONNECTION_STRING: azure }),
+  ]);
+  const costs = ['OTLP', 'Azure Monitor'].map((name): Cost => ({
+    name: `CPU, cached, with telemetry to ${name}`,
+    baseline: 'without',
+    unit: 'ms',
+    target: null,
+    rounds: [],
+  }));
+  try {
+    for (let round = -1; round < rounds; round++) {
+      const baseline = await cpuPerAnswer(off);
+      for (const [index, host] of on.entries()) {
+        const app = await cpuPerAnswer(host);
+        if (receiver.received.length === 0) throw new Error('Nothing was sent.');
+        receiver.received.length = 0;
+        if (round >= 0) costs[index]?.rounds.push({ app, baseline });
+      }
+      await arena.emptyStorage();
+    }
+  } finally {
+    await Promise.all([off, ...on].map((host) => host.stop()));
+    await receiver.close();
+  }
+  return costs;
+}
+
+async function cpuPerAnswer(host: HostProcess): Promise<number> {
+  const pid = host.process.pid ?? 0;
+  const before = cpuTime(pid);
+  await load(host.url, CONNECTIONS, REQUESTS, () => ({ question: 'What is the capital of France?' }));
+  await delay(SENDING_MS);
+  return (cpuTime(pid) - before) / REQUESTS;
+}

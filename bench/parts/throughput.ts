@@ -1,0 +1,87 @@
+/** Many questions at once, for a model that takes 200 ms: memory, throughput, and how much longer some wait than others. */
+import { randomUUID } from 'node:crypto';
+import type { Summary } from '../../dev/perf/statistics.ts';
+import type { HostProcess } from '../../dev/stack/host-process.ts';
+import type { Arena } from '../harness/contestants.ts';
+import type { Cost, Round } from '../harness/cost.ts';
+import { load } from '../harness/load.ts';
+import { cpuTime, peakMemory, resetPeakMemory } from '../harness/process-usage.ts';
+
+const CONNECTIONS = 200;
+const MODEL_MS = 200;
+const REQUESTS = 3000;
+const CORES = 2;
+
+/** Loads the constant function, which waits as long as the model takes, and the app by turns, each anew. */
+export async function measureThroughput(arena: Arena, rounds: number): Promise<Cost[]> {
+  await arena.emulator.behave({ latencyMs: MODEL_MS });
+  const results: Record<'memory' | 'time' | 'tail' | 'wait', Round[]> = {
+    memory: [],
+    time: [],
+    tail: [],
+    wait: [],
+  };
+  for (let round = 0; round < rounds; round++) {
+    const constant = await arena.start('constant', { DELAY_MS: String(MODEL_MS) });
+    const baseline = await run(constant);
+    await constant.stop();
+    const host = await arena.start('app');
+    const app = await run(host);
+    const used = await cpuPerRequest(arena, host);
+    await host.stop();
+    await arena.emptyStorage();
+
+    results.memory.push({ app: app.memory, baseline: baseline.memory });
+    // One process runs JavaScript on one core; all that the questions need shares the machine's.
+    const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
+    results.time.push({ app: app.durationMs / REQUESTS, baseline: ideal });
+    results.tail.push({ app: app.times.p99, baseline: app.times.p50 });
+    results.wait.push({ app: app.times.p50, baseline: baseline.times.p50 });
+  }
+  const name = `${CONNECTIONS} connections, model at ${MODEL_MS} ms`;
+  return [
+    {
+      name: `Memory, ${name}`,
+      baseline: 'constant function',
+      unit: 'MB',
+      target: 1.5,
+      rounds: results.memory,
+    },
+    // At least 90 % of the ideal throughput.
+    {
+      name: `Time per answer, ${name}`,
+      baseline: 'what the CPU leaves',
+      unit: 'ms',
+      target: 1 / 0.9,
+      rounds: results.time,
+    },
+    { name: `p99, ${name}`, baseline: 'p50', unit: 'ms', target: 2, rounds: results.tail },
+    { name: `p50, ${name}`, baseline: 'constant function', unit: 'ms', target: null, rounds: results.wait },
+  ];
+}
+
+const body = () => ({ question: randomUUID() });
+
+async function run(host: HostProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
+  const pid = host.process.pid ?? 0;
+  // Compiles.
+  await load(host.url, CONNECTIONS, REQUESTS / 2, body);
+  resetPeakMemory(pid);
+  const { durationMs, times } = await load(host.url, CONNECTIONS, REQUESTS, body);
+  return { durationMs, times, memory: peakMemory(pid) };
+}
+
+/** Of the app, and of all processes together, in milliseconds, with few questions at once and a model that answers at once. */
+async function cpuPerRequest(arena: Arena, host: HostProcess): Promise<{ app: number; all: number }> {
+  const requests = REQUESTS / 3;
+  await arena.emulator.behave({});
+  const others = [arena.emulator.pid, arena.azurite, process.pid];
+  const sum = (): number => others.reduce((total, pid) => total + cpuTime(pid), 0);
+  const pid = host.process.pid ?? 0;
+  const [appBefore, othersBefore] = [cpuTime(pid), sum()];
+  await load(host.url, 16, requests, body);
+  const app = cpuTime(pid) - appBefore;
+  const all = app + sum() - othersBefore;
+  await arena.emulator.behave({ latencyMs: MODEL_MS });
+  return { app: app / requests, all: all / requests };
+}

@@ -1,0 +1,65 @@
+/** What the parts of the local stack share, each a process of its own: ports, and stopping them. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { Environment } from '../../src/lib/config/config.ts';
+
+/** Gives a port of 127.0.0.1 that was free a moment ago, for a process that must be told its port. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Whether anything listens on a port of this machine. */
+export async function isListening(port: number, host = 'localhost'): Promise<boolean> {
+  const socket = connect({ host, port, autoSelectFamily: true });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * Tells `child` to stop, by `message`, and waits until it has ended; it is killed after `timeoutMs` milliseconds.
+ * Gives the exit code, or null if a signal ended it.
+ */
+export async function stopChild(
+  child: ChildProcess,
+  message: string,
+  timeoutMs: number,
+): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit');
+    // It may be ending already; then there is nobody to tell.
+    if (child.connected) child.send(message, () => {});
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    await exited;
+    clearTimeout(timer);
+  }
+  return child.exitCode;
+}
+
+/** What a process needs to run at all; nothing of the developer's own settings. */
+export function systemEnvironment(): Environment {
+  const names = [
+    'PATH',
+    'Path',
+    'HOME',
+    'USERPROFILE',
+    'TMPDIR',
+    'TEMP',
+    'TMP',
+    'SystemRoot',
+    'ComSpec',
+    'PATHEXT',
+  ];
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}

@@ -1,0 +1,86 @@
+/**
+ * What runs in the process of model-process.ts. Arguments: the model's address, its key, the HTTP client's options as JSON. For each line it reads, a {@link Command},
+ * it prints one {@link Report}.
+ */
+import { createInterface } from 'node:readline';
+import { Agent, request, setGlobalDispatcher } from 'undici';
+import { readConfig } from '../../src/lib/config/config.ts';
+import { type ConnectionRecord, createConnectionRecord } from '../../src/lib/pool/connection-record.ts';
+import { toAskError } from '../../src/lib/contract/errors.ts';
+import { createHttpClient, type HttpClientOptions } from '../../src/lib/pool/http-client.ts';
+import { createLangChainModel } from '../../src/lib/model/langchain-model.ts';
+import { createResilientModel } from '../../src/lib/model/resilient-model.ts';
+import type { Command, Report } from './model-process.ts';
+
+const [url = '', key = '', options = '{}'] = process.argv.slice(2);
+const { model: config } = readConfig({
+  AZURE_OPENAI_ENDPOINT: url,
+  AZURE_OPENAI_API_KEY: key,
+  AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+  MODEL_MAX_CONCURRENCY: '2000',
+});
+const client = createHttpClient(JSON.parse(options) as HttpClientOptions);
+setGlobalDispatcher(new Agent({ connect: { preferH2: true } }));
+const model = createResilientModel(config, client, console.error);
+const chatModel = createLangChainModel(config, config.endpoints[0], key, client);
+
+async function ask(question: string, record: ConnectionRecord, how: Command['how']): Promise<void> {
+  const { signal } = new AbortController();
+  if (how === 'raw') return askRaw(question);
+  if (how === 'complete') {
+    await model.complete([['human', question]], {
+      record,
+      signal,
+      deadline: performance.now() + 60_000,
+      onCompletion() {},
+    });
+    return;
+  }
+  // LangChain's streaming hands `fetchOptions` on; its type does not know it.
+  const streamOptions = { fetchOptions: { record }, signal } as Record<string, unknown>;
+  for await (const _ of await chatModel.stream([['human', question]], streamOptions))
+    if (how === 'leave') break;
+}
+
+/** The least that a client can do. */
+async function askRaw(question: string): Promise<void> {
+  const body = JSON.stringify({ messages: [{ role: 'user', content: question }] });
+  const headers = { 'api-key': key, 'content-type': 'application/json' };
+  const response = await request(`${url}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21`, {
+    method: 'POST',
+    headers,
+    body,
+  });
+  await response.body.json();
+}
+
+async function carryOut({ name, count, concurrency = count, how = 'complete' }: Command): Promise<Report> {
+  const records = Array.from({ length: count }, createConnectionRecord);
+  const failures: string[] = [];
+  let next = 0;
+  const cpu = process.cpuUsage();
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const index = next++;
+      const record = records[index] ?? createConnectionRecord();
+      await ask(`${name} ${index}`, record, how).catch((error) => failures.push(toAskError(error).code));
+    }
+  };
+  if (how === 'warm') await client.warm(new URL(url).origin);
+  else await Promise.all(Array.from({ length: concurrency }, worker));
+  const { user, system } = process.cpuUsage(cpu);
+  globalThis.gc?.();
+  return {
+    records,
+    failures,
+    openConnections: client.openConnections(),
+    cpuMs: (user + system) / 1000,
+    heapBytes: process.memoryUsage().heapUsed,
+  };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await carryOut(JSON.parse(line) as Command)));
+}
+await client.close();

@@ -1,0 +1,92 @@
+/** The composition root: everything that this process is made of, built once from its settings. */
+import { createAnswerer } from '../ask/answer-question.ts';
+import { createConversations } from '../ask/conversation.ts';
+import { createAnswerFinder } from '../ask/find-answer.ts';
+import { openAnswerCache } from '../cache/answer-cache.ts';
+import type { Config } from '../config/config.ts';
+import { ChatHistory } from '../history/chat-history.ts';
+import { Claims } from '../history/idempotency.ts';
+import type { PurgeServices } from '../history/purge.ts';
+import { SessionIndex } from '../history/session-index.ts';
+import { createSessions } from '../history/sessions.ts';
+import { createTableRowStore } from '../history/table-row-store.ts';
+import type { AskServices } from '../http/ask-handler.ts';
+import type { CacheServices } from '../http/cache-handler.ts';
+import type { HealthServices } from '../http/health-handler.ts';
+import type { SessionServices } from '../http/sessions-handler.ts';
+import { createProcessMetrics, type ProcessState } from '../metrics/process-metrics.ts';
+import { createResilientModel } from '../model/resilient-model.ts';
+import { createHttpClient } from '../pool/http-client.ts';
+import { createKeepWarm } from '../pool/keep-warm.ts';
+import { atLevel } from '../runtime/log.ts';
+import { PendingWork } from '../runtime/pending-work.ts';
+import { createReporter } from '../telemetry/reporter.ts';
+import { createShutdown } from './shutdown.ts';
+
+/** What the functions need, each its own part of it. */
+export interface Services extends AskServices, SessionServices, CacheServices, HealthServices, PurgeServices {
+  config: Config;
+  /** Ends everything, in at most 4 s. */
+  stop(): Promise<void>;
+}
+
+/** Of a question's time to one attempt, so that a connection that died silently leaves time for another. */
+const ATTEMPT_SHARE = 0.6;
+
+/** Builds the services. The connections to the model are opened and the cache file prepared in the background. */
+export async function createServices(config: Config): Promise<Services> {
+  const { warn } = atLevel(config.logLevel, console);
+  for (const warning of config.warnings) warn(warning);
+  // Requests being answered, and writes that no answer waits for.
+  const requests = new PendingWork();
+  const pending = new PendingWork();
+
+  const http = createHttpClient({ responseTimeoutMs: Math.round(ATTEMPT_SHARE * config.requestTimeoutMs) });
+  const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
+  const keepWarm = createKeepWarm(http, origins, config.keepWarmMs);
+  const model = createResilientModel(config.model, http, warn);
+
+  const store = await createTableRowStore(config.storage);
+  // A row that is nowhere: to be connected and signed in to storage before the first question is.
+  if (config.keepWarmMs > 0) pending.add(store.get('warm', 'warm')).catch(() => {});
+  const history = new ChatHistory(store, config.sessionTtlMs);
+  const index = new SessionIndex(store, config.sessionTtlMs);
+
+  const cache = await openAnswerCache(config.cache, pending, warn);
+  const metrics = createProcessMetrics(config.model.prices, () => http.openConnections());
+  const conversations = createConversations({
+    history,
+    claims: new Claims(store),
+    index,
+    pending,
+    warn,
+    limits: config,
+  });
+  const finder = createAnswerFinder({ cache, model, metrics, config });
+
+  const state: ProcessState = {
+    openBreakers: () => model.openBreakers(),
+    openConnections: () => http.openConnections(),
+    backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
+  };
+  const reporter = createReporter({ config, instanceId: metrics.instanceId, state, warn });
+  const shutdown = createShutdown({ keepWarm, requests, pending, reporter, cache, http });
+
+  return {
+    config,
+    answerer: createAnswerer({ conversations, finder, metrics, config, pending: requests }),
+    sessions: createSessions({ history, index, pending }),
+    cache,
+    history,
+    model,
+    metrics,
+    state,
+    keepWarm,
+    reporter,
+    requests,
+    store,
+    sessionTtlMs: config.sessionTtlMs,
+    warn,
+    ...shutdown,
+  };
+}

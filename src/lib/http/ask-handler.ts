@@ -1,0 +1,171 @@
+/** POST /ask as HTTP: reads the question, has it answered before the deadline, and writes the answer or the error. */
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { Answerer } from '../ask/answer-question.ts';
+import type { Question } from '../ask/question.ts';
+import type { Config } from '../config/config.ts';
+import { type AskError, errors, toAskError } from '../contract/errors.ts';
+import type { ProcessMetrics } from '../metrics/process-metrics.ts';
+import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
+import type { KeepWarm } from '../pool/keep-warm.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+import { atLevel, consoleLog, logError } from '../runtime/log.ts';
+import type { PendingWork } from '../runtime/pending-work.ts';
+import type { Outcome } from '../telemetry/finished-question.ts';
+import { logQuestion } from '../telemetry/question-log.ts';
+import type { Reporter } from '../telemetry/reporter.ts';
+import { readQuestion } from './ask-request.ts';
+import { type AnswerStream, streamAnswer } from './ask-stream.ts';
+import { type Caller, CallerLeft, callerOf } from './caller.ts';
+import { errorResponse, NO_CALLER } from './error-response.ts';
+import { json } from './json-response.ts';
+
+/** What `/ask` needs. */
+export interface AskServices {
+  answerer: Answerer;
+  metrics: ProcessMetrics;
+  keepWarm: KeepWarm;
+  /** Null when nobody receives traces and metrics. */
+  reporter: Reporter | null;
+  config: Config;
+  /** Requests being answered. */
+  requests: PendingWork;
+  /** Aborted, with the error for the caller, when what is still open must end. */
+  stopSignal: AbortSignal;
+}
+
+/** Answers one request to `/ask`. Never rejects: every fault becomes an error answer, or the last event of a stream. */
+export function handleAsk(
+  services: AskServices,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
+  return services.requests.add(answerRequest(services, request, invocation));
+}
+
+async function answerRequest(services: AskServices, request: HttpRequest, invocation: Invocation) {
+  const { metrics, config, requests, stopSignal, keepWarm } = services;
+  const record = createQuestionRecord(invocation.startedAt, invocation.id, metrics.takeColdStart());
+  const caller = callerOf(invocation.id);
+  let question: Question | undefined;
+  const deadline = startDeadline(config.requestTimeoutMs, () => question !== undefined);
+  const ended = Promise.withResolvers<void>();
+  // Whoever answers, plainly or as a stream, says when that is over.
+  void requests.add(ended.promise).then(deadline.clear);
+  const { log } = invocation;
+  const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
+    ended.resolve();
+    const became = caller.disconnected.aborted ? 'left' : outcome;
+    report(services, { outcome: became, record, question, invocation }, endLog);
+  };
+  try {
+    const signal = AbortSignal.any([deadline.signal, stopSignal]);
+    question = await readQuestion(request, config, signal);
+    keepWarm.touch();
+    const exchange = { services, question, record, signal, invocation, caller, onEnd };
+    return await (question.stream ? answerAsStream(exchange) : answerPlainly(exchange));
+  } catch (thrown) {
+    if (thrown instanceof CallerLeft) {
+      onEnd('left', log);
+      return NO_CALLER;
+    }
+    const error = toAskError(thrown);
+    logError(error, log);
+    onEnd(error, log);
+    return errorResponse(error, invocation, question?.sessionId);
+  }
+}
+
+interface End {
+  outcome: Outcome;
+  record: QuestionRecord;
+  question: Question | undefined;
+  invocation: Invocation;
+}
+
+/** Writes the log line of a question that is over, and hands it to the telemetry. */
+function report(
+  { metrics, config, reporter }: AskServices,
+  { outcome, record, question, invocation }: End,
+  log: Invocation['log'],
+): void {
+  if (!reporter && config.logLevel !== 'info') return;
+  const finished = {
+    outcome,
+    record,
+    question: question && {
+      session: { userId: question.userId, sessionId: question.sessionId },
+      streamed: question.stream,
+    },
+    metrics: metrics.report(record),
+    traceParent: invocation.traceParent,
+  };
+  if (config.logLevel === 'info') logQuestion(log, finished);
+  reporter?.report(finished);
+}
+
+interface Exchange {
+  services: AskServices;
+  question: Question;
+  record: QuestionRecord;
+  /** Ends the answering. */
+  signal: AbortSignal;
+  invocation: Invocation;
+  caller: Caller;
+  /** Called once, when the answer is complete or has failed. */
+  onEnd: (outcome: Outcome, log: Invocation['log']) => void;
+}
+
+async function answerPlainly({ services, question, record, signal, invocation, caller, onEnd }: Exchange) {
+  const { disconnected } = caller;
+  const warn = (message: string) => invocation.log.warn(message);
+  for await (const event of services.answerer.answer(question, { record, signal, disconnected, warn })) {
+    if (event.type !== 'done') continue;
+    onEnd('answered', invocation.log);
+    const { timings, total_time: total } = event.answer.performance_metrics;
+    const serverTiming = Object.entries({ ...timings, total }).map(
+      ([name, time]) => `${name};dur=${1000 * time}`,
+    );
+    return json(200, event.answer, { 'Server-Timing': serverTiming.join(', '), ...answerHeaders(record) });
+  }
+  throw errors.internal(new Error('no answer and no error'));
+}
+
+function answerAsStream({ services, question, record, signal, invocation, caller, onEnd }: Exchange) {
+  // The invocation, and its log, are over when the headers go out.
+  const log = atLevel(services.config.logLevel, consoleLog(invocation.id));
+  let outcome: Outcome = 'answered';
+  const warn = (message: string) => log.warn(message);
+  const { disconnected } = caller;
+  const stream: AnswerStream = {
+    events: services.answerer.answer(question, { record, signal, disconnected, warn }),
+    opening: { session_id: question.sessionId, cold_start: record.coldStart },
+    headers: () => answerHeaders(record),
+    caller,
+    signal,
+    onError(error: AskError) {
+      outcome = error;
+      logError(error, log);
+    },
+    onEnd: () => onEnd(outcome, log),
+  };
+  return streamAnswer(stream);
+}
+
+/** Aborts after `ms`, with the error for a question that was read by then, or for one that was not. */
+function startDeadline(ms: number, wasRead: () => boolean) {
+  const controller = new AbortController();
+  const seconds = ms / 1000;
+  const end = () => controller.abort(wasRead() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
+  const timer = setTimeout(end, ms);
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
+/** What the answer says of itself beside its body. */
+function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {
+  return {
+    'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),
+    ...(cache.result === 'hit' && { Age: String(Math.floor(cache.ageMs / 1000)) }),
+    ...(replayed && { 'Idempotency-Replayed': 'true' }),
+    'X-Request-Id': invocationId,
+  };
+}

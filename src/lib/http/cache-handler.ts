@@ -1,0 +1,24 @@
+/** DELETE /cache: forgetting the cached answers of this instance and of Redis. */
+import type { HttpResponseInit } from '@azure/functions';
+import type { AnswerCache } from '../cache/answer-cache.ts';
+import { errors } from '../contract/errors.ts';
+import type { CacheCleared } from '../contract/responses.ts';
+import { json } from './json-response.ts';
+
+/** What `/cache` needs. */
+export interface CacheServices {
+  /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
+  cache: AnswerCache | null;
+}
+
+/** Empties the cache and says what was emptied. @throws AskError when a tier could not be. */
+export async function handleCache({ cache }: CacheServices): Promise<HttpResponseInit> {
+  const failed = (await cache?.clear()) ?? [];
+  if (failed.length > 0) throw errors.cacheNotCleared(failed.join(' and '));
+  return json(200, {
+    status:
+      'The cached answers of this instance, and of Redis if there is one, are forgotten. Other instances keep ' +
+      'their own until they expire; change CACHE_VERSION to forget those too.',
+    cleared: [...(cache?.tiers ?? [])],
+  } satisfies CacheCleared);
+}

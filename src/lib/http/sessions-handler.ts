@@ -1,0 +1,99 @@
+/** GET and DELETE /sessions/{session_id}, and GET /sessions. */
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import { type AskError, errors } from '../contract/errors.ts';
+import type { Session, SessionList } from '../contract/responses.ts';
+import { toMessages } from '../history/interaction.ts';
+import type { SessionKey } from '../history/row-keys.ts';
+import { isListPosition, isSessionPosition, type Sessions } from '../history/sessions.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+import { logError } from '../runtime/log.ts';
+import { checkSessionId } from './ask-request.ts';
+import { json } from './json-response.ts';
+import { readUserId } from './signed-in-user.ts';
+
+/** What the addresses of sessions need. */
+export interface SessionServices {
+  sessions: Sessions;
+  config: { trustsUserHeaders: boolean };
+}
+
+/** Reads or forgets one session. @throws AskError when there is none, or storage fails. */
+export async function handleSession(
+  { sessions, config }: SessionServices,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
+  const userId = readUserId(request, config.trustsUserHeaders);
+  const session = { userId, sessionId: readSessionId(request) };
+  if (request.method === 'GET') return readSession(sessions, session, request, invocation);
+  const removed = await sessions.forget(session).catch(failWith(errors.sessionNotDeleted, invocation));
+  if (!removed) invocation.log.warn('A deleted session is hidden, and its rows are left to the purge.');
+  return { status: 204, headers: { 'Cache-Control': 'no-store' } };
+}
+
+async function readSession(
+  sessions: Sessions,
+  session: SessionKey,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
+  const position = readPosition(request, isSessionPosition);
+  const page = await sessions.read(session, position).catch(failWith(errors.storageUnavailable, invocation));
+  if (!page) throw errors.sessionNotFound();
+  return json(200, {
+    session_id: session.sessionId,
+    created_at: new Date(page.createdAt).toISOString(),
+    updated_at: new Date(page.updatedAt).toISOString(),
+    interaction_count: page.count,
+    chat_history: page.interactions.flatMap(toMessages),
+    next: page.before && `/sessions/${encodeURIComponent(session.sessionId)}?before=${page.before}`,
+  } satisfies Session);
+}
+
+/** Lists the sessions of the user who asks. @throws AskError when nobody is signed in, or storage fails. */
+export async function handleSessions(
+  { sessions, config }: SessionServices,
+  request: HttpRequest,
+  invocation: Invocation,
+): Promise<HttpResponseInit> {
+  const userId = readUserId(request, config.trustsUserHeaders);
+  if (userId === null) throw errors.notSignedIn();
+  const position = readPosition(request, isListPosition);
+  const list = await sessions.list(userId, position).catch(failWith(errors.storageUnavailable, invocation));
+  return json(200, {
+    sessions: list.sessions.map(({ sessionId, title, createdAt, updatedAt }) => ({
+      session_id: sessionId,
+      title,
+      created_at: new Date(createdAt).toISOString(),
+      updated_at: new Date(updatedAt).toISOString(),
+    })),
+    next: list.before && `/sessions?before=${list.before}`,
+  } satisfies SessionList);
+}
+
+/** For what storage throws: says in the log why, and throws what the caller is told. */
+const failWith =
+  (toError: (cause: unknown) => AskError, { log }: Invocation) =>
+  (cause: unknown): never => {
+    const error = toError(cause);
+    logError(error, log);
+    throw error;
+  };
+
+function readPosition(request: HttpRequest, isPosition: (text: string) => boolean): string | undefined {
+  const position = request.query.get('before') ?? undefined;
+  if (position !== undefined && !isPosition(position)) throw errors.invalidPosition();
+  return position;
+}
+
+/** From the address itself: hosts disagree about what of a route parameter is decoded. */
+function readSessionId(request: HttpRequest): string {
+  const encoded = new URL(request.url).pathname.replace(/^.*?\/sessions\//i, '');
+  try {
+    return checkSessionId(decodeURIComponent(encoded));
+  } catch (error) {
+    throw error instanceof URIError
+      ? errors.invalidField('session_id', 'is not valid percent-encoding')
+      : error;
+  }
+}

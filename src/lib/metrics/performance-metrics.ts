@@ -1,0 +1,75 @@
+/** The metrics of an answer, made from its record and the counters of the process. All times in seconds. */
+import type { Prices } from '../config/model-config.ts';
+import type { PerformanceMetrics } from '../contract/responses.ts';
+import type { ConnectionRecord } from '../pool/connection-record.ts';
+import type { Counters } from './process-metrics.ts';
+import type { QuestionRecord } from './question-record.ts';
+import { reportCost, reportTokens } from './tokens.ts';
+
+/** Gives the metrics of an answer that is finished now. */
+export function toPerformanceMetrics(
+  record: QuestionRecord,
+  counters: Counters,
+  prices: Prices | null,
+  openConnections: number,
+): PerformanceMetrics {
+  const { connection, timings, cache } = record;
+  return {
+    // A wait for the call of another question is none.
+    api_call_time: seconds(connection ? timings.model : 0),
+    total_time: seconds(performance.now() - record.startedAt),
+    // No model call of its own: a hit, the call of another question, or a stored answer.
+    from_cache: connection === null,
+    connection_reused: connection?.reused ?? false,
+    connection_stats: {
+      avg_response_time: seconds(counters.modelCallsMs / Math.max(1, counters.modelCalls)),
+      connection_reuse_count: counters.reusedConnections,
+      reuse_percentage: percentage(counters.reusedConnections, counters.modelCalls),
+      total_requests: counters.modelCalls,
+    },
+    cold_start: record.coldStart,
+    instance_id: counters.instanceId,
+    invocation: record.invocationId,
+    uptime: seconds(1000 * process.uptime()),
+    cache: {
+      result: cache.result,
+      tier: cache.tier,
+      hits: counters.hits,
+      misses: counters.lookups - counters.hits,
+      hit_percentage: percentage(counters.hits, counters.lookups),
+    },
+    connection: connection && reportConnection(connection, openConnections),
+    timings: {
+      history_read: seconds(timings.history_read),
+      cache_lookup: seconds(timings.cache_lookup),
+      model: seconds(timings.model),
+      history_write: seconds(timings.history_write),
+      time_to_first_token: seconds(timings.time_to_first_token),
+    },
+    tokens: reportTokens(record.tokens, record.saved),
+    ...reportCost(prices, record.tokens, record.saved),
+    history_available: record.historyAvailable,
+    history_saved: record.historySaved,
+  };
+}
+
+function reportConnection(connection: ConnectionRecord, open: number) {
+  return {
+    protocol: connection.protocol,
+    id: connection.id,
+    requests_on_connection: connection.requestsOnConnection,
+    connect_time: seconds(connection.connectTimeMs),
+    tls_resumed: connection.tlsResumed,
+    time_to_first_byte: seconds(connection.timeToFirstByteMs ?? 0),
+    attempts: connection.attempts,
+    open,
+    endpoint: connection.endpoint,
+  };
+}
+
+/** Milliseconds to seconds, to the microsecond. */
+const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
+
+/** 0 to 100, to two places; 0 of nothing is 0. */
+const percentage = (part: number, whole: number): number =>
+  whole === 0 ? 0 : Math.round((10_000 * part) / whole) / 100;

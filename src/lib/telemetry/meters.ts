@@ -1,0 +1,93 @@
+/** Metrics of this process: of the model by OpenTelemetry's conventions, and of what this app does, named `ask.`. */
+import type { ProcessState } from '../metrics/process-metrics.ts';
+import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
+import type { Config } from '../config/config.ts';
+import { type FinishedQuestion, outcomeName } from './finished-question.ts';
+import { GEN_AI, GEN_AI_METRICS, GENERAL } from './gen-ai-conventions.ts';
+import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';
+import type { CallRecord } from '../metrics/question-record.ts';
+
+/** Counts finished questions. */
+export type CountQuestion = (finished: FinishedQuestion) => void;
+
+/** Makes the instruments of `meter`. */
+export function createMeters(meter: Meter, config: Config, state: ProcessState): CountQuestion {
+  observe(meter, state);
+  const countCall = createCallMeters(meter, config);
+  const duration = meter.createHistogram('ask.question.duration', {
+    unit: 's',
+    description: 'From the arrival of a question to the end of its answer.',
+    advice: { explicitBucketBoundaries: GEN_AI_METRICS.duration.buckets },
+  });
+  const cache = meter.createCounter('ask.cache.results', {
+    description: 'Questions, by how the cache took part.',
+  });
+  const coldStarts = meter.createCounter('ask.cold_starts', {
+    description: 'Questions that were the first of their process.',
+  });
+  const cost = meter.createCounter('ask.cost', {
+    description: 'What was spent and what was saved, in the currency of the prices.',
+  });
+  return ({ outcome, record, metrics }) => {
+    duration.record(metrics.total_time, {
+      'ask.outcome': outcomeName(outcome),
+      'ask.cache.result': record.cache.result,
+    });
+    cache.add(1, {
+      'ask.cache.result': record.cache.result,
+      ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
+    });
+    if (record.coldStart) coldStarts.add(1);
+    if (metrics.cost) {
+      cost.add(metrics.cost.spent, { 'ask.cost.kind': 'spent' });
+      cost.add(metrics.cost.saved, { 'ask.cost.kind': 'saved' });
+    }
+    for (const call of record.calls) countCall(call);
+  };
+}
+
+function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => void {
+  const histogram = ({ name, unit, buckets }: (typeof GEN_AI_METRICS)['duration']): Histogram =>
+    meter.createHistogram(name, { unit, advice: { explicitBucketBoundaries: buckets } });
+  const duration = histogram(GEN_AI_METRICS.duration);
+  const firstChunk = histogram(GEN_AI_METRICS.timeToFirstChunk);
+  const tokens = histogram(GEN_AI_METRICS.tokenUsage);
+  const connections = meter.createCounter('ask.connection.uses', {
+    description: 'Calls of the model, by whether their connection stood before.',
+  });
+  return (call) => {
+    const common: Attributes = commonAttributes(config, call);
+    const seconds = ((call.endedAt ?? performance.now()) - call.startedAt) / 1000;
+    duration.record(seconds, { ...common, ...(call.error !== null && { [GENERAL.errorType]: call.error }) });
+    if (call.firstTokenAt !== null) firstChunk.record(timeToFirstChunk(call), common);
+    if (call.completion) {
+      tokens.record(call.tokens.prompt, { ...common, [GEN_AI.tokenType]: 'input' });
+      tokens.record(call.tokens.completion, { ...common, [GEN_AI.tokenType]: 'output' });
+    }
+    if (call.connection.protocol) connections.add(1, { 'ask.connection.reused': call.connection.reused });
+  };
+}
+
+function observe(meter: Meter, state: ProcessState): void {
+  meter
+    .createObservableGauge('ask.breaker.open', {
+      description: '1 while an endpoint of the model is left alone because it failed again and again.',
+    })
+    .addCallback((result) => {
+      for (const [endpoint, isOpen] of state.openBreakers().entries()) {
+        result.observe(isOpen ? 1 : 0, { 'ask.endpoint': endpoint });
+      }
+    });
+  meter
+    .createObservableGauge('ask.connections.open', { description: 'Connections to the model.' })
+    .addCallback((result) => result.observe(state.openConnections()));
+  meter
+    .createObservableCounter('ask.background_writes', {
+      description: 'Cached answers written to the file and to Redis, or given up.',
+    })
+    .addCallback((result) => {
+      for (const [outcome, count] of Object.entries(state.backgroundWrites())) {
+        result.observe(count, { 'ask.write.outcome': outcome });
+      }
+    });
+}

@@ -1,0 +1,70 @@
+/** What spans and metrics say of a call of the model. */
+import type { Attributes } from '@opentelemetry/api';
+import type { Config } from '../config/config.ts';
+import { CHAT, GEN_AI, GENERAL, PROVIDER } from './gen-ai-conventions.ts';
+import { parametersOf } from '../model/parameters.ts';
+import type { Message } from '../model/completion.ts';
+import type { CallRecord } from '../metrics/question-record.ts';
+
+/** What all metrics of a call have; few values each. */
+export function commonAttributes({ model }: Config, { connection, completion }: CallRecord): Attributes {
+  const url = URL.parse(model.endpoints[connection.endpoint]?.url ?? '');
+  return {
+    [GEN_AI.operation]: CHAT,
+    [GEN_AI.provider]: PROVIDER,
+    [GEN_AI.requestModel]: model.deployment,
+    ...(completion?.model && { [GEN_AI.responseModel]: completion.model }),
+    ...(url && { [GENERAL.serverAddress]: url.hostname, [GENERAL.serverPort]: portOf(url) }),
+  };
+}
+
+/** All that a span has, but nothing of what was said. */
+export function callAttributes(config: Config, call: CallRecord): Attributes {
+  const { connection, completion, error, streamed, tokens } = call;
+  const parameters = completion?.parameters ?? parametersOf(config.model);
+  const maxTokens = parameters.max_completion_tokens ?? parameters.max_tokens;
+  return {
+    ...commonAttributes(config, call),
+    [GEN_AI.requestStream]: streamed,
+    ...(parameters.temperature !== undefined && { [GEN_AI.requestTemperature]: parameters.temperature }),
+    ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
+    ...(streamed && call.firstTokenAt !== null && { [GEN_AI.timeToFirstChunk]: timeToFirstChunk(call) }),
+    ...(completion && {
+      ...(completion.id && { [GEN_AI.responseId]: completion.id }),
+      [GEN_AI.finishReasons]: [completion.finishReason],
+      [GEN_AI.inputTokens]: tokens.prompt,
+      [GEN_AI.outputTokens]: tokens.completion,
+      [GEN_AI.cachedTokens]: tokens.cached,
+    }),
+    ...(error !== null && { [GENERAL.errorType]: error }),
+    ...(connection.protocol && { [GENERAL.protocolVersion]: connection.protocol === 'h2' ? '2' : '1.1' }),
+    'ask.connection.reused': connection.reused,
+    'ask.attempts': connection.attempts,
+  };
+}
+
+/** Seconds from the request to the first piece of the answer. */
+export const timeToFirstChunk = ({ firstTokenAt, startedAt }: CallRecord): number =>
+  firstTokenAt === null ? 0 : (firstTokenAt - startedAt) / 1000;
+
+/** What was said, as JSON: only for those who asked for it. */
+export function contentAttributes({ prompt, completion }: CallRecord): Attributes {
+  const [system, ...messages] = prompt;
+  return {
+    [GEN_AI.systemInstructions]: JSON.stringify([text(system?.[1] ?? '')]),
+    [GEN_AI.inputMessages]: JSON.stringify(
+      messages.map(([role, content]) => ({ role: ROLES[role], parts: [text(content)] })),
+    ),
+    ...(completion && {
+      [GEN_AI.outputMessages]: JSON.stringify([
+        { role: ROLES.ai, parts: [text(completion.text)], finish_reason: completion.finishReason },
+      ]),
+    }),
+  };
+}
+
+const text = (content: string) => ({ type: 'text', content });
+
+const ROLES: Record<Message[0], string> = { system: 'system', human: 'user', ai: 'assistant' };
+
+const portOf = ({ port, protocol }: URL): number => Number(port) || (protocol === 'https:' ? 443 : 80);

@@ -1,0 +1,34 @@
+/** One line in the log for each question: what happened, never what was said, by whom, or in which session. */
+import { type FinishedQuestion, outcomeName } from './finished-question.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+import { sessionPartition } from '../history/row-keys.ts';
+
+/** Writes the line, as JSON with times in seconds. */
+export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
+  const { outcome, question, metrics, traceParent } = finished;
+  const { cache, connection } = metrics;
+  // VERSION-TRACE-SPAN-FLAGS
+  const trace = traceParent?.split('-')[1];
+  log.info(
+    JSON.stringify({
+      event: 'question',
+      outcome: outcomeName(outcome),
+      invocation: metrics.invocation,
+      ...(trace !== undefined && { trace }),
+      // Where its rows are in storage; it cannot be turned back.
+      ...(question && { session: sessionPartition(question.session), streamed: question.streamed }),
+      cache: cache.result,
+      tier: cache.tier,
+      connection_reused: metrics.connection_reused,
+      attempts: connection?.attempts ?? 0,
+      endpoint: connection?.endpoint ?? null,
+      cold_start: metrics.cold_start,
+      total_time: metrics.total_time,
+      timings: metrics.timings,
+      tokens: metrics.tokens,
+      ...(metrics.cost && { cost: metrics.cost }),
+      history_available: metrics.history_available,
+      history_saved: metrics.history_saved,
+    }),
+  );
+}

@@ -1,0 +1,120 @@
+/** A finished question as spans of a trace: the question, within it what was done for it and the calls of the model. */
+import {
+  type Attributes,
+  type Context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from '@opentelemetry/api';
+import type { Config } from '../config/config.ts';
+import { type FinishedQuestion, outcomeName } from './finished-question.ts';
+import { CHAT, GEN_AI, GENERAL } from './gen-ai-conventions.ts';
+import { callAttributes, contentAttributes } from './model-call-attributes.ts';
+import type { CallRecord, Step } from '../metrics/question-record.ts';
+import { sessionPartition } from '../history/row-keys.ts';
+
+/** What is no call of the model and no part of another. */
+const STEP_NAMES: Partial<Record<Step['phase'], string>> = {
+  history_read: 'read chat history',
+  cache_lookup: 'look up cached answer',
+  history_write: 'write chat history',
+};
+const WAIT_NAME = 'wait for the model call of an identical question';
+
+/** Writes the spans, all at once and with the times at which things happened: nothing is done while a question waits. */
+export function writeSpans(tracer: Tracer, config: Config, finished: FinishedQuestion): void {
+  const { record, metrics } = finished;
+  const toTime = wallClock();
+  const question = tracer.startSpan(
+    'question',
+    { startTime: toTime(record.startedAt), attributes: questionAttributes(finished) },
+    hostContext(finished.traceParent),
+  );
+  const parent = trace.setSpan(ROOT_CONTEXT, question);
+  const write: SpanWriter = ({ startedAt, endedAt, name, failed, ...options }) => {
+    const span = tracer.startSpan(name, { ...options, startTime: toTime(startedAt) }, parent);
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end(toTime(endedAt));
+  };
+  for (const step of record.steps) writeStep(write, step, record.calls);
+  for (const call of record.calls) writeCall(write, config, finished, call);
+  // A caller's mistake is no fault of this service.
+  if (typeof finished.outcome !== 'string' && finished.outcome.status >= 500)
+    question.setStatus({ code: SpanStatusCode.ERROR });
+  // By now the telemetry may have been loaded, which was no part of the answer.
+  question.end(toTime(record.startedAt + 1000 * metrics.total_time));
+}
+
+/** Writes a span within that of the question; times on the clock of `performance.now()`. */
+type SpanWriter = (span: {
+  name: string;
+  startedAt: number;
+  endedAt: number;
+  failed: boolean;
+  kind?: SpanKind;
+  attributes?: Attributes;
+}) => void;
+
+function writeStep(
+  write: SpanWriter,
+  { phase, startedAt, endedAt, failed }: Step,
+  calls: CallRecord[],
+): void {
+  // A model phase is a call, which has a span of its own, or a wait for one.
+  const name = STEP_NAMES[phase] ?? (calls.length === 0 ? WAIT_NAME : undefined);
+  if (name !== undefined) write({ name, startedAt, endedAt, failed });
+}
+
+function writeCall(
+  write: SpanWriter,
+  config: Config,
+  { question }: FinishedQuestion,
+  call: CallRecord,
+): void {
+  write({
+    name: `${CHAT} ${config.model.deployment}`,
+    kind: SpanKind.CLIENT,
+    startedAt: call.startedAt,
+    endedAt: call.endedAt ?? performance.now(),
+    failed: call.error !== null,
+    attributes: {
+      ...callAttributes(config, call),
+      ...(question && { [GEN_AI.conversation]: sessionPartition(question.session) }),
+      ...(config.telemetry?.capturesContent && contentAttributes(call)),
+    },
+  });
+}
+
+function questionAttributes({ outcome, record, question }: FinishedQuestion): Attributes {
+  return {
+    [GENERAL.invocation]: record.invocationId,
+    [GENERAL.coldStart]: record.coldStart,
+    ...(question && {
+      [GEN_AI.conversation]: sessionPartition(question.session),
+      'ask.streamed': question.streamed,
+    }),
+    ...(typeof outcome !== 'string' && { [GENERAL.errorType]: outcome.code }),
+    'ask.outcome': outcomeName(outcome),
+    'ask.cache.result': record.cache.result,
+    ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
+    'ask.history.available': record.historyAvailable,
+    'ask.history.saved': record.historySaved,
+  };
+}
+
+/** So that the question joins the host's trace. */
+function hostContext(traceParent: string | undefined): Context {
+  const [, traceId, spanId, flags] =
+    /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/.exec(traceParent ?? '') ?? [];
+  if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT;
+  const parent = { traceId, spanId, traceFlags: Number.parseInt(flags ?? '0', 16), isRemote: true };
+  return trace.setSpanContext(ROOT_CONTEXT, parent);
+}
+
+/** Gives a function from `performance.now()` to milliseconds since 1970, by the clock of now: the other one stops with a paused instance. */
+function wallClock(): (at: number) => number {
+  const offset = Date.now() - performance.now();
+  return (at) => offset + at;
+}

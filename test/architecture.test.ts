@@ -1,0 +1,78 @@
+/** The layers of docs/architecture.md: an import goes to a lower layer, or stays in its own folder. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, it } from 'vitest';
+import { root } from '../dev/stack/root.ts';
+
+/** Folders of src/lib from the ground up; folders of one layer know nothing of each other. */
+const LAYERS = [
+  ['config', 'contract'],
+  ['runtime'],
+  ['pool', 'history'],
+  ['model'],
+  ['cache'],
+  ['metrics'],
+  ['ask', 'telemetry'],
+  ['http'],
+  ['app'],
+];
+
+/** Which of the project's folders each of them may import from. */
+const FOLDERS: Record<string, string[]> = {
+  src: ['src'],
+  public: ['public', 'src'],
+  dev: ['dev', 'src', 'public'],
+  bench: ['bench', 'dev', 'src'],
+  test: ['test', 'bench', 'dev', 'src', 'public'],
+};
+
+interface Import {
+  from: string;
+  to: string;
+}
+
+/** All imports of the project's files by each other, those of types included. */
+const imports: Import[] = globSync('{src,public,dev,bench,test}/**/*.{ts,js}', { cwd: root }).flatMap(
+  (path) => {
+    const from = path.replaceAll('\\', '/');
+    const text = readFileSync(join(root, from), 'utf8');
+    return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.{1,2}\/[^']+)'/g)].map(([, to = '']) => ({
+      from,
+      to: relative(root, join(root, dirname(from), to)).replaceAll('\\', '/'),
+    }));
+  },
+);
+
+const folderOf = (path: string): string => path.split('/')[0] ?? '';
+const domainOf = (path: string): string => /^src\/lib\/([^/]+)\//.exec(path)?.[1] ?? '';
+const layerOf = (domain: string): number => LAYERS.findIndex((layer) => layer.includes(domain));
+const show = ({ from, to }: Import): string => `${from} imports ${to}`;
+
+it('every file of src/lib is in a folder of a known layer', () => {
+  const files = globSync('src/lib/**/*', { cwd: root }).filter((path) => path.endsWith('.ts'));
+  expect(files.length).toBeGreaterThan(50);
+  expect(
+    files.map((path) => path.replaceAll('\\', '/')).filter((path) => layerOf(domainOf(path)) < 0),
+  ).toEqual([]);
+});
+
+it('imports in src/lib go down the layers, never up or sideways', () => {
+  const between = imports.filter(
+    ({ from, to }) => domainOf(from) !== '' && domainOf(to) !== '' && domainOf(from) !== domainOf(to),
+  );
+  expect(between.length).toBeGreaterThan(100);
+  expect(
+    between.filter(({ from, to }) => layerOf(domainOf(from)) <= layerOf(domainOf(to))).map(show),
+  ).toEqual([]);
+});
+
+it('src/lib imports nothing of what registers its functions', () => {
+  expect(imports.filter(({ from, to }) => domainOf(from) !== '' && domainOf(to) === '').map(show)).toEqual(
+    [],
+  );
+});
+
+it('the app imports nothing of what is beside it: the local stack, the benchmarks, the tests', () => {
+  const wrong = imports.filter(({ from, to }) => !FOLDERS[folderOf(from)]?.includes(folderOf(to)));
+  expect(wrong.map(show)).toEqual([]);
+});

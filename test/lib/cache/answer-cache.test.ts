@@ -1,0 +1,239 @@
+/** The key of an answer, and how the tiers work together. */
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
+import { type CacheTier, createMemoryTier, type TierName } from '../../../src/lib/cache/cache-tier.ts';
+import { complete } from '../../../src/lib/model/chat-model.ts';
+import { type Config, type Environment, readConfig } from '../../../src/lib/config/config.ts';
+import { createConnectionRecord } from '../../../src/lib/pool/connection-record.ts';
+import { createHttpClient } from '../../../src/lib/pool/http-client.ts';
+import { createLangChainModel } from '../../../src/lib/model/langchain-model.ts';
+import { parametersOf } from '../../../src/lib/model/parameters.ts';
+import { buildPrompt } from '../../../src/lib/ask/prompt.ts';
+import type { Message } from '../../../src/lib/model/completion.ts';
+import { PendingWork } from '../../../src/lib/runtime/pending-work.ts';
+
+const env: Environment = {
+  AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
+  AZURE_OPENAI_API_KEY: 'key',
+  AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+};
+
+/** The request that the model would be sent, as text. */
+async function requestOf(config: Config, prompt: Message[]): Promise<string> {
+  let sent = '';
+  const client = {
+    ...createHttpClient(),
+    async fetch(url: unknown, init: RequestInit = {}): Promise<Response> {
+      sent = `${String(url)} ${init.body as string}`;
+      return Response.json({
+        choices: [{ message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
+      });
+    },
+  };
+  const model = createLangChainModel(config.model, config.model.endpoints[0], 'key', client);
+  const { signal } = new AbortController();
+  const parameters = parametersOf(config.model);
+  const record = createConnectionRecord();
+  await complete(model, { prompt, parameters, record, signal, onResponse() {} });
+  return sent;
+}
+
+const keyFor = (config: Config, messages: Message[], partition: string | null = null): string =>
+  answerCacheKey(config, parametersOf(config.model), messages, partition);
+
+describe('the key', () => {
+  const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
+  const key = (settings: Environment = {}, messages: Message[] = prompt, partition: string | null = null) =>
+    keyFor(readConfig({ ...env, ...settings }), messages, partition);
+
+  it('is the same for the same request', () => {
+    expect(key()).toBe(key({}, buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c')));
+    expect(key({ AZURE_OPENAI_API_KEY: 'another' })).toBe(key());
+    expect(key()).toMatch(/^answer:\d+:[\w-]{43}$/);
+  });
+
+  it.each([
+    ['AZURE_OPENAI_ENDPOINT', 'https://other.openai.azure.com'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/v1'],
+    ['AZURE_OPENAI_API_VERSION', '2025-01-01'],
+    ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'gpt-4o-mini'],
+    ['MODEL_TEMPERATURE', '0.5'],
+    ['MODEL_MAX_OUTPUT_TOKENS', '100'],
+    ['MODEL_REASONING_EFFORT', 'low'],
+    ['CACHE_VERSION', '2'],
+  ])('changes with %s', (name, value) => {
+    expect(key({ [name]: value })).not.toBe(key());
+  });
+
+  it('is another one for each partition', () => {
+    expect(new Set([null, 'a', 'b', ''].map((partition) => key({}, prompt, partition))).size).toBe(4);
+  });
+
+  // Few and similar parts, so that two inputs often are nearly, or really, the same.
+  const text = fc.oneof(
+    fc.constantFrom(
+      'a',
+      'A',
+      'a ',
+      ' a',
+      'b',
+      '\u00e9',
+      'e\u0301',
+      'ﬁ',
+      'fi',
+      '',
+      '\u0000',
+      '"],["human","a',
+    ),
+    fc.string({ unit: 'binary', maxLength: 3 }).filter((value) => value.isWellFormed()),
+  );
+  const input = fc.record({
+    settings: fc.record({
+      AZURE_OPENAI_ENDPOINT: fc.constantFrom(
+        'https://a.openai.azure.com',
+        'https://a.openai.azure.com/openai/v1',
+      ),
+      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: fc.constantFrom('gpt-4o', 'gpt-4'),
+      MODEL_TEMPERATURE: fc.constantFrom('0', '1', ''),
+      MODEL_MAX_OUTPUT_TOKENS: fc.constantFrom('', '1'),
+    }),
+    system: fc.constantFrom('s', 'S'),
+    history: fc.array(fc.record({ question: text, answer: text }), { maxLength: 2 }),
+    question: text,
+  });
+
+  it('is shared by two requests only if the model would receive the same', async () => {
+    const seen = new Map<string, string>();
+    await fc.assert(
+      fc.asyncProperty(input, async ({ settings, system, history, question }) => {
+        const config = readConfig({ ...env, ...settings });
+        const messages = buildPrompt(system, history, question);
+        const request = await requestOf(config, messages);
+        const own = keyFor(config, messages);
+        expect(seen.get(own) ?? request).toBe(request);
+        seen.set(own, request);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(new Set(seen.values()).size).toBe(seen.size);
+    // Some were met twice, so the comparison was made.
+    expect(seen.size).toBeLessThan(1000);
+  }, 60_000);
+});
+
+/** A tier in memory that can be made to fail. */
+function fragileTier(name: TierName): CacheTier & { broken: boolean } {
+  const memory = createMemoryTier(1_000_000);
+  const tier = {
+    name,
+    broken: false,
+    get: async (key: string) => (tier.broken ? Promise.reject(new Error('broken')) : memory.get(key)),
+    set: async (...entry: Parameters<CacheTier['set']>) =>
+      tier.broken ? Promise.reject(new Error('broken')) : memory.set(...entry),
+    clear: async () => (tier.broken ? Promise.reject(new Error('broken')) : memory.clear()),
+    close: () => memory.close(),
+  };
+  return tier;
+}
+
+const later = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+
+describe('the tiers', () => {
+  const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0 } };
+  const hit = (tier: TierName) => ({ result: 'hit', tier, answer: given });
+  let work: PendingWork;
+  let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
+  let cache: AnswerCache;
+  let warnings: string[];
+  const open = (ttlMs = 60_000): void => {
+    cache = createAnswerCache([memory, sqlite, redis], ttlMs, work, (message) => warnings.push(message));
+  };
+  const store = async (): Promise<void> => {
+    cache.store('k', given);
+    await work.drain(1000);
+  };
+  beforeEach(() => {
+    work = new PendingWork();
+    warnings = [];
+    [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
+    open();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('are asked in order, and one that has it fills those before it', async () => {
+    await store();
+    await memory.clear();
+    await sqlite.clear();
+    expect(await cache.lookUp('k')).toMatchObject(hit('redis'));
+    await work.drain(1000);
+    expect(await cache.lookUp('k')).toMatchObject(hit('memory'));
+    await memory.clear();
+    expect(await cache.lookUp('k')).toMatchObject(hit('sqlite'));
+    expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
+  });
+
+  it('keep to the absolute expiry when an answer moves up', async () => {
+    open(1000);
+    await store();
+    await memory.clear();
+    later(900);
+    await cache.lookUp('k');
+    await work.drain(1000);
+    later(200);
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+  });
+
+  it('look further down for an answer that is young enough', async () => {
+    await store();
+    later(5000);
+    const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
+    younger.store('k', given);
+    await work.drain(1000);
+    expect(await older.lookUp('k')).toMatchObject({
+      tier: 'memory',
+      ageMs: expect.closeTo(5000, -2) as number,
+    });
+    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'redis' });
+    // The younger one took the place of the older.
+    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'memory' });
+    expect(await older.lookUp('k', 0)).toEqual({ result: 'miss' });
+  });
+
+  it('never say that an answer is younger than nothing, whatever the clocks', async () => {
+    await store();
+    later(-10_000);
+    expect(await cache.lookUp('k')).toMatchObject({ ageMs: 0 });
+  });
+
+  it('fail one by one: it is an error only when no other has the answer', async () => {
+    await store();
+    await memory.clear();
+    sqlite.broken = true;
+    expect(await cache.lookUp('k')).toMatchObject(hit('redis'));
+    expect(await cache.lookUp('other')).toEqual({ result: 'error' });
+    await work.drain(1000);
+    expect(cache.writes.failed).toBe(1);
+    expect(cache.writes.done).toBe(2);
+  });
+
+  it('fail to be written: that is counted each time, and said once a minute', async () => {
+    sqlite.broken = true;
+    for (let count = 0; count < 3; count++) await store();
+    expect(cache.writes).toEqual({ done: 3, failed: 3 });
+    expect(warnings).toEqual([expect.stringContaining('not kept in sqlite')]);
+  });
+
+  it('are emptied, and those that could not be are named', async () => {
+    await store();
+    expect(await cache.clear()).toEqual([]);
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+    await store();
+    redis.broken = true;
+    expect(await cache.clear()).toEqual(['redis']);
+    expect(await memory.get('k')).toBeUndefined();
+  });
+});

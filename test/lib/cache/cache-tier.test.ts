@@ -1,0 +1,394 @@
+/** What every tier of the answer cache does, and what each does when its store fails. */
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, uptime } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startTcpProxy } from '../../../dev/stack/tcp-proxy.ts';
+import { type CachedAnswer, type CacheTier, createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
+import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
+import { createSqliteTier } from '../../../src/lib/cache/sqlite-tier.ts';
+import { eventually } from '../../support/app.ts';
+import { type Redis, startRedis } from '../../../dev/stack/redis.ts';
+
+const MEGABYTE = 1024 * 1024;
+const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
+  text,
+  tokens: { prompt: 3, completion: 2, cached: 0 },
+  storedAt: Date.now(),
+  expiresAt: Date.now() + lifetimeMs,
+});
+
+let folder: string;
+let path: string;
+let warnings: string[];
+const open: CacheTier[] = [];
+const warn = (message: string): void => void warnings.push(message);
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ask-cache-'));
+  path = join(folder, 'answers.sqlite');
+  warnings = [];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await Promise.all(open.splice(0).map((tier) => tier.close()));
+  rmSync(folder, { recursive: true, force: true });
+});
+const opened = (tier: CacheTier): CacheTier => {
+  open.push(tier);
+  return tier;
+};
+const sqlite = (maxBytes = 16 * MEGABYTE, file = path): CacheTier =>
+  opened(createSqliteTier(file, maxBytes, warn));
+const finds = (tier: CacheTier, key: string): Promise<boolean> => tier.get(key).then(Boolean, () => false);
+
+/** The first column of what a query on the file gives. */
+function inFile(sql: string): unknown {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return Object.values(database.prepare(sql).get() ?? {})[0];
+  } finally {
+    database.close();
+  }
+}
+
+/** Writes nonsense over all but the first page. */
+function overwrite(): void {
+  const bytes = readFileSync(path);
+  bytes.fill(0xa5, 8192);
+  writeFileSync(path, bytes);
+}
+
+/** True when a promise is kept. */
+const kept = (promise: Promise<unknown>): Promise<boolean> =>
+  promise.then(
+    () => true,
+    () => false,
+  );
+/** True when `tier` keeps what it is given now. */
+const works = async (tier: CacheTier): Promise<boolean> =>
+  (await kept(tier.set('new', answer('new')))) && finds(tier, 'new');
+
+/** A tier that has reached its Redis. */
+async function connected(url: string): Promise<CacheTier> {
+  const tier = opened(createRedisTier(url, warn));
+  await eventually(() => kept(tier.set('k', answer('a'))));
+  return tier;
+}
+
+describe.each(['memory', 'sqlite', 'redis'] as const)('the tier in %s', (name) => {
+  let redis: Redis | undefined;
+  let tier: CacheTier;
+  beforeEach(async () => {
+    if (name === 'memory') tier = opened(createMemoryTier(MEGABYTE));
+    if (name === 'sqlite') tier = sqlite();
+    if (name === 'redis') {
+      redis = await startRedis();
+      tier = opened(createRedisTier(redis.url, warn));
+      await eventually(() => works(tier));
+    }
+  });
+  afterEach(() => redis?.kill());
+
+  it('gives back exactly what it was given', async () => {
+    for (const text of ['', 'a\u0000💥\n"\\', 'é\u0065\u0301', 'x'.repeat(200_000)]) {
+      const stored = answer(text);
+      await tier.set('k', stored);
+      expect(await tier.get('k')).toEqual(stored);
+    }
+    expect(await tier.get('other')).toBeUndefined();
+  });
+
+  it('forgets at the expiry', async () => {
+    await tier.set('k', answer('short-lived', 300));
+    expect(await tier.get('k')).toBeDefined();
+    await delay(310);
+    expect(await tier.get('k')).toBeUndefined();
+  });
+
+  it('keeps nothing that has expired already', async () => {
+    await tier.set('k', answer('late', 0));
+    expect(await tier.get('k')).toBeUndefined();
+  });
+
+  it('is empty when it was cleared, also of what was being written', async () => {
+    await Promise.all(
+      Array.from({ length: 1200 }, (_, index) => tier.set(`k${index}`, answer('a')).catch(() => {})),
+    );
+    const writing = Array.from({ length: 50 }, (_, index) => tier.set(`w${index}`, answer('a')));
+    await tier.clear();
+    await Promise.all(writing);
+    for (const key of ['k0', 'k999', 'w0', 'w49']) expect(await tier.get(key)).toBeUndefined();
+    await tier.set('k0', answer('new'));
+    expect(await tier.get('k0')).toMatchObject({ text: 'new' });
+  });
+});
+
+describe('memory', () => {
+  it('keeps to its bound, and what was used last', async () => {
+    const tier = createMemoryTier(MEGABYTE);
+    for (let index = 0; index < 100; index++) await tier.set(`k${index}`, answer('x'.repeat(50_000)));
+    const found = await Promise.all(Array.from({ length: 100 }, (_, index) => finds(tier, `k${index}`)));
+    expect(found.filter(Boolean)).toHaveLength(10);
+    expect(found.slice(90).every(Boolean)).toBe(true);
+  });
+});
+
+describe('the SQLite file', () => {
+  it('has the settings that keep it fast', async () => {
+    await sqlite().set('k', answer('a'));
+    expect([inFile('PRAGMA page_size'), inFile('PRAGMA journal_mode')]).toEqual([8192, 'wal']);
+  });
+
+  it('keeps to its bound: the oldest make room for the newest', async () => {
+    const tier = sqlite(MEGABYTE);
+    for (let index = 0; index < 400; index++) {
+      await tier.set(`k${index}`, answer('x'.repeat(10_000), 60_000 + index));
+    }
+    expect(statSync(path).size).toBeLessThanOrEqual(MEGABYTE);
+    expect(await finds(tier, 'k399')).toBe(true);
+    expect(await finds(tier, 'k350')).toBe(true);
+    expect(await finds(tier, 'k0')).toBe(false);
+    expect(warnings).toEqual([]);
+  });
+
+  it('is made anew when it is larger than its bound', async () => {
+    const large = sqlite(4 * MEGABYTE);
+    for (let index = 0; index < 20; index++) await large.set(`k${index}`, answer('x'.repeat(100_000)));
+    await large.close();
+    const small = sqlite(MEGABYTE);
+    await small.set('k', answer('a'));
+    expect(statSync(path).size).toBeLessThanOrEqual(MEGABYTE);
+    expect(await finds(small, 'k')).toBe(true);
+  });
+
+  it('is made anew when the machine was started since', async () => {
+    const before = sqlite();
+    await before.set('k', answer('a'));
+    await before.close();
+    const again = sqlite();
+    expect(await finds(again, 'k')).toBe(true);
+    await again.close();
+    const longAgo = new Date(Date.now() - 1000 * uptime() - 60_000);
+    utimesSync(path, longAgo, longAgo);
+    const after = sqlite();
+    expect(await finds(after, 'k')).toBe(false);
+    expect(await works(after)).toBe(true);
+  });
+
+  it('is shared by processes that open, write and read it together', async () => {
+    const script = join(import.meta.dirname, '../../support/sqlite-tier-child.ts');
+    const children = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (name) => {
+        const child = fork(script, [path, name, '250']);
+        const [failed] = (await once(child, 'message')) as [number];
+        await once(child, 'exit');
+        return failed;
+      }),
+    );
+    expect(children).toEqual([0, 0, 0, 0]);
+    const tier = sqlite();
+    for (const name of ['a', 'b', 'c', 'd']) {
+      for (const index of [0, 100, 249])
+        expect(await tier.get(`${name}${index}`)).toMatchObject({ text: name });
+    }
+  }, 60_000);
+
+  it('is purged of what has expired, a few rows at a time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const tier = sqlite();
+    for (let index = 0; index < 20; index++) await tier.set(`k${index}`, answer('a', 50));
+    await tier.set('kept', answer('a'));
+    expect(inFile('SELECT count(*) FROM keyv')).toBe(21);
+    await delay(60);
+    await vi.advanceTimersByTimeAsync(100_000);
+    vi.useRealTimers();
+    await eventually(() => inFile('SELECT count(*) FROM keyv') === 1);
+  });
+
+  it.each([
+    ['no database', () => writeFileSync(path, 'This is no database.'.repeat(1000))],
+    ['cut short', () => truncateSync(path, 8192 + 100)],
+    ['overwritten in the middle', () => overwrite()],
+  ])('that is %s is made anew, and it is said once', async (_, damage) => {
+    const before = sqlite();
+    for (let index = 0; index < 200; index++) await before.set(`k${index}`, answer('x'.repeat(1000)));
+    await before.close();
+    damage();
+    const tier = sqlite();
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 200 }, (__, index) => finds(tier, `k${index}`)));
+      return works(tier);
+    });
+    await eventually(() => warnings.length === 2);
+    expect(warnings[0]).toContain('cannot be used now');
+    expect(warnings[1]).toContain('can be used again');
+  });
+
+  it('that is damaged while it is in use is made anew', async () => {
+    const tier = sqlite();
+    for (let index = 0; index < 1000; index++) await tier.set(`k${index}`, answer('x'.repeat(10_000)));
+    overwrite();
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 1000 }, (_, index) => finds(tier, `k${index}`)));
+      return warnings.length > 0;
+    });
+    await eventually(() => works(tier));
+    expect(await finds(tier, 'k0')).toBe(false);
+  });
+
+  it('that is removed while it is in use is missed by nobody', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const tier = sqlite();
+    await tier.set('k', answer('a'));
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    expect(await finds(tier, 'k')).toBe(true);
+    await vi.advanceTimersByTimeAsync(100_000);
+    vi.useRealTimers();
+    await eventually(() =>
+      tier.set('new', answer('new')).then(() => statSync(path, { throwIfNoEntry: false }) !== undefined),
+    );
+    expect(await finds(tier, 'new')).toBe(true);
+  });
+
+  it('that another process holds for a while is written when it lets go', async () => {
+    const tier = sqlite();
+    await tier.set('k', answer('a'));
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const written = tier.set('k2', answer('b'));
+    expect(await finds(tier, 'k')).toBe(true);
+    await delay(500);
+    other.exec('ROLLBACK');
+    await written;
+    expect(await finds(tier, 'k2')).toBe(true);
+    other.close();
+  });
+
+  it('that another process holds for long: the write is given up, and lookups go on', async () => {
+    const tier = sqlite();
+    await tier.set('k', answer('a'));
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    await expect(tier.set('k2', answer('b'))).rejects.toThrow('locked');
+    expect(await finds(tier, 'k')).toBe(true);
+    other.exec('ROLLBACK');
+    other.close();
+    await tier.set('k2', answer('b'));
+  });
+
+  it('that is held while it is opened is opened later', async () => {
+    const before = sqlite();
+    await before.set('k', answer('a'));
+    await before.close();
+    const other = new DatabaseSync(path);
+    other.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    const tier = sqlite();
+    expect(await finds(tier, 'k')).toBe(false);
+    other.exec('ROLLBACK; PRAGMA locking_mode=NORMAL');
+    other.close();
+    await eventually(() => finds(tier, 'k'));
+  });
+
+  it('that cannot be made is said once, and every lookup fails at once', async () => {
+    // The file system of processes takes no files, not even from root.
+    const tier = sqlite(MEGABYTE, process.platform === 'linux' ? '/proc/answers.sqlite' : join(path, 'x'));
+    if (process.platform !== 'linux') writeFileSync(path, '');
+    for (let index = 0; index < 5; index++) await expect(tier.get('k')).rejects.toThrow();
+    await expect(tier.set('k', answer('a'))).rejects.toThrow();
+    expect(warnings).toHaveLength(1);
+  });
+
+  // Root may mount a small disk; elsewhere this cannot be tried.
+  it('on a disk that is full goes on without new answers, and with them when there is room', async (context) => {
+    const disk = mkdtempSync(join(tmpdir(), 'ask-disk-'));
+    const mount = promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+    context.skip(!(await kept(mount)), 'no disk can be mounted here');
+    const tier = sqlite(16 * MEGABYTE, join(disk, 'answers.sqlite'));
+    try {
+      await tier.set('k', answer('a'));
+      const filler = join(disk, 'filler');
+      await promisify(execFile)('sh', ['-c', `head -c 2000000 /dev/zero > ${filler} || true`]);
+      await expect(tier.set('k2', answer('x'.repeat(100_000)))).rejects.toThrow(/full|I\/O/);
+      expect(await finds(tier, 'k')).toBe(true);
+      rmSync(filler);
+      await eventually(() => works(tier), 20_000);
+    } finally {
+      await tier.close();
+      await promisify(execFile)('umount', [disk]);
+    }
+  }, 60_000);
+});
+
+describe('Redis', () => {
+  let redis: Redis | undefined;
+  afterEach(() => redis?.kill());
+  it('that refuses is left out at once, said once, and used when it comes', async () => {
+    redis = await startRedis();
+    await redis.kill();
+    const tier = opened(createRedisTier(redis.url, warn));
+    await expect(tier.get('k')).rejects.toThrow('not connected');
+    await expect(tier.set('k', answer('a'))).rejects.toThrow('not connected');
+    await eventually(() => warnings.length === 1);
+    await delay(500);
+    expect(warnings).toEqual(['The Redis cache is left out for now: it cannot be reached.']);
+    redis = await startRedis(redis.port);
+    await eventually(() => works(tier));
+    expect(warnings).toHaveLength(2);
+  });
+
+  it('that dies and comes back is used again', async () => {
+    redis = await startRedis();
+    const tier = await connected(redis.url);
+    await redis.kill();
+    await eventually(async () => !(await kept(tier.get('k'))));
+    redis = await startRedis(redis.port);
+    await eventually(() => works(tier));
+    expect(warnings).toHaveLength(2);
+  });
+
+  it.skipIf(process.platform === 'win32')('that hangs costs one lookup its time, and no other', async () => {
+    redis = await startRedis();
+    const tier = await connected(redis.url);
+    redis.process.kill('SIGSTOP');
+    await expect(tier.get('k')).rejects.toThrow('within 300 ms');
+    for (let index = 0; index < 5; index++) await expect(tier.get('k')).rejects.toThrow('not connected');
+    expect(warnings).toHaveLength(1);
+    redis.process.kill('SIGCONT');
+    await eventually(() => finds(tier, 'k'));
+    expect(warnings).toHaveLength(2);
+  });
+
+  it('behind a network that falls silent is reached over a new connection', async () => {
+    redis = await startRedis();
+    const proxy = await startTcpProxy(redis.port);
+    const tier = await connected(`redis://127.0.0.1:${proxy.port}`);
+    proxy.silence();
+    await expect(tier.get('k')).rejects.toThrow('within 300 ms');
+    await eventually(() => finds(tier, 'k'));
+    expect(proxy.connections).toBe(2);
+    await tier.close();
+    await proxy.close();
+  });
+
+  it('that is out of memory goes on answering', async () => {
+    redis = await startRedis();
+    const tier = await connected(redis.url);
+    await promisify(execFile)('redis-cli', ['-p', String(redis.port), 'config', 'set', 'maxmemory', '1']);
+    await expect(tier.set('k2', answer('b'))).rejects.toThrow('OOM');
+    expect(await finds(tier, 'k')).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+});

@@ -1,0 +1,41 @@
+/** Background writes: none is forgotten, none holds the process up, and a busy process keeps up with them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { WriteQueue } from '../../../src/lib/cache/write-queue.ts';
+
+/** Counts turns of the event loop until `work` is done. */
+async function turnsOf(work: Promise<unknown>): Promise<number> {
+  const state = { done: false };
+  void work.finally(() => (state.done = true));
+  let turns = 0;
+  for (; !state.done; turns++) await nextTurn();
+  return turns;
+}
+
+it('carries out many small writes in few turns, in their order', async () => {
+  const queue = new WriteQueue(1000);
+  const written: number[] = [];
+  const writes = Array.from({ length: 900 }, (_, index) => queue.add(async () => void written.push(index)));
+  expect(await turnsOf(Promise.all(writes))).toBeLessThan(450);
+  expect(written).toEqual(Array.from({ length: 900 }, (_, index) => index));
+});
+
+async function slow(): Promise<void> {
+  const end = performance.now() + 3;
+  while (performance.now() < end);
+}
+
+it('lets other work have its turn between writes that take long', async () => {
+  const queue = new WriteQueue(10);
+  const writes = Array.from({ length: 5 }, () => queue.add(slow));
+  expect(await turnsOf(Promise.all(writes))).toBeGreaterThanOrEqual(5);
+});
+
+it('refuses what would make it too long, and goes on after a write that failed', async () => {
+  const queue = new WriteQueue(1);
+  const failed = queue.add(() => Promise.reject(new Error('disk full')));
+  const second = queue.add(async () => {});
+  await expect(queue.add(async () => {})).rejects.toThrow('too many writes wait');
+  await expect(failed).rejects.toThrow('disk full');
+  await second;
+});

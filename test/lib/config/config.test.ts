@@ -1,0 +1,299 @@
+/** The settings: what is required, what is refused, and that the example and the README name each of them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from '../../../dev/stack/root.ts';
+import { ConfigError, type Environment, readAuthLevel, readConfig } from '../../../src/lib/config/config.ts';
+
+const minimal: Environment = {
+  AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com/',
+  AZURE_OPENAI_API_KEY: 'key',
+  AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+  AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+};
+
+/** What a portal shows, and nothing beside it. */
+const PORTAL: Environment = {
+  AZURE_OPENAI_ENDPOINT:
+    'https://name.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2025-01-01-preview',
+};
+
+function problems(env: Environment): readonly string[] {
+  try {
+    readConfig({ ...minimal, ...env });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('settings', () => {
+  it('have defaults for all but the model and the storage', () => {
+    expect(readConfig(minimal)).toMatchObject({
+      model: {
+        endpoints: [{ url: 'https://name.openai.azure.com', api: 'deployments', apiKey: 'key' }],
+        temperature: undefined,
+        reasoningEffort: undefined,
+        maxOutputTokens: undefined,
+      },
+      storage: { tableName: 'sessions' },
+      historyMaxInteractions: 10,
+      maxQuestionChars: 32_000,
+      requestTimeoutMs: 100_000,
+      keepWarmMs: 300_000,
+    });
+  });
+
+  it('are all checked at once', () => {
+    expect(() => readConfig({})).toThrow(/AZURE_OPENAI_ENDPOINT.*DEPLOYMENT_NAME.*Storage/);
+  });
+
+  it('may be empty, which is the same as absent', () => {
+    expect(problems({ MODEL_TEMPERATURE: '', SYSTEM_PROMPT: '  ', HTTP_AUTH_LEVEL: '' })).toEqual([]);
+    expect(problems({ AZURE_OPENAI_ENDPOINT: '' })).toEqual(['AZURE_OPENAI_ENDPOINT is missing.']);
+  });
+
+  it.each<[string, string, Environment?]>([
+    ['AZURE_OPENAI_ENDPOINT', 'name.openai.azure.com'],
+    ['AZURE_OPENAI_ENDPOINT', 'http://name.openai.azure.com'],
+    ['MODEL_TEMPERATURE', '2.1'],
+    ['MODEL_TEMPERATURE', 'warm'],
+    ['MODEL_MAX_OUTPUT_TOKENS', '1.5'],
+    ['MODEL_REASONING_EFFORT', 'very high'],
+    ['HISTORY_MAX_INTERACTIONS', '0'],
+    ['REQUEST_TIMEOUT_SECONDS', '221'],
+    ['KEEP_WARM_MINUTES', '-1'],
+    ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
+    ['SESSIONS_TABLE_NAME', 'my-table'],
+    ['LANGSMITH_TRACING', 'true'],
+    ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
+    ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
+    ['HTTP_AUTH_LEVEL', 'public'],
+    ['MODEL_MAX_CONCURRENCY', '0'],
+    ['AZURE_OPENAI_FALLBACK_API_KEYS', 'one-too-many'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/api/projects/mine'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/models/chat/completions'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/gpt-4o/embeddings'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/openai/deployments/%zz/chat/completions'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://name.openai.azure.com/?key=secret'],
+    ['AZURE_OPENAI_ENDPOINT', 'https://gateway.example.com/deployments/gpt-4o/chat/completions'],
+    ['AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', 'not-the-one-in-the-address', PORTAL],
+    ['AZURE_OPENAI_API_VERSION', '2024-10-21', PORTAL],
+    ['AzureWebJobsStorage', 'DefaultEndpointsProtocol=https;AccountName=name;AccountKey=secret'],
+    ['AzureWebJobsStorage', 'AccountName=a b;DefaultEndpointsProtocol=https;AccountKey=k;EndpointSuffix=x'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/?token=secret'],
+  ])('are refused by name: %s=%s', (name, value, others = {}) => {
+    const found = problems({ ...others, [name]: value });
+    expect(found).toEqual([expect.stringContaining(name)]);
+    expect(found.join()).not.toContain('secret');
+  });
+
+  it.each([
+    ['https://name.openai.azure.com', ''],
+    ['https://name.cognitiveservices.azure.com', ''],
+    ['https://name.services.ai.azure.com', ''],
+    ['https://gateway.example.com', '/models'],
+  ])('take the deployment and the version from the address of an operation at %s%s', (origin, prefix) => {
+    const env = {
+      ...minimal,
+      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '',
+      AZURE_OPENAI_ENDPOINT: `${origin}${prefix}/openai/deployments/my%20model/chat/completions?api-version=2025-01-01-preview`,
+    };
+    expect(readConfig(env).model).toMatchObject({
+      endpoints: [{ url: origin + prefix, api: 'deployments' }],
+      deployment: 'my model',
+      apiVersion: '2025-01-01-preview',
+    });
+  });
+
+  it('name fallback endpoints and their keys in the same order', () => {
+    const env = {
+      ...minimal,
+      AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/',
+    };
+    const { model } = readConfig({ ...env, AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c' });
+    expect(model.endpoints.slice(1)).toEqual([
+      { url: 'https://b.openai.azure.com', api: 'deployments', apiKey: 'key-b' },
+      { url: 'https://c.openai.azure.com/openai/v1', api: 'v1', apiKey: 'key-c' },
+    ]);
+    expect(readConfig({ ...env, AZURE_OPENAI_API_KEY: '' }).model.endpoints[2]?.apiKey).toBeUndefined();
+    expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com,b' })).toEqual([
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each'),
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be an address'),
+    ]);
+  });
+
+  it('keep their secrets out of the message', () => {
+    expect(problems({ AzureWebJobsStorage: 'AccountKey=secret' }).join()).not.toContain('secret');
+  });
+
+  it('name the storage in a fixed order', () => {
+    const own = {
+      SESSIONS_STORAGE_CONNECTION_STRING:
+        'DefaultEndpointsProtocol=https;AccountName=own;AccountKey=k;EndpointSuffix=core.windows.net',
+    };
+    const endpoint = { SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.windows.net/' };
+    expect(readConfig({ ...minimal, ...own, ...endpoint }).storage).toMatchObject({
+      connectionString: own.SESSIONS_STORAGE_CONNECTION_STRING,
+    });
+    expect(readConfig({ ...minimal, ...endpoint }).storage).toMatchObject({
+      endpoint: 'https://own.table.core.windows.net',
+    });
+    const host = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__clientId: 'id' };
+    expect(readConfig({ ...host, AzureWebJobsStorage__accountName: 'acct' }).storage).toMatchObject({
+      endpoint: 'https://acct.table.core.windows.net',
+      identity: { clientId: 'id' },
+    });
+    const uri = 'https://acct.table.core.windows.net';
+    expect(readConfig({ ...host, AzureWebJobsStorage__tableServiceUri: uri }).storage).toMatchObject({
+      endpoint: uri,
+    });
+  });
+
+  it('name the storage of the cloud in which the app is', () => {
+    const account = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__accountName: 'acct' };
+    const american = readConfig({ ...account, AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.us' });
+    expect(american.storage).toMatchObject({
+      endpoint: 'https://acct.table.core.usgovcloudapi.net',
+      identity: { authorityHost: 'https://login.microsoftonline.us' },
+    });
+    const authority = { ...account, AZURE_AUTHORITY_HOST: 'https://login.chinacloudapi.cn' };
+    expect(readConfig(authority).storage).toMatchObject({
+      endpoint: 'https://acct.table.core.chinacloudapi.cn',
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+    const own = { ...minimal, SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.chinacloudapi.cn' };
+    expect(readConfig(own).storage).toMatchObject({
+      identity: { authorityHost: 'https://login.chinacloudapi.cn' },
+    });
+  });
+
+  it('want endpoints of one cloud where one identity signs in', () => {
+    const AZURE_OPENAI_FALLBACK_ENDPOINTS = 'https://b.openai.azure.us';
+    expect(problems({ AZURE_OPENAI_API_KEY: '', AZURE_OPENAI_FALLBACK_ENDPOINTS })).toEqual([
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud'),
+    ]);
+    expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
+  });
+
+  it('have all prices of the model or none, and 0 is one', () => {
+    const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '0', MODEL_PRICE_OUTPUT: '10' };
+    expect(readConfig(minimal).model.prices).toBeNull();
+    expect(readConfig({ ...minimal, ...prices }).model.prices).toEqual({
+      input: 2.5,
+      cachedInput: 0,
+      output: 10,
+    });
+    expect(problems({ MODEL_PRICE_INPUT: '2.5' })).toEqual([
+      'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: prices are known all or not at all.',
+    ]);
+    expect(problems({ ...prices, MODEL_PRICE_OUTPUT: '-1' })).toEqual([
+      'MODEL_PRICE_OUTPUT must be a number of at least 0.',
+    ]);
+  });
+
+  it('want telemetry only where somebody receives it', () => {
+    expect(readConfig({ ...minimal, OTEL_SERVICE_NAME: 'ask' }).telemetry).toBeNull();
+    const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', WEBSITE_SITE_NAME: 'my-app' };
+    expect(readConfig({ ...minimal, ...otlp }).telemetry).toEqual({
+      otlpEndpoint: 'http://collector:4318',
+      azureMonitorConnectionString: undefined,
+      serviceName: 'my-app',
+      capturesContent: false,
+    });
+    expect(problems({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' })).toEqual([
+      'OTEL_EXPORTER_OTLP_ENDPOINT must be an address like http://localhost:4318.',
+    ]);
+  });
+
+  it('ask for a key unless told otherwise', () => {
+    expect(readAuthLevel({})).toBe('function');
+    expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');
+    expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'anonymous' })).toBe('anonymous');
+  });
+});
+
+const warnings = (env: Environment): readonly string[] => readConfig({ ...minimal, ...env }).warnings;
+
+describe('names that are almost those of settings', () => {
+  it.each([
+    ['SYSTEM_PROMT', 'SYSTEM_PROMPT'],
+    ['AZURE_OPENAI_ENDPIONT', 'AZURE_OPENAI_ENDPOINT'],
+    ['AZURE_OPENAI_DEPLOYMENT', 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'],
+    ['AZURE_OPENAI_DEPLOYMENT_NAME', 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'],
+    ['AZURE_OPENAI_KEY', 'AZURE_OPENAI_API_KEY'],
+    ['AZURE_OPENAI_API_KEYS', 'AZURE_OPENAI_API_KEY'],
+    ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
+    ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
+    ['log_level', 'LOG_LEVEL'],
+  ])('%s is told with the likely name', (name, likely) => {
+    expect(warnings({ [name]: 'secret' })).toEqual([
+      `${name} is not a setting of this app: did you mean ${likely}?`,
+    ]);
+    expect(warnings({ [name]: '' })).toEqual([]);
+  });
+
+  it('are told when the settings are refused too: they may be the reason', () => {
+    const env = { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '', AZURE_OPENAI_DEPLOYMENT: 'gpt-4o' };
+    expect(problems(env)).toEqual([
+      'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME is missing.',
+      expect.stringContaining('AZURE_OPENAI_DEPLOYMENT is not a setting'),
+    ]);
+  });
+
+  it('are not seen in what Azure, its host, the system and other tools set', () => {
+    // learn.microsoft.com/azure/app-service/reference-app-settings, .../azure-functions/functions-app-settings
+    const names = `
+      APPSETTING_SYSTEM_PROMPT APPSETTING_AZURE_OPENAI_ENDPOINT APPSETTING_WEBSITE_SITE_NAME
+      APPINSIGHTS_INSTRUMENTATIONKEY APPLICATIONINSIGHTS_AUTHENTICATION_STRING ApplicationInsightsAgent_EXTENSION_VERSION
+      AzureWebJobsDashboard AzureWebJobsFeatureFlags AzureWebJobsScriptRoot AzureWebJobsSecretStorageType
+      AzureWebJobsStorage__blobServiceUri AzureWebJobsStorage__queueServiceUri AzureWebJobsStorage__credential
+      AzureWebJobs_ExtensionBundle AZURE_FUNCTIONS_ENVIRONMENT AZURE_TENANT_ID AZURE_CLIENT_SECRET
+      AZURE_CLIENT_CERTIFICATE_PATH AZURE_FEDERATED_TOKEN_FILE AZURE_TOKEN_CREDENTIALS AZURE_SUBSCRIPTION_ID
+      AZURE_RESOURCE_GROUP AZURE_LOCATION AZURE_ENV_NAME AZURE_SEARCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING
+      AZURE_OPENAI_EMBEDDING_DEPLOYMENT AZURE_OPENAI_RESOURCE_NAME FUNCTIONS_EXTENSION_VERSION
+      FUNCTIONS_WORKER_PROCESS_COUNT FUNCTIONS_WORKER_RUNTIME FUNCTIONS_WORKER_RUNTIME_VERSION
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT HOST_VERSION ASPNETCORE_URLS IDENTITY_ENDPOINT IDENTITY_HEADER MSI_ENDPOINT
+      MSI_SECRET LANG LANGUAGE LOGNAME HOME HOSTNAME PATH PORT PWD SHELL TEMP TMP TMPDIR USER NODE_ENV NODE_OPTIONS
+      NODE_EXTRA_CA_CERTS HTTP_PROXY HTTPS_PROXY NO_PROXY REGION_NAME OTEL_EXPORTER_OTLP_HEADERS
+      OTEL_EXPORTER_OTLP_PROTOCOL OTEL_RESOURCE_ATTRIBUTES OTEL_TRACES_SAMPLER SCM_DO_BUILD_DURING_DEPLOYMENT
+      WEBSITE_AUTH_CLIENT_ID WEBSITE_AUTH_ENCRYPTION_KEY WEBSITE_AUTH_OPENID_ISSUER WEBSITE_AUTH_SIGNING_KEY
+      WEBSITE_CONTENTAZUREFILECONNECTIONSTRING WEBSITE_CONTENTSHARE WEBSITE_DEPLOYMENT_ID WEBSITE_HOSTNAME
+      WEBSITE_INSTANCE_ID WEBSITE_OWNER_NAME WEBSITE_RESOURCE_GROUP WEBSITE_RUN_FROM_PACKAGE WEBSITE_SKU
+      WEBSITE_SLOT_NAME WEBSITE_TIME_ZONE WEBSITE_VNET_ROUTE_ALL npm_config_cache npm_lifecycle_event`;
+    const env = Object.fromEntries(names.split(/\s+/).map((name) => [name, 'set']));
+    expect(warnings(env)).toEqual([]);
+  });
+});
+
+describe('the example and the README', () => {
+  const read = new Set<string>();
+  readConfig(new Proxy(minimal, { get: (env, name: string) => (read.add(name), env[name]) }));
+  // LangChain's own are read to be refused.
+  const names = [...read].filter((name) => !name.startsWith('LANG')).toSorted();
+  const example = JSON.parse(readFileSync(join(root, 'local.settings.example.json'), 'utf8')) as {
+    IsEncrypted: boolean;
+    Values: Record<string, unknown>;
+  };
+
+  it('local.settings.example.json holds every setting that is read, as strings', () => {
+    expect(Object.keys(example.Values).toSorted()).toEqual(['FUNCTIONS_WORKER_RUNTIME', ...names].toSorted());
+    for (const value of Object.values(example.Values)) expect(value).toBeTypeOf('string');
+    expect(example.IsEncrypted).toBe(false);
+  });
+
+  it('the values of the example are the defaults', () => {
+    const filled = Object.fromEntries(Object.entries(example.Values).filter(([, value]) => value !== ''));
+    const config = readConfig({ ...minimal, ...(filled as Environment) });
+    expect(config).toEqual(readConfig(minimal));
+  });
+
+  it('the README explains every setting', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const explained = [...readme.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    );
+    expect(explained).toEqual(expect.arrayContaining(names));
+  });
+});

@@ -1,0 +1,56 @@
+/** When a stream sends its headers, and what it says while the model is silent. The clock is turned by hand. */
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { AnswerEvent } from '../../../src/lib/ask/question.ts';
+import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
+import { errors } from '../../../src/lib/contract/errors.ts';
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** A stream whose only event comes, or fails, when the test says so. */
+function silentStream() {
+  const event = Promise.withResolvers<AnswerEvent>();
+  const failed: string[] = [];
+  const stream: AnswerStream = {
+    events: (async function* () {
+      yield await event.promise;
+    })(),
+    opening: { session_id: 's', cold_start: false },
+    headers: () => ({}),
+    caller: { disconnected: new AbortController().signal, ready: async () => {} },
+    signal: new AbortController().signal,
+    onError: ({ code }) => void failed.push(code),
+    onEnd: () => {},
+  };
+  return { stream, event, failed };
+}
+
+it('holds its headers until the first event, so that a failure has its own status', async () => {
+  const { stream, event } = silentStream();
+  const refused = expect(streamAnswer(stream)).rejects.toMatchObject({ status: 422 });
+  await vi.advanceTimersByTimeAsync(14_900);
+  event.reject(errors.contentFiltered());
+  await refused;
+});
+
+it('sends them after 15 s, then a comment every 15 s, and a failure as its last event', async () => {
+  const { stream, event, failed } = silentStream();
+  let sent: ReadableStream<Uint8Array> | undefined;
+  const answering = streamAnswer(stream).then(({ body }) => (sent = body as ReadableStream<Uint8Array>));
+  await vi.advanceTimersByTimeAsync(14_900);
+  expect(sent).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(200);
+  const reader = (await answering).getReader();
+  const read = async () => new TextDecoder().decode((await reader.read()).value);
+  expect(await read()).toBe('event: session\ndata: {"session_id":"s","cold_start":false}\n\n');
+  for (const _ of [1, 2, 3]) {
+    const comment = read();
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(await comment).toMatch(/^: .+\n\n$/);
+  }
+  const last = read();
+  event.reject(errors.timeout(100));
+  expect(await last).toContain('event: error\ndata: {"status":"There was no answer within 100 seconds.');
+  expect((await reader.read()).done).toBe(true);
+  expect(failed).toEqual(['timeout']);
+});

@@ -1,0 +1,92 @@
+/** When the connection to the model is kept warm, and when no longer. The clock is turned by hand. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type KeepWarm, createKeepWarm } from '../../../src/lib/pool/keep-warm.ts';
+import { createHttpClient, type HttpClient } from '../../../src/lib/pool/http-client.ts';
+
+const MINUTE_MS = 60_000;
+/** The longest time between two probes: DESIGN leaves it to us; idle connections are closed after 60 s. */
+const LONGEST_MS = 35_000;
+
+let server: Server;
+let client: HttpClient;
+let keepWarm: KeepWarm;
+let probes: string[];
+let hold: PromiseWithResolvers<void> | undefined;
+
+beforeEach(async () => {
+  probes = [];
+  hold = undefined;
+  server = createServer((request, response) => {
+    probes.push(`${request.method} ${request.url}`);
+    void Promise.resolve(hold?.promise).then(() => response.end());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = createHttpClient();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+});
+afterEach(async () => {
+  keepWarm.stop();
+  vi.useRealTimers();
+  await client.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+const start = (keepWarmMs: number): void => {
+  const { port } = server.address() as AddressInfo;
+  keepWarm = createKeepWarm(client, [`http://127.0.0.1:${port}`], keepWarmMs);
+};
+const probed = (count: number): Promise<void> => vi.waitFor(() => expect(probes).toHaveLength(count));
+/** Lets answers that are on their way arrive: real time, which the hand-turned clock does not give. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+it('opens the connection at once, and uses it before it would be closed', async () => {
+  start(5 * MINUTE_MS);
+  await probed(1);
+  for (let count = 2; count < 5; count++) {
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0));
+    await vi.advanceTimersByTimeAsync(LONGEST_MS);
+    await probed(count);
+  }
+  expect(new Set(probes)).toEqual(new Set(['GET /']));
+});
+
+it('stops when no question has come for the set time, and goes on with the next one', async () => {
+  start(MINUTE_MS);
+  await probed(1);
+  for (let round = 0; round < 10; round++) {
+    await vi.advanceTimersByTimeAsync(LONGEST_MS);
+    await settle();
+  }
+  const stopped = probes.length;
+  expect(stopped).toBeLessThanOrEqual(3);
+  await vi.advanceTimersByTimeAsync(10 * MINUTE_MS);
+  expect(probes).toHaveLength(stopped);
+  keepWarm.touch();
+  await vi.advanceTimersByTimeAsync(LONGEST_MS);
+  await probed(stopped + 1);
+});
+
+it('never sends a probe while another is under way', async () => {
+  hold = Promise.withResolvers();
+  start(10 * MINUTE_MS);
+  await probed(1);
+  for (let round = 0; round < 5; round++) {
+    keepWarm.touch();
+    await vi.advanceTimersByTimeAsync(LONGEST_MS);
+    await settle();
+  }
+  expect(probes).toHaveLength(1);
+  hold.resolve();
+});
+
+it('does nothing at all with 0', async () => {
+  start(0);
+  keepWarm.touch();
+  await vi.advanceTimersByTimeAsync(10 * MINUTE_MS);
+  await settle();
+  expect(probes).toEqual([]);
+});

@@ -1,0 +1,207 @@
+/** The chat page in a real browser, against the real app. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+
+let app: TestApp;
+let browser: Browser;
+beforeAll(async () => {
+  [app, browser] = await Promise.all([startApp(), startBrowser()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await app.stop();
+});
+beforeEach(() => app.emulator.reset());
+
+const sessionOf = (page: Page) => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('session');
+
+describe('a conversation', () => {
+  it('answers a question and a follow-up, and says under each how it came about', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    await askInPage(page, 'What is the capital of France?');
+    await lastTurn(page).getByText('The capital of France is Paris.').waitFor();
+    await askInPage(page, 'What about Spain?');
+    await lastTurn(page).getByText('The capital of Spain is Madrid.').waitFor();
+    expect((await lastTurn(page).locator('.facts li').allInnerTexts()).join('; ')).toMatch(
+      /^Asked the model; reused connection \(HTTP\/2\); warm; first token .*; total .*; \d+ tokens in, \d+ out$/,
+    );
+    expect(await page.locator('#measured rect').count()).toBe(2);
+    expect(problems).toEqual([]);
+  });
+
+  it('is shown to be cached when it was', async () => {
+    const { page } = await openPage(browser, app.url);
+    for (const times of [1, 2]) {
+      await page.getByRole('button', { name: 'New conversation' }).click();
+      await askInPage(page, 'What is the capital of Kenya?');
+      // Drawn when the answer is stored, a moment after its text is there.
+      await page
+        .locator('#measured rect')
+        .nth(times - 1)
+        .waitFor({ state: 'attached' });
+      expect(await lastTurn(page).innerText()).toContain('Nairobi');
+      expect(await page.locator('#measured rect').count()).toBe(times);
+    }
+    expect(await lastTurn(page).locator('.facts').innerText()).toMatch(/^Cached \(memory\).*tokens saved/);
+    expect(await page.locator('#measured rect.cached').count()).toBe(1);
+    expect(await page.getByRole('row', { name: /^Cached 1/ }).count()).toBe(1);
+  });
+
+  it('keeps its session in the address after the #, and starts a new one on request', async () => {
+    const { page } = await openPage(browser, app.url);
+    await askInPage(page, 'My name is Ada');
+    await lastTurn(page).getByText('Nice to meet you').waitFor();
+    const first = sessionOf(page);
+    expect(first).toMatch(/^[\da-f-]{36}$/);
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    expect(sessionOf(page)).toBeNull();
+    expect(await page.locator('.turn').count()).toBe(0);
+    await askInPage(page, 'What is my name?');
+    await lastTurn(page).getByText('You have not told me your name.').waitFor();
+    expect(sessionOf(page)).not.toBe(first);
+  });
+
+  it.each(['', '.', '..', '%2e%2e', 'x'.repeat(257)])(
+    'begins as a new one when the address names a session that cannot be: "%.20s"',
+    async (id) => {
+      const { page, problems } = await openPage(browser, `${app.url}/#session=${id}`);
+      await page.getByRole('button', { name: 'What is the capital of' }).first().waitFor();
+      await askInPage(page, 'What is the capital of Spain?');
+      await lastTurn(page).getByText('Madrid').waitFor();
+      expect(await page.locator('#notice').innerText()).toBe('');
+      expect(problems).toEqual([]);
+    },
+  );
+
+  it('is there again after a reload', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    await askInPage(page, 'What is the capital of Italy?');
+    await lastTurn(page).locator('.facts').waitFor();
+    await page.reload();
+    await lastTurn(page).getByText('The capital of Italy is Rome.').waitFor();
+    expect(await page.locator('.turn').count()).toBe(1);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows an answer while it comes', async () => {
+    const { page } = await openPage(browser, app.url);
+    app.emulator.tokenDelayMs = 100;
+    app.emulator.failNext({ kind: 'answer', content: 'First words. '.repeat(30) });
+    await askInPage(page, 'Say much, slowly.');
+    await lastTurn(page).getByText('First words.').waitFor();
+    expect(app.emulator.requests.at(-1)?.status).toBe(200);
+    expect(await lastTurn(page).locator('.facts').count()).toBe(0);
+    await lastTurn(page).locator('.facts').waitFor();
+  });
+
+  it('goes on after a reload', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    await askInPage(page, 'My name is Grace');
+    await lastTurn(page).getByText('Nice to meet you').waitFor();
+    await page.reload();
+    await lastTurn(page).getByText('Nice to meet you').waitFor();
+    await askInPage(page, 'What is my name?');
+    await lastTurn(page).getByText('Your name is Grace.').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('takes Shift+Enter as a new line, and keeps the focus in the input', async () => {
+    const { page } = await openPage(browser, app.url);
+    await page.keyboard.type('one');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('two');
+    await page.keyboard.press('Enter');
+    await lastTurn(page).locator('.facts').waitFor();
+    expect(app.emulator.requests[0]?.messages.at(-1)?.content).toBe('one\ntwo');
+    expect(await page.evaluate('document.activeElement.id')).toBe('question');
+  });
+});
+
+describe('a question without an answer', () => {
+  it('says what went wrong in plain words, and asks again on request', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    app.emulator.failNext({ kind: 'status', status: 401 });
+    await askInPage(page, 'What is the capital of Egypt?');
+    const turn = lastTurn(page);
+    await turn.getByText('This service is not set up to use its model. Tell whoever runs it.').waitFor();
+    await turn.getByRole('button', { name: 'Try again' }).click();
+    await turn.getByText('Cairo').waitFor();
+    expect(await page.locator('.turn').count()).toBe(1);
+    expect(problems).toEqual([]);
+  });
+
+  it('counts down to when it is worth trying again', async () => {
+    const { page } = await openPage(browser, app.url);
+    // Longer than the deadline, so that the server does not wait for it itself.
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '150' });
+    await askInPage(page, 'What is the capital of India?');
+    const button = lastTurn(page).getByRole('button', { name: /Try again in 1\d\d s/ });
+    await button.waitFor();
+    expect(await button.isDisabled()).toBe(true);
+  });
+
+  it('has words for a server that cannot be reached', async () => {
+    const { page } = await openPage(browser, app.url);
+    await page.context().setOffline(true);
+    await askInPage(page, 'What is the capital of Italy?');
+    await lastTurn(page).getByText('The server cannot be reached.').waitFor();
+    await page.context().setOffline(false);
+    await lastTurn(page).getByRole('button', { name: 'Try again' }).click();
+    await lastTurn(page).getByText('Rome').waitFor();
+  });
+
+  it('is stopped by Escape, and asked again on request', async () => {
+    const { page, problems } = await openPage(browser, app.url);
+    // The second time joins the model call that the first one has started.
+    app.emulator.latencyMs = 1500;
+    await askInPage(page, 'What is the capital of Japan?');
+    await eventually(() => app.emulator.requests.length === 1);
+    expect(await page.getByRole('button', { name: 'Send' }).isVisible()).toBe(false);
+    await page.keyboard.press('Escape');
+    await lastTurn(page).getByText('Stopped.').waitFor();
+    await lastTurn(page).getByRole('button', { name: 'Ask again' }).click();
+    await lastTurn(page).getByText('Tokyo').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('question');
+    expect(problems).toEqual([]);
+  });
+});
+
+it('says that nobody is signed in, and does not ask for a key then', async () => {
+  const signedIn = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
+  try {
+    const extraHTTPHeaders = { 'x-ms-client-principal-name': 'ada@example.com' };
+    const { page } = await openPage(browser, signedIn.url, { extraHTTPHeaders });
+    await askInPage(page, 'What is the capital of Canada?');
+    await lastTurn(page).getByText('You are signed in, but it is not known as whom.').waitFor();
+    expect(await page.locator('input').count()).toBe(0);
+  } finally {
+    await signedIn.stop();
+  }
+});
+
+it('asks for the function key when the server wants one, and forgets it with the tab', async () => {
+  const closed = await startApp({ enableAuth: true });
+  try {
+    const { page, problems } = await openPage(browser, closed.url);
+    await askInPage(page, 'What is the capital of Canada?');
+    const key = page.getByLabel('The server asks for a function key.');
+    await key.waitFor();
+    expect(await page.evaluate('document.activeElement.type')).toBe('password');
+    await page.keyboard.type('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('The server did not accept this key.').fill(closed.host.functionKey);
+    await page.keyboard.press('Enter');
+    await lastTurn(page).getByText('Ottawa').waitFor();
+    expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
+      0,
+      1,
+      '',
+    ]);
+    expect(page.url()).not.toContain(closed.host.functionKey);
+    expect(problems).toEqual([]);
+  } finally {
+    await closed.stop();
+  }
+});

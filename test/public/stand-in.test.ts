@@ -1,0 +1,147 @@
+/** The chat page before a server whose answers, and their timing, the test decides. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
+
+let app: TestApp;
+let server: StandIn;
+let browser: Browser;
+beforeAll(async () => {
+  [app, browser] = await Promise.all([startApp(), startBrowser()]);
+  server = await startStandIn(app.url);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server.close();
+  await app.stop();
+});
+
+/** Opens the page, asks, and gives the exchange that comes of it. */
+async function asked(question: string) {
+  const opened = await openPage(browser, server.url);
+  await askInPage(opened.page, question);
+  return { ...opened, exchange: await exchangeOf(question) };
+}
+
+async function exchangeOf(question: string): Promise<Exchange> {
+  const found = () => server.exchanges.findLast((each) => each.question === question);
+  await eventually(() => found() !== undefined);
+  return found() as Exchange;
+}
+
+it('shows an answer as it comes, and reads it out once, at its end', async () => {
+  const { page, problems, exchange } = await asked('Stream');
+  expect(exchange.sessionId).toBeUndefined();
+  const turn = lastTurn(page);
+  exchange.sendRaw(': a comment\n\nevent: session\ndata: {"session_id": "s 1", "cold_start": true}\n\n');
+  exchange.send('token', { text: 'One **two' });
+  await turn.locator('p', { hasText: 'One **two' }).waitFor();
+  // In pieces, and in the middle of a character.
+  const bytes = Buffer.from(
+    'event: token\r\ndata: {"text": "** thr\u00e9\u00e9"}\r\n\r\n: still there\r\n\r\n',
+  );
+  const middle = bytes.indexOf(0xc3) + 1;
+  exchange.response.write(bytes.subarray(0, middle));
+  exchange.response.write(bytes.subarray(middle));
+  await turn.locator('strong', { hasText: 'two' }).waitFor();
+  expect(await turn.locator('.text').innerText()).toBe('One two thr\u00e9\u00e9');
+  expect(await page.getByRole('status').textContent()).toBe('');
+  expect(page.url()).toBe(`${server.url}/#session=s+1`);
+  exchange.send('done', doneWith('One **two** thr\u00e9\u00e9\n\nFour', 's 1'));
+  await turn.getByText('first token 100').waitFor();
+  expect(await page.getByRole('status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
+  expect(problems).toEqual([]);
+});
+
+it('keeps what has come when it is stopped, and ends the request', async () => {
+  const { page, exchange } = await asked('Stop this');
+  exchange.send('session', { session_id: 's2', cold_start: false });
+  exchange.send('token', { text: 'Half an' });
+  await lastTurn(page).getByText('Half an').waitFor();
+  const left = new Promise((resolve) => exchange.response.once('close', resolve));
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await left;
+  await lastTurn(page).getByText('Half an').waitFor();
+  await lastTurn(page).getByText('Stopped.').waitFor();
+  await lastTurn(page).getByRole('button', { name: 'Ask again' }).click();
+  await eventually(async () => (await exchangeOf('Stop this')) !== exchange);
+  expect((await exchangeOf('Stop this')).sessionId).toBe('s2');
+});
+
+it('shows an error that comes after a part of the answer', async () => {
+  const { page, exchange } = await asked('Fail late');
+  exchange.send('token', { text: 'Almost' });
+  exchange.send('error', { status: 'It went wrong late.', error: { code: 'timeout', retry_after: 60 } });
+  exchange.response.end();
+  await lastTurn(page).getByText('It went wrong late.').waitFor();
+  await lastTurn(page).getByText('Almost').waitFor();
+  expect(await lastTurn(page).getByRole('button').textContent()).toMatch(/Try again in \d\d s/);
+});
+
+it.each([
+  ['ends', (exchange: Exchange) => exchange.response.end()],
+  ['is cut off', (exchange: Exchange) => exchange.response.destroy()],
+])('says so when a stream %s without its answer', async (how, finish) => {
+  const { page, exchange } = await asked(`Break: ${how}`);
+  exchange.send('token', { text: 'Half an' });
+  await lastTurn(page).getByText('Half an').waitFor();
+  finish(exchange);
+  await lastTurn(page).getByText('The connection was lost before the answer was complete.').waitFor();
+});
+
+it('leaves a reader who has scrolled up where they are', async () => {
+  const { page, exchange } = await asked('Long');
+  exchange.send('token', { text: 'line\n\n'.repeat(100) });
+  const y = () => page.evaluate<number>('scrollY');
+  await eventually(async () => (await y()) > 500);
+  await page.evaluate('scrollTo(0, 100)');
+  exchange.send('token', { text: 'The last line' });
+  await lastTurn(page).getByText('The last line').waitFor();
+  expect(await y()).toBe(100);
+});
+
+/** Makes the stand-in know a conversation, of questions and answers in turn. */
+const keepSession = (id: string, next: string | null, ...contents: string[]) => {
+  const messages = contents.map((content, index) => ({ role: index % 2 === 0 ? 'human' : 'ai', content }));
+  server.sessions.set(id, { session_id: id, chat_history: messages, next });
+};
+
+describe('the session in the address', () => {
+  it('shows its conversation, asks within it, and gives way to another by the Back button', async () => {
+    keepSession('a/b', 'more', 'First?', 'One **bold**.', 'Second?', 'Two.');
+    const { page, problems } = await openPage(browser, `${server.url}/#session=a%2Fb`);
+    await lastTurn(page).getByText('Two.').waitFor();
+    expect(await page.locator('.turn strong').innerText()).toBe('bold');
+    expect(await page.locator('#notice').innerText()).toBe('Earlier messages are not shown.');
+    await askInPage(page, 'Third?');
+    expect((await exchangeOf('Third?')).sessionId).toBe('a/b');
+    // An answer under way does not follow into another conversation.
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    expect(await page.locator('.turn').count()).toBe(0);
+    expect(page.url()).toBe(`${server.url}/`);
+    await page.goBack();
+    await lastTurn(page).getByText('Two.').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('is an empty conversation when the server does not know it', async () => {
+    const { page } = await openPage(browser, `${server.url}/#session=unknown`);
+    await page.getByText('What would you like to know?').waitFor();
+    expect(await page.locator('#notice').innerText()).toBe('');
+  });
+
+  it('is read once the function key is there', async () => {
+    server.key = 'the key';
+    onTestFinished(() => (server.key = undefined));
+    keepSession('closed', null, 'Q', 'A with a key');
+    const { page } = await openPage(browser, `${server.url}/#session=closed`);
+    await page.getByLabel('The server asks for a function key.').fill('the key');
+    await page.keyboard.press('Enter');
+    await lastTurn(page).getByText('A with a key').waitFor();
+    // The tab keeps it.
+    await page.reload();
+    await lastTurn(page).getByText('A with a key').waitFor();
+  });
+});

@@ -1,0 +1,108 @@
+/** A server that stands in for the app's API: it passes the page on, and answers what the test says, when it says so. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { Answer } from '../../src/lib/contract/responses.ts';
+
+/** A question that waits for what the test sends. */
+export interface Exchange {
+  question: string;
+  sessionId: string | undefined;
+  response: ServerResponse;
+  /** Sends an event; the first one also starts the stream. */
+  send: (event: string, data: object) => void;
+  /** Sends these characters as they are. */
+  sendRaw: (text: string) => void;
+}
+
+/** The server, and the questions that reached it. */
+export interface StandIn {
+  url: string;
+  exchanges: Exchange[];
+  /** What GET /sessions/{session_id} answers; 404 for others. */
+  sessions: Map<string, object>;
+  /** The function key that it asks for, if any. */
+  key: string | undefined;
+  close: () => Promise<void>;
+}
+
+/** Starts it before the app at `appUrl`. */
+export async function startStandIn(appUrl: string): Promise<StandIn> {
+  const exchanges: Exchange[] = [];
+  const sessions = new Map<string, object>();
+  const passOn = async (path: string, response: ServerResponse) => {
+    const page = await fetch(appUrl + path);
+    for (const name of ['content-type', 'content-security-policy'])
+      response.setHeader(name, page.headers.get(name) ?? '');
+    response.writeHead(page.status).end(await page.text());
+  };
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
+    const fields = JSON.parse(await text(request)) as { question: string; session_id?: string };
+    const sendRaw = (raw: string) => {
+      if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(raw);
+    };
+    const send = (event: string, data: object) =>
+      sendRaw(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    exchanges.push({ question: fields.question, sessionId: fields.session_id, response, send, sendRaw });
+  };
+  const show = (id: string, response: ServerResponse) => {
+    const session = sessions.get(id);
+    response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(session ?? { status: 'Nobody knows it.', error: { code: 'not_found' } }));
+  };
+  const server = createServer((request, response) => {
+    const { url = '/', headers } = request;
+    const [, id] = /^\/sessions\/(.+)$/.exec(url) ?? [];
+    if (url === '/') return void passOn(url, response);
+    if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
+      return void response.writeHead(401).end();
+    if (id !== undefined) return show(decodeURIComponent(id), response);
+    void take(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const standIn: StandIn = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    exchanges,
+    sessions,
+    key: undefined,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+  return standIn;
+}
+
+/** The last event of an answer. */
+export const doneWith = (answer: string, sessionId: string): Answer => ({
+  answer,
+  chat_history: [],
+  session_id: sessionId,
+  status: 'success',
+  performance_metrics: {
+    api_call_time: 0.2,
+    total_time: 0.25,
+    from_cache: false,
+    connection_reused: true,
+    connection_stats: {
+      avg_response_time: 0.2,
+      connection_reuse_count: 1,
+      reuse_percentage: 50,
+      total_requests: 2,
+    },
+    cold_start: false,
+    instance_id: 'instance',
+    invocation: 'invocation',
+    uptime: 4000,
+    cache: { result: 'miss', tier: null, hits: 0, misses: 2, hit_percentage: 0 },
+    connection: null,
+    timings: { history_read: 0, cache_lookup: 0, model: 0.2, history_write: 0, time_to_first_token: 0.1 },
+    tokens: { prompt: 0, completion: 0, cached: 0, saved: 0 },
+    history_available: true,
+    history_saved: true,
+  },
+});

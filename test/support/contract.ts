@@ -1,0 +1,144 @@
+/**
+ * Holds every answer that a test gets against the OpenAPI document. Loaded before each test file, where it takes the
+ * place of `fetch`: code and document cannot part, and no test can forget to look.
+ */
+import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { createParser } from 'eventsource-parser';
+import { schemas, streamEvents } from '../../src/lib/contract/responses.ts';
+import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
+
+interface ResponseObject {
+  headers?: Record<string, object>;
+  content?: Record<string, { schema: object; examples?: object }>;
+}
+type Operation = { responses: Record<string, ResponseObject> };
+interface OpenApi {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Record<string, unknown>>; headers: Record<string, object> };
+}
+
+const document = structuredClone(openApiDocument()) as unknown as OpenApi;
+// Clients are to expect new fields; a test is not.
+for (const schema of Object.values(document.components.schemas)) close(schema);
+const ajv = new Ajv2020.default({ strict: false, allErrors: true });
+addFormats.default(ajv);
+ajv.addSchema(document, 'openapi');
+
+function close(schema: unknown): void {
+  if (typeof schema !== 'object' || schema === null) return;
+  if ('properties' in schema) Object.assign(schema, { additionalProperties: false });
+  for (const part of Object.values(schema)) close(part);
+}
+
+/** How many answers were looked at so far, in this test file. */
+export const checked = { answers: 0, events: 0 };
+
+const origins = new Set<string>();
+const plainFetch = globalThis.fetch;
+
+/** From now on, the answers of the app at `url` are looked at. */
+export function holdToContract(url: string): void {
+  origins.add(new URL(url).origin);
+}
+
+/**
+ * `fetch` that rejects with what is wrong when an answer of an address in the document is not as documented. A stream
+ * fails to be read when one of its events is wrong.
+ */
+globalThis.fetch = async (input, init) => {
+  const response = await plainFetch(input, init);
+  const url = input instanceof Request ? input.url : String(input);
+  const { origin, pathname } = new URL(url);
+  const operations = origins.has(origin) ? operationsAt(pathname) : undefined;
+  if (!operations) return response;
+  const method = (init?.method ?? (input instanceof Request ? input.method : 'GET')).toLowerCase();
+  return check(response, operations, method);
+};
+
+function operationsAt(path: string): Record<string, Operation> | undefined {
+  const template = path.replace(/^\/sessions\/[^/]+$/, '/sessions/{session_id}');
+  // A slash at the end makes no difference to the host.
+  return document.paths[template] ?? document.paths[template.replace(/\/$/, '')];
+}
+
+async function check(response: Response, operations: Record<string, Operation>, method: string) {
+  const where = `${method} ${response.url}: ${response.status}`;
+  const documented = describes(response, operations, method);
+  if (!documented) throw new Error(`${where} is not in the OpenAPI document.`);
+  checkHeaders(response, documented, where);
+  const type = response.headers.get('content-type')?.split(';')[0];
+  checked.answers++;
+  if (method === 'head') return response;
+  if (type === 'text/event-stream') {
+    const { status, headers } = response;
+    return new Response(response.body?.pipeThrough(eventChecker(where)), { status, headers });
+  }
+  if (type !== 'application/json') {
+    const isText = type !== undefined && documented.content?.[type];
+    if (response.body && response.headers.get('content-length') !== '0' && !isText) {
+      throw new Error(`${where}: ${type} is not in the OpenAPI document.`);
+    }
+    return response;
+  }
+  const content = documented.content?.[type];
+  if (!content) throw new Error(`${where} has no body in the OpenAPI document.`);
+  const body = (await response.clone().json()) as { error?: { code: string } };
+  validate(content.schema, body, where);
+  // Which errors a status can mean is told by their examples.
+  const codes = Object.values(content.examples ?? {}).map(
+    ({ value }: { value: { error?: { code: string } } }) => value.error?.code,
+  );
+  if (body.error && codes.length > 0 && !codes.includes(body.error.code)) {
+    throw new Error(`${where}: the error ${body.error.code} is not in the OpenAPI document.`);
+  }
+  return response;
+}
+
+/** The response in the document. A method which an address does not know can only be refused, as any other may be. */
+function describes({ status }: Response, operations: Record<string, Operation>, method: string) {
+  const anyOther = operations['get'] ?? operations['post'] ?? operations['delete'];
+  const operation = operations[method] ?? (status >= 400 ? anyOther : undefined);
+  return operation?.responses[status];
+}
+
+function checkHeaders(response: Response, { headers = {} }: ResponseObject, where: string): void {
+  for (const name of Object.keys(document.components.headers)) {
+    const value = response.headers.get(name);
+    if (value === null) continue;
+    if (!headers[name]) throw new Error(`${where}: the header ${name} is not in the OpenAPI document.`);
+    const typed = /^\d+$/.test(value) ? Number(value) : value;
+    validate({ $ref: `#/components/headers/${name}/schema` }, typed, `${where}, ${name}`);
+  }
+}
+
+function eventChecker(where: string): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder();
+  const known = new Map(Object.entries(streamEvents).map(([name, event]) => [name, schemas.get(event)?.id]));
+  const parser = createParser({
+    onEvent({ event = 'message', data }) {
+      const schema = known.get(event);
+      if (!schema) throw new Error(`${where}: the event ${event} is not in the OpenAPI document.`);
+      validate({ $ref: `#/components/schemas/${schema}` }, JSON.parse(data), `${where}, event ${event}`);
+      checked.events++;
+    },
+  });
+  return new TransformStream({
+    transform(chunk, controller) {
+      controller.enqueue(chunk);
+      parser.feed(decoder.decode(chunk, { stream: true }));
+    },
+  });
+}
+
+const validators = new Map<string, ValidateFunction>();
+
+/** @throws Error that says where `value` is not as `schema` says. */
+function validate(schema: object, value: unknown, where: string): void {
+  const key = JSON.stringify(schema).replaceAll('"#/', '"openapi#/');
+  const validator = validators.get(key) ?? ajv.compile(JSON.parse(key) as object);
+  validators.set(key, validator);
+  if (!validator(value)) {
+    throw new Error(`${where} is not as documented: ${ajv.errorsText(validator.errors)}`);
+  }
+}

@@ -1,0 +1,24 @@
+/** One of several processes on one cache file: writes its answers, reads them back, and says how many it missed. */
+import { createSqliteTier } from '../../src/lib/cache/sqlite-tier.ts';
+
+const [path = '', name = '', count = '0'] = process.argv.slice(2);
+const tier = createSqliteTier(path, 16 * 1024 * 1024, console.error);
+const indexes = Array.from({ length: Number(count) }, (_, index) => index);
+let missed = 0;
+// Nothing in the tier keeps a process alive.
+const alive = setInterval(() => {}, 1000);
+for (const index of indexes) {
+  const storedAt = Date.now();
+  const answer = {
+    text: name,
+    tokens: { prompt: 1, completion: 1, cached: 0 },
+    storedAt,
+    expiresAt: storedAt + 60_000,
+  };
+  await tier.set(`${name}${index}`, answer).catch(() => missed++);
+}
+for (const index of indexes) if (!(await tier.get(`${name}${index}`).catch(() => null))) missed++;
+await tier.close();
+clearInterval(alive);
+process.send?.(missed);
+process.disconnect?.();
