@@ -115,7 +115,8 @@ class RedisTier implements CacheTier {
   }
 
   #fail(why: string): void {
-    if (!this.#failing && !this.#closed) this.#warn(`The Redis cache is not used for now: ${why}. Check ANSWER_CACHE_REDIS_URL.`);
+    if (!this.#failing && !this.#closed)
+      this.#warn(`The Redis cache is not used for now: ${why}. Check ANSWER_CACHE_REDIS_URL.`);
     this.#failing = true;
   }
 
