@@ -84,7 +84,9 @@ export class Claims {
       if (result !== null) return result;
       await delay(PAUSE_MS * 2 ** attempt * (0.5 + Math.random()), undefined, { signal });
     }
-    throw new Error(`An Idempotency-Key could not be claimed in ${MAX_ATTEMPTS} attempts: its row kept changing.`);
+    throw new Error(
+      `An Idempotency-Key could not be claimed in ${MAX_ATTEMPTS} attempts: its row kept changing.`,
+    );
   }
 
   /** Gives the etag of our claim, or the state of another request's claim; null when the row changed meanwhile. */

@@ -26,7 +26,8 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
     description: 'Questions that were the first of their process.',
   });
   const cost = meter.createCounter('ask.cost', {
-    description: 'Cost of model calls, and cost saved by answers without a model call, in the currency of the prices.',
+    description:
+      'Cost of model calls, and cost saved by answers without a model call, in the currency of the prices.',
   });
   return ({ outcome, record, metrics }) => {
     duration.record(metrics.total_time, {
@@ -71,7 +72,8 @@ function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => v
 function observe(meter: Meter, state: ProcessState): void {
   meter
     .createObservableGauge('ask.breaker.open', {
-      description: '1 while the circuit breaker of a model endpoint is open, because the endpoint failed repeatedly.',
+      description:
+        '1 while the circuit breaker of a model endpoint is open, because the endpoint failed repeatedly.',
     })
     .addCallback((result) => {
       for (const [endpoint, isOpen] of state.openBreakers().entries()) {

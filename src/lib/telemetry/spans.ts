@@ -15,7 +15,7 @@ import { callAttributes, contentAttributes } from './model-call-attributes.ts';
 import type { CallRecord, Step } from '../metrics/question-record.ts';
 import { sessionPartition } from '../history/row-keys.ts';
 
-/** Names of the steps that have a span. Model calls have spans of their own; time to first token is part of one. */
+/** Names of the steps' spans. The step `model` has none, because each model call has a span of its own. */
 const STEP_NAMES: Partial<Record<Step['phase'], string>> = {
   history_read: 'read chat history',
   cache_lookup: 'look up cached answer',
@@ -43,7 +43,7 @@ export function writeSpans(tracer: Tracer, config: Config, finished: FinishedQue
   // An error below 500 is a mistake of the caller, not a failure of this service.
   if (typeof finished.outcome !== 'string' && finished.outcome.status >= 500)
     question.setStatus({ code: SpanStatusCode.ERROR });
-  // Not now: the import of the telemetry may have taken time after the answer.
+  // Not the current time: importing the telemetry may have taken a while since the answer.
   question.end(toTime(record.startedAt + 1000 * metrics.total_time));
 }
 
