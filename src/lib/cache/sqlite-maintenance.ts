@@ -16,9 +16,9 @@ const CHUNK_PAUSE_MS = 5;
 /** Access to the file of a cache tier. */
 export interface SqliteAccess {
   /** Gives the open file. @throws Error while no file is open. */
-  current(): SqliteFile;
+  current: () => SqliteFile;
   /** Waits; returns early when the tier is closed. */
-  pause(ms: number): Promise<void>;
+  pause: (ms: number) => Promise<void>;
 }
 
 /** Evicts the oldest entries. Never rejects: the caller retries its write a limited number of times. */
