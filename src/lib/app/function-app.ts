@@ -82,7 +82,7 @@ export function httpFunction(
   });
 }
 
-/** Registers a timer function. `schedule` is a cron expression with six fields, seconds first. */
+/** Registers a timer function. `schedule` is a cron expression with six fields, seconds first. The host logs errors. */
 export function timerFunction(
   name: string,
   schedule: string,

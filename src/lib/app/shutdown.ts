@@ -7,7 +7,7 @@ import type { KeepWarm } from '../pool/keep-warm.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 
-/** Time limit of the whole shutdown. The Functions host kills the worker 5 s after it asked it to stop. */
+/** Time limit of the whole shutdown. The Functions host kills the worker 5 s after asking it to stop. */
 const STOP_MS = 3900;
 const FINISH_REQUESTS_MS = 3000;
 const ABORT_REQUESTS_MS = 400;

@@ -24,7 +24,7 @@ export interface AnswererParts {
 export interface Answerer {
   /**
    * Answers one question. Answering continues to the end, even if the caller stops reading the events. When the chat
-   * history cannot be read or written, the question is answered anyway, and the metrics tell that.
+   * history cannot be read or written, the question is answered anyway, and the metrics say so.
    * @throws AskError when there is no answer: the model failed, the deadline passed, or a new conversation could not be
    * begun.
    */

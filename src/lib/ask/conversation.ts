@@ -15,7 +15,7 @@ export interface ConversationParts extends ClaimParts {
   index: SessionIndex;
   /** Takes background work. */
   pending: PendingWork;
-  /** Logs failures of background work, when the log of the invocation is closed. */
+  /** Logs failures of background work, which may end after the log of the invocation is closed. */
   warn: (message: string) => void;
 }
 

@@ -127,8 +127,8 @@ async function shareModelCall(
     return completion;
   };
   // With FINISH_ABANDONED on, the call continues after its caller disconnected, so that the answer is stored.
-  const reasons = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
-  const abort = AbortSignal.any(reasons);
+  const signals = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
+  const abort = AbortSignal.any(signals);
   if (!inFlight.has(key)) return inFlight.join(key, work, abort, onToken);
   // `no-cache` asks for an answer that is generated after the request; the call in flight started before it.
   if (question.cacheControl.noCache) return work(abort, onToken);
@@ -140,7 +140,7 @@ async function shareModelCall(
     onToken(text);
   };
   const completion = await timed(record, 'model', () => inFlight.join(key, work, abort, onText));
-  // The question that started the call may not be streamed.
+  // Nothing was streamed when the question that started the call wants a plain answer.
   if (!streamed) onToken(completion.text);
   record.tokensSaved = completion.tokens;
   parts.metrics.countCoalesced(record.tokensSaved);

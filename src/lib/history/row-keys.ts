@@ -36,7 +36,7 @@ export const after = (key: string): string => `${key}!`;
 
 const uninverted = (digits: string): number => MAX_MS - Number(digits);
 
-/** Digest for use in keys: a key may not contain every character that user input may. */
+/** Digest for use in keys: a key cannot contain every character that user input can. */
 export const digest = (...parts: unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 

@@ -29,7 +29,7 @@ export interface AskServices {
   config: Config;
   /** Requests in progress. */
   requests: PendingWork;
-  /** Aborts when the process stops; the reason is the error for the caller. */
+  /** Aborts when the process stops and open requests have to end; the reason is the error for the caller. */
   stopSignal: AbortSignal;
 }
 

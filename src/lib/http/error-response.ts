@@ -16,5 +16,5 @@ export const errorResponse = (
     ...error.headers,
   });
 
-/** The response when the caller has disconnected. Only request logs show it: "client closed request", as nginx has it. */
+/** The response when the caller has disconnected, for request logs only. 499 is nginx's "client closed request". */
 export const CLIENT_CLOSED_REQUEST: HttpResponseInit = { status: 499 };
