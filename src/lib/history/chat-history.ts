@@ -14,7 +14,7 @@ import {
   type SessionKey,
   sessionPartition,
 } from './row-keys.ts';
-import { MAX_ROWS_PER_CALL, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
+import { removeRows, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
 
 /** The newest interactions of the current conversation, oldest first, and the position to append after. */
 export interface Conversation extends Position {
@@ -191,12 +191,5 @@ export class ChatHistory {
       // The store retries calls without a response, so the first attempt of this very call has inserted the row.
       if (!(error instanceof RowConflictError)) throw error;
     }
-  }
-}
-
-/** Removes rows of a partition in the given order, with as few calls as possible. */
-export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
-  for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {
-    await store.remove(partition, keys.slice(start, start + MAX_ROWS_PER_CALL));
   }
 }

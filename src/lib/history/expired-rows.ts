@@ -1,8 +1,13 @@
 /** Which rows of a partition have expired, and their removal. */
-import { removeRows } from './chat-history.ts';
 import { CLAIM_PREFIX, KEY_LIFETIME_MS } from './idempotency.ts';
 import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './row-keys.ts';
-import { type Properties, RowConflictError, type RowStore, type ScannedRow } from './row-store.ts';
+import {
+  type Properties,
+  removeRows,
+  RowConflictError,
+  type RowStore,
+  type ScannedRow,
+} from './row-store.ts';
 import { isListPosition, isStateKey } from './session-index.ts';
 
 /** A marker is kept for so long after its conversation has expired. By then, no request still writes to an older one. */

@@ -92,6 +92,13 @@ export interface RowStore {
   scan(after: RowPosition, properties: string[]): AsyncIterable<ScannedRow[]>;
 }
 
+/** Removes rows of a partition in the given order, with as few calls as possible. */
+export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
+  for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {
+    await store.remove(partition, keys.slice(start, start + MAX_ROWS_PER_CALL));
+  }
+}
+
 /** Creates a row store in memory, with the same guarantees, for tests and experiments. */
 export function createMemoryRowStore(): RowStore {
   const partitions = new Map<string, Map<string, Row>>();
