@@ -284,7 +284,7 @@ it.skipIf(process.platform === 'win32')('a Redis that hangs holds up no more tha
     }
     redis.process.kill('SIGCONT');
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
-    expect(app.output().match(/left out for now/g)).toHaveLength(1);
+    expect(app.output().match(/not used for now/g)).toHaveLength(1);
   } finally {
     await redis.kill();
   }

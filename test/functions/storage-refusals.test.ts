@@ -89,7 +89,7 @@ it('rows that cannot be removed because their table is being deleted are left to
   proxy.failNext('remove', TABLE_BEING_DELETED);
   const before = app.output().length;
   expect((await call(`/sessions/${session_id}`, 'DELETE')).status).toBe(204);
-  expect(app.output().slice(before)).toContain('left to the purge');
+  expect(app.output().slice(before)).toContain('until the next purge');
   expect((await call(`/sessions/${session_id}`)).status).toBe(404);
 });
 

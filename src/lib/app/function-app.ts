@@ -1,6 +1,7 @@
 /**
- * The function app as the Functions worker sees it: routes, start and stop. It is what the entry files load, so it
- * imports little; the heavy part is loaded in the background and first awaited by the first invocation.
+ * The function app as the Functions worker sees it: registration of functions, start and stop. It imports little,
+ * because its import delays a cold start. The services are imported in the background, and the first invocation awaits
+ * them.
  */
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import { watchCallers } from '../http/caller.ts';
@@ -13,7 +14,7 @@ import type { Services } from './services.ts';
 
 const REQUIRED_NODE = 24;
 
-/** Every method is ours, so that a wrong one gets our 405; one that no function lists would be a bare 404. */
+/** Functions are registered for every method, so that a wrong method gets our 405 instead of the host's bare 404. */
 const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
 const logLevel = readLogLevel();
@@ -22,33 +23,33 @@ app.setup({ enableHttpStream: true });
 watchCallers();
 
 const services = load();
-// A rejected promise that nobody awaits yet would end the worker; each request that needs it reports it.
+// An unhandled rejection would end the worker. Each request that needs the services reports the error.
 services.catch(() => {});
 
 let stopped: Promise<void> | undefined;
 app.hook.appTerminate(stop);
-// Where the process is stopped without the Functions host, no hook runs.
+// Without the Functions host, the hook above does not run when the process is stopped.
 process.once('SIGTERM', () => void stop().finally(() => process.exit(0)));
 
 /**
  * Gives the services of this process.
- * @throws AskError `misconfigured` when the settings are wrong; the log has said which.
+ * @throws AskError `misconfigured` when the settings are wrong. The log names the settings.
  */
 export function loadServices(): Promise<Services> {
   return services;
 }
 
-/** How an HTTP function is reached. */
+/** The route of an HTTP function. */
 export interface HttpOptions {
   route: string;
   authLevel: 'anonymous' | 'function' | 'admin';
-  /** Those that it answers; all others get a 405. */
+  /** Allowed methods. Others get a 405. */
   methods: HttpMethod[];
 }
 
 /**
- * Registers an HTTP function. What `handle` throws becomes an error answer; once the process stops, every request is
- * answered with `stopping`.
+ * Registers an HTTP function. An error that `handle` throws becomes an error response. Once the process is stopping,
+ * every request gets the error `stopping`.
  */
 export function httpFunction(
   name: string,
@@ -81,7 +82,7 @@ export function httpFunction(
   });
 }
 
-/** Registers a function that runs by the clock; `schedule` has six fields, seconds first. What it throws is logged. */
+/** Registers a timer function. `schedule` is a cron expression with six fields, seconds first. The host logs errors. */
 export function timerFunction(
   name: string,
   schedule: string,
@@ -93,7 +94,7 @@ export function timerFunction(
 async function load(): Promise<Services> {
   try {
     if (Number.parseInt(process.versions.node, 10) < REQUIRED_NODE) {
-      throw new Error(`This app needs Node ${REQUIRED_NODE} or newer, and this is ${process.version}.`);
+      throw new Error(`This app needs Node ${REQUIRED_NODE} or newer, but runs on ${process.version}.`);
     }
     const config = readConfig();
     const { createServices } = await import('./services.ts');

@@ -1,4 +1,4 @@
-/** The composition root: everything that this process is made of, built once from its settings. */
+/** The composition root: creates all parts of this process once, from its settings. */
 import { createAnswerer } from '../ask/answer-question.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
@@ -23,21 +23,21 @@ import { PendingWork } from '../runtime/pending-work.ts';
 import { createReporter } from '../telemetry/reporter.ts';
 import { createShutdown } from './shutdown.ts';
 
-/** What the functions need, each its own part of it. */
+/** The services of all functions. Each function needs only some of them. */
 export interface Services extends AskServices, SessionServices, CacheServices, HealthServices, PurgeServices {
   config: Config;
-  /** Ends everything, in at most 4 s. */
+  /** Stops all services within 4 s. */
   stop(): Promise<void>;
 }
 
-/** Of a question's time to one attempt, so that a connection that died silently leaves time for another. */
+/** Part of a question's time limit for one attempt at the model: a second attempt must fit after a timeout of the first. */
 const ATTEMPT_SHARE = 0.6;
 
-/** Builds the services. The connections to the model are opened and the cache file prepared in the background. */
+/** Creates the services. Connections to the model and the cache file are opened in the background. */
 export async function createServices(config: Config): Promise<Services> {
   const { warn } = atLevel(config.logLevel, console);
   for (const warning of config.warnings) warn(warning);
-  // Requests being answered, and writes that no answer waits for.
+  // Requests in progress, and background writes.
   const requests = new PendingWork();
   const pending = new PendingWork();
 
@@ -47,7 +47,7 @@ export async function createServices(config: Config): Promise<Services> {
   const model = createResilientModel(config.model, http, warn);
 
   const store = await createTableRowStore(config.storage);
-  // A row that is nowhere: to be connected and signed in to storage before the first question is.
+  // Reads a row that does not exist, to connect and sign in to storage before the first question.
   if (config.keepWarmMs > 0) pending.add(store.get('warm', 'warm')).catch(() => {});
   const history = new ChatHistory(store, config.sessionTtlMs);
   const index = new SessionIndex(store, config.sessionTtlMs);

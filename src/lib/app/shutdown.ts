@@ -1,4 +1,4 @@
-/** How this process ends: what is open is finished or refused, what was promised is written, then all is closed. */
+/** The shutdown: finishes or aborts open requests, drains background writes, then closes connections and files. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
@@ -7,38 +7,38 @@ import type { KeepWarm } from '../pool/keep-warm.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 
-/** All of it; the Functions host kills the worker 5 s after it told it to stop. */
+/** Time limit of the whole shutdown. The Functions host kills the worker 5 s after asking it to stop. */
 const STOP_MS = 3900;
 const FINISH_REQUESTS_MS = 3000;
-const END_REQUESTS_MS = 400;
+const ABORT_REQUESTS_MS = 400;
 const DRAIN_WRITES_MS = 400;
-/** The worker exits right after us; the library still has to send what handlers have just answered. */
-const SEND_ANSWERS_MS = 100;
+/** Time for the library to send the last responses: the worker exits right after the shutdown. */
+const SEND_RESPONSES_MS = 100;
 
-/** What has to be ended, in the order in which it is. */
+/** What has to be stopped, in this order. */
 export interface ShutdownParts {
   keepWarm: KeepWarm;
-  /** Requests being answered. */
+  /** Requests in progress. */
   requests: PendingWork;
-  /** Writes that no answer waits for. */
+  /** Background writes. */
   pending: PendingWork;
   reporter: Reporter | null;
   cache: AnswerCache | null;
   http: HttpClient;
 }
 
-/** The stop, and the signal of its second phase. */
+/** The shutdown of a process. */
 export interface Shutdown {
-  /** Aborted, with the error for the caller, when what is still open must end. */
+  /** Aborts when requests still open after 3 s must end; the reason is the error for the caller. */
   stopSignal: AbortSignal;
   /**
-   * Ends everything, in at most 4 s: open requests get 3 s to finish, then `stopping`; background writes are
+   * Stops everything within 4 s: open requests get 3 s to finish and then the error `stopping`; background writes are
    * drained; connections and the cache file are closed.
    */
   stop(): Promise<void>;
 }
 
-/** Makes the stop of this process. */
+/** Creates the shutdown of this process. */
 export function createShutdown(parts: ShutdownParts): Shutdown {
   const { keepWarm, requests, pending, reporter, cache, http } = parts;
   const stopping = new AbortController();
@@ -49,10 +49,10 @@ export function createShutdown(parts: ShutdownParts): Shutdown {
       keepWarm.stop();
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
-      await requests.drain(END_REQUESTS_MS);
-      // Questions seldom take all of their time, and what they leave is for a receiver that is slow.
+      await requests.drain(ABORT_REQUESTS_MS);
+      // Requests rarely need all of their time, so a slow receiver of telemetry gets the rest.
       const flushMs = STOP_MS - (performance.now() - startedAt);
-      await Promise.all([pending.drain(DRAIN_WRITES_MS), delay(SEND_ANSWERS_MS), reporter?.stop(flushMs)]);
+      await Promise.all([pending.drain(DRAIN_WRITES_MS), delay(SEND_RESPONSES_MS), reporter?.stop(flushMs)]);
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };

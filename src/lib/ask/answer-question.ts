@@ -1,4 +1,4 @@
-/** How a question is answered: chat history, then the cache or the model, then chat history again. */
+/** Answers a question: reads the chat history, finds the answer (in the cache or from the model), and stores it. */
 import { type Interaction, toMessages } from '../history/interaction.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { markFirstToken, timed } from '../metrics/question-record.ts';
@@ -10,27 +10,28 @@ import { buildPrompt } from './prompt.ts';
 import type { AnswerEvent, Question, QuestionContext } from './question.ts';
 import { TokenQueue } from './token-queue.ts';
 
-/** What answering needs. */
+/** What {@link createAnswerer} needs. */
 export interface AnswererParts {
   conversations: Conversations;
   finder: AnswerFinder;
   metrics: ProcessMetrics;
   config: { model: { systemPrompt: string }; historyMaxInteractions: number; historyMaxTokens: number };
-  /** Answers under way, which go on when nobody takes their events. */
+  /** Takes the answers in progress: they are completed even if the caller stops reading the events. */
   pending: PendingWork;
 }
 
 /** Answers questions. */
 export interface Answerer {
   /**
-   * Answers one question. It goes on to its end, whether the events are taken or not.
-   * @throws AskError when there is no answer: the model failed, the deadline passed, or the old conversation could not
-   * be forgotten. A chat history that cannot be read or written is no reason not to answer; the metrics say so.
+   * Answers one question. Answering continues to the end, even if the caller stops reading the events. When the chat
+   * history cannot be read or written, the question is answered anyway, and the metrics say so.
+   * @throws AskError when there is no answer: the model failed, the deadline passed, or a new conversation could not be
+   * begun.
    */
   answer(question: Question, context: QuestionContext): AsyncGenerator<AnswerEvent, void, void>;
 }
 
-/** Makes the answerer of this process. */
+/** Creates the answerer of this process. */
 export function createAnswerer(parts: AnswererParts): Answerer {
   const { conversations, finder, metrics, config, pending } = parts;
 
@@ -48,7 +49,7 @@ export function createAnswerer(parts: AnswererParts): Answerer {
         },
       });
 
-      // A conversation is not forgotten for an answer that is not there.
+      // Checked before the history is reset: a question that gets no answer must not delete the conversation.
       if (question.newConversation && question.cacheControl.onlyIfCached)
         await finder.requireCached(question);
 
@@ -61,7 +62,7 @@ export function createAnswerer(parts: AnswererParts): Answerer {
       }
       const tokens = new TokenQueue();
       const finishing = pending.add(finish(parts, conversation, { question, context, tokens }));
-      // Its error is thrown below, unless the caller has disconnected.
+      // An error is thrown by the `await` below, unless the caller has disconnected by then.
       finishing.catch(() => {}).finally(() => tokens.end());
       if (question.stream) for await (const text of tokens) yield { type: 'token', text };
       yield done([...conversation.interactions, await finishing]);
@@ -72,11 +73,11 @@ export function createAnswerer(parts: AnswererParts): Answerer {
 interface Turn {
   question: Question;
   context: QuestionContext;
-  /** Takes the text as it comes. */
+  /** Takes the text piece by piece. */
   tokens: TokenQueue;
 }
 
-/** Finds the answer, hands its text on as it comes, and stores it. */
+/** Finds the answer, forwards its text, and stores the interaction. */
 async function finish(
   { finder, config }: AnswererParts,
   conversation: Conversation,
@@ -92,7 +93,7 @@ async function finish(
     const history = await fitHistory(conversation.interactions, config.historyMaxTokens);
     const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
     const answer = await finder.find({ question, prompt, context, resetFailed, onToken });
-    // A plain answer comes all at once.
+    // Without a stream, the whole answer arrives at once and is the first token.
     markFirstToken(record);
     const interaction = { question: question.text, answer };
     record.historySaved = await timed(record, 'history_write', () => conversation.save(interaction));

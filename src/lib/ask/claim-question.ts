@@ -1,4 +1,4 @@
-/** `Idempotency-Key`: the right to answer a question, or the answer that it got before. */
+/** `Idempotency-Key`: claims a question for this request, or finds the answer that an earlier request stored. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { errors } from '../contract/errors.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
@@ -6,38 +6,41 @@ import type { Claim, Claims } from '../history/idempotency.ts';
 import type { Interaction } from '../history/interaction.ts';
 import type { Question, QuestionContext } from './question.ts';
 
-/** Between looks at a question that another request is answering. */
+/** Pause between checks whether the other request has answered the question. */
 const POLL_MS = 100;
-/** How much longer than its deadline a request keeps the right to answer: it may still be storing. */
+/** How long a claim outlasts the deadline of its request, which may still be storing the answer. */
 const LEASE_RESERVE_MS = 5000;
 
-/** What claiming a question needs. */
+/** What {@link claimQuestion} needs. */
 export interface ClaimParts {
   claims: Claims;
   history: ChatHistory;
   limits: ConversationLimits;
 }
 
-/** Bounds of what is read of a conversation, and for how long a question may take. */
+/** How many interactions are read, and how long a question may take. */
 export interface ConversationLimits {
   historyMaxInteractions: number;
   requestTimeoutMs: number;
 }
 
-/** A claimed question; `waited` when another request was answering meanwhile, so that what was read before is old. */
+/** A question that this request has to answer. */
 export interface Claimed {
+  /** Undefined when the request has no idempotency key. */
   claim: Claim | undefined;
+  /** Another request held the claim meanwhile, so a history that was read before may be outdated. */
   waited: boolean;
 }
 
-/** A question that was answered before: the conversation up to its answer. */
+/** A question that was answered before. */
 export interface Replay {
+  /** The conversation up to the stored answer, oldest first. */
   replayed: Interaction[];
 }
 
 /**
- * Claims `question`, or gives the answer that it got before. Waits as long as another request is answering it.
- * @throws AskError when the key was used for another question, or cannot be looked up.
+ * Claims `question`, or gives its stored answer. Waits while another request is answering it.
+ * @throws AskError when the key was used for another question, or storage fails.
  */
 export async function claimQuestion(
   { claims, history, limits }: ClaimParts,
@@ -49,7 +52,6 @@ export async function claimQuestion(
   const request = {
     session: question,
     idempotencyKey: question.idempotencyKey,
-    // All that makes it the same question.
     content: [question.text, question.newConversation],
     leaseUntil: Date.now() + limits.requestTimeoutMs - elapsedMs + LEASE_RESERVE_MS,
   };
@@ -59,8 +61,8 @@ export async function claimQuestion(
       signal.throwIfAborted();
       throw errors.claimUnavailable(error);
     });
-    if (result.state === 'mine') return { claim: result.claim, waited };
-    if (result.state === 'other') throw errors.idempotencyConflict();
+    if (result.state === 'claimed') return { claim: result.claim, waited };
+    if (result.state === 'conflict') throw errors.idempotencyConflict();
     if (result.state === 'answered') {
       const replayed = await history
         .readUpTo(question, result.interaction, limits.historyMaxInteractions)
@@ -70,7 +72,7 @@ export async function claimQuestion(
       if (replayed === null) throw errors.idempotencyForgotten();
       return { replayed };
     }
-    // The loop sees an abort.
+    // An abort ends the pause, and then the loop.
     await delay(POLL_MS * (1 + Math.random()), undefined, { signal }).catch(() => {});
   }
 }

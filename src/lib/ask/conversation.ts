@@ -1,4 +1,4 @@
-/** The conversation that a question belongs to: opened before the answer, and extended by it. */
+/** The conversation that a question belongs to: opened before the question is answered, then extended by the answer. */
 import { errors } from '../contract/errors.ts';
 import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
 import type { Claim } from '../history/idempotency.ts';
@@ -10,50 +10,49 @@ import type { PendingWork } from '../runtime/pending-work.ts';
 import { type ClaimParts, claimQuestion, type Replay } from './claim-question.ts';
 import type { Question, QuestionContext } from './question.ts';
 
-/** What conversations are made of. */
+/** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts {
   index: SessionIndex;
-  /** Takes what no answer waits for. */
+  /** Takes background work. */
   pending: PendingWork;
-  /** For what goes wrong when the question is over. */
+  /** Logs failures of background work, which may end after the log of the invocation is closed. */
   warn: (message: string) => void;
 }
 
 /** The conversations of all sessions. */
 export interface Conversations {
   /**
-   * Opens the conversation of a question, or finds that the question was answered already.
-   * @throws AskError when the question's key was used for another one, or when it cannot be looked up.
+   * Opens the conversation of a question, or gives the stored answer when the question was answered before.
+   * @throws AskError when the idempotency key was used for another question, or cannot be looked up.
    */
   open(question: Question, context: QuestionContext): Promise<Conversation | Replay>;
 }
 
 /** A conversation that is ready for an answer. */
 export interface Conversation {
-  /** What is read of its history, oldest first. */
+  /** The history for the prompt, oldest first. */
   interactions: Interaction[];
-  /** Aborted when a new conversation could not be begun; its reason is the error for the caller. */
+  /** Aborts when the new conversation could not be begun; the reason is the error for the caller. */
   resetFailed: AbortSignal;
   /** Appends an interaction. False when it could not be stored. @throws AskError when the reset failed. */
   save(interaction: Interaction): Promise<boolean>;
-  /** To be called when the question is over: ends the reset, and gives a claim back that led to no stored answer. */
+  /** Call it when the question is finished: waits for the reset, and releases a claim that was not fulfilled. */
   release(): Promise<void>;
 }
 
-/** What is known of a conversation when it was opened. */
-interface Opened {
+interface OpenedHistory {
   interactions: Interaction[];
-  /** Where the answer is to be appended: null when that could not be found out, rejected when a reset failed. */
+  /** The position to append the answer after. Null when it could not be read; rejects when the reset failed. */
   position: Promise<Position | null>;
   resetFailed: AbortSignal;
 }
 
-/** Makes the conversations of this process. */
+/** Creates the conversations of this process. */
 export function createConversations(parts: ConversationParts): Conversations {
   return {
     async open(question, context) {
       const claiming = claimQuestion(parts, question, context);
-      // A conversation is begun anew once, by whoever answers the question.
+      // A new conversation is begun only after the claim: once for each question, by the request that answers it.
       const opening = question.newConversation ? undefined : openHistory(parts, question, context);
       const [claimed, early] = await Promise.all([claiming, opening]);
       if ('replayed' in claimed) return claimed;
@@ -67,13 +66,13 @@ async function openHistory(
   { history, limits }: ConversationParts,
   question: Question,
   { record, warn }: QuestionContext,
-): Promise<Opened> {
+): Promise<OpenedHistory> {
   const { signal: resetFailed } = new AbortController();
-  // Nobody has used a session id that was made just now.
+  // The session id was just generated, so there is nothing to read.
   if (question.isNewSession) {
     return { interactions: [], position: Promise.resolve(FIRST_POSITION), resetFailed };
   }
-  if (question.newConversation) return beginAnew(history, question);
+  if (question.newConversation) return beginNewConversation(history, question);
   try {
     const read = () => history.read(question, limits.historyMaxInteractions);
     const conversation = await timed(record, 'history_read', read);
@@ -81,20 +80,20 @@ async function openHistory(
   } catch (error) {
     record.historyAvailable = false;
     warn(`Chat history could not be read: ${String(error)}`);
-    // Tried once more while the model works, for the place where the answer is to be appended.
+    // Read the position again during the model call, so that the answer can still be stored.
     return { interactions: [], position: history.read(question, 1).catch(() => null), resetFailed };
   }
 }
 
-/** The reset is stored beside the model call, which ends when it fails. */
-function beginAnew(history: ChatHistory, question: Question): Opened {
+/** Stores the reset in parallel with the model call. A failed reset aborts the model call. */
+function beginNewConversation(history: ChatHistory, question: Question): OpenedHistory {
   const failed = new AbortController();
   const position = history.reset(question).catch((error: unknown) => {
     const notReset = errors.historyNotReset(error);
     failed.abort(notReset);
     throw notReset;
   });
-  // It is awaited when the answer is there; until then nobody listens.
+  // Only awaited after the model call: a rejection before must not count as unhandled.
   position.catch(() => {});
   return { interactions: [], position, resetFailed: failed.signal };
 }
@@ -103,10 +102,10 @@ function toConversation(
   parts: ConversationParts,
   question: Question,
   { warn }: QuestionContext,
-  { interactions, position, resetFailed, claim }: Opened & { claim: Claim | undefined },
+  { interactions, position, resetFailed, claim }: OpenedHistory & { claim: Claim | undefined },
 ): Conversation {
   const { history, claims, pending } = parts;
-  /** The claim leads to a stored answer, or may do so although that could not be seen. */
+  /** The claim was fulfilled, or it is unknown whether it was. Then it must not be released. */
   let claimKept = false;
   return {
     interactions,
@@ -127,18 +126,18 @@ function toConversation(
       return true;
     },
     async release() {
-      // A reset that is still under way stands, whatever became of the answer.
+      // The reset is kept even if there is no answer, so it has to finish.
       await Promise.allSettled([position]);
       if (!claim || claimKept) return;
-      // Whoever repeats the question meanwhile waits until its lease ends.
+      // In the background: until this is done, or the lease expires, a repeated question waits.
       pending
         .add(claims.release(claim))
-        .catch((error) => parts.warn(`An Idempotency-Key could not be given back: ${String(error)}`));
+        .catch((error) => parts.warn(`An Idempotency-Key could not be released: ${String(error)}`));
     },
   };
 }
 
-/** In the background: the list of a user's sessions may be a moment behind. */
+/** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */
 function noteInIndex(
   { index, pending, warn }: ConversationParts,
   { userId, sessionId }: Question,
@@ -149,5 +148,5 @@ function noteInIndex(
   const firstQuestion = lastMs === 0 ? question : undefined;
   pending
     .add(index.note(userId, { sessionId, epoch, firstQuestion }))
-    .catch((error) => warn(`A session could not be listed: ${String(error)}`));
+    .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
 }

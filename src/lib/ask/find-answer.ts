@@ -1,4 +1,4 @@
-/** Where the text of an answer comes from: the cache, a model call that is under way already, or one of its own. */
+/** Finds the answer to a question: in the cache, from an identical model call in flight, or from a new model call. */
 import { answerCacheKey, type AnswerCache } from '../cache/answer-cache.ts';
 import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
@@ -7,12 +7,12 @@ import { timed } from '../metrics/question-record.ts';
 import type { Completion, Message } from '../model/completion.ts';
 import type { ModelParameters } from '../model/parameters.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
-import { askFitting, type CallOptions } from './model-call.ts';
+import { type CallOptions, completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
 import type { Question, QuestionContext } from './question.ts';
 import { type FlightWork, SingleFlight } from './single-flight.ts';
 
-/** What finding answers needs. */
+/** What {@link createAnswerFinder} needs. */
 export interface FinderParts {
   /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
   cache: AnswerCache | null;
@@ -21,41 +21,41 @@ export interface FinderParts {
   config: Config;
 }
 
-/** A question whose answer is wanted. */
+/** A question, and the prompt for the model. */
 export interface Lookup {
   question: Question;
-  /** What the model is sent. */
   prompt: Message[];
   context: QuestionContext;
-  /** When it aborts, its reason is one to give up for this question alone. */
+  /** Aborts when the new conversation could not be begun. Ends this question, but not a model call that others share. */
   resetFailed: AbortSignal;
-  /** Is given the text, as it comes if the question wants a stream. */
+  /** Called with the text: piece by piece for a streamed question, otherwise at once. */
   onToken: (text: string) => void;
 }
 
-/** Finds answers. Identical questions under way share one model call. */
+/** Finds answers. Identical questions in flight share one model call. */
 export interface AnswerFinder {
   /** Gives the text of the answer. @throws AskError when there is none. */
   find(lookup: Lookup): Promise<string>;
-  /** Makes sure that a new conversation, which has no history, finds its answer in the cache. @throws AskError if not. */
+  /** Checks that the cache has an answer to a question that begins a new conversation. @throws AskError otherwise. */
   requireCached(question: Question): Promise<void>;
 }
 
-/** How the cache takes part in a question, by its `Cache-Control` and its history. */
+/** The place of a question's answer in the cache. */
 interface CachePlan {
   cache: AnswerCache;
   key: string;
-  /** The parameters that the key is made of, and the key with others. */
+  /** The model parameters of `key`. */
   parameters: ModelParameters;
+  /** Gives the key for other model parameters. */
   keyWith: (parameters: ModelParameters) => string;
 }
 
-/** Makes the finder of this process. */
+/** Creates the answer finder of this process. */
 export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   const { cache, model, metrics, config } = parts;
   const inFlight = new SingleFlight<Completion>();
 
-  /** Null when the cache takes no part. */
+  /** Null when the question must not use the cache. */
   function planOf({ cacheControl, userId }: Question, prompt: Message[]): CachePlan | null {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
@@ -68,15 +68,15 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
     async find(lookup) {
       const { question, prompt, context, resetFailed, onToken } = lookup;
       const { record, signal, disconnected } = context;
-      // An answer without its history is the answer to another question, and must not be shared.
+      // Without its history, the question would get the cache key of another question.
       const plan = record.historyAvailable ? planOf(question, prompt) : null;
       const cached = plan && (await lookUp(plan, lookup, metrics));
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
       if (plan) return (await shareModelCall(parts, inFlight, lookup, plan)).text;
-      // No other question can use it.
-      const ended = AbortSignal.any([signal, resetFailed, disconnected]);
-      return (await askFitting(prompt, callOptions(parts, lookup, ended, onToken))).text;
+      // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected.
+      const abort = AbortSignal.any([signal, resetFailed, disconnected]);
+      return (await completeFitting(prompt, callOptions(parts, lookup, abort, onToken))).text;
     },
 
     async requireCached(question) {
@@ -101,15 +101,15 @@ async function lookUp(
   if (found.result === 'hit') {
     record.cache.tier = found.tier;
     record.cache.ageMs = found.ageMs;
-    record.saved = found.answer.tokens;
+    record.tokensSaved = found.answer.tokens;
   }
-  metrics.countLookup(found.result, record.saved);
+  metrics.countLookup(found.result, record.tokensSaved);
   if (found.result !== 'hit') return null;
   onToken(found.answer.text);
   return found.answer.text;
 }
 
-/** Asks the model, or waits with those who ask it the same already. The cache learns the answer. */
+/** Joins the identical model call in flight, or starts one. The answer is stored in the cache. */
 async function shareModelCall(
   parts: FinderParts,
   inFlight: SingleFlight<Completion>,
@@ -118,20 +118,20 @@ async function shareModelCall(
 ): Promise<Completion> {
   const { question, prompt, context, resetFailed, onToken } = lookup;
   const { record, signal, disconnected } = context;
-  const work: FlightWork<Completion> = async (ended, onText) => {
-    const completion = await askFitting(prompt, callOptions(parts, lookup, ended, onText));
+  const work: FlightWork<Completion> = async (abort, onText) => {
+    const completion = await completeFitting(prompt, callOptions(parts, lookup, abort, onText));
     if (completion.finishReason === 'stop' && !completion.historyDropped) {
-      // The key of what was really sent: a parameter may have been refused meanwhile.
+      // The model may have refused a parameter: the key has to match the parameters of the call that succeeded.
       cache.store(completion.parameters === parameters ? key : keyWith(completion.parameters), completion);
     }
     return completion;
   };
-  // A question whose caller disconnected goes on, so that the answer is kept, unless the settings say otherwise.
-  const ends = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
-  const own = AbortSignal.any(ends);
-  if (!inFlight.has(key)) return inFlight.join(key, work, own, onToken);
-  // It wants an answer from now, and the one under way was asked for before.
-  if (question.cacheControl.noCache) return work(own, onToken);
+  // With FINISH_ABANDONED on, the call continues after its caller disconnected, so that the answer is stored.
+  const signals = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
+  const abort = AbortSignal.any(signals);
+  if (!inFlight.has(key)) return inFlight.join(key, work, abort, onToken);
+  // `no-cache` asks for an answer that is generated after the request; the call in flight started before it.
+  if (question.cacheControl.noCache) return work(abort, onToken);
 
   record.cache.result = 'coalesced';
   let streamed = false;
@@ -139,11 +139,11 @@ async function shareModelCall(
     streamed = true;
     onToken(text);
   };
-  const completion = await timed(record, 'model', () => inFlight.join(key, work, own, onText));
-  // The one who asked wanted no stream.
+  const completion = await timed(record, 'model', () => inFlight.join(key, work, abort, onText));
+  // Nothing was streamed when the question that started the call wants a plain answer.
   if (!streamed) onToken(completion.text);
-  record.saved = completion.tokens;
-  parts.metrics.countCoalesced(record.saved);
+  record.tokensSaved = completion.tokens;
+  parts.metrics.countCoalesced(record.tokensSaved);
   return completion;
 }
 

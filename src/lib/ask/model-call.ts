@@ -1,4 +1,4 @@
-/** A call of the model for one question: recorded, counted, and made again with less history when that is too long. */
+/** A model call for one question: recorded, counted, and repeated with less history when the prompt is too long. */
 import type { QuestionContext } from './question.ts';
 import type { Completion } from '../model/completion.ts';
 import { createConnectionRecord } from '../pool/connection-record.ts';
@@ -10,31 +10,32 @@ import { beginCall, type CallRecord, timed } from '../metrics/question-record.ts
 import type { Message } from '../model/completion.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 
-/** What a call needs. */
+/** What a model call needs. */
 export interface CallOptions {
   model: ResilientModel;
   metrics: ProcessMetrics;
   record: QuestionContext['record'];
   requestTimeoutMs: number;
-  /** The answer comes as a stream. */
+  /** Ask the model for a stream. */
   streamed: boolean;
-  /** Ends the call. */
+  /** Aborts the call. */
   signal: AbortSignal;
-  /** Is given the text as it comes, of a stream. */
+  /** Called with each piece of the text when `streamed`. */
   onToken: (text: string) => void;
 }
 
-/** A completion, and whether it answers less than the whole prompt. */
+/** A completion, and whether part of the chat history was dropped from its prompt. */
 export type FittingCompletion = Completion & { historyDropped: boolean };
 
 /**
- * Asks the model, and again with the newer half of the chat history as long as it says that this is too long.
+ * Calls the model. While the model refuses the prompt as too long, drops the older half of the chat history and repeats
+ * the call.
  * @throws AskError when there is no answer.
  */
-export async function askFitting(prompt: Message[], options: CallOptions): Promise<FittingCompletion> {
+export async function completeFitting(prompt: Message[], options: CallOptions): Promise<FittingCompletion> {
   for (let sent = prompt; ;) {
     try {
-      return { ...(await askModel(sent, options)), historyDropped: sent !== prompt };
+      return { ...(await callModel(sent, options)), historyDropped: sent !== prompt };
     } catch (error) {
       const isTooLong = error instanceof AskError && error.code === 'conversation_too_long';
       const shorter = isTooLong ? dropOlderHalf(sent) : null;
@@ -44,11 +45,11 @@ export async function askFitting(prompt: Message[], options: CallOptions): Promi
   }
 }
 
-async function askModel(prompt: Message[], options: CallOptions): Promise<Completion> {
+async function callModel(prompt: Message[], options: CallOptions): Promise<Completion> {
   const { model, metrics, record, requestTimeoutMs, streamed, signal, onToken } = options;
   const connection = createConnectionRecord();
   const call = beginCall(prompt, connection, streamed);
-  const onFirst = (text: string): void => {
+  const onStreamedText = (text: string): void => {
     call.firstTokenAt ??= performance.now();
     onToken(text);
   };
@@ -58,7 +59,7 @@ async function askModel(prompt: Message[], options: CallOptions): Promise<Comple
       call.completion = completion;
       addTokens(call.tokens, completion.tokens);
     };
-    const onText = streamed ? onFirst : undefined;
+    const onText = streamed ? onStreamedText : undefined;
     return await timed(record, 'model', () =>
       model.complete(prompt, { record: connection, signal, deadline, onToken: onText, onCompletion }),
     );
@@ -71,12 +72,12 @@ async function askModel(prompt: Message[], options: CallOptions): Promise<Comple
   }
 }
 
-/** What the model refused to answer, for a reason that lies in the question: a call that was answered all the same. */
-const ANSWERED = new Set(['content_filtered', 'conversation_too_long', 'output_limit_reached']);
-/** What says that the model cannot be used. A deadline does when the model was asked. */
+/** Errors that the question caused: the model works and has answered with a refusal. */
+const REFUSALS = new Set(['content_filtered', 'conversation_too_long', 'output_limit_reached']);
+/** Errors after which the model counts as failing. */
 const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_open', 'timeout']);
 
-/** A call that was refused before it was made, or that ended while it waited for its turn, is none. */
+/** Records and counts a call, unless no request was sent: refused by the circuit breaker, or aborted while queued. */
 function finishCall(call: CallRecord, record: QuestionContext['record'], metrics: ProcessMetrics): void {
   const { connection, error, tokens } = call;
   if (error === 'circuit_open') metrics.modelState = 'failing';
@@ -85,7 +86,7 @@ function finishCall(call: CallRecord, record: QuestionContext['record'], metrics
   record.connection = connection;
   addTokens(record.tokens, tokens);
   metrics.countTokens(tokens);
-  const isAnswered = error === null || ANSWERED.has(error);
+  const isAnswered = error === null || REFUSALS.has(error);
   if (isAnswered) metrics.countModelCall((call.endedAt ?? 0) - call.startedAt, connection.reused);
   if (isAnswered) metrics.modelState = 'ok';
   else if (FAULTS.has(error)) metrics.modelState = 'failing';

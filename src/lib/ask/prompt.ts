@@ -1,4 +1,4 @@
-/** What the model is sent: the system prompt, the chat history and the question. */
+/** The prompt for the model: the system prompt, the chat history and the question. */
 import type { Message } from '../model/completion.ts';
 import type { Interaction } from '../history/interaction.ts';
 

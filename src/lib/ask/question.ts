@@ -1,37 +1,37 @@
-/** A question, what it needs of its request, and what happens while it is answered. */
+/** A question, the context in which it is answered, and the events of its answer. */
 import type { CacheControl } from '../cache/cache-control.ts';
 import type { Answer } from '../contract/responses.ts';
 import type { QuestionRecord } from '../metrics/question-record.ts';
 
-/** A valid question, as it was asked. */
+/** A validated question. */
 export interface Question {
   text: string;
   sessionId: string;
-  /** The id was made for this question. */
+  /** The request had no session id, so `sessionId` was generated for it. */
   isNewSession: boolean;
-  /** Forget this session's history first. */
+  /** Begin a new conversation: the session's history is forgotten. */
   newConversation: boolean;
   cacheControl: CacheControl;
-  /** Who asks; null when nobody is signed in. */
+  /** Null when the caller is not signed in. */
   userId: string | null;
-  /** Names this question, so that repeating it does no more than asking it once. */
+  /** From the header `Idempotency-Key`: a repeated question with the same key is answered once. */
   idempotencyKey: string | undefined;
-  /** The answer is wanted as it comes. */
+  /** Send the answer as a stream of events. */
   stream: boolean;
 }
 
-/** What a question needs of the request that brought it. */
+/** The context of the request that sent a question. */
 export interface QuestionContext {
   record: QuestionRecord;
-  /** Ends the answering; its reason is the error that the caller gets. */
+  /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */
   signal: AbortSignal;
-  /** Aborted when the caller disconnected. */
+  /** Aborts when the caller disconnects. */
   disconnected: AbortSignal;
   warn: (message: string) => void;
 }
 
 /**
- * What happens while a question is answered: a piece of the text came (if it is wanted as a stream), the answer is
- * complete and stored.
+ * The events of an answer. `token`: the next piece of the text, for streamed questions only. `done`: the answer is
+ * complete, and was stored if that was possible.
  */
 export type AnswerEvent = { type: 'token'; text: string } | { type: 'done'; answer: Answer };

@@ -1,79 +1,79 @@
-/** Identical work under way is done once, for all who want it. */
+/** Single flight: identical work in flight is done once, and all callers share its result. */
 import { untilAborted } from '../runtime/until-aborted.ts';
 
 interface Flight<T> {
   result: Promise<T>;
-  /** Those who still wait for it. */
+  /** Number of callers that wait for the result. */
   waiting: number;
-  /** Ends the work when nobody waits any more. */
-  abandoned: AbortController;
-  /** The text that came so far, if it comes piece by piece. */
+  /** Aborts the work when no caller waits any more. */
+  controller: AbortController;
+  /** The text so far, if the work streams it. */
   text: string;
   listeners: Set<(text: string) => void>;
 }
 
-/** Work that may hand on its text as it comes; the signal ends it. */
+/** Work that may stream its text through `onToken`, and that `signal` aborts. */
 export type FlightWork<T> = (signal: AbortSignal, onToken: (text: string) => void) => Promise<T>;
 
-/** The flights of a process, by key. */
+/** The work in flight, by key. */
 export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
+  readonly #inFlight = new Map<string, Flight<T>>();
 
-  /** True when work for `key` is under way. */
+  /** True when work for `key` is in flight. */
   has(key: string): boolean {
-    return this.#flights.has(key);
+    return this.#inFlight.has(key);
   }
 
   /**
-   * Gives the result of the work under way for `key`, which is started if there is none. Each caller waits until its
-   * own `leave` aborts, and then gets its reason; the work goes on as long as one of them waits. `onToken` is given the
-   * text that the work hands on, from the first piece.
-   * @throws what the work throws, the same to all.
+   * Gives the result of the work in flight for `key`, or starts `work` when there is none. A caller stops waiting when
+   * its `abort` signal aborts; the work itself is aborted when no caller waits any more. `onToken` is called with the
+   * streamed text, beginning with the text before the caller joined.
+   * @throws the error of the work, to all callers; or the reason of `abort`, to this caller.
    */
   async join(
     key: string,
     work: FlightWork<T>,
-    leave: AbortSignal,
+    abort: AbortSignal,
     onToken: (text: string) => void = () => {},
   ): Promise<T> {
-    leave.throwIfAborted();
-    const flight = this.#flights.get(key) ?? this.#start(key, work);
+    abort.throwIfAborted();
+    const flight = this.#inFlight.get(key) ?? this.#start(key, work);
     flight.waiting++;
     if (flight.text !== '') onToken(flight.text);
     flight.listeners.add(onToken);
     try {
-      return await untilAborted(flight.result, leave);
+      return await untilAborted(flight.result, abort);
     } finally {
       flight.listeners.delete(onToken);
-      // One that has landed needs no end, and aborting for nothing takes its time too.
-      if (--flight.waiting === 0 && this.#flights.get(key) === flight)
-        this.#abandon(key, flight, leave.reason);
+      // Finished work is no longer in the map and needs no abort.
+      if (--flight.waiting === 0 && this.#inFlight.get(key) === flight)
+        this.#abandon(key, flight, abort.reason);
     }
   }
 
   #start(key: string, work: FlightWork<T>): Flight<T> {
-    const abandoned = new AbortController();
+    const controller = new AbortController();
     const { promise: result, resolve, reject } = Promise.withResolvers<T>();
-    const flight: Flight<T> = { result, waiting: 0, abandoned, text: '', listeners: new Set() };
-    this.#flights.set(key, flight);
+    const flight: Flight<T> = { result, waiting: 0, controller, text: '', listeners: new Set() };
+    this.#inFlight.set(key, flight);
     const onToken = (text: string): void => {
       flight.text += text;
       for (const listener of flight.listeners) listener(text);
     };
-    work(abandoned.signal, onToken).then(resolve, reject);
-    // Rejected even when all who waited have left.
+    work(controller.signal, onToken).then(resolve, reject);
     const end = (): void => this.#forget(key, flight);
+    // Also handles the rejection when no caller waits any more.
     flight.result.then(end, end);
     return flight;
   }
 
-  /** Later callers start a new flight. */
+  /** Aborts the work. Later callers start a new flight. */
   #abandon(key: string, flight: Flight<T>, reason: unknown): void {
     this.#forget(key, flight);
-    flight.abandoned.abort(reason);
+    flight.controller.abort(reason);
   }
 
   #forget(key: string, flight: Flight<T>): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    if (this.#inFlight.get(key) === flight) this.#inFlight.delete(key);
   }
 }

@@ -1,8 +1,7 @@
-/** Text that comes piece by piece and is read at another pace. */
-
+/** Buffers streamed text between the model and a reader of another speed. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Holds what was not read yet; a slow reader gets it in larger pieces, so that it never is more than the text itself. */
+/** Merges unread text into one piece, so that a slow reader never holds more memory than the text itself. */
 export class TokenQueue {
   #unread = '';
   #ended = false;
@@ -13,18 +12,18 @@ export class TokenQueue {
     this.#wake();
   }
 
-  /** Nothing more will come. */
+  /** Ends the iteration once all text was read. */
   end(): void {
     this.#ended = true;
     this.#wake();
   }
 
-  /** Gives what comes until the end; for one reader. */
+  /** Gives the text until the end. Supports one reader. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
     for (;;) {
       while (this.#unread === '' && !this.#ended) {
         await new Promise<void>((resolve) => (this.#wake = resolve));
-        // What came in the same moment goes on as one piece: a model's tokens come in bursts.
+        // Tokens arrive in bursts: waiting for the next turn of the event loop merges a burst into one piece.
         await nextTurn();
       }
       if (this.#unread === '') return;

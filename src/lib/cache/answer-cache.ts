@@ -1,4 +1,4 @@
-/** Answers that were given before: the key that tells them apart, and the tiers that keep them. */
+/** The answer cache: its keys, and how its tiers work together. */
 import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { createHash } from 'node:crypto';
 import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
@@ -8,27 +8,27 @@ import type { Message } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 
-/** Changes when the layout of {@link CachedAnswer} or of the key does. */
+/** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
 const FORMAT = 3;
 
-/** What a lookup found. `error` is a miss of which a tier that failed may be the reason. */
+/** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
 export type Lookup =
   | { result: 'hit'; answer: CachedAnswer; tier: TierName; ageMs: number }
   | { result: 'miss' | 'error' };
 
-/** Background writes of this process so far, to all tiers but memory. */
+/** Background writes of this process so far. The memory tier is not counted. */
 export interface CacheWrites {
   done: number;
   failed: number;
 }
 
-/** Keeps answers by key. No lookup and no write ever rejects: a cache that fails is a cache that misses. */
+/** Stores answers by key. Lookups and writes never reject: a failure counts as a miss. */
 export interface AnswerCache {
-  /** Looks for an answer younger than `maxAgeMs`, in one tier after another. */
+  /** Looks for an answer younger than `maxAgeMs`, the fastest tier first. */
   lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
-  /** Keeps an answer for the configured time. Slow tiers are written in the background. */
+  /** Stores an answer for the configured lifetime. Slow tiers are written in the background. */
   store(key: string, answer: Pick<CachedAnswer, 'text' | 'tokens'>): void;
-  /** Empties the tiers. Gives the names of those that could not be emptied. */
+  /** Clears all tiers. Gives the names of the tiers that failed. */
   clear(): Promise<TierName[]>;
   readonly tiers: readonly TierName[];
   readonly writes: Readonly<CacheWrites>;
@@ -36,8 +36,9 @@ export interface AnswerCache {
 }
 
 /**
- * Gives the key for an answer: a digest of everything that it depends on. Two requests share a key only if the model
- * would be sent the same, and if they are of the same `partition`: a user whose answers are nobody else's, or null.
+ * Gives the key of an answer: a digest of everything that the answer depends on. Two questions share a key only if the
+ * model would receive the same request for both, and if their `partition` is the same: a user id when users do not
+ * share cached answers, otherwise null.
  */
 export function answerCacheKey(
   config: Config,
@@ -46,7 +47,7 @@ export function answerCacheKey(
   partition: string | null = null,
 ): string {
   const { endpoints, apiVersion, deployment } = config.model;
-  // Fallbacks serve the same deployment: an answer of theirs is as good.
+  // Fallback endpoints serve the same deployment, so the endpoint that answered is no part of the key.
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
@@ -58,7 +59,7 @@ export function answerCacheKey(
   return `answer:${FORMAT}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }
 
-/** Opens the cache that the settings want; null when they want none. The parameters are those of the two below. */
+/** Opens the cache of this process; null when the settings turn it off. `work` takes its background writes. */
 export async function openAnswerCache(
   config: Config['cache'],
   work: PendingWork,
@@ -68,21 +69,21 @@ export async function openAnswerCache(
   return createAnswerCache(await openCacheTiers(config, warn), config.ttlMs, work, warn);
 }
 
-/** Opens the tiers that the settings name, the fastest first. `warn` is told when one of them begins to fail. */
+/** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
 export async function openCacheTiers(
   { memoryBytes, path, maxBytes, redisUrl }: Config['cache'],
   warn: (message: string) => void,
 ): Promise<CacheTier[]> {
   const tiers = [createMemoryTier(memoryBytes), createSqliteTier(path, maxBytes, warn)];
   if (redisUrl === undefined) return tiers;
-  // Loaded only here: the library is large, and most have no Redis.
+  // Imported only when needed: the library is large, and most apps have no Redis.
   const { createRedisTier } = await import('./redis-tier.ts');
   return [...tiers, createRedisTier(redisUrl, warn)];
 }
 
 /**
- * Makes a cache of `tiers` that keeps answers for `ttlMs`. Its background writes are added to `work`; `warn` is told
- * when some of them fail.
+ * Creates a cache over `tiers` that keeps answers for `ttlMs` milliseconds. Background writes are added to `work`;
+ * `warn` is called, at most once a minute for all tiers, when a write fails.
  */
 export function createAnswerCache(
   tiers: CacheTier[],
@@ -96,7 +97,6 @@ export function createAnswerCache(
   async function write(tier: CacheTier, key: string, answer: CachedAnswer): Promise<void> {
     try {
       await tier.set(key, answer);
-      // Memory is no work in the background.
       if (tier.name !== 'memory') writes.done++;
     } catch (error) {
       writes.failed++;
@@ -115,7 +115,7 @@ export function createAnswerCache(
       for (const [index, tier] of tiers.entries()) {
         try {
           const answer = await tier.get(key);
-          // The clock of the instance that stored it may be ahead of ours.
+          // The clock of the instance that stored the answer may be ahead.
           const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
           if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
           fill(tiers.slice(0, index), key, answer);
@@ -132,7 +132,7 @@ export function createAnswerCache(
     },
     async clear() {
       const failed: TierName[] = [];
-      // The slowest first: what is found in it until then fills the faster ones.
+      // The slowest tier first: a hit in a tier that is not cleared yet refills the faster tiers.
       for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.push(tier.name));
       return failed;
     },

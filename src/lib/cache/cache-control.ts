@@ -1,18 +1,18 @@
-/** What a request says about cached answers, in the words of HTTP: RFC 9111, 5.2.1. */
+/** The request header `Cache-Control`: RFC 9111, 5.2.1. */
 
-/** How the cache may take part in one answer. */
+/** How a request may use the cache. */
 export interface CacheControl {
-  /** Ask the model, then keep its answer. */
+  /** Do not read from the cache, but store the model's answer. */
   noCache: boolean;
-  /** Neither look for an answer nor keep one. */
+  /** Neither read from the cache nor store the answer. */
   noStore: boolean;
-  /** Oldest answer that will do, in milliseconds. */
+  /** Maximum age of a cached answer, in milliseconds. */
   maxAgeMs: number;
-  /** A cached answer, or none. */
+  /** Answer from the cache or not at all. */
   onlyIfCached: boolean;
 }
 
-/** Reads the header `Cache-Control`; what it does not know is ignored, as HTTP wants it. */
+/** Parses the header `Cache-Control`. Unknown directives are ignored, as RFC 9111 requires. */
 export function readCacheControl(header: string | null): CacheControl {
   const directives = new Map<string, string>();
   for (const directive of header?.split(',') ?? []) {
@@ -27,5 +27,5 @@ export function readCacheControl(header: string | null): CacheControl {
   };
 }
 
-/** An age that cannot be read allows none: RFC 9111, 4.2.1. */
+/** An invalid age counts as 0: RFC 9111, 4.2.1. */
 const seconds = (text: string): number => (/^\d+$/.test(text) ? 1000 * Number(text) : 0);

@@ -1,4 +1,4 @@
-/** What a tier of the answer cache is, and the fastest one: memory. */
+/** The interface of the answer cache's tiers, and the fastest tier: memory. */
 import { LRUCache } from 'lru-cache';
 import type { TokenUsage } from '../model/completion.ts';
 
@@ -10,27 +10,27 @@ export interface CachedAnswer {
   expiresAt: number;
 }
 
-/** Milliseconds for which an answer is still to be kept; 0 when it is not to be stored: stores take 0 for "for ever". */
+/** Remaining lifetime of an answer in milliseconds. The caller must not store it at 0, which stores take as "forever". */
 export const lifetimeOf = ({ expiresAt }: CachedAnswer): number => Math.max(0, expiresAt - Date.now());
 
-/** Where an answer was found. */
+/** The tiers, by name. */
 export type TierName = 'memory' | 'sqlite' | 'redis';
 
-/** Keeps answers by key until they expire. Every method rejects when the tier fails. */
+/** Stores answers by key until they expire. Every method rejects when the tier fails. */
 export interface CacheTier {
   readonly name: TierName;
   get(key: string): Promise<CachedAnswer | undefined>;
   set(key: string, answer: CachedAnswer): Promise<void>;
-  /** Forgets everything. */
+  /** Deletes all answers. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Keeps the answers that were used last, in at most `maxBytes`. It never fails. */
+/** Keeps the most recently used answers in at most `maxBytes` of memory. It never fails. */
 export function createMemoryTier(maxBytes: number): CacheTier {
   const answers = new LRUCache<string, CachedAnswer>({
     maxSize: maxBytes,
-    // A character of the text takes at most two bytes; the rest of an entry is about 300.
+    // A UTF-16 unit takes at most two bytes; the rest of an entry takes about 300.
     sizeCalculation: ({ text }) => 2 * text.length + 300,
   });
   return {

@@ -1,16 +1,16 @@
-/** The cache tier in Redis, shared by all instances. It is left out while Redis does not answer. */
+/** The cache tier in Redis, shared by all instances. It fails fast while Redis does not answer. */
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
 
-/** What a question may lose when Redis falls silent; DESIGN, "Faults". */
+/** Timeout of an operation: the longest delay of a question when Redis stops answering. */
 const ANSWER_MS = 300;
 const CONNECT_MS = 5000;
-/** Between attempts to connect: this, then twice as long each time, up to the longest; and a random part. */
+/** Delay before the first reconnection; it doubles with each attempt, up to the maximum, with jitter. */
 const RECONNECT_MS = 100;
-const LONGEST_RECONNECT_MS = 5000;
-/** It walks through all keys. */
+const MAX_RECONNECT_MS = 5000;
+/** Longer than other operations, because clearing iterates over all keys. */
 const CLEAR_MS = 10_000;
 const NAMESPACE = 'answers';
 
@@ -23,8 +23,8 @@ interface Connection {
 }
 
 /**
- * Connects to the Redis at `url` in the background, and again whenever the connection is lost or silent. `warn` is
- * told once when Redis cannot be used, and once when it can again.
+ * Connects to the Redis at `url` in the background, and reconnects when the connection is lost or does not answer.
+ * `warn` is called once when Redis becomes unusable, and once when it is usable again.
  */
 export function createRedisTier(url: string, warn: (message: string) => void): CacheTier {
   return new RedisTier(url, warn);
@@ -56,10 +56,10 @@ class RedisTier implements CacheTier {
   }
 
   async clear(): Promise<void> {
-    // What is being written is to be forgotten too.
+    // Pending writes must be cleared too.
     await this.#writes.drain(ANSWER_MS);
     await this.#use(CLEAR_MS, async ({ keyv, store }) => {
-      // Its errors are only told, not thrown.
+      // The store emits errors of `clear` instead of throwing them.
       const failed = Promise.withResolvers<never>();
       store.once('error', failed.reject);
       await Promise.race([keyv.clear(), failed.promise]);
@@ -75,7 +75,7 @@ class RedisTier implements CacheTier {
   #connect(): Connection {
     const client = createClient({
       url: this.#url,
-      // What cannot be sent at once fails at once.
+      // Commands fail at once while there is no connection.
       disableOfflineQueue: true,
       socket: { connectTimeout: CONNECT_MS, reconnectStrategy },
     }) as Client;
@@ -83,10 +83,10 @@ class RedisTier implements CacheTier {
     client.on('ready', () => this.#recover());
     const store = new KeyvRedis<CachedAnswer>(client, { throwOnErrors: true });
     const keyv = new Keyv<CachedAnswer>({ store, namespace: NAMESPACE });
-    // Keyv would pass on what happens between operations, and throw it where nobody listens. Without a listener of its
-    // own, it rejects the operation that failed, which tells us which one it was.
+    // Keyv would re-emit errors between operations as uncaught ones. Without its listener, it rejects the operation
+    // that failed.
     store.removeAllListeners('error');
-    // The strategy goes on trying; this rejects only when the client is destroyed.
+    // Rejects only when the client is destroyed: until then the reconnection strategy retries.
     client.connect().catch(() => {});
     return { client, store, keyv };
   }
@@ -94,28 +94,29 @@ class RedisTier implements CacheTier {
   async #use<T>(timeoutMs: number, operation: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = this.#connection;
     if (!connection.client.isReady) throw new Error('Redis is not connected');
-    const silence = Promise.withResolvers<never>();
+    const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      silence.reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
+      timeout.reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
       this.#replace(connection);
     }, timeoutMs);
     try {
-      return await Promise.race([operation(connection), silence.promise]);
+      return await Promise.race([operation(connection), timeout.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Nothing more is asked over a connection that fell silent; a new one is ready only when Redis answers on it. */
-  #replace(silent: Connection): void {
-    if (this.#closed || silent !== this.#connection) return;
+  /** Replaces a connection that timed out. The new one becomes ready only when Redis answers on it. */
+  #replace(unresponsive: Connection): void {
+    if (this.#closed || unresponsive !== this.#connection) return;
     this.#fail('it does not answer');
-    silent.client.destroy();
+    unresponsive.client.destroy();
     this.#connection = this.#connect();
   }
 
   #fail(why: string): void {
-    if (!this.#failing && !this.#closed) this.#warn(`The Redis cache is left out for now: ${why}.`);
+    if (!this.#failing && !this.#closed)
+      this.#warn(`The Redis cache is not used for now: ${why}. Check ANSWER_CACHE_REDIS_URL.`);
     this.#failing = true;
   }
 
@@ -126,5 +127,5 @@ class RedisTier implements CacheTier {
 }
 
 function reconnectStrategy(attempts: number): number {
-  return Math.min(LONGEST_RECONNECT_MS, RECONNECT_MS * 2 ** attempts) * (0.5 + Math.random() / 2);
+  return Math.min(MAX_RECONNECT_MS, RECONNECT_MS * 2 ** attempts) * (0.5 + Math.random() / 2);
 }

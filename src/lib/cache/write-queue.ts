@@ -1,4 +1,4 @@
-/** Background writes, one after another, in the order in which they came. */
+/** Background writes, carried out one after another in the order of their arrival. */
 
 interface Queued {
   write: () => Promise<void>;
@@ -6,10 +6,10 @@ interface Queued {
   reject: (error: unknown) => void;
 }
 
-/** How long writes may go on before other work has its turn again. */
-const TURN_MS = 2;
+/** How long writes may run before they yield to the event loop. */
+const SLICE_MS = 2;
 
-/** Carries out writes one at a time; what comes while `capacity` are waiting is refused. */
+/** Carries out writes one at a time, and refuses a write while `capacity` others are waiting. */
 export class WriteQueue {
   readonly #capacity: number;
   readonly #waiting: Queued[] = [];
@@ -19,9 +19,9 @@ export class WriteQueue {
     this.#capacity = capacity;
   }
 
-  /** Resolves when `write` has been carried out. @throws what it throws, or Error when too many wait. */
+  /** Resolves when `write` has been carried out. @throws the error of `write`, or Error when the queue is full. */
   add(write: () => Promise<void>): Promise<void> {
-    if (this.#waiting.length >= this.#capacity) return Promise.reject(new Error('too many writes wait'));
+    if (this.#waiting.length >= this.#capacity) return Promise.reject(new Error('the write queue is full'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ write, resolve, reject });
       if (!this.#running) void this.#run();
@@ -30,13 +30,13 @@ export class WriteQueue {
 
   async #run(): Promise<void> {
     this.#running = true;
-    let turnEndsAt = 0;
+    let sliceEndsAt = 0;
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      // After what else the process has to do, so that no answer waits; but more than one at a time, since a busy process
-      // makes more answers than it has turns.
-      if (performance.now() >= turnEndsAt) {
+      // Yielding lets pending requests go first. One write for each turn of the event loop would be too slow: a busy
+      // process produces more answers than it has turns.
+      if (performance.now() >= sliceEndsAt) {
         await new Promise(setImmediate);
-        turnEndsAt = performance.now() + TURN_MS;
+        sliceEndsAt = performance.now() + SLICE_MS;
       }
       await next.write().then(next.resolve, next.reject);
     }

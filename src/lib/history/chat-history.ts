@@ -1,4 +1,4 @@
-/** Chat history: the interactions of many sessions, one row each, newest first within their session. */
+/** Chat history: one row for each interaction. Within a session's partition, the newest row comes first. */
 import { type Interaction, toInteraction, toProperties } from './interaction.ts';
 import {
   after,
@@ -14,32 +14,32 @@ import {
   type SessionKey,
   sessionPartition,
 } from './row-keys.ts';
-import { MAX_ROWS_PER_CALL, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
+import { removeRows, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
 
-/** The newest interactions of the current conversation, oldest first, and where it stands. */
+/** The newest interactions of the current conversation, oldest first, and the position to append after. */
 export interface Conversation extends Position {
   interactions: Interaction[];
 }
 
-/** Some interactions of the current conversation, oldest first. Times in milliseconds since 1970. */
+/** A page of the current conversation, its interactions oldest first. Times in milliseconds since 1970. */
 export interface ConversationPage {
   interactions: Interaction[];
-  /** Of the whole conversation. */
+  /** Number of interactions in the whole conversation. */
   count: number;
   createdAt: number;
   updatedAt: number;
-  /** What to ask for to get the page before this one; null when there is none. */
+  /** Position of the page before this one, which has older interactions; null when there is none. */
   before: string | null;
 }
 
-/** Nobody knows whether a write was done: neither its own answer came nor that of a look at its row. */
+/** It is unknown whether a write was done: both the write and the read that should verify it failed. */
 export class UnknownOutcomeError extends Error {
   override readonly name = 'UnknownOutcomeError';
 }
 
 /**
- * Keeps the interactions of sessions. Every method may reject when the store cannot be reached; nothing is ever
- * pretended to be stored or forgotten.
+ * Stores the interactions of sessions. Every method rejects when the store fails, so that no interaction is reported as
+ * stored or deleted when it was not.
  */
 export class ChatHistory {
   readonly #store: RowStore;
@@ -51,9 +51,9 @@ export class ChatHistory {
     this.#ttlMs = ttlMs;
   }
 
-  /** Reads at most `limit` interactions, the newest of the current conversation. An unknown session is empty. */
+  /** Reads the newest interactions of the current conversation, at most `limit`. An unknown session has none. */
   async read(session: SessionKey, limit: number): Promise<Conversation> {
-    // One more than the limit, because the marker of the conversation may be among them.
+    // One more than the limit, because one row may be the marker of the conversation.
     const range = { to: AFTER_INTERACTIONS, limit: limit + 1 };
     const rows = await this.#store.list(sessionPartition(session), range);
     const { epoch, lastMs } = rows[0] ? parseKey(rows[0].key) : FIRST_POSITION;
@@ -62,10 +62,11 @@ export class ChatHistory {
   }
 
   /**
-   * Stores one interaction after `position`, in its conversation, together with what `alongside` makes of its key.
-   * Appends at the same time from the same position are all kept, in one order that every later read agrees on.
-   * @throws RowConflictError when what is to be done alongside met another state; then nothing was stored.
-   * @throws UnknownOutcomeError when both may have been stored, which could not be seen.
+   * Stores one interaction after `position`. `alongside` gets the key of its row, and gives a second action for the
+   * same transaction. Concurrent appends from the same position are all kept, in an order that is the same for every
+   * later read.
+   * @throws RowConflictError when the second action met a conflict; then nothing was stored.
+   * @throws UnknownOutcomeError when it is unknown whether the transaction was done.
    */
   async append(
     session: SessionKey,
@@ -76,12 +77,12 @@ export class ChatHistory {
     const partition = sessionPartition(session);
     const key = interactionKey(position);
     const properties = await toProperties(interaction);
-    if (!alongside) return this.#insertOurs(partition, key, properties);
+    if (!alongside) return this.#insertUnique(partition, key, properties);
     try {
       await this.#store.transact(partition, [{ type: 'insert', key, properties }, alongside(key)]);
     } catch (error) {
-      // Its answer may be lost or late, and the store repeats what it got no answer to; our row there means that it
-      // was all done.
+      // The response may be lost or late, and the store retries calls without a response. If our row exists, the
+      // whole transaction was done.
       const stored = await this.#store.get(partition, key).catch((cause: unknown) => {
         throw new UnknownOutcomeError(String(error), { cause });
       });
@@ -89,19 +90,20 @@ export class ChatHistory {
     }
   }
 
-  /** Begins a new conversation; gives where it stands. Earlier interactions are never read again. */
+  /** Begins a new conversation and gives its position. Earlier interactions are never read again. */
   async reset(session: SessionKey): Promise<Position> {
     const partition = sessionPartition(session);
-    const arrival = Date.now();
+    const now = Date.now();
     const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1 });
-    const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, arrival);
-    await this.#insertOurs(partition, markerKey(epoch), {});
+    const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, now);
+    await this.#insertUnique(partition, markerKey(epoch), {});
     return { epoch, lastMs: 0 };
   }
 
   /**
-   * Forgets a session. A marker goes first: whatever is still being written then lands in the past, and rows that
-   * cannot be removed now are hidden until they are purged. Gives where the session stands, and whether all is gone.
+   * Deletes a session. First it writes the marker of a new conversation: this hides interactions that are still being
+   * written, and rows that cannot be removed now, until the purge removes them. Gives the position of the new
+   * conversation, and whether all rows were removed.
    */
   async delete(session: SessionKey): Promise<{ position: Position; removed: boolean }> {
     const partition = sessionPartition(session);
@@ -123,35 +125,38 @@ export class ChatHistory {
   }
 
   /**
-   * Reads a page of at most `limit` interactions: the newest, or those before the position that a page named. Null when
-   * there is no such session, or the position is none of its current conversation.
+   * Reads a page of at most `limit` interactions: the newest, or those before the position `before` that another page
+   * gave. Null when the session does not exist, or the position is not in its current conversation.
    */
   async readPage(session: SessionKey, limit: number, before = ''): Promise<ConversationPage | null> {
     const partition = sessionPartition(session);
     const keys = await this.#store.list(partition, { to: AFTER_INTERACTIONS, keysOnly: true });
     const epoch = keys[0] && parseKey(keys[0].key).epoch;
-    const own = keys.map(({ key }) => key).filter((key) => this.#isShown(key, epoch));
-    const [newest, oldest] = [own[0], own.at(-1)];
+    const visible = keys.map(({ key }) => key).filter((key) => this.#isVisible(key, epoch));
+    const [newest, oldest] = [visible[0], visible.at(-1)];
     if (newest === undefined || oldest === undefined) return null;
     if (before !== '' && parseKey(before).epoch !== epoch) return null;
 
-    const older = own.filter((key) => key > before);
-    const wanted = older.slice(0, limit);
-    const [first, last] = [wanted[0], wanted.at(-1)];
+    const older = visible.filter((key) => key > before);
+    const page = older.slice(0, limit);
+    const [first, last] = [page[0], page.at(-1)];
     const rows =
       first !== undefined && last !== undefined
         ? await this.#store.list(partition, { from: first, to: after(last) })
         : [];
     return {
       interactions: await this.#interactions(rows, epoch),
-      count: own.length,
+      count: visible.length,
       createdAt: parseKey(oldest).lastMs,
       updatedAt: parseKey(newest).lastMs,
-      before: older.length > wanted.length ? (last ?? null) : null,
+      before: older.length > page.length ? (last ?? null) : null,
     };
   }
 
-  /** Reads the interaction with this key and those before it, `limit` in all; null when it is not to be read any more. */
+  /**
+   * Reads the interaction with this key and those before it, at most `limit` in all. Null when the interaction is gone
+   * or belongs to an earlier conversation.
+   */
   async readUpTo(session: SessionKey, key: string, limit: number): Promise<Interaction[] | null> {
     const partition = sessionPartition(session);
     const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1, keysOnly: true });
@@ -161,36 +166,30 @@ export class ChatHistory {
     return rows[0]?.key === key ? this.#interactions(rows, epoch) : null;
   }
 
-  /** Resolves when the store answers. */
+  /** Checks that the store can be read. */
   async check(): Promise<void> {
     await this.#store.list('check', { limit: 1 });
   }
 
-  /** Those of `epoch` that are shown, oldest first. */
+  /** The visible interactions of `epoch` among `rows`, oldest first. */
   async #interactions(rows: Row[], epoch: number | undefined): Promise<Interaction[]> {
-    const shown = rows.filter(({ key }) => this.#isShown(key, epoch)).toReversed();
-    const interactions = await Promise.all(shown.map(({ properties }) => toInteraction(properties)));
+    const visible = rows.filter(({ key }) => this.#isVisible(key, epoch)).toReversed();
+    const interactions = await Promise.all(visible.map(({ properties }) => toInteraction(properties)));
     return interactions.filter((interaction) => interaction !== null);
   }
 
-  #isShown(key: string, epoch: number | undefined): boolean {
-    const own = parseKey(key);
-    return own.epoch === epoch && !isMarkerKey(key) && own.lastMs >= Date.now() - this.#ttlMs;
+  #isVisible(key: string, epoch: number | undefined): boolean {
+    const position = parseKey(key);
+    return position.epoch === epoch && !isMarkerKey(key) && position.lastMs >= Date.now() - this.#ttlMs;
   }
 
-  async #insertOurs(...row: Parameters<RowStore['insert']>): Promise<void> {
+  /** Inserts a row whose key only this call uses. */
+  async #insertUnique(...row: Parameters<RowStore['insert']>): Promise<void> {
     try {
       await this.#store.insert(...row);
     } catch (error) {
-      // The store repeats what it got no answer to; the key is ours alone, so it is our row that is there.
+      // The store retries calls without a response, so the first attempt of this very call has inserted the row.
       if (!(error instanceof RowConflictError)) throw error;
     }
-  }
-}
-
-/** Removes rows of a partition, as many at a time as one call may, in the given order. */
-export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
-  for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {
-    await store.remove(partition, keys.slice(start, start + MAX_ROWS_PER_CALL));
   }
 }

@@ -1,19 +1,22 @@
-/** `Idempotency-Key`: a question that is sent again is answered once. A row of the session says who answers it. */
+/**
+ * `Idempotency-Key`: a question that is sent several times is answered once. For each key, a row in the session's
+ * partition records which request answers the question, and later the interaction that has the answer.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digest, type SessionKey, sessionPartition } from './row-keys.ts';
 import { type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
-/** How long a key is remembered. */
+/** How long an idempotency key is remembered. */
 export const KEY_LIFETIME_MS = 24 * 3_600_000;
-/** Keys of these rows; they sort after interactions and markers. */
+/** Start of these rows' keys, which sort after interactions and markers. */
 export const CLAIM_PREFIX = 'idem-';
 
-/** How often a claim is tried that finds neither a free place nor who holds it, and how long it pauses in between. */
+/** Attempts to claim while other requests keep changing the row, and the first pause between them; it doubles. */
 const MAX_ATTEMPTS = 5;
 const PAUSE_MS = 40;
 
-/** The right to answer a question, held by one request at a time. */
+/** The exclusive right to answer a question. One request at a time holds it. */
 export interface Claim {
   session: SessionKey;
   key: string;
@@ -21,39 +24,39 @@ export interface Claim {
   etag: string;
 }
 
-/** Who asks for the right to answer which question. */
+/** A request to claim a question. */
 export interface ClaimRequest {
   session: SessionKey;
   idempotencyKey: string;
-  /** All that makes it the same question. */
+  /** Everything that must be equal for two questions to be the same. */
   content: unknown[];
-  /** Until when it is answered, in milliseconds since 1970. */
+  /** When the claim expires unless it is fulfilled, in milliseconds since 1970. */
   leaseUntil: number;
 }
 
-/** What became of the wish to answer a question. */
+/** The result of a request to claim a question. */
 export type ClaimResult =
-  | { state: 'mine'; claim: Claim }
-  /** Another request is answering it. */
+  | { state: 'claimed'; claim: Claim }
+  /** Another request is answering the question. */
   | { state: 'pending' }
-  /** It was answered: the key of its interaction. */
+  /** The question was answered; `interaction` is the key of the interaction's row. */
   | { state: 'answered'; interaction: string }
-  /** The same key was used for another question. */
-  | { state: 'other' };
+  /** The idempotency key was used for another question. */
+  | { state: 'conflict' };
 
-/** Times in milliseconds since 1970, as text. */
+/** The properties of the row. Times in milliseconds since 1970, as text. */
 interface ClaimRow extends Record<string, string> {
-  /** Digest of what was asked. */
+  /** Digest of {@link ClaimRequest.content}. */
   question: string;
+  /** Random id of the call that wrote the row. */
   owner: string;
-  /** Until then its owner is answering. */
   leaseUntil: string;
   storedAt: string;
-  /** Key of the interaction; empty while there is none. */
+  /** Key of the interaction's row; empty while there is no answer. */
   interaction: string;
 }
 
-/** Hands out claims. Every method rejects when the store cannot be reached. */
+/** Manages claims. Every method rejects when the store fails. */
 export class Claims {
   readonly #store: RowStore;
 
@@ -61,7 +64,7 @@ export class Claims {
     this.#store = store;
   }
 
-  /** Asks for the right to answer a question. Ends with `signal`. */
+  /** Tries to claim a question. Rejects with an AbortError when `signal` aborts a pause between attempts. */
   async claim(request: ClaimRequest, signal?: AbortSignal): Promise<ClaimResult> {
     const { session, idempotencyKey, content, leaseUntil } = request;
     const partition = sessionPartition(session);
@@ -77,14 +80,16 @@ export class Claims {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const result = await this.#tryClaim(partition, key, own);
       if (typeof result === 'string')
-        return { state: 'mine', claim: { session, key, question, etag: result } };
+        return { state: 'claimed', claim: { session, key, question, etag: result } };
       if (result !== null) return result;
       await delay(PAUSE_MS * 2 ** attempt * (0.5 + Math.random()), undefined, { signal });
     }
-    throw new Error('The state of an Idempotency-Key kept changing.');
+    throw new Error(
+      `An Idempotency-Key could not be claimed in ${MAX_ATTEMPTS} attempts: its row kept changing.`,
+    );
   }
 
-  /** Gives the etag of the claim when it is ours, or whose it is; null when that changed meanwhile. */
+  /** Gives the etag of our claim, or the state of another request's claim; null when the row changed meanwhile. */
   async #tryClaim(partition: string, key: string, own: ClaimRow): Promise<string | ClaimResult | null> {
     try {
       return await this.#store.insert(partition, key, own);
@@ -92,21 +97,24 @@ export class Claims {
       if (!(error instanceof RowConflictError)) throw error;
     }
     const row = await this.#store.get(partition, key);
-    // Released between the two calls.
+    // The claim was released between the two calls.
     if (!row) return null;
-    const result = judge(row, own);
+    const result = stateOf(row, own);
     if (result === 'ours') return row.etag;
     if (result !== 'free') return result;
     try {
       return await this.#store.replace(partition, key, own, row.etag);
     } catch (error) {
-      // Somebody else was faster.
+      // Another request claimed it first.
       if (!(error instanceof RowConflictError)) throw error;
       return null;
     }
   }
 
-  /** What to do together with storing the interaction with this key: the claim then leads to it. */
+  /**
+   * Gives the action that marks the question as answered by the interaction with this key. It belongs into the
+   * transaction that stores the interaction.
+   */
   fulfil({ key, question, etag }: Claim, interaction: string): RowAction {
     const properties: ClaimRow = {
       question,
@@ -118,7 +126,10 @@ export class Claims {
     return { type: 'replace', key, properties, etag };
   }
 
-  /** Gives a claim back: there is no answer. Does nothing when it leads to one by now, or is another's. */
+  /**
+   * Releases a claim whose question got no answer. Does nothing when the claim was fulfilled, or has expired and belongs
+   * to another request.
+   */
   async release({ session, key, etag }: Claim): Promise<void> {
     try {
       await this.#store.removeIf(sessionPartition(session), key, etag);
@@ -128,12 +139,12 @@ export class Claims {
   }
 }
 
-function judge({ properties }: Row, own: ClaimRow): ClaimResult | 'ours' | 'free' {
+function stateOf({ properties }: Row, own: ClaimRow): ClaimResult | 'ours' | 'free' {
   const row = properties as ClaimRow;
-  // The store repeats what it got no answer to.
+  // The store retries calls without a response, so an earlier attempt may have written our row.
   if (row.owner === own.owner) return 'ours';
   if (Number(row.storedAt) < Date.now() - KEY_LIFETIME_MS) return 'free';
-  if (row.question !== own.question) return { state: 'other' };
+  if (row.question !== own.question) return { state: 'conflict' };
   if (row.interaction !== '') return { state: 'answered', interaction: row.interaction };
   return Number(row.leaseUntil) < Date.now() ? 'free' : { state: 'pending' };
 }

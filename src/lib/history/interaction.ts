@@ -1,4 +1,4 @@
-/** An interaction as the properties of a row: whole as far as a row can hold it. */
+/** Interactions, and how they are stored as the properties of a row: compressed when long, shortened when too long. */
 import type { ChatMessage } from '../contract/responses.ts';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
@@ -8,22 +8,22 @@ import type { Properties } from './row-store.ts';
 export interface Interaction {
   question: string;
   answer: string;
-  /** It was too long for a row, and is kept without its end. */
+  /** The question or the answer was cut off at its end, because both together were too long for a row. */
   shortened?: true;
 }
 
 /** A binary property holds at most 64 KiB, a text property 32 Ki UTF-16 units. */
 const BINARY_CHUNK_BYTES = 64_000;
-/** An entity holds at most 1 MiB; the rest is left for its keys and names. Azurite would take more. */
+/** An entity holds at most 1 MiB, its keys and property names included. Azurite accepts more. */
 const MAX_BYTES = 15 * BINARY_CHUNK_BYTES;
-/** Longer interactions are compressed, so that plain text always fits into one property. */
+/** Longer interactions are compressed. Uncompressed text up to this length always fits into one property. */
 const COMPRESS_ABOVE_CHARS = 4096;
 const SHORTENED = '\n\n[The rest was too long to be kept.]';
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-/** Gives the properties of a row that holds `interaction`, shortened if it must be. */
+/** Gives the properties of a row for an interaction, which is shortened if necessary. */
 export async function toProperties({ question, answer, shortened }: Interaction): Promise<Properties> {
   const flag = shortened && { shortened };
   if (question.length + answer.length <= COMPRESS_ABOVE_CHARS) return { h0: question, a0: answer, ...flag };
@@ -37,7 +37,7 @@ export async function toProperties({ question, answer, shortened }: Interaction)
   return properties;
 }
 
-/** Reads an interaction back; null for a row that holds none. */
+/** Reads an interaction from the properties of a row; null when the row has none. */
 export async function toInteraction(properties: Properties): Promise<Interaction | null> {
   const flag = properties['shortened'] === true && { shortened: true as const };
   if ('h0' in properties) {
@@ -50,12 +50,12 @@ export async function toInteraction(properties: Properties): Promise<Interaction
   return { question, answer, ...flag };
 }
 
-/** Takes from the longer text so much that about `share` of both is left. */
+/** Cuts off the end of the longer text, so that about `share` (0 to 1) of both texts remains. */
 function shorten(question: string, answer: string, share: number): Interaction {
   const surplus = Math.ceil((question.length + answer.length) * (1 - share)) + SHORTENED.length;
   const cut = (text: string): string => {
     const kept = text.endsWith(SHORTENED) ? text.slice(0, -SHORTENED.length) : text;
-    // A surrogate pair is cut as a whole.
+    // Never leave half of a surrogate pair.
     return kept.slice(0, Math.max(0, kept.length - surplus)).replace(/[\ud800-\udbff]$/, '') + SHORTENED;
   };
   return answer.length >= question.length
@@ -63,7 +63,7 @@ function shorten(question: string, answer: string, share: number): Interaction {
     : { question: cut(question), answer, shortened: true };
 }
 
-/** What a caller sees of an interaction. */
+/** Gives an interaction as the two messages of the API's `chat_history`. */
 export const toMessages = ({ question, answer, shortened }: Interaction): ChatMessage[] => [
   { role: 'human', content: question, ...(shortened && { shortened }) },
   { role: 'ai', content: answer, ...(shortened && { shortened }) },

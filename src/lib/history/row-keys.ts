@@ -1,60 +1,63 @@
-/** The keys of a session's rows, which put the newest first: DESIGN, "Data". */
+/** The keys of a session's rows. Rows sort by key, and inverted times in the keys put the newest row first. */
 import { createHash, randomUUID } from 'node:crypto';
 
-/** Whose session: the same `sessionId` of two users is two sessions. `userId` is null when nobody is signed in. */
+/**
+ * Identifies a session. The same `sessionId` of two users means two sessions. `userId` is null when the caller is not
+ * signed in.
+ */
 export interface SessionKey {
   userId: string | null;
   sessionId: string;
 }
 
 /**
- * Where a conversation stands. A session has a new epoch each time its conversation is begun anew (0 at first),
- * so that a late writer of an old conversation can never add to the new one.
+ * The position in a session after which the next interaction is appended. Each new conversation of a session has a new
+ * epoch, so that a request that still writes to an old conversation cannot add to the new one.
  */
 export interface Position {
-  /** Milliseconds since 1970 when this conversation was begun; 0 for the first one. */
+  /** When this conversation began, in milliseconds since 1970; 0 for the first conversation of a session. */
   epoch: number;
-  /** Milliseconds of the newest interaction that was seen; 0 if none. */
+  /** When its newest known interaction was stored, in milliseconds since 1970; 0 when it has none. */
   lastMs: number;
 }
 
-/** Where the first conversation of a session stands before its first interaction. */
+/** The position in a session that has no interactions yet. */
 export const FIRST_POSITION: Position = { epoch: 0, lastMs: 0 };
 
 const MAX_MS = 9_999_999_999_999;
-/** Keys of interactions and markers start with a digit; everything else in a partition sorts after this. */
+/** Sorts after the keys of interactions and markers, which start with a digit, and before all other keys. */
 export const AFTER_INTERACTIONS = 'i';
 const INTERACTION_OR_MARKER = /^\d{13}-\d{13}-[\da-f-]{36}$/;
 
-/** `MAX_MS - ms` in 13 digits, so that the newest sorts first as text. */
+/** `MAX_MS - ms` in 13 digits: as text, a later time sorts first. */
 export const inverted = (ms: number): string => String(MAX_MS - ms).padStart(13, '0');
-/** The first text that sorts after `key` and every key like it: none begins with another of its length. */
+/** A text that sorts after `key` and before the next key. */
 export const after = (key: string): string => `${key}!`;
 
 const uninverted = (digits: string): number => MAX_MS - Number(digits);
 
-/** Digest of what names a partition: user text never is a key, which may not hold every character. */
+/** Digest for use in keys: a key cannot contain every character that user input can. */
 export const digest = (...parts: unknown[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 
 /** The partition of a session's rows. */
 export const sessionPartition = ({ userId, sessionId }: SessionKey): string => digest(userId, sessionId);
 
-/** Key of the row for an interaction stored now, after `position`: newest first within its epoch. */
+/** Key of the row for an interaction that is stored now, after `position`. */
 export function interactionKey(position: Position): string {
   const ms = Math.max(Date.now(), position.lastMs + 1);
   return `${inverted(position.epoch)}-${inverted(ms)}-${randomUUID()}`;
 }
 
-/** Key of the marker that begins `epoch`: it sorts after every interaction of that epoch. */
+/** Key of the marker row that begins `epoch`. It sorts after every interaction of that epoch. */
 export function markerKey(epoch: number): string {
   return `${inverted(epoch)}-${MAX_MS}-${randomUUID()}`;
 }
 
-/** True for what {@link interactionKey} and {@link markerKey} give. */
+/** True for the keys that {@link interactionKey} and {@link markerKey} give. */
 export const isInteractionOrMarkerKey = (key: string): boolean => INTERACTION_OR_MARKER.test(key);
 
-/** Reads such a key back. A marker has 0 as its time. */
+/** Parses the key of an interaction or a marker. For a marker, `lastMs` is 0. */
 export function parseKey(key: string): Position {
   const [epoch = '', ms = ''] = key.split('-', 2);
   return { epoch: uninverted(epoch), lastMs: uninverted(ms) };
@@ -63,5 +66,5 @@ export function parseKey(key: string): Position {
 /** True for the key of a marker. */
 export const isMarkerKey = (key: string): boolean => parseKey(key).lastMs === 0;
 
-/** The epoch of a conversation begun now: later than `newest`, the newest epoch so far, whatever the clock says. */
+/** The epoch of a conversation that begins at `now`: always later than `newest`, even if the clock was set back. */
 export const nextEpoch = (newest: number, now: number): number => Math.max(now, newest + 1);

@@ -1,13 +1,13 @@
-/** What Table Storage is to us: rows in partitions, sorted by key. And the implementation that lives in memory. */
+/** The interface to Table Storage: rows in partitions, sorted by key. And its implementation in memory. */
 import { LoggableError } from '../runtime/log.ts';
 
 /**
- * What a row holds. Text properties have at most 32 Ki UTF-16 units, binary ones 64 KiB. Numbers are kept as text: Table
- * Storage would take a time in milliseconds for an integer of 32 bits.
+ * The properties of a row. Text has at most 32 Ki UTF-16 units, binary data 64 KiB. Numbers are stored as text, because
+ * Table Storage reads a plain integer as 32 bits, which are too few for a time in milliseconds.
  */
 export type Properties = Record<string, string | boolean | Uint8Array>;
 
-/** A row as it was read. */
+/** A row as it was read from the store. */
 export interface Row {
   key: string;
   properties: Properties;
@@ -20,42 +20,42 @@ export interface ScannedRow extends Row {
   partition: string;
 }
 
-/** A row in the order of all rows; empty texts are before the first. */
+/** A position in the order of all rows. Two empty texts mean the start. */
 export interface RowPosition {
   partition: string;
   key: string;
 }
 
-/** Which rows of a partition, and what of them. */
+/** A range of rows of one partition. */
 export interface RowRange {
-  /** First key that is wanted. */
+  /** Lowest key, inclusive. */
   from?: string;
-  /** First key that is no longer wanted. */
+  /** Highest key, exclusive. */
   to?: string;
   limit?: number;
-  /** Read no properties. */
+  /** Read only the keys, no properties. */
   keysOnly?: boolean;
 }
 
-/** One of several writes that are done together or not at all. */
+/** One write of a transaction. */
 export type RowAction =
   | { type: 'insert'; key: string; properties: Properties }
-  /** Only if the row still has this etag. */
+  /** Conflicts when the row has another etag or does not exist. */
   | { type: 'replace'; key: string; properties: Properties; etag: string }
-  /** Only if it is there. */
+  /** Conflicts when the row does not exist. */
   | { type: 'remove'; key: string };
 
-/** A write found another state than it was meant for: the row exists already, or was changed or removed. */
+/** A write met a conflict: the row to insert exists already, or the row to change was changed or removed. */
 export class RowConflictError extends Error {
   override readonly name = 'RowConflictError';
 }
 
-/** The store failed. The message is for the log: our own words and the store's code, never its text. */
+/** The store failed. The message is safe to log: it contains the store's code, but never the store's own message. */
 export class StorageError extends LoggableError {
   override readonly name = 'StorageError';
-  /** HTTP status of the store's answer; undefined when there was none. */
+  /** HTTP status of the store's response; undefined when there was no response. */
   readonly status: number | undefined;
-  /** The store's own code, or that of the network or the client. */
+  /** Error code of the store, the network or the client. */
   readonly code: string | undefined;
 
   constructor(message: string, options: { status?: number | undefined; code?: string | undefined } = {}) {
@@ -65,11 +65,13 @@ export class StorageError extends LoggableError {
   }
 }
 
-/** Most rows that one call may remove. */
+/** Maximum number of rows that one call may remove. */
 export const MAX_ROWS_PER_CALL = 100;
 
-/** Keeps rows. Every method is one round trip, or as many as there are pages; each rejects when the store fails:
- * with a StorageError where it has said why. */
+/**
+ * Stores rows. Every method takes one round trip, or one for each page. Every method rejects when the store fails, with
+ * a StorageError if the reason is known.
+ */
 export interface RowStore {
   /** Gives rows in the order of their keys. */
   list(partition: string, range?: RowRange): Promise<Row[]>;
@@ -78,19 +80,26 @@ export interface RowStore {
   insert(partition: string, key: string, properties: Properties): Promise<string>;
   /** Gives the new etag. @throws RowConflictError when the row has another etag, or is gone. */
   replace(partition: string, key: string, properties: Properties, etag: string): Promise<string>;
-  /** Sets these properties of a row, which is made when there is none. */
+  /** Sets these properties of a row and keeps its others. A missing row is created. */
   merge(partition: string, key: string, properties: Properties): Promise<void>;
-  /** @throws RowConflictError when one of the actions met another state; then nothing was done. */
+  /** Does all actions or none. @throws RowConflictError when one of the actions met a conflict. */
   transact(partition: string, actions: RowAction[]): Promise<void>;
-  /** Removes up to {@link MAX_ROWS_PER_CALL} rows, together or not at all. Those that are gone already are no error. */
+  /** Removes up to {@link MAX_ROWS_PER_CALL} rows. Rows that do not exist are ignored. */
   remove(partition: string, keys: string[]): Promise<void>;
-  /** Removes a row. One that is gone already is no error. @throws RowConflictError when it has another etag. */
+  /** Removes a row if it exists. @throws RowConflictError when the row has another etag. */
   removeIf(partition: string, key: string, etag: string): Promise<void>;
-  /** Gives the rows of all partitions after this one, in order, page by page, with the named properties. */
+  /** Gives all rows after a position, in the order of partitions and keys, page by page, with the named properties. */
   scan(after: RowPosition, properties: string[]): AsyncIterable<ScannedRow[]>;
 }
 
-/** Rows of this process only: for tests and experiments, with the promises of the real one. */
+/** Removes rows of a partition in the given order, with as few calls as possible. */
+export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
+  for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {
+    await store.remove(partition, keys.slice(start, start + MAX_ROWS_PER_CALL));
+  }
+}
+
+/** Creates a row store in memory, with the same guarantees, for tests and experiments. */
 export function createMemoryRowStore(): RowStore {
   const partitions = new Map<string, Map<string, Row>>();
   let version = 0;
@@ -151,9 +160,9 @@ export function createMemoryRowStore(): RowStore {
       for (const [partition, rows] of sorted(partitions)) {
         if (partition < after.partition) continue;
         const first = partition === after.partition ? after.key : '';
-        const wanted = sorted(rows).filter(([key]) => key > first);
-        for (let start = 0; start < wanted.length; start += MAX_ROWS_PER_CALL) {
-          const page = wanted.slice(start, start + MAX_ROWS_PER_CALL);
+        const remaining = sorted(rows).filter(([key]) => key > first);
+        for (let start = 0; start < remaining.length; start += MAX_ROWS_PER_CALL) {
+          const page = remaining.slice(start, start + MAX_ROWS_PER_CALL);
           yield page.map(([, row]) => ({ ...structuredClone(row), partition }));
         }
       }

@@ -1,20 +1,21 @@
 /**
- * Which sessions a signed-in user has. A partition for each user holds two rows for each session: its entry in the list,
- * whose key puts the session used last first, and its state, which leads to the entry and is what writers compete for.
+ * The sessions of each signed-in user. A user's partition has two rows for each session: the entry, whose key sorts the
+ * most recently used session first, and the state, from which the key of the entry is computed. Concurrent writers
+ * conflict on the etag of the state.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, digest, inverted } from './row-keys.ts';
 import { type Properties, type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
 const TITLE_CHARS = 80;
-/** The inverted time of the last use, and a digest. */
+/** Inverted time of the last use, and a digest of the session id. */
 const ENTRY_KEY = /^\d{13}-[\w-]{43}$/;
 const STATE_KEY = /^state-[\w-]{43}$/;
-/** How often a change is tried that others get in the way of, and the first pause in between. */
+/** Attempts at a change while other writers conflict with it, and the base of the growing pause between them. */
 const MAX_ATTEMPTS = 8;
 const PAUSE_MS = 10;
 
-/** A session as its user sees it in a list. Times in milliseconds since 1970. */
+/** A session in a list. Times in milliseconds since 1970. */
 export interface ListedSession {
   sessionId: string;
   title: string;
@@ -22,39 +23,39 @@ export interface ListedSession {
   updatedAt: number;
 }
 
-/** Some of a user's sessions, newest first. */
+/** A page of a user's sessions, the most recently used first. */
 export interface SessionList {
   sessions: ListedSession[];
-  /** What to ask for to get the next page; null when there is none. */
+  /** Position of the next page; null when there is none. */
   before: string | null;
 }
 
-/** What is noted of a conversation when an interaction was stored. */
+/** What the index records when an interaction was stored. */
 export interface IndexEntry {
   sessionId: string;
   epoch: number;
-  /** The first question, if this interaction is the first of its conversation. */
+  /** The question, if the interaction is the first of its conversation. */
   firstQuestion?: string | undefined;
 }
 
-/** The newest conversation of a session. One that is deleted has no entry in the list. */
+/** The state of a session's newest conversation. A deleted session has a state but no entry. */
 interface State extends ListedSession {
   epoch: number;
   deleted: boolean;
 }
 
-/** Lists sessions. Every method rejects when the store cannot be reached. */
+/** The index of sessions by user. Every method rejects when the store fails. */
 export class SessionIndex {
   readonly #store: RowStore;
   readonly #ttlMs: number;
 
-  /** Sessions that were not used for `ttlMs` milliseconds are not listed. */
+  /** Sessions that were not used for `ttlMs` milliseconds have expired and are not listed. */
   constructor(store: RowStore, ttlMs: number) {
     this.#store = store;
     this.#ttlMs = ttlMs;
   }
 
-  /** Notes that a conversation goes on. One that was forgotten meanwhile is not listed again. */
+  /** Records that a conversation was used. Does nothing when the conversation was deleted meanwhile. */
   async note(userId: string, { sessionId, epoch, firstQuestion }: IndexEntry): Promise<void> {
     const now = Date.now();
     const ownTitle = toTitle(firstQuestion ?? '');
@@ -62,14 +63,14 @@ export class SessionIndex {
       if (old && old.epoch > epoch) return null;
       const same = old?.epoch === epoch && !old.deleted ? old : undefined;
       const title = same?.title || ownTitle;
-      // Somebody has noted a later use.
+      // A later use is recorded already.
       if (same && same.updatedAt >= now && same.title === title) return null;
       const updatedAt = Math.max(now, (old?.updatedAt ?? 0) + 1);
       return { sessionId, epoch, deleted: false, title, createdAt: same?.createdAt ?? now, updatedAt };
     });
   }
 
-  /** Notes that all conversations before `epoch` are forgotten, for those too who still write to them. */
+  /** Records that all conversations before `epoch` are deleted, so that requests still writing to them are ignored. */
   async forget(userId: string, sessionId: string, epoch: number): Promise<void> {
     const now = Date.now();
     await this.#change(userId, sessionId, (old) =>
@@ -79,7 +80,7 @@ export class SessionIndex {
     );
   }
 
-  /** Lists at most `limit` sessions: the newest, or those before the position that a list named. */
+  /** Lists at most `limit` sessions: the most recently used, or those after the position that another page gave. */
   async list(userId: string, limit: number, before?: string): Promise<SessionList> {
     const range = {
       from: before === undefined ? '' : after(before),
@@ -91,7 +92,7 @@ export class SessionIndex {
     return { sessions: rows.slice(0, limit).map(toListed), before: last?.key ?? null };
   }
 
-  /** Replaces the state of a session, and its entry with it, by what `decide` makes of it; null changes nothing. */
+  /** Replaces the state of a session and its entry. `decide` gives the new state, or null to change nothing. */
   async #change(
     userId: string,
     sessionId: string,
@@ -105,7 +106,7 @@ export class SessionIndex {
       const next = decide(old);
       if (!next) return;
       let oldEntry = old && !old.deleted ? entryKey(old) : undefined;
-      // The purge may have been ended after the entry and before the state.
+      // A purge that was stopped halfway may have removed the entry and kept the state.
       if (attempt > 0 && oldEntry && !(await this.#store.get(partition, oldEntry))) oldEntry = undefined;
       try {
         return await this.#store.transact(partition, toActions(row, next, oldEntry));
@@ -113,14 +114,14 @@ export class SessionIndex {
         if (!(error instanceof RowConflictError)) throw error;
       }
     }
-    throw new Error('The session kept changing.');
+    throw new Error(`The session could not be changed in ${MAX_ATTEMPTS} attempts: others kept changing it.`);
   }
 }
 
-/** True for the key of a row of a list, and for what a list may have named as the position of the next page. */
+/** True for the key of an entry, which is also what a list gives as the position of its next page. */
 export const isListPosition = (text: string): boolean => ENTRY_KEY.test(text);
 
-/** True for the key of the row that holds the state of a session. */
+/** True for the key of a state. */
 export const isStateKey = (key: string): boolean => STATE_KEY.test(key);
 
 const indexPartition = (userId: string): string => digest('index', userId);
@@ -157,7 +158,7 @@ function toState(row: Row): State {
 
 const text = (value: Properties[string] | undefined): string => (typeof value === 'string' ? value : '');
 
-/** The first line, shortened by whole characters. */
+/** The first line of a question, shortened without splitting a character. */
 function toTitle(question: string): string {
   const line = question.trim().split('\n', 1)[0] ?? '';
   const characters = Array.from(line);

@@ -1,4 +1,4 @@
-/** Sessions as their users see them: read back, listed and forgotten. */
+/** Reading, listing and deleting sessions. */
 import type { PendingWork } from '../runtime/pending-work.ts';
 import type { ChatHistory, ConversationPage } from './chat-history.ts';
 import { isInteractionOrMarkerKey, type SessionKey } from './row-keys.ts';
@@ -7,29 +7,29 @@ import { isListPosition, type SessionIndex, type SessionList } from './session-i
 const PAGE_INTERACTIONS = 50;
 const PAGE_SESSIONS = 50;
 
-/** What sessions are kept in. */
+/** What {@link createSessions} needs. */
 export interface SessionsParts {
   history: ChatHistory;
   index: SessionIndex;
-  /** Takes what must not be lost when the process stops. */
+  /** Work that has to be finished before the process stops. */
   pending: PendingWork;
 }
 
 /** The sessions of all users. Every method rejects when storage fails. */
 export interface Sessions {
-  /** Reads a page: the newest, or the one at a position. Null when there is no such session, or not there any more. */
+  /** Reads the newest page, or the page at `position`. Null when the session does not exist, or no longer has it. */
   read(session: SessionKey, position?: string): Promise<ConversationPage | null>;
-  /** Lists a page of a user's sessions: those used last, or those after a position. */
+  /** Lists a page of a user's sessions: the most recently used, or those after `position`. */
   list(userId: string, position?: string): Promise<SessionList>;
-  /** Forgets a session. False when its rows are only hidden, and left to the purge. */
+  /** Deletes a session. False when some rows are only hidden, and will be removed by the purge. */
   forget(session: SessionKey): Promise<boolean>;
 }
 
-/** True for what a page of a session may have named as the position of the next. */
+/** True for a position that a page of a session may have given. */
 export const isSessionPosition = isInteractionOrMarkerKey;
 export { isListPosition };
 
-/** Gives them. */
+/** Creates the sessions of this process. */
 export function createSessions({ history, index, pending }: SessionsParts): Sessions {
   return {
     read: (session, position) => history.readPage(session, PAGE_INTERACTIONS, position),

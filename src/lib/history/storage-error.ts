@@ -1,8 +1,8 @@
-/** What Table Storage means when it refuses a call or does not answer: by its codes, in one sentence. */
+/** Translates errors of Table Storage and its SDK into one sentence that names the settings to check. */
 import { RestError } from '@azure/data-tables';
 import { RowConflictError, StorageError } from './row-store.ts';
 
-/** Settings that may be wrong when storage refuses or cannot be reached, by how the app signs in. */
+/** The settings to check when storage refuses access or cannot be reached, by how the app signs in. */
 const SETTINGS = {
   key: 'SESSIONS_STORAGE_CONNECTION_STRING or AzureWebJobsStorage, whichever is set',
   identity:
@@ -16,7 +16,7 @@ export type StorageSignIn = keyof typeof SETTINGS;
 export const timedOut = (ms: number): StorageError =>
   new StorageError(`Table Storage did not answer within ${ms} ms.`, { code: 'timeout' });
 
-/** The code with which storage refused a call: a status alone says too little, since many codes share it. */
+/** The error code of Table Storage. It says more than the HTTP status, which many codes share. */
 export function storageCode(error: unknown): string | undefined {
   if (error instanceof StorageError) return error.code;
   if (!(error instanceof RestError)) return undefined;
@@ -26,28 +26,28 @@ export function storageCode(error: unknown): string | undefined {
   return (
     details?.odataError?.code ??
     response?.headers.get('x-ms-error-code') ??
-    // Who signs in wrongly is answered in XML, which the SDK cannot read here.
+    // Authentication errors are in XML, which the SDK does not parse here.
     /<(?:m:)?code>(\w+)</i.exec(response?.bodyAsText ?? '')?.[1] ??
     error.code
   );
 }
 
-/** Codes that say that a row, or the table that would hold it, is not there. */
+/** True when the row, or the whole table, does not exist. */
 export const isMissing = (error: unknown): boolean =>
   ['ResourceNotFound', 'EntityNotFound', 'TableNotFound'].includes(storageCode(error) ?? '');
 
-/** True when there is no table. */
+/** True when the table does not exist. */
 export const isTableNotFound = (error: unknown): boolean => storageCode(error) === 'TableNotFound';
 
 /**
- * Gives the error to throw for one that the SDK threw: a {@link RowConflictError} for a code among `conflicts`, else a
- * {@link StorageError}. What is neither is given back as it is.
+ * Translates an error of the SDK: into a {@link RowConflictError} when its code is among `conflicts`, otherwise into a
+ * {@link StorageError}. Errors that are not about storage are returned unchanged.
  */
 export function toStorageError(error: unknown, signIn: StorageSignIn, conflicts: string[] = []): unknown {
   const code = storageCode(error);
   if (code !== undefined && conflicts.includes(code)) return new RowConflictError(code);
   if (error instanceof RestError) return explain(error, code, signIn);
-  // Those of signing in; the library's messages are long and name no setting.
+  // Errors of @azure/identity: their messages are long and name no setting.
   if (error instanceof Error && /Authentication|Credential|Identity/.test(error.name)) {
     return new StorageError(
       `Signing in to Table Storage failed (${error.name}). Check ${SETTINGS[signIn]}.`,
@@ -59,13 +59,13 @@ export function toStorageError(error: unknown, signIn: StorageSignIn, conflicts:
   return error;
 }
 
-/** The error for settings that no client can be made of. */
+/** The error for settings with which no client can be created. */
 export const unusableSettings = (signIn: StorageSignIn): StorageError =>
   new StorageError(`Table Storage has no usable address or key. Check ${SETTINGS[signIn]}.`);
 
 function explain({ statusCode: status, cause }: RestError, code: string | undefined, signIn: StorageSignIn) {
   if (status === undefined) {
-    // What the network said is below what the SDK's retry policy had to be told.
+    // Our HTTP client reports every network error as ECONNRESET, so that the SDK retries it; the cause has the real code.
     const network = (cause as NodeJS.ErrnoException | undefined)?.code ?? code;
     const message = `Table Storage cannot be reached (${network}). Check ${SETTINGS[signIn]}.`;
     return new StorageError(message, { code: network });

@@ -1,11 +1,11 @@
-/** The SDK's client of a table, with what its calls need no part of left out, and the time that a call may take. */
+/** The SDK's client of a table, without the pipeline policies that are not needed here; and the timeout of its calls. */
 import { TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
 import { timedOut } from './storage-error.ts';
 import { createStorageHttpClient } from './table-http-client.ts';
 
-/** Steps of the SDK's pipeline that do nothing for our calls but take their time; its own client decompresses. */
-const UNUSED_STEPS = [
+/** Policies of the SDK's pipeline that cost time and have no effect on our calls. */
+const UNUSED_POLICIES = [
   'proxyPolicy',
   'decompressResponsePolicy',
   'wrapAbortSignalLikePolicy',
@@ -15,10 +15,10 @@ const UNUSED_STEPS = [
   'redirectPolicy',
 ];
 
-/** Makes the client of the table that `config` names. Nothing is sent. */
+/** Creates the client of the configured table. Nothing is sent. */
 export async function createTableClient(config: StorageConfig): Promise<TableClient> {
   const client = await connect(config);
-  for (const name of UNUSED_STEPS) client.pipeline.removePolicy({ name });
+  for (const name of UNUSED_POLICIES) client.pipeline.removePolicy({ name });
   return client;
 }
 
@@ -26,7 +26,7 @@ async function connect(config: StorageConfig): Promise<TableClient> {
   const options: TableServiceClientOptions = {
     httpClient: createStorageHttpClient(),
     retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 400 },
-    allowInsecureConnection: true, // Azurite speaks HTTP; config.ts allows that on this machine only.
+    allowInsecureConnection: true, // Azurite uses plain HTTP; config.ts allows that for local addresses only.
   };
   if ('connectionString' in config) {
     return TableClient.fromConnectionString(config.connectionString, config.tableName, options);
@@ -35,15 +35,15 @@ async function connect(config: StorageConfig): Promise<TableClient> {
   return new TableClient(config.endpoint, config.tableName, createIdentity(config.identity), options);
 }
 
-/** For the options of a call. */
+/** The part of a call's options that carries its timeout. */
 export interface TimeLimit {
   abortSignal: AbortSignal;
 }
 
-/** Makes a call that is aborted when it takes longer than `ms` milliseconds. @throws StorageError then. */
+/** Makes a call, and aborts it after `ms` milliseconds. @throws StorageError when the call was aborted. */
 export async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: number): Promise<T> {
   const controller = new AbortController();
-  // Not AbortSignal.timeout, which fires, and makes an error, also when the call is long over.
+  // Not AbortSignal.timeout, which fires and creates an error even when the call has long finished.
   const timer = setTimeout(() => controller.abort(), ms);
   try {
     return await call({ abortSignal: controller.signal });

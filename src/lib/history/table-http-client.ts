@@ -1,6 +1,6 @@
 /**
- * The HTTP client under the storage SDK: undici instead of the SDK's own over node:http, which needs more CPU for each
- * call (docs/performance.md) and is more to load.
+ * The HTTP client of the storage SDK, on undici. The SDK's own client, on node:http, needs more CPU for each call
+ * (docs/performance.md) and takes longer to load.
  */
 import {
   createHttpHeaders,
@@ -11,11 +11,11 @@ import {
 } from '@azure/core-rest-pipeline';
 import { Pool } from 'undici';
 
-/** Idle connections are kept for so long; Azure's own limit is higher. */
+/** How long idle connections stay open; Azure's own limit is higher. */
 const KEEP_ALIVE_MS = 60_000;
 const MAX_CONNECTIONS = 64;
 
-/** Makes a client for text bodies, which are all that Table Storage has. No connection is made before the first call. */
+/** Creates a client for text bodies; Table Storage has no others. It connects with the first call. */
 export function createStorageHttpClient(): HttpClient {
   const pools = new Map<string, Pool>();
   const poolOf = (origin: string): Pool => {
@@ -47,7 +47,7 @@ async function send(poolOf: (origin: string) => Pool, request: PipelineRequest):
     };
   } catch (error) {
     if (signal?.aborted) throw error;
-    // What the SDK's retry policy knows as a connection that failed.
-    throw Object.assign(new RestError('no answer', { code: 'ECONNRESET', request }), { cause: error });
+    // The SDK's retry policy recognizes this code as a failed connection.
+    throw Object.assign(new RestError('no response', { code: 'ECONNRESET', request }), { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-/** POST /ask as HTTP: reads the question, has it answered before the deadline, and writes the answer or the error. */
+/** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import type { Answerer } from '../ask/answer-question.ts';
 import type { Question } from '../ask/question.ts';
@@ -15,8 +15,8 @@ import { logQuestion } from '../telemetry/question-log.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AnswerStream, streamAnswer } from './ask-stream.ts';
-import { type Caller, CallerLeft, callerOf } from './caller.ts';
-import { errorResponse, NO_CALLER } from './error-response.ts';
+import { type Caller, CallerDisconnectedError, callerOf } from './caller.ts';
+import { errorResponse, CLIENT_CLOSED_REQUEST } from './error-response.ts';
 import { json } from './json-response.ts';
 
 /** What `/ask` needs. */
@@ -24,16 +24,16 @@ export interface AskServices {
   answerer: Answerer;
   metrics: ProcessMetrics;
   keepWarm: KeepWarm;
-  /** Null when nobody receives traces and metrics. */
+  /** Null when the settings name no receiver of traces and metrics. */
   reporter: Reporter | null;
   config: Config;
-  /** Requests being answered. */
+  /** Requests in progress. */
   requests: PendingWork;
-  /** Aborted, with the error for the caller, when what is still open must end. */
+  /** Aborts when the process stops and open requests have to end; the reason is the error for the caller. */
   stopSignal: AbortSignal;
 }
 
-/** Answers one request to `/ask`. Never rejects: every fault becomes an error answer, or the last event of a stream. */
+/** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
 export function handleAsk(
   services: AskServices,
   request: HttpRequest,
@@ -49,24 +49,24 @@ async function answerRequest(services: AskServices, request: HttpRequest, invoca
   let question: Question | undefined;
   const deadline = startDeadline(config.requestTimeoutMs, () => question !== undefined);
   const ended = Promise.withResolvers<void>();
-  // Whoever answers, plainly or as a stream, says when that is over.
+  // A stream goes on after its response was returned, so the request stays in progress until `onEnd` is called.
   void requests.add(ended.promise).then(deadline.clear);
   const { log } = invocation;
   const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
     ended.resolve();
-    const became = caller.disconnected.aborted ? 'left' : outcome;
-    report(services, { outcome: became, record, question, invocation }, endLog);
+    const finalOutcome = caller.disconnected.aborted ? 'left' : outcome;
+    report(services, { outcome: finalOutcome, record, question, invocation }, endLog);
   };
   try {
     const signal = AbortSignal.any([deadline.signal, stopSignal]);
     question = await readQuestion(request, config, signal);
     keepWarm.touch();
     const exchange = { services, question, record, signal, invocation, caller, onEnd };
-    return await (question.stream ? answerAsStream(exchange) : answerPlainly(exchange));
+    return await (question.stream ? answerAsStream(exchange) : answerAsJson(exchange));
   } catch (thrown) {
-    if (thrown instanceof CallerLeft) {
+    if (thrown instanceof CallerDisconnectedError) {
       onEnd('left', log);
-      return NO_CALLER;
+      return CLIENT_CLOSED_REQUEST;
     }
     const error = toAskError(thrown);
     logError(error, log);
@@ -82,7 +82,7 @@ interface End {
   invocation: Invocation;
 }
 
-/** Writes the log line of a question that is over, and hands it to the telemetry. */
+/** Reports a finished question: to the log, and to the telemetry. */
 function report(
   { metrics, config, reporter }: AskServices,
   { outcome, record, question, invocation }: End,
@@ -107,15 +107,15 @@ interface Exchange {
   services: AskServices;
   question: Question;
   record: QuestionRecord;
-  /** Ends the answering. */
+  /** Aborts at the deadline or when the process stops. */
   signal: AbortSignal;
   invocation: Invocation;
   caller: Caller;
-  /** Called once, when the answer is complete or has failed. */
+  /** To be called once, when the answer is complete or has failed. */
   onEnd: (outcome: Outcome, log: Invocation['log']) => void;
 }
 
-async function answerPlainly({ services, question, record, signal, invocation, caller, onEnd }: Exchange) {
+async function answerAsJson({ services, question, record, signal, invocation, caller, onEnd }: Exchange) {
   const { disconnected } = caller;
   const warn = (message: string) => invocation.log.warn(message);
   for await (const event of services.answerer.answer(question, { record, signal, disconnected, warn })) {
@@ -127,11 +127,11 @@ async function answerPlainly({ services, question, record, signal, invocation, c
     );
     return json(200, event.answer, { 'Server-Timing': serverTiming.join(', '), ...answerHeaders(record) });
   }
-  throw errors.internal(new Error('no answer and no error'));
+  throw errors.internal(new Error('the answer ended without the event "done"'));
 }
 
 function answerAsStream({ services, question, record, signal, invocation, caller, onEnd }: Exchange) {
-  // The invocation, and its log, are over when the headers go out.
+  // The log of the invocation is closed once the headers are sent.
   const log = atLevel(services.config.logLevel, consoleLog(invocation.id));
   let outcome: Outcome = 'answered';
   const warn = (message: string) => log.warn(message);
@@ -151,16 +151,17 @@ function answerAsStream({ services, question, record, signal, invocation, caller
   return streamAnswer(stream);
 }
 
-/** Aborts after `ms`, with the error for a question that was read by then, or for one that was not. */
-function startDeadline(ms: number, wasRead: () => boolean) {
+/** Aborts after `ms` milliseconds; the reason depends on whether the question had arrived by then. */
+function startDeadline(ms: number, hasArrived: () => boolean) {
   const controller = new AbortController();
   const seconds = ms / 1000;
-  const end = () => controller.abort(wasRead() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
-  const timer = setTimeout(end, ms);
+  const abort = () =>
+    controller.abort(hasArrived() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
+  const timer = setTimeout(abort, ms);
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
-/** What the answer says of itself beside its body. */
+/** The headers of an answer, with and without a stream. */
 function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {
   return {
     'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),

@@ -1,4 +1,4 @@
-/** Reads a question out of an HTTP request, and says what is wrong with one that cannot be read. */
+/** Reads and validates the question of an HTTP request. */
 import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import type { ZodMiniType } from 'zod/mini';
@@ -11,13 +11,13 @@ import { readJsonObject } from './request-body.ts';
 import { readUserId } from './signed-in-user.ts';
 
 const MAX_IDEMPOTENCY_KEY_CHARS = 255;
-/** JSON may escape a character of the question as six (\uXXXX); 16 KiB are left for all the rest. */
+/** JSON may escape each character of the question as six (\uXXXX). 16 KiB are for the other fields. */
 const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
 /**
  * Reads and validates the question of `request`.
- * @throws AskError with status 400, 413 or 415 that says which field is wrong and why; CallerLeft when the body
- * breaks off; the reason of `signal` when that aborts before the body has come.
+ * @throws AskError (status 400, 401, 413 or 415) that says what is wrong; CallerDisconnectedError when the body is
+ * incomplete; the reason of `signal` when it aborts before the body has arrived.
  */
 export async function readQuestion(
   request: HttpRequest,
@@ -43,14 +43,14 @@ export async function readQuestion(
   };
 }
 
-/** Gives `value` back when it can be a session id. @throws AskError when not. */
+/** Gives `value` when it is a valid session id. @throws AskError otherwise. */
 export const checkSessionId = (value: string): string => check(sessionIdSchema, value, 'session_id');
 
-/** Gives what `schema` knows of `value`. @throws AskError that names the field, or `whole` when it is all of it. */
-function check<T>(schema: ZodMiniType<T>, value: unknown, whole = 'body'): T {
+/** Validates `value`. @throws AskError that names the invalid field, or `name` when `value` itself is invalid. */
+function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
   const { data, error } = schema.safeParse(value);
   const problem = error?.issues[0];
-  if (problem) throw errors.invalidField(problem.path.join('.') || whole, problem.message);
+  if (problem) throw errors.invalidField(problem.path.join('.') || name, problem.message);
   return data as T;
 }
 
@@ -60,7 +60,7 @@ function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined)
   if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY_CHARS) {
     throw errors.invalidHeader('Idempotency-Key', `must have 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} characters`);
   }
-  // Without one, a repeated question would begin another session, where nobody could find the first.
+  // Without a session id, a repeated question would begin a new session and never find the stored answer.
   if (sessionId === undefined) {
     throw errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it');
   }

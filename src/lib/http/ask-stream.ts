@@ -1,36 +1,38 @@
-/** An answer as a stream of events. It never throws into the library: what fails after the headers is an event too. */
+/** An answer as a stream of server-sent events. An error after the headers were sent becomes an event too. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from '../ask/question.ts';
 import type { Opening } from '../contract/responses.ts';
-import { CallerLeft, type Caller } from './caller.ts';
+import { CallerDisconnectedError, type Caller } from './caller.ts';
 import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
 
-/** How long headers wait for the first piece of text, so that a failure can still have its status; then comments say that all is well. */
+/**
+ * How long the headers wait for the first piece of text, so that a failure before it has its own HTTP status. Later, a
+ * comment is sent whenever no event has come for this time, so that no proxy closes the connection as idle.
+ */
 const QUIET_MS = 15_000;
 
-/** What a stream is made of. */
+/** What {@link streamAnswer} needs. */
 export interface AnswerStream {
-  /** The events that are still to come. */
   events: AsyncGenerator<AnswerEvent, void, void>;
-  /** The first event. */
+  /** Data of the event `session`, which comes first. */
   opening: Opening;
-  /** Headers beside those of a stream, once the first event is known. */
+  /** Gives the headers of the answer. Called when the first event is known. */
   headers: () => Record<string, string>;
   caller: Caller;
-  /** Ends the waiting for a slow reader. */
+  /** Aborts the wait for a slow reader. */
   signal: AbortSignal;
-  /** Called with what failed after the headers went out. */
+  /** Called with an error that occurred after the headers were sent. */
   onError: (error: AskError) => void;
-  /** Called once, when the answer has come to its end, also when nobody reads it any more. */
+  /** Called once, when the answer has ended, even if the caller has disconnected before. */
   onEnd: () => void;
 }
 
 type Next = Promise<IteratorResult<AnswerEvent, void>>;
 
 /**
- * Gives the response once its first event is known, or after 15 s. Its body goes on by itself.
- * @throws what the events throw until then; `onEnd` is not called then.
+ * Gives the response when the first event is known, or after 15 s. The body is streamed afterwards.
+ * @throws the error of `events` if it occurs before that; `onEnd` is not called in this case.
  */
 export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseInit> {
   const first = answer.events.next();
@@ -53,12 +55,12 @@ async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8
       if (event.type === 'token') yield sseEvent('token', { text: event.text });
       if (event.type === 'done') yield sseEvent('done', event.answer);
       await caller.ready(signal);
-      // Nothing follows `done`: who has it has the answer, however slowly it is read.
+      // After `done` the answer is complete: an abort during a slow read is no longer an error.
       if (event.type === 'done' || caller.disconnected.aborted) return;
       signal.throwIfAborted();
     }
   } catch (thrown) {
-    if (thrown instanceof CallerLeft) return;
+    if (thrown instanceof CallerDisconnectedError) return;
     const error = toAskError(thrown);
     answer.onError(error);
     yield sseEvent('error', errorBody(error, opening.session_id));
@@ -67,16 +69,16 @@ async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8
   }
 }
 
-/** Lets an answer that nobody reads any more come to its end. */
+/** Consumes the remaining events, so that the answer is completed and stored after its caller has disconnected. */
 async function finish(events: AnswerStream['events']): Promise<void> {
   try {
     for await (const _ of events);
   } catch {
-    // Told already, or to nobody.
+    // The error was sent already, or the caller has disconnected.
   }
 }
 
-/** True when nothing came for a while; false as soon as something does. @throws what `next` throws. */
+/** True when no event came within the time limit; false as soon as one comes. @throws the error of `next`. */
 async function isQuiet(next: Next): Promise<boolean> {
   const quiet = Promise.withResolvers<boolean>();
   const timer = setTimeout(quiet.resolve, QUIET_MS, true);

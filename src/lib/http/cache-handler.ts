@@ -1,4 +1,4 @@
-/** DELETE /cache: forgetting the cached answers of this instance and of Redis. */
+/** DELETE /cache: clears the cached answers of this instance and of Redis. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
@@ -11,14 +11,14 @@ export interface CacheServices {
   cache: AnswerCache | null;
 }
 
-/** Empties the cache and says what was emptied. @throws AskError when a tier could not be. */
+/** Clears the cache, and responds with the names of its tiers. @throws AskError when a tier could not be cleared. */
 export async function handleCache({ cache }: CacheServices): Promise<HttpResponseInit> {
   const failed = (await cache?.clear()) ?? [];
   if (failed.length > 0) throw errors.cacheNotCleared(failed.join(' and '));
   return json(200, {
     status:
-      'The cached answers of this instance, and of Redis if there is one, are forgotten. Other instances keep ' +
-      'their own until they expire; change CACHE_VERSION to forget those too.',
+      'The cached answers of this instance, and of Redis if it is used, were deleted. Other instances keep ' +
+      'their own until they expire. Change CACHE_VERSION to invalidate those too.',
     cleared: [...(cache?.tiers ?? [])],
   } satisfies CacheCleared);
 }

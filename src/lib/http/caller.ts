@@ -1,31 +1,32 @@
 /**
- * The caller's side of an invocation: whether it is still there, and how fast it reads. The library tells neither, but
- * Node announces every request to the library's own HTTP server, with the id of its invocation.
+ * The caller of an invocation: whether it has disconnected, and how fast it reads. The Functions library reports
+ * neither, but it has an HTTP server of its own in this process, and Node publishes each request to that server, with
+ * the id of the invocation in a header.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Why work ends whose caller has left. It is no failure of anything, and nobody is told of it. */
-export class CallerLeft extends Error {
-  override readonly name = 'CallerLeft';
+/** The abort reason when the caller disconnects. It is not logged as an error. */
+export class CallerDisconnectedError extends Error {
+  override readonly name = 'CallerDisconnectedError';
 
   constructor() {
-    super('The caller has left.');
+    super('The caller has disconnected.');
   }
 }
 
 /** The caller of one invocation. */
 export interface Caller {
-  /** Aborted, with {@link CallerLeft}, when the caller disconnected before the answer was complete. */
+  /** Aborts, with {@link CallerDisconnectedError}, when the caller disconnects before the response is complete. */
   disconnected: AbortSignal;
-  /** Resolves when the caller has read enough for more to be written, or has left, or `signal` aborts. */
+  /** Resolves when more can be written without buffering, when the caller disconnects, or when `signal` aborts. */
   ready(signal: AbortSignal): Promise<void>;
 }
 
 const responses = new Map<string, ServerResponse>();
 
-/** Begins to watch; called once, before the first invocation. */
+/** Starts to observe requests. Call it once, before the first invocation. */
 export function watchCallers(): void {
   subscribe('http.server.request.start', (message) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
@@ -36,20 +37,20 @@ export function watchCallers(): void {
   });
 }
 
-/** Gives the caller of an invocation; one that is not known is taken to be there. */
+/** Gives the caller of an invocation. An unknown caller counts as connected. */
 export function callerOf(invocationId: string): Caller {
   const response = responses.get(invocationId);
-  const gone = new AbortController();
+  const disconnect = new AbortController();
   response?.once('close', () => {
-    if (!response.writableFinished) gone.abort(new CallerLeft());
+    if (!response.writableFinished) disconnect.abort(new CallerDisconnectedError());
   });
   return {
-    disconnected: gone.signal,
+    disconnected: disconnect.signal,
     async ready(signal) {
-      // Only after a write that was too much for its buffer will there be a `drain`.
-      if (!response?.writableNeedDrain || gone.signal.aborted) return;
-      // Its errors are those of a caller who left.
-      await once(response, 'drain', { signal: AbortSignal.any([signal, gone.signal]) }).catch(() => {});
+      // `drain` is emitted only after a write has filled the buffer.
+      if (!response?.writableNeedDrain || disconnect.signal.aborted) return;
+      // Rejects when a signal aborts, or when the connection fails because the caller has disconnected.
+      await once(response, 'drain', { signal: AbortSignal.any([signal, disconnect.signal]) }).catch(() => {});
     },
   };
 }

@@ -1,10 +1,10 @@
-/** How every HTTP function answers an error. */
+/** The responses to errors, the same for every HTTP function. */
 import type { HttpResponseInit } from '@azure/functions';
 import { type AskError, errorBody } from '../contract/errors.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import { json } from './json-response.ts';
 
-/** Gives the answer for an error; `sessionId` when the session is known already. */
+/** Gives the response to an error. `sessionId` is part of the body when it is known. */
 export const errorResponse = (
   error: AskError,
   invocation: Invocation,
@@ -16,5 +16,5 @@ export const errorResponse = (
     ...error.headers,
   });
 
-/** The answer to a caller who has left, which only a log of requests sees: ASP.NET's "client closed request". */
-export const NO_CALLER: HttpResponseInit = { status: 499 };
+/** The response when the caller has disconnected, for request logs only. 499 is nginx's "client closed request". */
+export const CLIENT_CLOSED_REQUEST: HttpResponseInit = { status: 499 };

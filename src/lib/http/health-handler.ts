@@ -16,13 +16,13 @@ export interface HealthServices {
   warn: (message: string) => void;
 }
 
-/** Says that the process lives. It asks no other service, so it holds even when the settings are wrong. */
+/** Liveness: always 200. It checks no setting and no other service. */
 export const handleHealth = async (): Promise<HttpResponseInit> =>
   json(200, { status: 'ok' } satisfies Health);
 
 /**
- * Says whether this instance can answer questions: 200, or 503 and why not. It checks the settings, storage and the
- * model, which it never asks a question: a load balancer's checks cost no tokens. `services` is null when the settings
+ * Readiness: 200 when this instance can answer questions, otherwise 503 with the reason. It checks the settings, storage
+ * and the model, but never calls the model, so that health checks cost no tokens. `services` is null when the settings
  * are wrong.
  */
 export async function handleReady(services: HealthServices | null): Promise<HttpResponseInit> {
@@ -45,16 +45,17 @@ export async function handleReady(services: HealthServices | null): Promise<Http
 }
 
 function notReady(
-  what: 'configuration' | 'storage' | 'model',
+  component: 'configuration' | 'storage' | 'model',
   readiness: Pick<NotReady, 'checks' | 'totals'>,
 ): HttpResponseInit {
-  const error = errors.notReady(what);
+  const error = errors.notReady(component);
   return json(error.status, { ...errorBody(error), ...readiness } satisfies NotReady);
 }
 
 /**
- * What is known of the model: `unusable` while its endpoints are left alone, or none can be reached. A model that
- * failed and can be reached is no reason to take the instance away: without questions it could never recover.
+ * The state of the model: `unusable` while all circuit breakers are open, or no endpoint can be reached. A model that
+ * failed but can be reached does not make the instance unready: without new questions its state could never recover.
+ * Null before the first model call.
  */
 async function checkModel({ metrics, model }: HealthServices): Promise<'ok' | 'failing' | 'unusable' | null> {
   if (model.waitMs() > 0) return 'unusable';
@@ -72,7 +73,6 @@ async function checkStorage({ history, warn }: HealthServices): Promise<'ok' | '
   }
 }
 
-/** What this process did so far. */
 const totalsOf = ({ metrics, state }: HealthServices): ProcessTotals => ({
   ...metrics.totals(),
   background_writes: state.backgroundWrites(),

@@ -1,8 +1,8 @@
-/** Puts the chat page's style and modules into its HTML, so that one address serves it all. */
+/** Inlines the styles and modules of the chat page into its HTML, so that one route serves the whole page. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A page in one piece, and the exact texts that a Content-Security-Policy has to allow. */
+/** The page, and the inlined texts that its Content-Security-Policy has to allow. */
 export interface InlinedPage {
   html: string;
   styles: string[];
@@ -13,8 +13,8 @@ const STYLE_LINK = /<link rel="stylesheet" href="([\w-]+\.css)" \/>/g;
 const SCRIPT_TAG = /<script type="module" src="([\w-]+\.js)"><\/script>/g;
 
 /**
- * Reads index.html from `folder`, with the styles and modules that it names.
- * @throws Error when a text cannot be inlined, since it would end its own element.
+ * Reads index.html from `folder`, and inlines the styles and modules that it links.
+ * @throws Error when a style or module contains the closing tag of its own element.
  */
 export function inlinePage(folder: string): InlinedPage {
   const styles: string[] = [];
@@ -31,13 +31,13 @@ export function inlinePage(folder: string): InlinedPage {
       return `<script type="module">${script}</script>`;
     });
   if (/<\/style/i.test(styles.join('')) || /<\/script|<!--/i.test(scripts.join('')))
-    throw new Error('A style or script of the page would end its own element.');
+    throw new Error('A style or script of the page contains the closing tag of its own element, or "<!--".');
   return { html, styles, scripts };
 }
 
 /**
- * Gives a module with all that it imports in front of it, as one module. The modules of the page keep to what this
- * understands: named imports of files beside them, exported declarations, and no top-level name used twice.
+ * Joins a module and everything it imports, imports first, into one module. It supports only what the page's modules
+ * use: named imports from the same folder, exported declarations, and unique top-level names.
  */
 function joinModules(folder: string, entry: string, seen = new Set<string>()): string {
   seen.add(entry);

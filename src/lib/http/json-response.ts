@@ -1,7 +1,7 @@
-/** Answers of JSON, which no cache on the way may keep. */
+/** JSON responses, which no HTTP cache may store. */
 import type { HttpResponseInit } from '@azure/functions';
 
-/** Gives the answer with this status and body. */
+/** Gives the response with this status and body. */
 export const json = (
   status: number,
   body: object,

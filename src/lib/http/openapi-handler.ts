@@ -4,7 +4,7 @@ import { openApiDocument } from '../contract/openapi/document.ts';
 
 let body: string | undefined;
 
-/** Answers with the document, which is made once. */
+/** Responds with the OpenAPI document, which is generated once. */
 export function handleOpenApi(): HttpResponseInit {
   body ??= JSON.stringify(openApiDocument());
   const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' };

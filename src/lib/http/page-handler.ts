@@ -1,4 +1,4 @@
-/** GET /: the chat page, one file made of public/. */
+/** GET /: the chat page, built from public/. */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
@@ -9,12 +9,12 @@ interface Page {
   headers: Record<string, string>;
 }
 
-// In the source and in the bundle (dist/chunks) alike, this file is two folders below the one that holds public/.
+// Relative to the bundle, in which this module is in dist/chunks/.
 const FOLDER = fileURLToPath(new URL('../../public/', import.meta.url));
 
 let page: Page | undefined;
 
-/** Answers with the page, or with 304 to a browser that has it already. The files are read once. */
+/** Responds with the page, or with 304 when the browser's copy is current. The files are read once. */
 export function handlePage(request: HttpRequest): HttpResponseInit {
   const { html, headers } = (page ??= loadPage());
   if (isCurrent(request.headers.get('if-none-match'), headers['ETag'])) return { status: 304, headers };
@@ -37,7 +37,7 @@ function loadPage(): Page {
   return { html, headers };
 }
 
-/** Only our own styles and scripts, by their hashes; and no string ever becomes markup (trusted types). */
+/** Allows only the inlined styles and scripts, by hash. Trusted Types forbid turning strings into markup. */
 function contentSecurityPolicy(styles: string[], scripts: string[]): string {
   return [
     "default-src 'none'",

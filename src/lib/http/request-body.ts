@@ -1,13 +1,13 @@
-/** Reads the body of an HTTP request as a JSON object, within bounds of size and time. */
+/** Reads the body of an HTTP request as a JSON object, with limits on its size and time. */
 import type { HttpRequest } from '@azure/functions';
-import { CallerLeft } from './caller.ts';
+import { CallerDisconnectedError } from './caller.ts';
 import { AskError, errors } from '../contract/errors.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
 /**
- * Gives the JSON object that the body of `request` is.
- * @throws AskError that says what is wrong with it, {@link CallerLeft} when it breaks off, or the reason of `signal`
- * when that aborts before all of it has come.
+ * Reads the body of `request` as a JSON object of at most `maxBytes`.
+ * @throws AskError that says what is wrong with the body; {@link CallerDisconnectedError} when the body is incomplete;
+ * the reason of `signal` when it aborts before the body has arrived.
  */
 export async function readJsonObject(
   request: HttpRequest,
@@ -15,7 +15,7 @@ export async function readJsonObject(
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
-  // The body is not cancelled when the signal aborts: that would close the socket of the answer.
+  // An abort must not cancel the body: this would close the socket, which the error response needs.
   const bytes = await untilAborted(readBytes(request, maxBytes), signal);
   return parseObject(decode(bytes));
 }
@@ -24,14 +24,14 @@ async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8A
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    // The body is typed without its chunks; a request's are always bytes.
+    // The library's type does not include the type of the chunks.
     for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
       if (size > maxBytes) throw errors.bodyTooLarge(maxBytes);
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof AskError ? error : new CallerLeft();
+    throw error instanceof AskError ? error : new CallerDisconnectedError();
   }
   return Buffer.concat(chunks);
 }
@@ -54,26 +54,26 @@ function parseObject(text: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw errors.invalidJson('The body is not a JSON object.');
   }
-  // Only an escape can bring a lone surrogate, so a body without one need not be walked.
+  // UTF-8 cannot contain a lone surrogate, so only a body with an escaped one has to be checked.
   if (/\\ud/i.test(text) && !isWellFormed(value)) {
     throw errors.invalidJson(
-      'The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.',
+      'The body contains a lone surrogate (\\ud800 to \\udfff), which is not a valid character.',
     );
   }
   return value as Record<string, unknown>;
 }
 
-/** True when no text in a JSON value, keys included, has a lone surrogate. */
+/** True when no string in a JSON value, keys included, contains a lone surrogate. */
 function isWellFormed(root: unknown): boolean {
-  // A list of what is left to see: a body may be nested more deeply than functions may call themselves.
-  const unseen = [root];
-  while (unseen.length > 0) {
-    const value = unseen.pop();
+  // Not recursive: deeply nested JSON would overflow the call stack.
+  const unchecked = [root];
+  while (unchecked.length > 0) {
+    const value = unchecked.pop();
     if (typeof value === 'string' && !value.isWellFormed()) return false;
     if (typeof value !== 'object' || value === null) continue;
     for (const [key, item] of Object.entries(value)) {
       if (!key.isWellFormed()) return false;
-      unseen.push(item);
+      unchecked.push(item);
     }
   }
   return true;

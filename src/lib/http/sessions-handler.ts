@@ -11,13 +11,13 @@ import { checkSessionId } from './ask-request.ts';
 import { json } from './json-response.ts';
 import { readUserId } from './signed-in-user.ts';
 
-/** What the addresses of sessions need. */
+/** What the routes of sessions need. */
 export interface SessionServices {
   sessions: Sessions;
   config: { trustsUserHeaders: boolean };
 }
 
-/** Reads or forgets one session. @throws AskError when there is none, or storage fails. */
+/** Reads or deletes one session. @throws AskError when the session to read does not exist, or storage fails. */
 export async function handleSession(
   { sessions, config }: SessionServices,
   request: HttpRequest,
@@ -27,7 +27,9 @@ export async function handleSession(
   const session = { userId, sessionId: readSessionId(request) };
   if (request.method === 'GET') return readSession(sessions, session, request, invocation);
   const removed = await sessions.forget(session).catch(failWith(errors.sessionNotDeleted, invocation));
-  if (!removed) invocation.log.warn('A deleted session is hidden, and its rows are left to the purge.');
+  if (!removed) {
+    invocation.log.warn('A session was deleted, but some of its rows remain hidden until the next purge.');
+  }
   return { status: 204, headers: { 'Cache-Control': 'no-store' } };
 }
 
@@ -50,7 +52,7 @@ async function readSession(
   } satisfies Session);
 }
 
-/** Lists the sessions of the user who asks. @throws AskError when nobody is signed in, or storage fails. */
+/** Lists the sessions of the signed-in user. @throws AskError when the caller is not signed in, or storage fails. */
 export async function handleSessions(
   { sessions, config }: SessionServices,
   request: HttpRequest,
@@ -71,7 +73,7 @@ export async function handleSessions(
   } satisfies SessionList);
 }
 
-/** For what storage throws: says in the log why, and throws what the caller is told. */
+/** Handles an error of storage: logs its cause, and throws the error for the caller. */
 const failWith =
   (toError: (cause: unknown) => AskError, { log }: Invocation) =>
   (cause: unknown): never => {
@@ -86,7 +88,7 @@ function readPosition(request: HttpRequest, isPosition: (text: string) => boolea
   return position;
 }
 
-/** From the address itself: hosts disagree about what of a route parameter is decoded. */
+/** Parsed from the URL, because hosts differ in how they decode route parameters. */
 function readSessionId(request: HttpRequest): string {
   const encoded = new URL(request.url).pathname.replace(/^.*?\/sessions\//i, '');
   try {

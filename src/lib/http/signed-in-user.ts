@@ -1,5 +1,5 @@
 /**
- * Who asks, where App Service authentication says so:
+ * The signed-in user, from the headers of App Service authentication:
  * learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 import type { HttpRequest } from '@azure/functions';
@@ -11,8 +11,8 @@ const PROVIDER = 'x-ms-client-principal-idp';
 const NAME = 'x-ms-client-principal-name';
 
 /**
- * Claims that tell users apart, the best first: what Entra calls its users' object id is the same for all apps, and it
- * is what the header has that App Service sends of the id.
+ * Claims that identify a user, in order of preference. Entra's object id comes first: it is the same for all apps, and
+ * App Service sends it in the id header too.
  */
 const ID_CLAIMS = [
   'http://schemas.microsoft.com/identity/claims/objectidentifier',
@@ -21,22 +21,24 @@ const ID_CLAIMS = [
   'sub',
 ];
 
-/** What we read of the principal. Static Web Apps has fields of its own. */
+/** The principal in the header. The fields differ between App Service and Static Web Apps. */
 interface Principal {
+  // App Service
   auth_typ?: unknown;
   claims?: unknown;
+  // Static Web Apps
   identityProvider?: unknown;
   userId?: unknown;
 }
 
 /**
- * Gives the id of the user who signed in, unlike those of all others, or null when nobody is. The headers that carry it
- * can be sent by anyone: they are to be believed only where App Service sets them, which `trusted` says.
- * @throws AskError when somebody is signed in and the headers do not say who.
+ * Gives a unique id of the signed-in user, or null when the caller is not signed in. Any caller can send these headers,
+ * so they are ignored unless `trusted`: App Service authentication is on and sets them itself.
+ * @throws AskError when the caller is signed in, but the headers do not identify the user.
  */
 export function readUserId({ headers }: HttpRequest, trusted: boolean): string | null {
   if (!trusted || ![PRINCIPAL, ID, PROVIDER, NAME].some((name) => headers.get(name))) return null;
-  // Not by the library's `request.user`: that throws when one of the headers is absent.
+  // Not with the library's `request.user`, which throws when one of the headers is missing.
   const principal = readPrincipal(headers.get(PRINCIPAL));
   const [provider, id] = principal.identityProvider
     ? [principal.identityProvider, principal.userId]
@@ -45,7 +47,7 @@ export function readUserId({ headers }: HttpRequest, trusted: boolean): string |
   return JSON.stringify([provider, id]);
 }
 
-/** The principal, encoded as Base64; one without fields when it cannot be read. */
+/** Decodes the principal from Base64. An invalid one gives an object without fields. */
 function readPrincipal(encoded: string | null): Principal {
   try {
     const value: unknown = JSON.parse(Buffer.from(encoded ?? '', 'base64').toString());

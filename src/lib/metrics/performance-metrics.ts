@@ -1,4 +1,4 @@
-/** The metrics of an answer, made from its record and the counters of the process. All times in seconds. */
+/** The `performance_metrics` of an answer, from its record and the counters of the process. All times in seconds. */
 import type { Prices } from '../config/model-config.ts';
 import type { PerformanceMetrics } from '../contract/responses.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
@@ -6,7 +6,7 @@ import type { Counters } from './process-metrics.ts';
 import type { QuestionRecord } from './question-record.ts';
 import { reportCost, reportTokens } from './tokens.ts';
 
-/** Gives the metrics of an answer that is finished now. */
+/** Gives the metrics of an answer that has just finished. `prices` is null when no prices are set. */
 export function toPerformanceMetrics(
   record: QuestionRecord,
   counters: Counters,
@@ -15,10 +15,10 @@ export function toPerformanceMetrics(
 ): PerformanceMetrics {
   const { connection, timings, cache } = record;
   return {
-    // A wait for the call of another question is none.
+    // Waiting for the model call of an identical question does not count.
     api_call_time: seconds(connection ? timings.model : 0),
     total_time: seconds(performance.now() - record.startedAt),
-    // No model call of its own: a hit, the call of another question, or a stored answer.
+    // True without a model call of its own: a cache hit, a coalesced question, or a replayed answer.
     from_cache: connection === null,
     connection_reused: connection?.reused ?? false,
     connection_stats: {
@@ -46,8 +46,8 @@ export function toPerformanceMetrics(
       history_write: seconds(timings.history_write),
       time_to_first_token: seconds(timings.time_to_first_token),
     },
-    tokens: reportTokens(record.tokens, record.saved),
-    ...reportCost(prices, record.tokens, record.saved),
+    tokens: reportTokens(record.tokens, record.tokensSaved),
+    ...reportCost(prices, record.tokens, record.tokensSaved),
     history_available: record.historyAvailable,
     history_saved: record.historySaved,
   };
@@ -67,9 +67,9 @@ function reportConnection(connection: ConnectionRecord, open: number) {
   };
 }
 
-/** Milliseconds to seconds, to the microsecond. */
+/** Milliseconds to seconds, rounded to microseconds. */
 const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
 
-/** 0 to 100, to two places; 0 of nothing is 0. */
+/** Percentage with two decimals; 0 when `whole` is 0. */
 const percentage = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((10_000 * part) / whole) / 100;

@@ -7,49 +7,53 @@ import { toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
 import { addTokens, noTokens, reportCost, reportTokens } from './tokens.ts';
 
-/** What is looked at whenever metrics are sent, and costs no question anything. */
+/** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {
   openBreakers(): boolean[];
   openConnections(): number;
   backgroundWrites(): { done: number; failed: number };
 }
 
-/** The counters of this process, from its start. */
+/** The counters of this process since its start. */
 export interface ProcessMetrics {
-  /** Names this process, and no other. */
+  /** A random id of this process. */
   readonly instanceId: string;
-  /** True for the first caller only: the first POST /ask of this process. */
+  /** True for the first call only: the first POST /ask of this process is its cold start. */
   takeColdStart(): boolean;
-  /** Counts a finished cache lookup. */
-  countLookup(result: CacheResult, saved: TokenUsage): void;
-  /** Counts a question that was answered by the model call of another. */
-  countCoalesced(saved: TokenUsage): void;
-  /** Counts a model call that was answered, or refused for what was asked, and how its connection came to be. */
+  /** Counts a finished cache lookup, and the tokens that a hit saved. */
+  countLookup(result: CacheResult, tokensSaved: TokenUsage): void;
+  /** Counts a question that shared the model call of an identical question. */
+  countCoalesced(tokensSaved: TokenUsage): void;
+  /** Counts a model call that the model answered or refused, and whether it reused a connection. */
   countModelCall(durationMs: number, reused: boolean): void;
-  /** Counts tokens that were paid for. */
+  /** Counts tokens of this app's own model calls, which have to be paid for. */
   countTokens(tokens: TokenUsage): void;
-  /** Whether the model could be used when it was asked last; null before. What was asked is no fault of the model. */
+  /** Whether the last model call reached a working model; null before the first call. A refusal counts as `ok`. */
   modelState: 'ok' | 'failing' | null;
-  /** The metrics of an answer finished now. */
+  /** Gives the metrics of an answer that has just finished. */
   report(record: QuestionRecord): PerformanceMetrics;
-  /** What this process did so far, as /health/ready shows it. */
+  /** The totals so far, as /health/ready shows them. */
   totals(): Omit<ProcessTotals, 'background_writes'>;
 }
 
-/** What is counted. */
+/** The values of the counters. */
 export interface Counters {
   instanceId: string;
   lookups: number;
   hits: number;
   lookupErrors: number;
   coalesced: number;
-  tokens: { paid: TokenUsage; saved: TokenUsage };
+  tokensPaid: TokenUsage;
+  tokensSaved: TokenUsage;
   modelCalls: number;
   modelCallsMs: number;
   reusedConnections: number;
 }
 
-/** Starts counting; what it costs only if there are prices. `openConnections` tells how many are open at the moment. */
+/**
+ * Starts counting. Costs are reported only when there are prices. `openConnections` gives the number of connections to
+ * the model that are open now.
+ */
 export function createProcessMetrics(prices: Prices | null, openConnections: () => number): ProcessMetrics {
   const counters: Counters = {
     instanceId: randomUUID(),
@@ -57,7 +61,8 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
     hits: 0,
     lookupErrors: 0,
     coalesced: 0,
-    tokens: { paid: noTokens(), saved: noTokens() },
+    tokensPaid: noTokens(),
+    tokensSaved: noTokens(),
     modelCalls: 0,
     modelCallsMs: 0,
     reusedConnections: 0,
@@ -71,18 +76,18 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
       cold = false;
       return wasCold;
     },
-    countLookup(result, saved) {
+    countLookup(result, tokensSaved) {
       counters.lookups++;
       if (result === 'hit') counters.hits++;
       if (result === 'error') counters.lookupErrors++;
-      addTokens(counters.tokens.saved, saved);
+      addTokens(counters.tokensSaved, tokensSaved);
     },
-    countCoalesced(saved) {
+    countCoalesced(tokensSaved) {
       counters.coalesced++;
-      addTokens(counters.tokens.saved, saved);
+      addTokens(counters.tokensSaved, tokensSaved);
     },
     countTokens(tokens) {
-      addTokens(counters.tokens.paid, tokens);
+      addTokens(counters.tokensPaid, tokens);
     },
     countModelCall(durationMs, reused) {
       counters.modelCalls++;
@@ -98,8 +103,8 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
         coalesced: counters.coalesced,
         errors: counters.lookupErrors,
       },
-      tokens: reportTokens(counters.tokens.paid, counters.tokens.saved),
-      ...reportCost(prices, counters.tokens.paid, counters.tokens.saved),
+      tokens: reportTokens(counters.tokensPaid, counters.tokensSaved),
+      ...reportCost(prices, counters.tokensPaid, counters.tokensSaved),
     }),
   };
 }

@@ -1,20 +1,19 @@
-/** What is learned about one question while it is answered. */
+/** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
-import { noTokens } from './tokens.ts';
-import type { Completion, TokenUsage } from '../model/completion.ts';
+import type { Completion, Message, TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
-import type { Message } from '../model/completion.ts';
+import { noTokens } from './tokens.ts';
 
 /**
- * How the cache took part in an answer. `coalesced`: another question's model call served this one too; `bypass`: the
- * cache was not asked; `error`: a tier failed and none had it.
+ * How the cache took part in an answer. `coalesced`: the question shared the model call of an identical question;
+ * `bypass`: there was no lookup; `error`: no tier had the answer, and at least one tier failed.
  */
 export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'bypass' | 'error';
 
 /** The parts of an answer that are timed. */
 export type Phase = 'history_read' | 'cache_lookup' | 'model' | 'history_write' | 'time_to_first_token';
 
-/** One piece of the work on a question; times on the clock of `performance.now()`. */
+/** One execution of a phase. Times by `performance.now()`. */
 export interface Step {
   phase: Phase;
   startedAt: number;
@@ -22,48 +21,49 @@ export interface Step {
   failed: boolean;
 }
 
-/** One call of the model; times on the clock of `performance.now()`. */
+/** One model call. Times by `performance.now()`. */
 export interface CallRecord {
   prompt: Message[];
   streamed: boolean;
   connection: ConnectionRecord;
   startedAt: number;
   firstTokenAt: number | null;
-  /** Null while it is under way, as are the next two. */
+  /** Null until the call ends. */
   endedAt: number | null;
+  /** Null until the call is answered. */
   completion: Completion | null;
-  /** Of all its completions: one that is no answer is paid for, too. */
+  /** Sum over all completions of the call: a rejected completion, such as an empty one, has to be paid for too. */
   tokens: TokenUsage;
-  /** What became of it when there is no completion: the code of an error, or the name of what ended it. */
+  /** Null unless the call failed: the code of the AskError, or the name of another error. */
   error: string | null;
 }
 
-/** What is learned about one question while it is answered. Durations in milliseconds. */
+/** The record of one question. Durations in milliseconds. */
 export interface QuestionRecord {
   /** `performance.now()` at the first line of the handler. */
   startedAt: number;
   invocationId: string;
   coldStart: boolean;
   timings: Record<Phase, number>;
-  /** What was timed, in the order in which it ended. */
+  /** The timed steps, in the order in which they ended. */
   steps: Step[];
-  /** Those that this question made itself. */
+  /** The question's own model calls: more than one when the prompt was too long. */
   calls: CallRecord[];
-  /** `ageMs` is that of a hit. */
+  /** `tier` and `ageMs` belong to a hit. */
   cache: { result: CacheResult; tier: TierName | null; ageMs: number };
-  /** The connection of the model call; null when no call was made. */
+  /** The connection of the last model call; null when no call was made. */
   connection: ConnectionRecord | null;
-  /** Of the model call that this question made. */
+  /** Tokens of the question's own model calls. */
   tokens: TokenUsage;
-  /** Of the model call that it was spared. */
-  saved: TokenUsage;
+  /** Tokens of the model call that the cache, or an identical question in flight, made unnecessary. */
+  tokensSaved: TokenUsage;
   historyAvailable: boolean;
   historySaved: boolean;
-  /** It is the stored answer to the same question, sent before with the same Idempotency-Key. */
+  /** The answer was stored by an earlier request with the same Idempotency-Key. */
   replayed: boolean;
 }
 
-/** Makes the record of a question that arrived at `startedAt`. */
+/** Creates the record of a question that arrived at `startedAt` (by `performance.now()`). */
 export function createQuestionRecord(
   startedAt: number,
   invocationId: string,
@@ -79,14 +79,14 @@ export function createQuestionRecord(
     cache: { result: 'bypass', tier: null, ageMs: 0 },
     connection: null,
     tokens: noTokens(),
-    saved: noTokens(),
+    tokensSaved: noTokens(),
     historyAvailable: true,
     historySaved: false,
     replayed: false,
   };
 }
 
-/** Makes the record of a call that begins now. */
+/** Creates the record of a model call that begins now. */
 export const beginCall = (
   prompt: Message[],
   connection: ConnectionRecord,
@@ -103,12 +103,12 @@ export const beginCall = (
   error: null,
 });
 
-/** Notes that the first text for the caller is there; later texts change nothing. */
+/** Records the time to first token. Calls after the first have no effect. */
 export function markFirstToken(record: QuestionRecord): void {
   record.timings.time_to_first_token ||= performance.now() - record.startedAt;
 }
 
-/** Runs `work` and adds the time it took, failed or not, to a phase of `record`. */
+/** Runs `work`, and adds its duration to a phase of `record`, even when `work` fails. */
 export async function timed<T>(record: QuestionRecord, phase: Phase, work: () => Promise<T>): Promise<T> {
   const step: Step = { phase, startedAt: performance.now(), endedAt: 0, failed: true };
   try {

@@ -1,4 +1,4 @@
-/** Adding up tokens, and telling what they cost. */
+/** Sums of tokens, and how answers report tokens and their cost. */
 import type { Prices } from '../config/model-config.ts';
 import type { Cost } from '../contract/responses.ts';
 import type { TokenUsage } from '../model/completion.ts';
@@ -6,24 +6,30 @@ import { costOf } from './price.ts';
 
 export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0 });
 
-/** Adds to `sum`. */
+/** Adds tokens to `sum`, in place. */
 export function addTokens(sum: TokenUsage, { prompt, completion, cached }: TokenUsage): void {
   sum.prompt += prompt;
   sum.completion += completion;
   sum.cached += cached;
 }
 
-/** Tokens as answers show them. */
-export const reportTokens = (paid: TokenUsage, saved: TokenUsage) => ({
-  ...paid,
-  saved: saved.prompt + saved.completion,
+/** Gives the JSON field `tokens`. */
+export const reportTokens = (tokensPaid: TokenUsage, tokensSaved: TokenUsage) => ({
+  ...tokensPaid,
+  saved: tokensSaved.prompt + tokensSaved.completion,
 });
 
-/** Their cost as answers show it: nothing without prices. */
-export function reportCost(prices: Prices | null, paid: TokenUsage, saved: TokenUsage): { cost?: Cost } {
+/** Gives an object with the JSON field `cost`, or an empty object when there are no prices. */
+export function reportCost(
+  prices: Prices | null,
+  tokensPaid: TokenUsage,
+  tokensSaved: TokenUsage,
+): { cost?: Cost } {
   if (!prices) return {};
-  return { cost: { spent: roundCost(costOf(prices, paid)), saved: roundCost(costOf(prices, saved)) } };
+  return {
+    cost: { spent: roundCost(costOf(prices, tokensPaid)), saved: roundCost(costOf(prices, tokensSaved)) },
+  };
 }
 
-/** To a billionth: a token costs some millionths. */
+/** Rounded to billionths: one token costs a few millionths. */
 const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;

@@ -1,23 +1,23 @@
-/** A question that came to its end, as it is told to those who watch this app. */
+/** A finished question, as the log, the traces and the metrics report it. */
 import type { SessionKey } from '../history/row-keys.ts';
 import type { PerformanceMetrics } from '../contract/responses.ts';
 import type { AskError } from '../contract/errors.ts';
 import type { QuestionRecord } from '../metrics/question-record.ts';
 
-/** What became of a question; `left` by who asked it, before all of its answer was sent. */
+/** The outcome of a question. `left`: the caller disconnected before the whole answer was sent. */
 export type Outcome = 'answered' | 'left' | AskError;
 
-/** A question and all that is known of it. */
+/** A finished question with its record. */
 export interface FinishedQuestion {
   outcome: Outcome;
   record: QuestionRecord;
-  /** What is told of it; absent when it could not be read. */
+  /** Undefined when the request had no valid question. */
   question: { session: SessionKey; streamed: boolean } | undefined;
   metrics: PerformanceMetrics;
-  /** Of the host's trace: w3.org/TR/trace-context */
+  /** `traceparent` of the host's trace: w3.org/TR/trace-context */
   traceParent: string | undefined;
 }
 
-/** The name of what became of a question: that of an error is its code. */
+/** The name of an outcome in the log and in metrics. For an error this is its code. */
 export const outcomeName = (outcome: Outcome): string =>
   typeof outcome === 'string' ? outcome : outcome.code;

@@ -1,10 +1,10 @@
 /**
- * What OpenTelemetry calls things around a model. Its conventions for generative AI are in development and may change,
- * so all that this app takes from them stands here: opentelemetry.io/docs/specs/semconv/gen-ai, as of commit 004902b of
+ * The names that this app uses from OpenTelemetry's semantic conventions. The conventions for generative AI are still in
+ * development, so all names are in this file: opentelemetry.io/docs/specs/semconv/gen-ai, as of commit 004902b of
  * open-telemetry/semantic-conventions-genai.
  */
 
-/** Attributes of spans and metrics. */
+/** Attributes of model calls, for spans and metrics. */
 export const GEN_AI = {
   operation: 'gen_ai.operation.name',
   provider: 'gen_ai.provider.name',
@@ -26,11 +26,11 @@ export const GEN_AI = {
   outputMessages: 'gen_ai.output.messages',
 } as const;
 
-/** The operation and the provider of every call that this app makes. */
+/** The operation and the provider of every model call. */
 export const CHAT = 'chat';
 export const PROVIDER = 'azure.ai.openai';
 
-/** Attributes that are not about models. */
+/** Attributes of the general conventions. */
 export const GENERAL = {
   serverAddress: 'server.address',
   serverPort: 'server.port',
@@ -42,12 +42,12 @@ export const GENERAL = {
   serviceInstance: 'service.instance.id',
 } as const;
 
-/** In seconds. */
+/** Bounds in seconds. */
 const DURATION_BUCKETS = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
 
-/** Metrics, with the bounds of their buckets. */
+/** Metrics of model calls, with the bounds of their buckets. */
 export const GEN_AI_METRICS = {
   duration: { name: 'gen_ai.client.operation.duration', unit: 's', buckets: DURATION_BUCKETS },
   timeToFirstChunk: {

@@ -1,4 +1,4 @@
-/** Metrics of this process: of the model by OpenTelemetry's conventions, and of what this app does, named `ask.`. */
+/** The exported metrics: model calls by OpenTelemetry's conventions, and this app's own metrics, which start with `ask.`. */
 import type { ProcessState } from '../metrics/process-metrics.ts';
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
@@ -7,10 +7,10 @@ import { GEN_AI, GEN_AI_METRICS, GENERAL } from './gen-ai-conventions.ts';
 import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';
 import type { CallRecord } from '../metrics/question-record.ts';
 
-/** Counts finished questions. */
+/** Records a finished question in the metrics. */
 export type CountQuestion = (finished: FinishedQuestion) => void;
 
-/** Makes the instruments of `meter`. */
+/** Creates the instruments of `meter`. */
 export function createMeters(meter: Meter, config: Config, state: ProcessState): CountQuestion {
   observe(meter, state);
   const countCall = createCallMeters(meter, config);
@@ -26,7 +26,8 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
     description: 'Questions that were the first of their process.',
   });
   const cost = meter.createCounter('ask.cost', {
-    description: 'What was spent and what was saved, in the currency of the prices.',
+    description:
+      'Cost of model calls, and cost saved by answers without a model call, in the currency of the prices.',
   });
   return ({ outcome, record, metrics }) => {
     duration.record(metrics.total_time, {
@@ -53,7 +54,7 @@ function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => v
   const firstChunk = histogram(GEN_AI_METRICS.timeToFirstChunk);
   const tokens = histogram(GEN_AI_METRICS.tokenUsage);
   const connections = meter.createCounter('ask.connection.uses', {
-    description: 'Calls of the model, by whether their connection stood before.',
+    description: 'Model calls, by whether they reused a connection.',
   });
   return (call) => {
     const common: Attributes = commonAttributes(config, call);
@@ -71,7 +72,8 @@ function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => v
 function observe(meter: Meter, state: ProcessState): void {
   meter
     .createObservableGauge('ask.breaker.open', {
-      description: '1 while an endpoint of the model is left alone because it failed again and again.',
+      description:
+        '1 while the circuit breaker of a model endpoint is open, because the endpoint failed repeatedly.',
     })
     .addCallback((result) => {
       for (const [endpoint, isOpen] of state.openBreakers().entries()) {
@@ -79,11 +81,11 @@ function observe(meter: Meter, state: ProcessState): void {
       }
     });
   meter
-    .createObservableGauge('ask.connections.open', { description: 'Connections to the model.' })
+    .createObservableGauge('ask.connections.open', { description: 'Open connections to the model.' })
     .addCallback((result) => result.observe(state.openConnections()));
   meter
     .createObservableCounter('ask.background_writes', {
-      description: 'Cached answers written to the file and to Redis, or given up.',
+      description: 'Writes of cached answers to the file and to Redis, successful or failed.',
     })
     .addCallback((result) => {
       for (const [outcome, count] of Object.entries(state.backgroundWrites())) {

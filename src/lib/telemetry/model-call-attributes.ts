@@ -1,4 +1,4 @@
-/** What spans and metrics say of a call of the model. */
+/** The attributes of a model call, for spans and metrics. */
 import type { Attributes } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
 import { CHAT, GEN_AI, GENERAL, PROVIDER } from './gen-ai-conventions.ts';
@@ -6,7 +6,7 @@ import { parametersOf } from '../model/parameters.ts';
 import type { Message } from '../model/completion.ts';
 import type { CallRecord } from '../metrics/question-record.ts';
 
-/** What all metrics of a call have; few values each. */
+/** Attributes of all metrics of a call. Each has few distinct values, to keep the cardinality low. */
 export function commonAttributes({ model }: Config, { connection, completion }: CallRecord): Attributes {
   const url = URL.parse(model.endpoints[connection.endpoint]?.url ?? '');
   return {
@@ -18,7 +18,7 @@ export function commonAttributes({ model }: Config, { connection, completion }: 
   };
 }
 
-/** All that a span has, but nothing of what was said. */
+/** All attributes of a span, except the contents of prompt and answer. */
 export function callAttributes(config: Config, call: CallRecord): Attributes {
   const { connection, completion, error, streamed, tokens } = call;
   const parameters = completion?.parameters ?? parametersOf(config.model);
@@ -43,11 +43,14 @@ export function callAttributes(config: Config, call: CallRecord): Attributes {
   };
 }
 
-/** Seconds from the request to the first piece of the answer. */
+/** Seconds from the start of the call to the first piece of the answer; 0 when there was none. */
 export const timeToFirstChunk = ({ firstTokenAt, startedAt }: CallRecord): number =>
   firstTokenAt === null ? 0 : (firstTokenAt - startedAt) / 1000;
 
-/** What was said, as JSON: only for those who asked for it. */
+/**
+ * The contents of prompt and answer, as JSON. Only for spans, and only when
+ * OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is on.
+ */
 export function contentAttributes({ prompt, completion }: CallRecord): Attributes {
   const [system, ...messages] = prompt;
   return {

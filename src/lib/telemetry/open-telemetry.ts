@@ -1,4 +1,4 @@
-/** Sends traces and metrics. Loaded only where the settings name somebody who receives them. */
+/** Exports traces and metrics. Imported only when the settings name a receiver. */
 import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
@@ -25,20 +25,20 @@ import { writeSpans } from './spans.ts';
 
 const SCOPE = 'azure-functions-ask';
 
-/** What is told beside the questions, and to whom. */
+/** What telemetry needs. */
 export interface TelemetryParts {
   config: Config;
   instanceId: string;
   state: ProcessState;
-  /** Is told of what does not arrive. */
+  /** Called when traces or metrics cannot be delivered. */
   warn: (message: string) => void;
 }
 
-/** What watches the questions of this process. */
+/** The traces and metrics of this process. */
 export interface Telemetry {
-  /** Takes a question in. What is made of it is sent in the background. */
+  /** Records a finished question. Its spans and metrics are sent in the background. */
   report(finished: FinishedQuestion): void;
-  /** Sends what was not sent yet; gives up after `timeoutMs`. */
+  /** Flushes traces and metrics, for at most `timeoutMs` milliseconds. */
   stop(timeoutMs: number): Promise<void>;
 }
 
@@ -48,8 +48,8 @@ interface Exporters {
 }
 
 /**
- * Starts sending to those whom the settings name.
- * @throws Error when a setting is one that an exporter refuses.
+ * Starts exporting to the configured receivers.
+ * @throws Error when an exporter rejects a setting.
  */
 export async function startTelemetry(
   { config, instanceId, state, warn }: TelemetryParts,
@@ -62,7 +62,7 @@ export async function startTelemetry(
   });
   const traces = new BasicTracerProvider({
     resource,
-    // Each question, also one whose host records none of its own: what to leave out is the receiver's to decide.
+    // Every question, even if the host did not sample its trace: sampling is left to the receiver.
     sampler: new AlwaysOnSampler(),
     spanProcessors: exporters.map(({ traces: exporter }) => new BatchSpanProcessor(exporter)),
   });
@@ -99,7 +99,7 @@ async function createExporters(
   if (azureMonitorConnectionString !== undefined) {
     const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } =
       await import('@azure/monitor-opentelemetry-exporter');
-    // What cannot be sent is not kept in a file: the next instance would not find it.
+    // No file for undelivered items: a new instance would not find it.
     const options = { connectionString: azureMonitorConnectionString, disableOfflineStorage: true };
     exporters.push({
       traces: watched(new AzureMonitorTraceExporter(options), 'Azure Monitor traces', warn),
@@ -109,12 +109,12 @@ async function createExporters(
   return exporters;
 }
 
-/** What traces and metrics are exported by; the items are its own business. */
+/** The common interface of span and metric exporters. */
 interface Exporter {
   export(items: never, done: (result: ExportResult) => void): void;
 }
 
-/** Gives `exporter` back, whose failures are told from now on: by name and code, since texts may hold keys. */
+/** Makes `exporter` log its failures: only the name and code of an error, because messages may contain keys. */
 function watched<T extends Exporter>(exporter: T, name: string, warn: (message: string) => void): T {
   const exportItems = exporter.export.bind(exporter);
   const warnOfBatch = createRateLimitedWarning(warn);

@@ -1,4 +1,4 @@
-/** One line in the log for each question: what happened, never what was said, by whom, or in which session. */
+/** The log line of a question. It never contains the question, the answer, the user or the session id. */
 import { type FinishedQuestion, outcomeName } from './finished-question.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import { sessionPartition } from '../history/row-keys.ts';
@@ -15,7 +15,7 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       outcome: outcomeName(outcome),
       invocation: metrics.invocation,
       ...(trace !== undefined && { trace }),
-      // Where its rows are in storage; it cannot be turned back.
+      // The partition of the session's rows in storage: a digest, from which the session id cannot be recovered.
       ...(question && { session: sessionPartition(question.session), streamed: question.streamed }),
       cache: cache.result,
       tier: cache.tier,

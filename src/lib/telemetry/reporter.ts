@@ -1,38 +1,38 @@
-/** Tells finished questions to the telemetry, if the settings want any. */
+/** Reports finished questions to the telemetry, which is imported after the first question. */
 import type { FinishedQuestion } from './finished-question.ts';
 import type { Telemetry, TelemetryParts } from './open-telemetry.ts';
 
-/** Takes finished questions. */
+/** Reports finished questions. */
 export interface Reporter {
   report(finished: FinishedQuestion): void;
-  /** Sends what was not sent yet, in at most `timeoutMs`. */
+  /** Flushes traces and metrics, for at most `timeoutMs` milliseconds. */
   stop(timeoutMs: number): Promise<void>;
 }
 
-/** Makes the reporter of this process; null when nobody wants to know. */
+/** Creates the reporter of this process; null when the settings name no receiver. */
 export function createReporter(parts: TelemetryParts): Reporter | null {
   const { config, warn } = parts;
   const { telemetry: settings } = config;
   if (settings === null) return null;
   let loading: Promise<Telemetry | null> | undefined;
 
-  async function load(wanted: NonNullable<typeof settings>): Promise<Telemetry | null> {
+  async function load(telemetryConfig: NonNullable<typeof settings>): Promise<Telemetry | null> {
     try {
       const { startTelemetry } = await import('./open-telemetry.ts');
-      return await startTelemetry(parts, wanted);
+      return await startTelemetry(parts, telemetryConfig);
     } catch (error) {
-      // Its message could quote the setting.
+      // Only the name of the error: its message could quote the setting, which is a secret.
       warn(`Telemetry could not be started: check APPLICATIONINSIGHTS_CONNECTION_STRING (${nameOf(error)}).`);
       return null;
     }
   }
   return {
     report(finished) {
-      // After the first answer: loading it before would make a cold start longer.
+      // Imported only now, because importing it earlier would lengthen the cold start.
       loading ??= load(settings);
       loading
         .then((telemetry) => telemetry?.report(finished))
-        .catch((error: unknown) => warn(`A question is missing in the telemetry: ${nameOf(error)}`));
+        .catch((error: unknown) => warn(`A question could not be added to the telemetry: ${nameOf(error)}`));
     },
     async stop(timeoutMs) {
       const telemetry = await loading;

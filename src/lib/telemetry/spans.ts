@@ -1,4 +1,4 @@
-/** A finished question as spans of a trace: the question, within it what was done for it and the calls of the model. */
+/** The trace of a finished question: a span for the question, with child spans for its steps and model calls. */
 import {
   type Attributes,
   type Context,
@@ -15,7 +15,7 @@ import { callAttributes, contentAttributes } from './model-call-attributes.ts';
 import type { CallRecord, Step } from '../metrics/question-record.ts';
 import { sessionPartition } from '../history/row-keys.ts';
 
-/** What is no call of the model and no part of another. */
+/** Names of the steps' spans. The step `model` has none, because each model call has a span of its own. */
 const STEP_NAMES: Partial<Record<Step['phase'], string>> = {
   history_read: 'read chat history',
   cache_lookup: 'look up cached answer',
@@ -23,7 +23,7 @@ const STEP_NAMES: Partial<Record<Step['phase'], string>> = {
 };
 const WAIT_NAME = 'wait for the model call of an identical question';
 
-/** Writes the spans, all at once and with the times at which things happened: nothing is done while a question waits. */
+/** Writes all spans of a finished question, with their original times. So tracing adds no work while a question waits. */
 export function writeSpans(tracer: Tracer, config: Config, finished: FinishedQuestion): void {
   const { record, metrics } = finished;
   const toTime = wallClock();
@@ -40,14 +40,14 @@ export function writeSpans(tracer: Tracer, config: Config, finished: FinishedQue
   };
   for (const step of record.steps) writeStep(write, step, record.calls);
   for (const call of record.calls) writeCall(write, config, finished, call);
-  // A caller's mistake is no fault of this service.
+  // An error below 500 is a mistake of the caller, not a failure of this service.
   if (typeof finished.outcome !== 'string' && finished.outcome.status >= 500)
     question.setStatus({ code: SpanStatusCode.ERROR });
-  // By now the telemetry may have been loaded, which was no part of the answer.
+  // Not the current time: importing the telemetry may have taken a while since the answer.
   question.end(toTime(record.startedAt + 1000 * metrics.total_time));
 }
 
-/** Writes a span within that of the question; times on the clock of `performance.now()`. */
+/** Writes a child span of the question. Times by `performance.now()`. */
 type SpanWriter = (span: {
   name: string;
   startedAt: number;
@@ -62,7 +62,7 @@ function writeStep(
   { phase, startedAt, endedAt, failed }: Step,
   calls: CallRecord[],
 ): void {
-  // A model phase is a call, which has a span of its own, or a wait for one.
+  // A step without a name is a model call, or the wait for the model call of an identical question.
   const name = STEP_NAMES[phase] ?? (calls.length === 0 ? WAIT_NAME : undefined);
   if (name !== undefined) write({ name, startedAt, endedAt, failed });
 }
@@ -104,7 +104,7 @@ function questionAttributes({ outcome, record, question }: FinishedQuestion): At
   };
 }
 
-/** So that the question joins the host's trace. */
+/** The context of the host's span, so that the question becomes part of the host's trace. */
 function hostContext(traceParent: string | undefined): Context {
   const [, traceId, spanId, flags] =
     /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/.exec(traceParent ?? '') ?? [];
@@ -113,7 +113,10 @@ function hostContext(traceParent: string | undefined): Context {
   return trace.setSpanContext(ROOT_CONTEXT, parent);
 }
 
-/** Gives a function from `performance.now()` to milliseconds since 1970, by the clock of now: the other one stops with a paused instance. */
+/**
+ * Gives a function that converts `performance.now()` to milliseconds since 1970. The offset is computed for each trace,
+ * because `performance.now()` stops while an instance is suspended.
+ */
 function wallClock(): (at: number) => number {
   const offset = Date.now() - performance.now();
   return (at) => offset + at;

@@ -343,7 +343,9 @@ describe('Redis', () => {
     await expect(tier.set('k', answer('a'))).rejects.toThrow('not connected');
     await eventually(() => warnings.length === 1);
     await delay(500);
-    expect(warnings).toEqual(['The Redis cache is left out for now: it cannot be reached.']);
+    expect(warnings).toEqual([
+      'The Redis cache is not used for now: it cannot be reached. Check ANSWER_CACHE_REDIS_URL.',
+    ]);
     redis = await startRedis(redis.port);
     await eventually(() => works(tier));
     expect(warnings).toHaveLength(2);

@@ -35,7 +35,7 @@ it('refuses what would make it too long, and goes on after a write that failed',
   const queue = new WriteQueue(1);
   const failed = queue.add(() => Promise.reject(new Error('disk full')));
   const second = queue.add(async () => {});
-  await expect(queue.add(async () => {})).rejects.toThrow('too many writes wait');
+  await expect(queue.add(async () => {})).rejects.toThrow('the write queue is full');
   await expect(failed).rejects.toThrow('disk full');
   await second;
 });

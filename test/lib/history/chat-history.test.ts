@@ -378,7 +378,7 @@ describe.each<[string, () => Promise<RowStore>]>([
         content: asked,
         leaseUntil: later(),
       });
-      if (result.state !== 'mine') throw new Error(result.state);
+      if (result.state !== 'claimed') throw new Error(result.state);
       return result.claim;
     };
 
@@ -389,7 +389,7 @@ describe.each<[string, () => Promise<RowStore>]>([
         ),
       );
       expect(results.map(({ state }) => state).toSorted()).toEqual([
-        'mine',
+        'claimed',
         ...Array.from({ length: 9 }, () => 'pending'),
       ]);
     });
@@ -411,10 +411,10 @@ describe.each<[string, () => Promise<RowStore>]>([
           content: ['another', false],
           leaseUntil: later(),
         }),
-      ).toEqual({ state: 'other' });
+      ).toEqual({ state: 'conflict' });
       expect(
         (await claims.claim({ session, idempotencyKey: 'k2', content: asked, leaseUntil: later() })).state,
-      ).toBe('mine');
+      ).toBe('claimed');
       await history.reset(session);
       expect(await history.readUpTo(session, key, LIMIT)).toBeNull();
     });
@@ -432,7 +432,7 @@ describe.each<[string, () => Promise<RowStore>]>([
         leaseUntil: Date.now() - 1,
       });
       await claimed('k');
-      if (late.state === 'mine') await claims.release(late.claim);
+      if (late.state === 'claimed') await claims.release(late.claim);
       expect(
         await claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() }),
       ).toEqual({ state: 'pending' });
@@ -447,7 +447,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       });
       const next = await claimed('k');
       const store1 = history.append(session, FIRST_POSITION, turn('late'), (key) =>
-        claims.fulfil(late.state === 'mine' ? late.claim : next, key),
+        claims.fulfil(late.state === 'claimed' ? late.claim : next, key),
       );
       await expect(store1).rejects.toThrow();
       await history.append(session, FIRST_POSITION, turn('next'), (key) => claims.fulfil(next, key));
@@ -460,7 +460,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       await history.delete(session);
       expect(
         (await claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() })).state,
-      ).toBe('mine');
+      ).toBe('claimed');
       setClock(Date.now() + DAY_MS + 1000);
       expect(
         (
@@ -471,7 +471,7 @@ describe.each<[string, () => Promise<RowStore>]>([
             leaseUntil: later(),
           })
         ).state,
-      ).toBe('mine');
+      ).toBe('claimed');
     });
   });
 
