@@ -62,7 +62,7 @@ function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined)
   }
   // Without one, a repeated question would begin another session, where nobody could find the first.
   if (sessionId === undefined) {
-    throw errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it');
+    throw errors.invalidHeader('Idempotency-Key', 'requires the field "session_id"');
   }
   return key;
 }

@@ -1,7 +1,7 @@
 /** An answer as a stream of events. It never throws into the library: what fails after the headers is an event too. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from '../ask/question.ts';
-import type { Opening } from '../contract/responses.ts';
+import type { SessionEvent } from '../contract/responses.ts';
 import { CallerLeft, type Caller } from './caller.ts';
 import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
@@ -14,7 +14,7 @@ export interface AnswerStream {
   /** The events that are still to come. */
   events: AsyncGenerator<AnswerEvent, void, void>;
   /** The first event. */
-  opening: Opening;
+  opening: SessionEvent;
   /** Headers beside those of a stream, once the first event is known. */
   headers: () => Record<string, string>;
   caller: Caller;

@@ -1,6 +1,6 @@
 /** Adding up tokens, and telling what they cost. */
 import type { Prices } from '../config/model-config.ts';
-import type { Cost } from '../contract/responses.ts';
+import type { Cost } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
 import { costOf } from './price.ts';
 

@@ -1,6 +1,6 @@
 /** A question that came to its end, as it is told to those who watch this app. */
 import type { SessionKey } from '../history/row-keys.ts';
-import type { PerformanceMetrics } from '../contract/responses.ts';
+import type { PerformanceMetrics } from '../contract/metrics.ts';
 import type { AskError } from '../contract/errors.ts';
 import type { QuestionRecord } from '../metrics/question-record.ts';
 
