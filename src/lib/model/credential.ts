@@ -26,8 +26,8 @@ export function signIn(config: IdentityConfig, scope: string): () => Promise<str
     try {
       token = await identity.getToken(scope);
     } catch (error) {
-      const isPassing = error instanceof IdentityError && error.isPassing;
-      throw isPassing ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
+      const isTransient = error instanceof IdentityError && error.isTransient;
+      throw isTransient ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
     }
     if (token === null) throw errors.modelMisconfigured(new Error('the identity has no token'));
     renewAt = token.refreshAfterTimestamp ?? token.expiresOnTimestamp - RENEW_MS;
