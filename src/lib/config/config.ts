@@ -90,7 +90,7 @@ export function readConfig(env: Environment = process.env): Config {
     trustsUserHeaders: settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
     warnings: settings.warnings,
   };
-  // Only for its problems: the value itself is read when the routes are registered.
+  // Called for its validation only: routes are registered with the value of `readAuthLevel`.
   authLevelOf(settings);
   refuseTracing(settings);
   // Last, because `settings.knownNames` is complete only when every setting has been read.

@@ -16,7 +16,7 @@ export interface EndpointConfig {
 /** Prices of one million tokens, in the currency of the settings. */
 export interface Prices {
   input: number;
-  /** For prompt tokens that the model read from its own prompt cache. */
+  /** For prompt tokens from the model's prompt cache. */
   cachedInput: number;
   output: number;
 }
@@ -33,7 +33,7 @@ export interface ModelConfig {
   tokenScope: string;
   apiVersion: string;
   deployment: string;
-  /** When undefined, the parameter is not sent and the model uses its default. The same holds for the next two. */
+  /** When undefined, not sent, so the model uses its default. So are `maxOutputTokens` and `reasoningEffort`. */
   temperature: number | undefined;
   maxOutputTokens: number | undefined;
   reasoningEffort: string | undefined;
@@ -167,7 +167,7 @@ const toEndpoint = ({ url, api }: ModelAddress, apiKey: string | undefined): End
   apiKey,
 });
 
-/** A cost without one of the prices would be wrong, so all three must be set or none. */
+/** The cost would be wrong if a price were missing, so either all three prices are set or none. */
 function readPrices(settings: SettingsReader): Prices | null {
   const names = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
   const [input, cachedInput, output] = names.map((name) => settings.number(name, { min: 0 }));

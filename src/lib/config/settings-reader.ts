@@ -5,9 +5,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads settings by name. An invalid value is added to `problems` or `warnings`, one sentence each. */
 export class SettingsReader {
-  /** Faults that stop the app from answering questions. */
+  /** Errors that stop the app from answering questions. */
   readonly problems: string[] = [];
-  /** Faults that do not. */
+  /** Errors that do not stop the app. */
   readonly warnings: string[] = [];
   /** Names of all settings that were read, set or not. */
   readonly knownNames = new Set<string>();
@@ -139,7 +139,7 @@ function isRedisUrl(text: string): boolean {
   return /^(\/\d*)?$/.test(url.pathname);
 }
 
-/** Whether the storage client accepts this string: an account with its key, or an address with a shared access signature. */
+/** Whether the storage client accepts this string: an account and its key, or an address with a SAS token. */
 function isConnectionString(text: string): boolean {
   if (/UseDevelopmentStorage=true/i.test(text)) return true;
   const parts = new Map(

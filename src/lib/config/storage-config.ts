@@ -44,7 +44,7 @@ function readAccount(settings: SettingsReader, timeoutMs: number) {
   if (hostConnection) return { connectionString: hostConnection };
   if (hostEndpoint) return withIdentity(hostEndpoint, clientId);
   if (hostAccount) {
-    // An account name does not tell its cloud, so the account is taken to be in the cloud of the model.
+    // The name of an account does not identify its cloud, so the cloud of the model is used.
     const { storageSuffix } = cloudOf(authority, settings.text('AZURE_OPENAI_ENDPOINT'));
     return withIdentity(`https://${hostAccount}.table.${storageSuffix}`, clientId);
   }

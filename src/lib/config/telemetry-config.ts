@@ -11,7 +11,10 @@ export interface TelemetryConfig {
   capturesContent: boolean;
 }
 
-/** Reads the telemetry settings; null when no destination is set. Invalid values are added to the problems of `settings`. */
+/**
+ * Reads the telemetry settings. Returns null when no destination is set. Invalid values are added to the problems of
+ * `settings`.
+ */
 export function readTelemetryConfig(settings: SettingsReader): TelemetryConfig | null {
   const otlpEndpoint = settings.httpUrl('OTEL_EXPORTER_OTLP_ENDPOINT');
   const azureMonitorConnectionString = settings.text('APPLICATIONINSIGHTS_CONNECTION_STRING');

@@ -16,7 +16,7 @@ export class Bulkhead {
 
   /**
    * Runs `call` when there is capacity.
-   * @throws the error of `onFull` when the queue is full, or the reason of `signal` when it aborts before the call starts.
+   * @throws the error of `onFull` when the queue is full, or the reason of `signal` when it aborts a waiting call.
    */
   async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();

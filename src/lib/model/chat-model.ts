@@ -33,7 +33,7 @@ interface ModelMessage {
  */
 export async function complete(model: ChatOpenAICompletions, request: ModelRequest): Promise<Completion> {
   const { prompt, parameters, record, signal, onResponse } = request;
-  // LangChain passes `options` to the OpenAI client, which passes `fetchOptions` to our fetch; the types do not declare it.
+  // LangChain passes `options` to the OpenAI client, and that passes `fetchOptions` to our fetch: both are untyped.
   const options = { signal, parameters, options: { fetchOptions: { record, onResponse } } };
   let message: ModelMessage;
   try {
@@ -54,7 +54,7 @@ export async function stream(
   onToken: (text: string) => void,
 ): Promise<Completion> {
   const { prompt, parameters, record, signal, onResponse } = request;
-  // LangChain passes `fetchOptions` to the OpenAI client, which passes them to our fetch; the types do not declare it.
+  // LangChain passes `fetchOptions` to the OpenAI client, and that passes them to our fetch: both are untyped.
   const options = { signal, parameters, fetchOptions: { record, onResponse } };
   const message = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
   // A chunk may end in the middle of a surrogate pair; the first half is held back until the second one arrives.

@@ -22,7 +22,7 @@ export function createLangChainModel(
   // No retries here, because retry layers multiply: one retry here and one in resilient-model would make four requests.
   const common = { model: config.deployment, maxRetries: 0 };
   if (endpoint.api === 'v1') {
-    return adaptToAzure(
+    return patchModel(
       new ChatOpenAICompletions({
         ...common,
         apiKey: credential,
@@ -30,7 +30,7 @@ export function createLangChainModel(
       }),
     );
   }
-  return adaptToAzure(
+  return patchModel(
     new AzureChatOpenAICompletions({
       ...common,
       azureOpenAIEndpoint: endpoint.url,
@@ -59,7 +59,7 @@ const GUESSED_PARAMETERS = {
  * which Azure's asynchronous content filter sends and LangChain would skip together with its `finish_reason`
  * (learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming).
  */
-function adaptToAzure(model: ChatOpenAICompletions): ChatOpenAICompletions {
+function patchModel(model: ChatOpenAICompletions): ChatOpenAICompletions {
   const invocationParams = model.invocationParams.bind(model);
   model.invocationParams = (options, extra) => {
     const { parameters } = options as unknown as ParameterOptions;

@@ -41,7 +41,7 @@ interface Headers {
 const isHeaders = (value: unknown): value is Headers =>
   typeof value === 'object' && value !== null && 'get' in value;
 
-/** Reads `retry-after-ms` or `Retry-After` (seconds or a date). Returns milliseconds; undefined without a valid header. */
+/** Reads `retry-after-ms` or `Retry-After` (seconds or a date). Returns milliseconds, or undefined. */
 function retryAfterMs(headers: Headers | undefined): number | undefined {
   const ms = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
   if (ms >= 0) return ms;

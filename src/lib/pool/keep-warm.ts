@@ -1,8 +1,9 @@
 /** Opens connections to the model before the first question and keeps them warm between questions. */
 import type { HttpClient } from './http-client.ts';
 
-/** At most 35 s, well below the 60 s after which an idle connection is closed. Jittered, so that instances do not probe in lockstep. */
+/** With the jitter at most 35 s: idle connections are closed after 60 s. */
 const INTERVAL_MS = 25_000;
+/** So that instances do not probe in lockstep. */
 const JITTER_MS = 10_000;
 
 /** Keeps one connection to each endpoint warm while questions arrive. */

@@ -51,10 +51,10 @@ export function createIdentity(config: IdentityConfig): TokenCredential {
       let attempt = attempts.get(key);
       if (!attempt || performance.now() - attempt.startedAt > SHARE_MS) {
         const started = { startedAt: performance.now(), token: fetchToken(config, scopes, options) };
-        const forget = (): void => {
+        const remove = (): void => {
           if (attempts.get(key) === started) attempts.delete(key);
         };
-        started.token.then(forget, forget);
+        started.token.then(remove, remove);
         attempts.set(key, started);
         attempt = started;
       }
@@ -69,9 +69,9 @@ async function fetchToken(
   scopes: string | string[],
   { tenantId, claims, enableCae }: GetTokenOptions,
 ): Promise<AccessToken> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
-  const exchange: Exchange = { signal: limit.signal, failed: false };
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
+  const attemptState: AttemptState = { signal: timeout.signal, failed: false };
   try {
     // Loaded on demand, because the library is large and an app with keys does not need it.
     const { DefaultAzureCredential } = await import('@azure/identity');
@@ -82,18 +82,18 @@ async function fetchToken(
       retryOptions: RETRY_OPTIONS,
       processTimeoutInMs: timeoutMs,
     });
-    const options = { abortSignal: limit.signal, tenantId, claims, enableCae } as GetTokenOptions;
-    const token = exchanges.run(exchange, () => credential.getToken(scopes, options));
-    return await untilAborted(token, limit.signal);
+    const options = { abortSignal: timeout.signal, tenantId, claims, enableCae } as GetTokenOptions;
+    const token = attemptStorage.run(attemptState, () => credential.getToken(scopes, options));
+    return await untilAborted(token, timeout.signal);
   } catch (error) {
-    throw new IdentityError(limit.signal.aborted || exchange.failed, error);
+    throw new IdentityError(timeout.signal.aborted || attemptState.failed, error);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** What one attempt shares with its HTTP requests. */
-interface Exchange {
+interface AttemptState {
   /** Aborts the requests. The library ignores `abortSignal` for requests to a managed identity. */
   signal: AbortSignal;
   /** Whether the last request failed. The library throws the same error for failures and refusals. */
@@ -101,19 +101,21 @@ interface Exchange {
 }
 
 /** The library reuses the first HTTP client for all later attempts, so the client cannot hold the state of an attempt. */
-const exchanges = new AsyncLocalStorage<Exchange>();
+const attemptStorage = new AsyncLocalStorage<AttemptState>();
 
 const defaultClient = createDefaultHttpClient();
 const httpClient: HttpClient = {
   async sendRequest(request) {
-    const exchange = exchanges.getStore();
+    const attemptState = attemptStorage.getStore();
     // The library sets a timeout only on the probe for the existence of a managed identity, whose failure is no outage.
-    if (!exchange || request.timeout > 0) return defaultClient.sendRequest(request);
+    if (!attemptState || request.timeout > 0) return defaultClient.sendRequest(request);
     const requestSignal = request.abortSignal as AbortSignal | undefined;
-    request.abortSignal = requestSignal ? AbortSignal.any([requestSignal, exchange.signal]) : exchange.signal;
-    exchange.failed = true;
+    request.abortSignal = requestSignal
+      ? AbortSignal.any([requestSignal, attemptState.signal])
+      : attemptState.signal;
+    attemptState.failed = true;
     const response = await defaultClient.sendRequest(request);
-    exchange.failed = response.status >= 500 || TRANSIENT_STATUSES.has(response.status);
+    attemptState.failed = response.status >= 500 || TRANSIENT_STATUSES.has(response.status);
     return response;
   },
 };

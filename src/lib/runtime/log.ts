@@ -1,4 +1,4 @@
-/** Logging of errors. Messages of other services are not logged, because they may contain keys: only names and codes are. */
+/** Logging of errors: names and codes only, because messages of other services may contain keys. */
 import { LOG_LEVELS, type LogLevel } from '../config/log-level.ts';
 import type { AskError } from '../contract/errors.ts';
 import type { Invocation } from './invocation.ts';
@@ -13,7 +13,7 @@ export function atLevel(level: LogLevel, log: Invocation['log']): Invocation['lo
   };
 }
 
-/** The log for an invocation that has ended. @azure/functions prints a warning for each later use of the invocation's own log. */
+/** The log for an invocation that has ended: @azure/functions warns of each later use of the invocation's own log. */
 export function consoleLog(invocationId: string): Invocation['log'] {
   const prefix = `[invocation ${invocationId}]`;
   return {
