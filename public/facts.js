@@ -1,6 +1,6 @@
 /** Says in a few words what an answer's metrics mean. */
 
-/** @import { PerformanceMetrics } from '../src/lib/contract/responses.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract/metrics.ts' */
 /** @typedef {'cached' | 'reused' | 'new' | 'cold'} Kind */
 
 /** How an answer came about, from the quickest kind to the slowest. @type {Record<Kind, string>} */

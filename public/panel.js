@@ -3,7 +3,7 @@ import { chart } from './chart.js';
 import { element } from './dom.js';
 import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
 
-/** @import { PerformanceMetrics } from '../src/lib/contract/responses.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract/metrics.ts' */
 /** @import { Kind } from './facts.js' */
 /** @typedef {{ kind: Kind, seconds: number }} Sample */
 

@@ -3,7 +3,7 @@ import { element } from './dom.js';
 import { factsOf, kindOf } from './facts.js';
 import { renderMarkdown } from './markdown.js';
 
-/** @import { PerformanceMetrics } from '../src/lib/contract/responses.ts' */
+/** @import { PerformanceMetrics } from '../src/lib/contract/metrics.ts' */
 
 const FRAME_MS = 16;
 

@@ -4,7 +4,7 @@ import { createParser } from 'eventsource-parser';
 import { type Kind, kindOf } from '../../public/facts.js';
 import type { Answer } from '../../src/lib/contract/responses.ts';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
-import type { PerformanceMetrics } from '../../src/lib/contract/responses.ts';
+import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 
 /** How a request stands to the cache: past it, past it but keeping the answer, or through it. */
 export type CacheMode = 'no-store' | 'no-cache' | 'cached';

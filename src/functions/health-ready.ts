@@ -6,6 +6,6 @@ httpFunction(
   'health-ready',
   { route: 'health/ready', authLevel: readAuthLevel(), methods: ['GET'] },
   async () =>
-    // Wrong settings are an answer here.
+    // Invalid settings are reported in the response instead of an error.
     handleReady(await loadServices().catch(() => null)),
 );

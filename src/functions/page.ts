@@ -1,6 +1,6 @@
 import { httpFunction } from '../lib/app/function-app.ts';
 
-// The Functions host takes an empty route for the function's name; this one matches the path "/" and nothing else.
+// The Functions host replaces an empty route with the name of the function. This route matches only the path "/".
 const route = '{ignored:maxlength(0)?}';
 
 httpFunction('page', { route, authLevel: 'anonymous', methods: ['GET', 'HEAD'] }, async (request) => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PerformanceMetrics } from '../../src/lib/contract/responses.ts';
+import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import {
   ask,
   askForError,

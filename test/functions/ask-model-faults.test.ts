@@ -179,7 +179,7 @@ describe('an endpoint that fails five times in a row', () => {
       }
     }
     expect(app.emulator.requests).toHaveLength(5);
-    expect(app.output()).toContain('left alone');
+    expect(app.output()).toContain('circuit breaker is open');
     await delay(10_000);
     // The sixth fault meets the one that probes, and keeps it open.
     expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');

@@ -125,7 +125,9 @@ describe('a question without an answer', () => {
     app.emulator.failNext({ kind: 'status', status: 401 });
     await askInPage(page, 'What is the capital of Egypt?');
     const turn = lastTurn(page);
-    await turn.getByText('This service is not set up to use its model. Tell whoever runs it.').waitFor();
+    await turn
+      .getByText('This service cannot use its model because of its settings. Tell the operator.')
+      .waitFor();
     await turn.getByRole('button', { name: 'Try again' }).click();
     await turn.getByText('Cairo').waitFor();
     expect(await page.locator('.turn').count()).toBe(1);
@@ -174,7 +176,7 @@ it('says that nobody is signed in, and does not ask for a key then', async () =>
     const extraHTTPHeaders = { 'x-ms-client-principal-name': 'ada@example.com' };
     const { page } = await openPage(browser, signedIn.url, { extraHTTPHeaders });
     await askInPage(page, 'What is the capital of Canada?');
-    await lastTurn(page).getByText('You are signed in, but it is not known as whom.').waitFor();
+    await lastTurn(page).getByText('The sign-in does not identify the user.').waitFor();
     expect(await page.locator('input').count()).toBe(0);
   } finally {
     await signedIn.stop();

@@ -5,7 +5,8 @@
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { createParser } from 'eventsource-parser';
-import { schemas, streamEvents } from '../../src/lib/contract/responses.ts';
+import { streamEvents } from '../../src/lib/contract/responses.ts';
+import { schemas } from '../../src/lib/contract/schema.ts';
 import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
 
 interface ResponseObject {

@@ -1,37 +1,37 @@
-/** Azure's clouds, and what has another name in each of them. */
+/** The Azure clouds, and the names that differ between them. */
 
-/** One of them. */
+/** An Azure cloud: the public one or a sovereign one. */
 export interface Cloud {
-  /** Where Entra ID signs an identity in. */
+  /** Address at which Entra ID signs in identities of this cloud. */
   authorityHost: string;
-  /** For a token that a model accepts. */
+  /** Scope of the token for Azure OpenAI. */
   modelScope: string;
-  /** What follows `ACCOUNT.table.` in the address of a storage account. */
+  /** Follows `ACCOUNT.table.` in the host name of a storage account. */
   storageSuffix: string;
 }
 
-/** An identity of the app, and who signs it in. */
+/** How the app signs in with its managed identity. */
 export interface IdentityConfig {
-  /** Client id of a user-assigned one; the library's own choice without it. */
+  /** Client id of a user-assigned identity. When undefined, `DefaultAzureCredential` chooses the identity. */
   clientId: string | undefined;
   /** Address of Entra ID in the cloud of the app. */
   authorityHost: string;
-  /** Longest wait for a token, never longer than a question may take. */
+  /** Time limit for getting a token, never longer than the request timeout. */
   timeoutMs: number;
 }
 
-const PUBLIC: Cloud = {
+const PUBLIC_CLOUD: Cloud = {
   authorityHost: 'https://login.microsoftonline.com',
   modelScope: 'https://cognitiveservices.azure.com/.default',
   storageSuffix: 'core.windows.net',
 };
 
 /**
- * The others, by the ends of their domains. Authorities: `AzureAuthorityHosts` of @azure/identity. Scopes:
- * `FormRecognizerAudience` of @azure/ai-form-recognizer and github.com/openai/openai-go/issues/534. Storage has one
- * scope in all clouds: learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+ * The sovereign clouds, recognised by their domain suffixes. Authorities: `AzureAuthorityHosts` of @azure/identity.
+ * Scopes: `FormRecognizerAudience` of @azure/ai-form-recognizer and github.com/openai/openai-go/issues/534. Storage has
+ * one scope in all clouds: learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
  */
-const SOVEREIGN: readonly { domain: RegExp; cloud: Cloud }[] = [
+const SOVEREIGN_CLOUDS: readonly { domain: RegExp; cloud: Cloud }[] = [
   {
     domain: /\.(azure\.us|microsoftonline\.us|usgovcloudapi\.net)$/,
     cloud: {
@@ -50,12 +50,12 @@ const SOVEREIGN: readonly { domain: RegExp; cloud: Cloud }[] = [
   },
 ];
 
-/** Gives the cloud to which the first of `addresses` belongs that says one; the public one when none does. */
+/** Returns the sovereign cloud of the first address that belongs to one, otherwise the public cloud. */
 export function cloudOf(...addresses: (string | undefined)[]): Cloud {
   for (const address of addresses) {
     const host = URL.parse(address ?? '')?.hostname ?? '';
-    const found = SOVEREIGN.find(({ domain }) => domain.test(host));
-    if (found) return found.cloud;
+    const match = SOVEREIGN_CLOUDS.find(({ domain }) => domain.test(host));
+    if (match) return match.cloud;
   }
-  return PUBLIC;
+  return PUBLIC_CLOUD;
 }

@@ -1,24 +1,26 @@
-/** The only reader of the environment: every setting, its default and its rule. */
-import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+/** All settings of the app, with their defaults and rules. Only this folder reads the app's environment variables. */
+import { type CacheConfig, readCacheConfig } from './cache-config.ts';
 import { LOG_LEVELS, type LogLevel } from './log-level.ts';
-import { type ModelConfig, readModel } from './model-config.ts';
+import { type ModelConfig, readModelConfig } from './model-config.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
-import { warnOfSimilarNames } from './similar-settings.ts';
-import { readStorage, type StorageConfig } from './storage-config.ts';
+import { similarNameWarnings } from './similar-settings.ts';
+import { readStorageConfig, type StorageConfig } from './storage-config.ts';
+import { readTelemetryConfig, type TelemetryConfig } from './telemetry-config.ts';
 
+export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-config.ts';
 export type { Environment } from './settings-reader.ts';
 export type { StorageConfig } from './storage-config.ts';
+export type { TelemetryConfig } from './telemetry-config.ts';
 
-/** The settings of this process, validated. Durations are in milliseconds. */
+/** The validated settings of this process. Durations are in milliseconds. */
 export interface Config {
   model: ModelConfig;
   storage: StorageConfig;
   /** How many interactions of a session are sent to the model and shown. */
   historyMaxInteractions: number;
-  /** Longest history that is sent to the model, whole interactions. */
+  /** Token limit of the chat history that is sent to the model. Interactions are sent whole or not at all. */
   historyMaxTokens: number;
   /** Interactions older than this are never shown. */
   sessionTtlMs: number;
@@ -26,49 +28,23 @@ export interface Config {
   /** Longest question, in UTF-16 units. */
   maxQuestionChars: number;
   requestTimeoutMs: number;
-  /** How long the connection to the model is kept warm after a question; 0 also turns opening it ahead off. */
+  /** How long connections to the model are kept warm after a question; 0 also turns off opening them at startup. */
   keepWarmMs: number;
-  /** A model call goes on for the cache when the caller has left. */
+  /** Whether a model call is completed for the cache and the session after its caller disconnected. */
   finishAbandoned: boolean;
-  /** The headers that name a signed-in user come from App Service, and from nobody else. */
+  /** Whether App Service authentication is on. Only then can callers not forge the headers that name the user. */
   trustsUserHeaders: boolean;
-  /** How much is logged. */
   logLevel: LogLevel;
-  /** Null when nobody is to receive traces and metrics. */
+  /** Null when no destination for traces and metrics is set. */
   telemetry: TelemetryConfig | null;
-  /** What the operator should know of the settings, a sentence each; values of keys are never part of it. */
+  /** Problems that do not stop the app, one sentence each, without secret values. */
   warnings: readonly string[];
 }
 
-/** Who receives traces and metrics: one of them or both. */
-export interface TelemetryConfig {
-  /** An OpenTelemetry receiver, without `/v1/traces`. */
-  otlpEndpoint: string | undefined;
-  azureMonitorConnectionString: string | undefined;
-  serviceName: string;
-  /** Traces hold what was asked and answered. */
-  capturesContent: boolean;
-}
-
-/** How answers are cached. */
-export interface CacheConfig {
-  /** 0 turns the cache off. */
-  ttlMs: number;
-  version: string;
-  /** Whether signed-in users share answers. */
-  partition: 'none' | 'user';
-  memoryBytes: number;
-  /** The SQLite file of this instance, and its bound. */
-  path: string;
-  maxBytes: number;
-  /** Shared by all instances, if there is one. */
-  redisUrl: string | undefined;
-}
-
-/** Who may ask: holders of a function key, or anyone (for example behind App Service sign-in). */
+/** `function` requires a function key; `anonymous` does not, for example behind App Service sign-in. */
 export type AuthLevel = 'function' | 'anonymous';
 
-/** One or more settings are wrong; `problems` has one sentence for each, naming it. */
+/** At least one setting is missing or invalid. `problems` has one sentence for each, with the name of the setting. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -79,114 +55,82 @@ export class ConfigError extends Error {
   }
 }
 
-/** Longest wait for a token. One takes less than a second; the command line tools of a developer take up to five. */
-const TOKEN_MS = 10_000;
+/** A managed identity answers in less than a second; a developer's `az` or `azd` takes up to five. */
+const MAX_TOKEN_TIMEOUT_MS = 10_000;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Longer would be beyond what Redis and SQLite count in. */
-const TEN_YEARS_S = 315_360_000;
-const MEGABYTE = 1024 * 1024;
 
 /**
  * Reads and validates all settings.
- * @throws ConfigError naming every setting that is missing or wrong; values of keys are never part of it.
+ * @throws ConfigError naming every setting that is missing or invalid, without secret values.
  */
 export function readConfig(env: Environment = process.env): Config {
-  const read = new SettingsReader(env);
-  // Azure's load balancer cuts a request at 230 s; 10 s are left to say so ourselves.
+  const settings = new SettingsReader(env);
+  // Azure's load balancer ends a request after 230 s; the remaining 10 s are for sending our own error.
   const requestTimeoutMs = Math.round(
-    1000 * (read.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
+    1000 * (settings.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
   );
-  const tokenTimeoutMs = Math.min(TOKEN_MS, requestTimeoutMs);
+  const tokenTimeoutMs = Math.min(MAX_TOKEN_TIMEOUT_MS, requestTimeoutMs);
   const config: Config = {
-    model: readModel(read, tokenTimeoutMs),
-    storage: readStorage(read, tokenTimeoutMs),
+    model: readModelConfig(settings, tokenTimeoutMs),
+    storage: readStorageConfig(settings, tokenTimeoutMs),
     historyMaxInteractions:
-      read.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
-    // GPT-4o reads 128,000, of which the question, the system prompt and the answer need some.
-    historyMaxTokens: read.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
-    sessionTtlMs: Math.round(DAY_MS * (read.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
-    cache: readCache(read),
-    maxQuestionChars: read.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
+      settings.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,
+    // GPT-4o's context window is 128,000 tokens; the rest is for the system prompt, the question and the answer.
+    historyMaxTokens: settings.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
+    sessionTtlMs: Math.round(DAY_MS * (settings.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
+    cache: readCacheConfig(settings),
+    maxQuestionChars:
+      settings.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     requestTimeoutMs,
-    keepWarmMs: Math.round(MINUTE_MS * (read.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
-    finishAbandoned: read.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
-    telemetry: readTelemetry(read),
-    logLevel: logLevelOf(read),
-    trustsUserHeaders: read.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
-    warnings: read.warnings,
+    keepWarmMs: Math.round(MINUTE_MS * (settings.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
+    finishAbandoned: settings.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
+    telemetry: readTelemetryConfig(settings),
+    logLevel: logLevelOf(settings),
+    trustsUserHeaders: settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
+    warnings: settings.warnings,
   };
-  authLevelOf(read);
-  refuseTracing(read);
-  // Last, when all names are known: they are those that were asked for.
+  // Called for its validation only: routes are registered with the value of `readAuthLevel`.
+  authLevelOf(settings);
+  refuseTracing(settings);
+  // Last, because `settings.knownNames` is complete only when every setting has been read.
   const setNames = Object.keys(env).filter((name) => env[name]?.trim());
-  read.warnings.push(...warnOfSimilarNames(setNames, read.names));
-  // A name that is almost right may be why another setting is missing.
-  if (read.problems.length > 0) throw new ConfigError([...read.problems, ...read.warnings]);
+  settings.warnings.push(...similarNameWarnings(setNames, settings.knownNames));
+  // The warnings are included because a mistyped name may be the reason for a missing setting.
+  if (settings.problems.length > 0) throw new ConfigError([...settings.problems, ...settings.warnings]);
   return config;
 }
 
 /**
- * Reads `HTTP_AUTH_LEVEL` alone, because routes are registered before the rest is known to be right.
- * Anything but `anonymous` asks for a key.
+ * Reads only `HTTP_AUTH_LEVEL`, because routes are registered before all settings are validated. Any value except
+ * `anonymous` requires a function key.
  */
 export function readAuthLevel(env: Environment = process.env): AuthLevel {
   return authLevelOf(new SettingsReader(env));
 }
 
-/** Reads `LOG_LEVEL` alone, because there is something to log before the rest is known to be right. */
+/** Reads only `LOG_LEVEL`, because there are log lines before all settings are validated. */
 export function readLogLevel(env: Environment = process.env): LogLevel {
   return logLevelOf(new SettingsReader(env));
 }
 
-const authLevelOf = (read: SettingsReader): AuthLevel =>
-  read.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
+const authLevelOf = (settings: SettingsReader): AuthLevel =>
+  settings.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
 
-const logLevelOf = (read: SettingsReader): LogLevel => read.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
+const logLevelOf = (settings: SettingsReader): LogLevel =>
+  settings.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
 
 /**
- * LangChain reads these by itself and sends every question to LangSmith. Nobody's questions leave this app by a setting
- * that is not ours, and the build leaves that client out.
+ * LangChain reads these variables itself and would send every question to LangSmith. Questions must not leave the app
+ * through a setting that the app does not document, and the bundle does not contain the LangSmith client.
  */
-function refuseTracing(read: SettingsReader): void {
+function refuseTracing(settings: SettingsReader): void {
   for (const name of [
     'LANGSMITH_TRACING',
     'LANGSMITH_TRACING_V2',
     'LANGCHAIN_TRACING',
     'LANGCHAIN_TRACING_V2',
   ]) {
-    if (read.text(name) === 'true') read.problems.push(`${name} is not supported: remove it.`);
+    if (settings.text(name) === 'true') settings.problems.push(`${name} is not supported: remove it.`);
   }
-}
-
-function readCache(read: SettingsReader): CacheConfig {
-  const megabytes = (name: string, fallback: number): number =>
-    Math.round(MEGABYTE * (read.number(name, { min: 1, max: 100_000 }) ?? fallback));
-  return {
-    ttlMs:
-      1000 * (read.number('ANSWER_CACHE_TTL_SECONDS', { min: 0, max: TEN_YEARS_S, integer: true }) ?? 86_400),
-    version: read.text('CACHE_VERSION') ?? '1',
-    partition: read.oneOf('CACHE_PARTITION', ['none', 'user']) ?? 'none',
-    memoryBytes: megabytes('ANSWER_CACHE_MEMORY_MB', 32),
-    // A relative path would depend on the working directory, which the Functions worker does not promise.
-    path: resolve(tmpdir(), read.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
-    maxBytes: megabytes('ANSWER_CACHE_MAX_MB', 256),
-    redisUrl: read.redisUrl('ANSWER_CACHE_REDIS_URL'),
-  };
-}
-
-/** By the names that OpenTelemetry and Azure give these settings. */
-function readTelemetry(read: SettingsReader): TelemetryConfig | null {
-  const otlpEndpoint = read.anyAddress('OTEL_EXPORTER_OTLP_ENDPOINT');
-  const azureMonitorConnectionString = read.text('APPLICATIONINSIGHTS_CONNECTION_STRING');
-  const serviceName = read.text('OTEL_SERVICE_NAME') ?? read.text('WEBSITE_SITE_NAME');
-  const capturesContent =
-    read.oneOf('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', ['true', 'false']) === 'true';
-  if (otlpEndpoint === undefined && azureMonitorConnectionString === undefined) return null;
-  return {
-    otlpEndpoint,
-    azureMonitorConnectionString,
-    serviceName: serviceName ?? 'azure-functions-ask',
-    capturesContent,
-  };
 }

@@ -1,7 +1,7 @@
-/** How much is logged. */
+/** The log levels. */
 
-/** From what matters most to what matters least. */
+/** From the most to the least severe. */
 export const LOG_LEVELS = ['error', 'warn', 'info'] as const;
 
-/** How much is logged. */
+/** The least severe level that is logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,36 +1,38 @@
-/** Addresses of Azure OpenAI as its portals show them: of the resource, of an API, or of one operation. */
+/** Parses the Azure OpenAI addresses that the portals show: of a resource, of the v1 API, or of one operation. */
 
-/** What an address says. */
+/** The parts of an Azure OpenAI address. */
 export interface ModelAddress {
-  /** Of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
+  /** Base address of the resource or of its v1 API, without a trailing slash. */
   url: string;
+  /** `deployments`: the API with one path for each deployment; `v1`: the API under `/openai/v1/`. */
   api: 'deployments' | 'v1';
   deployment: string | undefined;
   apiVersion: string | undefined;
 }
 
-/** On these hosts nothing comes before `/openai`; a gateway may have its own path there. */
+/** Azure's own hosts have no path before `/openai`; a gateway may have one. */
 const AZURE_HOST = /\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)$/;
-/** An operation, but not below `/openai`: what is added there would double it. */
-const MISPLACED = /\/(deployments|chat\/completions|responses)(\/|$)/;
-/** Path before it, version, what follows. learn.microsoft.com/azure/ai-foundry/openai/reference */
+/** An operation outside `/openai`: the client would append the operation to it a second time. */
+const OPERATION_IN_PREFIX = /\/(deployments|chat\/completions|responses)(\/|$)/;
+/** A gateway's prefix, the API and the operation: learn.microsoft.com/azure/ai-foundry/openai/reference */
 const PATH = /^(?<prefix>.*?)(?:\/openai(?<v1>\/v1)?(?<operation>\/.*)?)?$/;
 const DEPLOYMENT_OPERATION = /^\/deployments(?:\/(?<name>[^/]+)(?:\/chat(?:\/completions)?)?)?$/;
-/** Operations that name no deployment; the model is asked for chat completions at the same place. */
+/** Operations without a deployment name. Chat completions have the same base address. */
 const OPERATION = /^\/(responses|chat\/completions|models)$/;
 
-/** Reads an address; undefined when it is none at which chat completions can be asked for. */
+/** Parses an address. Returns undefined when it is not an Azure OpenAI address with chat completions. */
 export function parseModelAddress(text: string): ModelAddress | undefined {
   const url = URL.parse(text);
   const path = url?.pathname.replace(/\/+$/, '') ?? '';
   const { prefix = '', v1, operation } = PATH.exec(path)?.groups ?? {};
-  if (!url || MISPLACED.test(prefix) || (prefix !== '' && AZURE_HOST.test(url.hostname))) return undefined;
+  if (!url || OPERATION_IN_PREFIX.test(prefix) || (prefix !== '' && AZURE_HOST.test(url.hostname)))
+    return undefined;
   const names = [...url.searchParams.keys()];
   if (names.some((name) => name !== 'api-version') || names.length > 1) return undefined;
 
   const base = url.origin + prefix;
   const isKnown = operation === undefined || OPERATION.test(operation);
-  // Its versions are words such as `preview`, which it takes by itself.
+  // The v1 API needs no `api-version`; its only values are words such as `preview`.
   if (v1) {
     return isKnown
       ? { url: `${base}/openai/v1`, api: 'v1', deployment: undefined, apiVersion: undefined }
@@ -47,7 +49,7 @@ export function parseModelAddress(text: string): ModelAddress | undefined {
   };
 }
 
-/** Null when it is no text. */
+/** Decodes percent-encoding; null when it is invalid. */
 function decode(part: string | undefined): string | undefined | null {
   try {
     return part === undefined ? undefined : decodeURIComponent(part);

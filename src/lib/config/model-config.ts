@@ -1,93 +1,95 @@
-/** The settings of the model, for config.ts alone: where it is, how it is asked and what it costs. */
+/** The settings of the model: its endpoints, its credentials, the parameters of its calls and its prices. */
 import { cloudOf, type IdentityConfig } from './clouds.ts';
 import { type ModelAddress, parseModelAddress } from './model-address.ts';
-
 import type { SettingsReader } from './settings-reader.ts';
 
-/** An address at which the model is asked. */
+/** One Azure OpenAI endpoint. */
 export interface EndpointConfig {
-  /** Of the Azure OpenAI resource (or of its v1 API), without a slash at its end. */
+  /** Base address of the resource or of its v1 API, without a trailing slash. */
   url: string;
-  /** Which of Azure OpenAI's APIs: the one with a path per deployment, or `/openai/v1/`. */
+  /** `deployments`: the API with one path for each deployment; `v1`: the API under `/openai/v1/`. */
   api: 'deployments' | 'v1';
-  /** Undefined: the app signs in with its identity. */
+  /** When undefined, the app signs in with its managed identity. */
   apiKey: string | undefined;
 }
 
-/** Of a million tokens each, in whatever currency the settings have. */
+/** Prices of one million tokens, in the currency of the settings. */
 export interface Prices {
   input: number;
-  /** Of a prompt's tokens that the model had cached. */
+  /** For prompt tokens from the model's prompt cache. */
   cachedInput: number;
   output: number;
 }
 
-/** Where the model is and how it is asked. */
+/** Where the model is, how the app signs in, and how the model is called. */
 export interface ModelConfig {
-  /** The primary one, then its fallbacks in the order in which they are tried. */
+  /** The primary endpoint, then the fallback endpoints in the order in which they are tried. */
   endpoints: [EndpointConfig, ...EndpointConfig[]];
-  /** Calls under way at once in this process; as many more wait. */
+  /** Limit of concurrent model calls in this process. As many calls again may wait in the queue. */
   maxConcurrency: number;
-  /** Who signs in at endpoints that have no key. */
+  /** Used for endpoints without a key. */
   identity: IdentityConfig;
-  /** What its token is for. */
+  /** Scope of the identity's token. */
   tokenScope: string;
   apiVersion: string;
   deployment: string;
-  /** Undefined: not sent, as are the next two; the model's own default holds. */
+  /** When undefined, not sent, so the model uses its default. So are `maxOutputTokens` and `reasoningEffort`. */
   temperature: number | undefined;
   maxOutputTokens: number | undefined;
   reasoningEffort: string | undefined;
   systemPrompt: string;
-  /** Null when no price is set. */
+  /** Null when no prices are set. */
   prices: Prices | null;
 }
 
 const DEFAULT_SYSTEM_PROMPT = 'You are a helpful assistant. Answer clearly and concisely.';
 
-/** Reads them; what is wrong is added to the problems of `read`. `tokenTimeoutMs`: longest wait for a token. */
-export function readModel(read: SettingsReader, tokenTimeoutMs: number): ModelConfig {
-  const { endpoints, deployment, apiVersion } = readEndpoints(read);
+/**
+ * Reads the model settings. Invalid values are added to the problems of `settings`. `tokenTimeoutMs` is the time limit
+ * for getting a token.
+ */
+export function readModelConfig(settings: SettingsReader, tokenTimeoutMs: number): ModelConfig {
+  const { endpoints, deployment, apiVersion } = readEndpoints(settings);
   return {
     endpoints,
-    maxConcurrency: read.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
-    ...readIdentity(read, endpoints, tokenTimeoutMs),
+    maxConcurrency: settings.number('MODEL_MAX_CONCURRENCY', { min: 1, integer: true }) ?? 512,
+    ...readIdentity(settings, endpoints, tokenTimeoutMs),
     apiVersion: apiVersion ?? '2024-10-21',
-    deployment: deployment ?? read.missing('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
-    temperature: read.number('MODEL_TEMPERATURE', { min: 0, max: 2 }),
-    maxOutputTokens: read.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
-    reasoningEffort: readReasoningEffort(read),
-    systemPrompt: read.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
-    prices: readPrices(read),
+    deployment: deployment ?? settings.missing('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME'),
+    temperature: settings.number('MODEL_TEMPERATURE', { min: 0, max: 2 }),
+    maxOutputTokens: settings.number('MODEL_MAX_OUTPUT_TOKENS', { min: 1, integer: true }),
+    reasoningEffort: readReasoningEffort(settings),
+    systemPrompt: settings.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
+    prices: readPrices(settings),
   };
 }
 
-/** Which words there are depends on the model, and newer models have new ones. */
-function readReasoningEffort(read: SettingsReader): string | undefined {
-  const effort = read.text('MODEL_REASONING_EFFORT');
+/** Any lower-case word is accepted, because newer models introduce new values. */
+function readReasoningEffort(settings: SettingsReader): string | undefined {
+  const effort = settings.text('MODEL_REASONING_EFFORT');
   if (effort !== undefined && !/^[a-z]{1,20}$/.test(effort)) {
-    read.problems.push('MODEL_REASONING_EFFORT must be a word like "low", "medium" or "high".');
+    settings.problems.push('MODEL_REASONING_EFFORT must be a word like "low", "medium" or "high".');
   }
   return effort;
 }
 
-/** One identity is in one cloud, so the endpoints at which it signs in must be too. */
+/** An identity belongs to one cloud, so all endpoints that it signs in to must be in the same cloud. */
 function readIdentity(
-  read: SettingsReader,
+  settings: SettingsReader,
   endpoints: ModelConfig['endpoints'],
   timeoutMs: number,
 ): Pick<ModelConfig, 'identity' | 'tokenScope'> {
-  const authority = read.endpoint('AZURE_AUTHORITY_HOST');
+  const authority = settings.httpsUrl('AZURE_AUTHORITY_HOST');
   const [cloud, ...others] = endpoints.map(({ url }) => cloudOf(url, authority));
   const { authorityHost, modelScope } = cloud ?? cloudOf();
   if (endpoints[0].apiKey === undefined && others.some((other) => other !== cloud)) {
-    read.problems.push(
-      'AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud of AZURE_OPENAI_ENDPOINT, or all have a key.',
+    settings.problems.push(
+      'AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the same cloud as AZURE_OPENAI_ENDPOINT, unless all endpoints have a key.',
     );
   }
   return {
     identity: {
-      clientId: read.text('AZURE_CLIENT_ID'),
+      clientId: settings.text('AZURE_CLIENT_ID'),
       authorityHost: authority ?? authorityHost,
       timeoutMs,
     },
@@ -95,20 +97,22 @@ function readIdentity(
   };
 }
 
-function readEndpoints(read: SettingsReader) {
-  const text = read.text('AZURE_OPENAI_ENDPOINT') ?? read.missing('AZURE_OPENAI_ENDPOINT');
-  const apiKey = read.text('AZURE_OPENAI_API_KEY');
-  const texts = read.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
-  const keys = read.list('AZURE_OPENAI_FALLBACK_API_KEYS');
-  if (keys.length !== (apiKey === undefined ? 0 : texts.length)) {
-    read.problems.push(
+function readEndpoints(settings: SettingsReader) {
+  const text = settings.text('AZURE_OPENAI_ENDPOINT') ?? settings.missing('AZURE_OPENAI_ENDPOINT');
+  const apiKey = settings.text('AZURE_OPENAI_API_KEY');
+  const fallbackTexts = settings.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
+  const keys = settings.list('AZURE_OPENAI_FALLBACK_API_KEYS');
+  if (keys.length !== (apiKey === undefined ? 0 : fallbackTexts.length)) {
+    settings.problems.push(
       'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
     );
   }
-  read.checkKeys('AZURE_OPENAI_API_KEY', apiKey === undefined ? [] : [apiKey]);
-  read.checkKeys('AZURE_OPENAI_FALLBACK_API_KEYS', keys);
-  const primary = text === '' ? NOWHERE : readAddress(read, 'AZURE_OPENAI_ENDPOINT', text);
-  const fallbacks = texts.map((each) => readAddress(read, 'AZURE_OPENAI_FALLBACK_ENDPOINTS', each));
+  settings.checkKeys('AZURE_OPENAI_API_KEY', apiKey === undefined ? [] : [apiKey]);
+  settings.checkKeys('AZURE_OPENAI_FALLBACK_API_KEYS', keys);
+  const primary = text === '' ? NO_ADDRESS : readAddress(settings, 'AZURE_OPENAI_ENDPOINT', text);
+  const fallbacks = fallbackTexts.map((each) =>
+    readAddress(settings, 'AZURE_OPENAI_FALLBACK_ENDPOINTS', each),
+  );
   const addresses = [primary, ...fallbacks];
   const deployments = addresses.map(({ deployment }) => deployment);
   const versions = addresses.map(({ apiVersion }) => apiVersion);
@@ -118,39 +122,43 @@ function readEndpoints(read: SettingsReader) {
   ];
   return {
     endpoints,
-    deployment: agree(read, 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', deployments),
-    apiVersion: agree(read, 'AZURE_OPENAI_API_VERSION', versions),
+    deployment: commonValue(settings, 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME', deployments),
+    apiVersion: commonValue(settings, 'AZURE_OPENAI_API_VERSION', versions),
   };
 }
 
-const NOWHERE: ModelAddress = {
+const NO_ADDRESS: ModelAddress = {
   url: '',
   api: 'deployments',
   deployment: undefined,
   apiVersion: undefined,
 };
 
-function readAddress(read: SettingsReader, name: string, text: string): ModelAddress {
-  const count = read.problems.length;
-  const url = read.checkAddress(name, text);
+function readAddress(settings: SettingsReader, name: string, text: string): ModelAddress {
+  const problemsBefore = settings.problems.length;
+  const url = settings.parseHttpsUrl(name, text);
   const address = parseModelAddress(text);
-  if (address === undefined && read.problems.length === count) {
-    read.problems.push(
-      `${name} has a path or a query that Azure OpenAI has not: write https://NAME.openai.azure.com, or what the portal shows for chat completions.`,
+  if (address === undefined && settings.problems.length === problemsBefore) {
+    settings.problems.push(
+      `${name} has a path or a query that is not part of Azure OpenAI: use https://NAME.openai.azure.com, or the address that the portal shows for chat completions.`,
     );
   }
-  return address ?? { ...NOWHERE, url };
+  return address ?? { ...NO_ADDRESS, url };
 }
 
-/** What the setting and all addresses say that say anything; they must say the same. */
-function agree(read: SettingsReader, name: string, inAddresses: (string | undefined)[]): string | undefined {
-  const said = new Set([read.text(name), ...inAddresses].filter((value) => value !== undefined));
-  if (said.size > 1) {
-    read.problems.push(
-      `${name} and the addresses in AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS say different things: say it once.`,
+/** Returns the value that the setting and the addresses agree on; undefined when none of them has one. */
+function commonValue(
+  settings: SettingsReader,
+  name: string,
+  inAddresses: (string | undefined)[],
+): string | undefined {
+  const values = new Set([settings.text(name), ...inAddresses].filter((value) => value !== undefined));
+  if (values.size > 1) {
+    settings.problems.push(
+      `${name} and the addresses in AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS have different values: use one value.`,
     );
   }
-  return [...said][0];
+  return [...values][0];
 }
 
 const toEndpoint = ({ url, api }: ModelAddress, apiKey: string | undefined): EndpointConfig => ({
@@ -159,17 +167,17 @@ const toEndpoint = ({ url, api }: ModelAddress, apiKey: string | undefined): End
   apiKey,
 });
 
-/** All or none: what a missing one costs would be a guess. */
-function readPrices(read: SettingsReader): Prices | null {
+/** The cost would be wrong if a price were missing, so either all three prices are set or none. */
+function readPrices(settings: SettingsReader): Prices | null {
   const names = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
-  const [input, cachedInput, output] = names.map((name) => read.number(name, { min: 0 }));
+  const [input, cachedInput, output] = names.map((name) => settings.number(name, { min: 0 }));
   if (input !== undefined && cachedInput !== undefined && output !== undefined) {
     return { input, cachedInput, output };
   }
-  // One that is no number has been told already.
-  const missing = names.filter((name) => read.text(name) === undefined);
+  // An invalid number is already in the problems.
+  const missing = names.filter((name) => settings.text(name) === undefined);
   if (missing.length > 0 && missing.length < names.length) {
-    read.problems.push(`${missing.join(' and ')} must be set too: prices are known all or not at all.`);
+    settings.problems.push(`${missing.join(' and ')} must be set too: set all three prices or none.`);
   }
   return null;
 }

@@ -1,15 +1,16 @@
-/** Reads environment variables by rules. It is for config.ts alone, which says what they are. */
+/** Reads and checks single environment variables, and collects what is wrong with them. */
 
 /** Environment variables, by name. An empty value means unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads settings one by one and collects what is wrong with them. */
+/** Reads settings by name. An invalid value is added to `problems` or `warnings`, one sentence each. */
 export class SettingsReader {
+  /** Errors that stop the app from answering questions. */
   readonly problems: string[] = [];
-  /** What is wrong, but in nobody's way. */
+  /** Errors that do not stop the app. */
   readonly warnings: string[] = [];
-  /** Of all settings that were asked for, set or not. */
-  readonly names = new Set<string>();
+  /** Names of all settings that were read, set or not. */
+  readonly knownNames = new Set<string>();
   readonly #env: Environment;
 
   constructor(env: Environment) {
@@ -17,11 +18,11 @@ export class SettingsReader {
   }
 
   text(name: string): string | undefined {
-    this.names.add(name);
+    this.knownNames.add(name);
     return this.#env[name]?.trim() || undefined;
   }
 
-  /** Of a comma-separated list; empty when it is unset. */
+  /** Reads a comma-separated list; empty when the setting is not set. */
   list(name: string): string[] {
     const items = this.text(name)?.split(',') ?? [];
     return items.map((item) => item.trim()).filter(Boolean);
@@ -56,33 +57,33 @@ export class SettingsReader {
 
   oneOf<Choice extends string>(name: string, choices: Choice[]): Choice | undefined {
     const text = this.text(name);
-    const choice = choices.find((one) => one === text);
+    const choice = choices.find((each) => each === text);
     if (text !== undefined && choice === undefined) {
-      this.problems.push(`${name} must be ${choices.map((one) => `"${one}"`).join(' or ')}.`);
+      this.problems.push(`${name} must be ${choices.map((each) => `"${each}"`).join(' or ')}.`);
     }
     return choice;
   }
 
-  /** An address that is wrong is left out: what it is for, the app can do without. */
+  /** An invalid address is only a warning, because the app works without Redis. */
   redisUrl(name: string): string | undefined {
     const text = this.text(name);
     if (text === undefined || isRedisUrl(text)) return text;
-    // It may hold a password, so the message does not.
+    // The value may contain a password, so the warning does not quote it.
     this.warnings.push(
-      `${name} must be an address like rediss://:KEY@NAME.redis.cache.windows.net:6380, with special characters of the key percent-encoded: the app goes on without Redis.`,
+      `${name} must be an address like rediss://:KEY@NAME.redis.cache.windows.net:6380, with special characters of the key percent-encoded. The app runs without Redis.`,
     );
     return undefined;
   }
 
-  /** The value of `name`, or of its list, that is sent in a header; `keys` are its values. */
+  /** Checks that `keys`, the values of the setting `name`, can be sent in an HTTP header. */
   checkKeys(name: string, keys: readonly string[]): void {
     if (keys.some((key) => /[^\x20-\x7e\xa0-\xff]/.test(key))) {
-      this.problems.push(`${name} has a character that cannot be in a key: copy it again.`);
+      this.problems.push(`${name} contains a character that is not allowed in a key: copy it again.`);
     }
   }
 
-  /** Of a service in the same network, where http is usual. */
-  anyAddress(name: string): string | undefined {
+  /** Reads an address without a trailing slash. Plain http is allowed, for a service in the same network. */
+  httpUrl(name: string): string | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const url = URL.parse(text);
@@ -93,13 +94,17 @@ export class SettingsReader {
     return url.origin + url.pathname.replace(/\/+$/, '');
   }
 
-  endpoint(name: string): string | undefined {
+  /** Reads an address as {@link parseHttpsUrl} does. */
+  httpsUrl(name: string): string | undefined {
     const text = this.text(name);
-    return text === undefined ? undefined : this.checkAddress(name, text);
+    return text === undefined ? undefined : this.parseHttpsUrl(name, text);
   }
 
-  /** Gives `text`, a value of `name`, as an address without a slash at its end. */
-  checkAddress(name: string, text: string): string {
+  /**
+   * Returns `text`, a value of the setting `name`, as an address without a trailing slash or a query. Plain http is
+   * allowed only for the local machine.
+   */
+  parseHttpsUrl(name: string, text: string): string {
     const url = URL.parse(text);
     const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1';
     if (url?.protocol === 'https:' || (url?.protocol === 'http:' && local)) {
@@ -115,14 +120,14 @@ export class SettingsReader {
     const text = this.text(name);
     if (text !== undefined && !isConnectionString(text)) {
       this.problems.push(
-        `${name} is not a storage connection string: copy it whole from "Access keys" of the storage account.`,
+        `${name} is not a storage connection string: copy the complete string from "Access keys" of the storage account.`,
       );
     }
     return text;
   }
 }
 
-/** By what the Redis client takes. */
+/** Whether the Redis client accepts this address. */
 function isRedisUrl(text: string): boolean {
   const url = URL.parse(text);
   if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') return false;
@@ -134,7 +139,7 @@ function isRedisUrl(text: string): boolean {
   return /^(\/\d*)?$/.test(url.pathname);
 }
 
-/** By what the storage client takes: an account with its key, or an address with a signature. */
+/** Whether the storage client accepts this string: an account and its key, or an address with a SAS token. */
 function isConnectionString(text: string): boolean {
   if (/UseDevelopmentStorage=true/i.test(text)) return true;
   const parts = new Map(

@@ -1,42 +1,44 @@
-/** Finds settings whose names are almost ours: what is mistyped would otherwise be left unread without a word. */
+/** Finds mistyped names of settings, which would otherwise be ignored silently. */
 
-/** Names that begin so are ours, if only their parts were right. */
-const OWN_PREFIX = /^(AZURE_OPENAI|ANSWER_CACHE|SESSIONS|HISTORY|MODEL)_/;
-/** Typing errors in a name; fewer in a short one, of which another could be close by chance. */
+/** Names with these prefixes are most likely meant for this app. */
+const APP_PREFIX = /^(AZURE_OPENAI|ANSWER_CACHE|SESSIONS|HISTORY|MODEL)_/;
+/** Most typing errors in a name. In a short name only one is allowed, because unrelated short names are often close. */
 const MAX_EDITS = 2;
-const SHORT_NAME = 10;
+const SHORT_NAME_LENGTH = 10;
 
-/** Gives a sentence for each of `names` that is none of `known` but looks like one of them. */
-export function warnOfSimilarNames(names: readonly string[], known: ReadonlySet<string>): string[] {
+/** Returns a sentence for each of `names` that is not in `known` but is similar to a name there. */
+export function similarNameWarnings(names: readonly string[], known: ReadonlySet<string>): string[] {
   return names
     .filter((name) => !known.has(name))
     .flatMap((name) => {
-      const meant = findMeant(name.toUpperCase(), known);
-      return meant === undefined ? [] : `${name} is not a setting of this app: did you mean ${meant}?`;
+      const suggestion = closestName(name.toUpperCase(), known);
+      return suggestion === undefined
+        ? []
+        : `${name} is not a setting of this app: did you mean ${suggestion}?`;
     });
 }
 
-function findMeant(name: string, known: ReadonlySet<string>): string | undefined {
+function closestName(name: string, known: ReadonlySet<string>): string | undefined {
   const closest = [...known]
     .map((candidate) => ({ candidate, edits: countEdits(name, candidate.toUpperCase()) }))
     .filter(
       ({ candidate, edits }) =>
-        edits <= (candidate.length < SHORT_NAME ? 1 : MAX_EDITS) || isPartOf(name, candidate),
+        edits <= (candidate.length < SHORT_NAME_LENGTH ? 1 : MAX_EDITS) || isPartOf(name, candidate),
     )
     .toSorted((a, b) => a.edits - b.edits);
   return closest[0]?.candidate;
 }
 
-/** Some words of an own name are left out: AZURE_OPENAI_KEY. */
+/** Whether `name` is `candidate` with some words omitted, such as AZURE_OPENAI_KEY for AZURE_OPENAI_API_KEY. */
 function isPartOf(name: string, candidate: string): boolean {
-  const prefix = OWN_PREFIX.exec(name)?.[0];
+  const prefix = APP_PREFIX.exec(name)?.[0];
   const words = new Set(candidate.split('_'));
   return (
     prefix !== undefined && candidate.startsWith(prefix) && name.split('_').every((word) => words.has(word))
   );
 }
 
-/** Characters to put in, take out, replace, or swap with the next, until `a` is `b` (optimal string alignment). */
+/** Edit distance by insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 function countEdits(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;

@@ -1,36 +1,43 @@
-/** The fields of a question: the schema that checks them, and that the OpenAPI document shows. */
+/**
+ * The body of POST /ask as a schema, used for validation and for the OpenAPI document. Each error message completes the
+ * sentence `The field "NAME" ...`.
+ */
 import * as z from 'zod/mini';
 
-/** UTF-16 units. */
+/** Longest session id, in UTF-16 units. */
 export const MAX_SESSION_ID_CHARS = 256;
 
-/** The id of a session. Here as below, a message continues the sentence `The field "..." `. */
+/** The id of a session. */
 export const sessionId = z.string('must be a string').check(
   z.minLength(1, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
-  // They cannot stand in the path of an address, where sessions are read and deleted.
+  // URL parsers remove these path segments, so such a session could not be read or deleted at /sessions/{session_id}.
   z.regex(/^(?!\.\.?$)/, 'must not be "." or ".."'),
 );
 
 const flag = (description: string) =>
   z.nullish(z.boolean('must be true or false')).check(z.describe(description));
 
-/** The body of POST /ask. Null counts as absent; fields that are not named here are ignored. */
+/** The body of POST /ask. Null is treated as absent, and unknown fields are ignored. */
 export const askFields = z.object({
   question: z
     .string({ error: ({ input }) => (input == null ? 'is missing' : 'must be a string') })
     .check(
       z.regex(/\S/, 'must not be blank'),
-      z.describe('Not blank, at most `MAX_QUESTION_CHARS` UTF-16 units. It is sent to the model as it is.'),
+      z.describe('Not blank, at most `MAX_QUESTION_CHARS` UTF-16 units. Sent to the model unchanged.'),
     ),
   session_id: z
     .nullish(sessionId)
     .check(
-      z.describe('The conversation it belongs to, 1 to 256 UTF-16 units. Absent: a new one, with a UUID.'),
+      z.describe(
+        'Id of the conversation, 1 to 256 UTF-16 units. When absent, a new session with a UUID is created.',
+      ),
     ),
-  new_conversation: flag("Forget the session's chat history, then answer."),
-  stream: flag('The answer comes as server-sent events, as with the header `Accept: text/event-stream`.'),
+  new_conversation: flag("Delete the session's chat history before answering."),
+  stream: flag(
+    'Send the answer as server-sent events. The header `Accept: text/event-stream` does the same.',
+  ),
 });
 
-/** The fields as they were sent. */
+/** The validated body of POST /ask. */
 export type AskFields = z.infer<typeof askFields>;

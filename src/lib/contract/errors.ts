@@ -1,42 +1,14 @@
-/** Every error that a caller can meet: its code, its HTTP status, and a message that says what to do. */
-import type { ErrorBody, ErrorCode } from './responses.ts';
+/** All errors of the API: code, HTTP status, and a message that tells the caller what to do. */
+import { AskError } from './ask-error.ts';
+import type { ErrorBody } from './responses.ts';
 
-/** A fault with a defined outcome. `message` is for the caller; `cause` is for the log only. */
-export class AskError extends Error {
-  override readonly name = 'AskError';
-  /** HTTP status of the answer. */
-  readonly status: number;
-  /** Stable name for programs, in snake_case. */
-  readonly code: ErrorCode;
-  /** Milliseconds after which it is worth trying again, if that is known. */
-  readonly retryAfterMs: number | undefined;
-  /** Further response headers, such as `Allow`. */
-  readonly headers: Readonly<Record<string, string>>;
+export { AskError } from './ask-error.ts';
 
-  constructor(status: number, code: ErrorCode, message: string, options: AskErrorOptions = {}) {
-    super(message, { cause: options.cause });
-    this.status = status;
-    this.code = code;
-    this.retryAfterMs = options.retryAfterMs;
-    this.headers = options.headers ?? {};
-  }
-
-  /** The same in whole seconds, rounded up, as HTTP wants it. */
-  get retryAfter(): number | undefined {
-    return this.retryAfterMs === undefined ? undefined : Math.ceil(this.retryAfterMs / 1000);
-  }
-}
-
-interface AskErrorOptions {
-  cause?: unknown;
-  retryAfterMs?: number | undefined;
-  headers?: Record<string, string>;
-}
-
-/** The errors of this API, by what went wrong. Each call gives a new {@link AskError} to throw. */
+/** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
+  /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
   methodNotAllowed: (allow: string) =>
-    new AskError(405, 'method_not_allowed', `This address only answers ${allow}.`, {
+    new AskError(405, 'method_not_allowed', `Only ${allow.replaceAll(', ', ' or ')} is allowed here.`, {
       headers: { Allow: allow },
     }),
   unsupportedMediaType: () =>
@@ -49,7 +21,7 @@ export const errors = {
     new AskError(
       408,
       'request_timeout',
-      `The body of the request did not arrive within ${seconds} seconds. Send it again.`,
+      `The request body did not arrive within ${seconds} seconds. Send the request again.`,
     ),
   bodyTooLarge: (maxBytes: number) =>
     new AskError(
@@ -57,39 +29,51 @@ export const errors = {
       'body_too_large',
       `The body is larger than ${maxBytes} bytes. Send a shorter question.`,
     ),
-  invalidJson: (why: string) =>
-    new AskError(400, 'invalid_json', `${why} Send one like {"question": "What is the capital of France?"}.`),
+  invalidJson: (reason: string) =>
+    new AskError(
+      400,
+      'invalid_json',
+      `${reason} Send JSON such as {"question": "What is the capital of France?"}.`,
+    ),
   invalidField: (field: string, rule: string) =>
     new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
   invalidHeader: (name: string, rule: string) =>
     new AskError(400, 'invalid_request', `The header "${name}" ${rule}.`),
   invalidPosition: () =>
-    new AskError(400, 'invalid_request', 'The parameter "before" is none that "next" ever named.'),
+    new AskError(
+      400,
+      'invalid_request',
+      'The parameter "before" is not a valid position. Use the address in "next" of another page.',
+    ),
   notSignedIn: () =>
     new AskError(
       401,
       'not_signed_in',
-      'Sign in to see your sessions. A session is read by its own address without that.',
+      'Sign in to list your sessions. A single session can be read at /sessions/{session_id} without signing in.',
     ),
   userUnknown: () =>
     new AskError(
       401,
       'not_signed_in',
-      'You are signed in, but it is not known as whom. Sign out, then sign in again.',
+      'The sign-in does not identify the user. Sign out, then sign in again.',
     ),
   sessionNotFound: () =>
-    new AskError(404, 'session_not_found', 'There is no such session, or not at this position any more.'),
+    new AskError(
+      404,
+      'session_not_found',
+      'There is no such session, or this page of the session no longer exists.',
+    ),
   idempotencyConflict: () =>
     new AskError(
       409,
       'idempotency_conflict',
-      'This Idempotency-Key was used for another question. Send a new one.',
+      'This Idempotency-Key was used for another question. Send a new key.',
     ),
   idempotencyForgotten: () =>
     new AskError(
       409,
       'idempotency_conflict',
-      'This Idempotency-Key belongs to a question that was answered and then forgotten. Send a new one.',
+      'The answer for this Idempotency-Key was deleted. Send a new key.',
     ),
   questionTooLong: (maxChars: number) =>
     new AskError(
@@ -101,7 +85,7 @@ export const errors = {
     new AskError(
       413,
       'conversation_too_long',
-      'The question and its conversation are too long for the model. Shorten the question or send "new_conversation": true.',
+      'The question and its chat history are too long for the model. Shorten the question or send "new_conversation": true.',
       { cause },
     ),
   contentFiltered: (cause?: unknown) =>
@@ -115,7 +99,7 @@ export const errors = {
     new AskError(
       422,
       'output_limit_reached',
-      'The model used up its output limit before it wrote an answer. Ask something simpler, or have MODEL_MAX_OUTPUT_TOKENS raised.',
+      'The model reached its output limit before it wrote an answer. Ask a simpler question, or ask the operator to raise MODEL_MAX_OUTPUT_TOKENS.',
     ),
   modelRateLimited: (retryAfterMs: number | undefined, cause?: unknown) =>
     new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', {
@@ -131,34 +115,32 @@ export const errors = {
     new AskError(
       503,
       'circuit_open',
-      'The model has failed repeatedly and is not asked for a while. Try again later.',
-      {
-        retryAfterMs,
-      },
+      'The model failed repeatedly, so no requests are sent to it for a while. Try again later.',
+      { retryAfterMs },
     ),
   busy: () =>
-    new AskError(503, 'busy', 'This instance is answering as many questions as it can. Try again.', {
+    new AskError(503, 'busy', 'This instance has reached its limit of concurrent questions. Try again.', {
       retryAfterMs: 1000,
     }),
   modelMisconfigured: (cause?: unknown) =>
     new AskError(
       502,
       'model_misconfigured',
-      'This service is not set up to use its model. Tell whoever runs it.',
+      'This service cannot use its model because of its settings. Tell the operator.',
       { cause },
     ),
   historyNotReset: (cause?: unknown) =>
     new AskError(
       503,
       'history_unavailable',
-      'The old conversation could not be forgotten, so no new one was started. Try again.',
+      'The old conversation could not be deleted, so no new one was started. Try again.',
       { retryAfterMs: 1000, cause },
     ),
   claimUnavailable: (cause?: unknown) =>
     new AskError(
       503,
       'history_unavailable',
-      'It could not be found out whether this question was answered already, so it was not asked. Try again.',
+      'The Idempotency-Key could not be checked, so the question was not sent to the model. Try again.',
       { retryAfterMs: 1000, cause },
     ),
   sessionNotDeleted: (cause?: unknown) =>
@@ -177,46 +159,46 @@ export const errors = {
     new AskError(
       504,
       'timeout',
-      `There was no answer within ${seconds} seconds. Try again, or ask something shorter.`,
+      `There was no answer within ${seconds} seconds. Try again, or ask a simpler question.`,
     ),
   misconfigured: (cause?: unknown) =>
     new AskError(
       500,
       'misconfigured',
-      'This service is not configured. Tell whoever runs it: the log names the settings.',
+      'This service is not configured correctly. Tell the operator: the log names the settings.',
       { cause },
     ),
-  notReady: (what: 'configuration' | 'storage' | 'model') =>
+  notReady: (check: 'configuration' | 'storage' | 'model') =>
     new AskError(
       503,
       'not_ready',
-      `This instance cannot answer questions: its ${what} is failing. The log says more.`,
+      `This instance cannot answer questions: the check of its ${check} failed. The log has the details.`,
     ),
   notCached: () =>
     new AskError(
       504,
       'not_cached',
-      'There is no cached answer. Ask without "Cache-Control: only-if-cached".',
+      'There is no cached answer. Send the question without "Cache-Control: only-if-cached".',
     ),
   cacheNotCleared: (tiers: string) =>
     new AskError(
       503,
       'cache_not_cleared',
-      `The cached answers in ${tiers} could not be forgotten. Try again.`,
-      {
-        retryAfterMs: 1000,
-      },
+      `The cached answers in ${tiers} could not be deleted. Try again.`,
+      { retryAfterMs: 1000 },
     ),
   internal: (cause?: unknown) =>
-    new AskError(500, 'internal_error', 'Something went wrong in this service. Try again.', { cause }),
+    new AskError(500, 'internal_error', 'An unexpected error occurred in this service. Try again.', {
+      cause,
+    }),
 };
 
-/** Gives the {@link AskError} for whatever was thrown: itself, or `internal_error` with the thrown value as its cause. */
+/** Returns `thrown` if it is an {@link AskError}, otherwise an `internal_error` with `thrown` as its cause. */
 export function toAskError(thrown: unknown): AskError {
   return thrown instanceof AskError ? thrown : errors.internal(thrown);
 }
 
-/** Gives the JSON body for an error; `sessionId` when the session is known already. */
+/** Returns the JSON body of an error response; `sessionId` is given when the session is known. */
 export function errorBody(error: AskError, sessionId?: string): ErrorBody {
   return {
     status: error.message,

@@ -62,7 +62,7 @@ function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined)
   }
   // Without a session id, a repeated question would begin a new session and never find the stored answer.
   if (sessionId === undefined) {
-    throw errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it');
+    throw errors.invalidHeader('Idempotency-Key', 'requires the field "session_id"');
   }
   return key;
 }

@@ -1,7 +1,7 @@
 /** An answer as a stream of server-sent events. An error after the headers were sent becomes an event too. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from '../ask/question.ts';
-import type { Opening } from '../contract/responses.ts';
+import type { SessionEvent } from '../contract/responses.ts';
 import { CallerDisconnectedError, type Caller } from './caller.ts';
 import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
@@ -16,7 +16,7 @@ const QUIET_MS = 15_000;
 export interface AnswerStream {
   events: AsyncGenerator<AnswerEvent, void, void>;
   /** Data of the event `session`, which comes first. */
-  opening: Opening;
+  opening: SessionEvent;
   /** Gives the headers of the answer. Called when the first event is known. */
   headers: () => Record<string, string>;
   caller: Caller;

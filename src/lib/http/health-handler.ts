@@ -1,7 +1,8 @@
 /** GET /health and GET /health/ready. */
 import type { HttpResponseInit } from '@azure/functions';
 import { errorBody, errors } from '../contract/errors.ts';
-import type { Health, NotReady, ProcessTotals, Ready } from '../contract/responses.ts';
+import type { ProcessTotals } from '../contract/metrics.ts';
+import type { Health, NotReady, Ready } from '../contract/responses.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { ProcessMetrics, ProcessState } from '../metrics/process-metrics.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';

@@ -1,6 +1,6 @@
 /** The `performance_metrics` of an answer, from its record and the counters of the process. All times in seconds. */
 import type { Prices } from '../config/model-config.ts';
-import type { PerformanceMetrics } from '../contract/responses.ts';
+import type { PerformanceMetrics } from '../contract/metrics.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import type { Counters } from './process-metrics.ts';
 import type { QuestionRecord } from './question-record.ts';

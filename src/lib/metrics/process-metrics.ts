@@ -1,7 +1,7 @@
 /** The counters of this process. */
 import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
-import type { PerformanceMetrics, ProcessTotals } from '../contract/responses.ts';
+import type { PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
 import { toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';

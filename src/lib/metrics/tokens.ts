@@ -1,6 +1,6 @@
 /** Sums of tokens, and how answers report tokens and their cost. */
 import type { Prices } from '../config/model-config.ts';
-import type { Cost } from '../contract/responses.ts';
+import type { Cost } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
 import { costOf } from './price.ts';
 

@@ -1,20 +1,22 @@
-/** Bounds what is under way at once, so that a flood of questions cannot take the memory of all. */
-import { errors } from '../contract/errors.ts';
+/** A concurrency limit with a bounded queue, so that a burst of calls cannot exhaust the memory of the process. */
 
-/** Lets `limit` calls run at once and as many more wait, first come, first served. */
+/** Runs up to `limit` calls at once. Up to `limit` more calls wait in a first-in, first-out queue. */
 export class Bulkhead {
   readonly #limit: number;
+  readonly #onFull: () => Error;
   #running = 0;
-  /** Lets the waiting call run; in the order in which they came. */
-  readonly #waiting = new Set<() => void>();
+  /** Each function starts a waiting call. A Set keeps their order, and an aborted call is removed in constant time. */
+  readonly #queue = new Set<() => void>();
 
-  constructor(limit: number) {
+  /** `onFull` creates the error for a call that finds the queue full. */
+  constructor(limit: number, onFull: () => Error) {
     this.#limit = limit;
+    this.#onFull = onFull;
   }
 
   /**
-   * Runs `call` when its turn comes.
-   * @throws AskError `busy` at once when too many wait already, or the reason of `signal` when it aborts the waiting.
+   * Runs `call` when there is capacity.
+   * @throws the error of `onFull` when the queue is full, or the reason of `signal` when it aborts a waiting call.
    */
   async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
@@ -23,34 +25,34 @@ export class Bulkhead {
     try {
       return await call();
     } finally {
-      this.#leave();
+      this.#release();
     }
   }
 
   #wait(signal: AbortSignal): Promise<void> {
-    if (this.#waiting.size >= this.#limit) throw errors.busy();
+    if (this.#queue.size >= this.#limit) throw this.#onFull();
     return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        signal.removeEventListener('abort', giveUp);
+      const start = (): void => {
+        signal.removeEventListener('abort', cancel);
         resolve();
       };
-      const giveUp = (): void => {
-        this.#waiting.delete(enter);
+      const cancel = (): void => {
+        this.#queue.delete(start);
         reject(signal.reason as Error);
       };
-      this.#waiting.add(enter);
-      signal.addEventListener('abort', giveUp, { once: true });
+      this.#queue.add(start);
+      signal.addEventListener('abort', cancel, { once: true });
     });
   }
 
-  /** The place goes to the one who waits longest; it never is free in between, so that nobody can jump the queue. */
-  #leave(): void {
-    const [next] = this.#waiting;
+  /** Passes the capacity directly to the first waiting call, so that a new call cannot overtake the queue. */
+  #release(): void {
+    const [next] = this.#queue;
     if (!next) {
       this.#running--;
       return;
     }
-    this.#waiting.delete(next);
+    this.#queue.delete(next);
     next();
   }
 }

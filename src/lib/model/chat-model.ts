@@ -1,26 +1,25 @@
-/** One request to the model through LangChain, plain or streamed, and what it answered. */
-import type { Completion } from './completion.ts';
+/** One request to the model through LangChain, streamed or not. */
 import { coerceMessageLikeToMessage, type UsageMetadata } from '@langchain/core/messages';
 import type { ChatOpenAICompletions } from '@langchain/openai';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { errors } from '../contract/errors.ts';
+import type { Completion, Message } from './completion.ts';
 import { toModelError } from './model-errors.ts';
 import type { ModelParameters } from './parameters.ts';
-import type { Message } from './completion.ts';
 
-/** How one request is made. */
+/** One request to the model. */
 export interface ModelRequest {
   prompt: Message[];
   parameters: ModelParameters;
-  /** Learns about the connection. */
+  /** Filled in with the connection of the request. */
   record: ConnectionRecord;
-  /** Ends the request; its reason is thrown. */
+  /** Aborts the request, which then rejects with the signal's reason. */
   signal: AbortSignal;
-  /** Is told the status when the headers of the answer are there. */
+  /** Called with the HTTP status when the response headers arrive. */
   onResponse: (status: number) => void;
 }
 
-/** What LangChain gives, as far as we read it; it types the metadata as anything. */
+/** The part of LangChain's messages that is used here. LangChain types the metadata as `any`. */
 interface ModelMessage {
   text: string;
   id?: string | undefined;
@@ -29,12 +28,12 @@ interface ModelMessage {
 }
 
 /**
- * Asks the model once.
- * @throws AskError for what the model's side did wrong, or the reason of the signal when that ended the request.
+ * Sends one request that is not streamed.
+ * @throws AskError when the model fails or refuses, or the reason of the signal when the request was aborted.
  */
 export async function complete(model: ChatOpenAICompletions, request: ModelRequest): Promise<Completion> {
   const { prompt, parameters, record, signal, onResponse } = request;
-  // LangChain hands `options` to the OpenAI client, and that hands `fetchOptions` to our fetch; neither type knows it.
+  // LangChain passes `options` to the OpenAI client, and that passes `fetchOptions` to our fetch: both are untyped.
   const options = { signal, parameters, options: { fetchOptions: { record, onResponse } } };
   let message: ModelMessage;
   try {
@@ -46,8 +45,8 @@ export async function complete(model: ChatOpenAICompletions, request: ModelReque
 }
 
 /**
- * Asks the model once and hands on its text as it comes. Otherwise as {@link complete}; what it throws after the first
- * piece of text ends an answer that was begun.
+ * Sends one streamed request and calls `onToken` for each piece of text.
+ * @throws as {@link complete}, possibly after some calls of `onToken`.
  */
 export async function stream(
   model: ChatOpenAICompletions,
@@ -55,40 +54,40 @@ export async function stream(
   onToken: (text: string) => void,
 ): Promise<Completion> {
   const { prompt, parameters, record, signal, onResponse } = request;
-  // LangChain hands `fetchOptions` on to the OpenAI client, and that to our fetch; neither type knows it.
+  // LangChain passes `fetchOptions` to the OpenAI client, and that passes them to our fetch: both are untyped.
   const options = { signal, parameters, fetchOptions: { record, onResponse } };
-  const whole = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
-  // Half of a surrogate pair waits for its other half.
+  const message = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
+  // A chunk may end in the middle of a surrogate pair; the first half is held back until the second one arrives.
   let half = '';
   try {
-    // What `stream` adds to it, callbacks and a stream of the web, takes as much CPU again: docs/performance.md.
-    // oxlint-disable-next-line no-underscore-dangle -- LangChain names so what models implement, and documents it
+    // LangChain's public `stream` adds callbacks and a web stream, which doubles the CPU time: docs/performance.md.
+    // oxlint-disable-next-line no-underscore-dangle -- LangChain documents this method for implementers of models
     const chunks = model._streamResponseChunks(prompt.map(coerceMessageLikeToMessage), options);
-    for await (const { message, generationInfo } of chunks) {
-      const chunk = message as unknown as ModelMessage;
-      Object.assign(whole.response_metadata, generationInfo);
-      whole.usage_metadata ??= chunk.usage_metadata;
-      whole.id ??= chunk.id;
+    for await (const { message: chunkMessage, generationInfo } of chunks) {
+      const chunk = chunkMessage as unknown as ModelMessage;
+      Object.assign(message.response_metadata, generationInfo);
+      message.usage_metadata ??= chunk.usage_metadata;
+      message.id ??= chunk.id;
       const text = half + chunk.text;
       half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
       const token = text.slice(0, text.length - half.length).toWellFormed();
-      whole.text += token;
+      message.text += token;
       if (token !== '') onToken(token);
     }
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
   // No finish_reason: the stream was cut off, even if it closed cleanly.
-  if (whole.response_metadata.finish_reason === undefined) {
+  if (message.response_metadata.finish_reason === undefined) {
     throw errors.modelUnavailable(new Error('the stream ended without a finish_reason'));
   }
-  return toCompletion(whole, parameters);
+  return toCompletion(message, parameters);
 }
 
 function toCompletion(message: ModelMessage, parameters: ModelParameters): Completion {
   const usage = message.usage_metadata;
   return {
-    // A lone surrogate cannot be stored or sent as UTF-8; JSON from the model could hold one.
+    // JSON may contain a lone surrogate, which cannot be encoded as UTF-8.
     text: message.text.toWellFormed(),
     finishReason: message.response_metadata.finish_reason ?? '',
     tokens: {

@@ -1,34 +1,36 @@
-/** Keeps questions away from an endpoint that fails again and again, and finds out when it is back. */
+/** A circuit breaker: it stops requests to an endpoint that fails repeatedly, and detects when the endpoint recovers. */
 
-/** Failures in a row that open it, and for how long. */
+/** Consecutive failures that open the breaker. */
 const MAX_FAILURES = 5;
-const OPEN_MS = 10_000;
-/** Requests that may find out at the same time whether the endpoint is back: one alone may be slow. */
+/** How long the breaker stays open before it lets probes through. */
+export const OPEN_MS = 10_000;
+/** Concurrent requests while half open. More than one, because a single one may be slow. */
 const MAX_PROBES = 3;
-/** What to tell others while these are under way. */
+/** Wait time for other requests while the probes are in flight. */
 const PROBE_WAIT_MS = 1000;
 
 /**
- * Closed at first. The fifth failure in a row opens it for 10 s; then it is half open: a few requests may try. The
- * first sign of health closes it, the first failure opens it again.
+ * Closed at first. The fifth consecutive failure opens it for 10 s. Then it is half open and lets a few requests through
+ * as probes: the first success closes it, the first failure opens it again.
  */
 export class CircuitBreaker {
   readonly #onOpen: () => void;
+  /** Consecutive failures. */
   #failures = 0;
   /** On the clock of `performance.now()`. */
   #openUntil = 0;
+  /** Probes in flight. */
   #probes = 0;
-  /** How often it has opened. */
+  /** How many times the breaker has opened. */
   #openings = 0;
-  /** Faults that were counted. */
-  readonly #counted = new WeakSet<object>();
+  readonly #countedFaults = new WeakSet<object>();
 
-  /** `onOpen` is called each time it opens. */
+  /** `onOpen` is called each time the breaker opens. */
   constructor(onOpen: () => void) {
     this.#onOpen = onOpen;
   }
 
-  /** True from the fifth failure in a row until there is a sign of health. */
+  /** True while open or half open. */
   get isOpen(): boolean {
     return this.#failures >= MAX_FAILURES;
   }
@@ -42,9 +44,10 @@ export class CircuitBreaker {
   }
 
   /**
-   * Runs `request`, to be called when {@link waitMs} is 0; it calls `onHealthy` at the first sign of health. What it
-   * throws is thrown on. It counts as a failure only if `faultOf` gives the fault behind it, and once for each fault:
-   * a connection that breaks fails all requests on it. Refusals and aborts tell nothing about the endpoint's health.
+   * Runs `request` and rethrows its errors. Call it only when {@link waitMs} is 0. `request` may call `onHealthy` before
+   * it resolves, for example when the response headers arrive. An error is a failure only if `faultOf` returns the
+   * underlying fault. Each fault is counted once, because a broken connection fails all requests on it. Refusals and
+   * aborts have no fault: they say nothing about the health of the endpoint.
    */
   async run<T>(
     request: (onHealthy: () => void) => Promise<T>,
@@ -52,25 +55,25 @@ export class CircuitBreaker {
   ): Promise<T> {
     const opening = this.#openings;
     const onHealthy = (): void => void (this.#failures = 0);
-    const probes = this.isOpen;
-    if (probes) this.#probes++;
+    const isProbe = this.isOpen;
+    if (isProbe) this.#probes++;
     try {
       const result = await request(onHealthy);
       onHealthy();
       return result;
     } catch (error) {
       const fault = faultOf(error);
-      // What was sent before it opened says nothing about the time since.
+      // A request from before the last opening says nothing about the endpoint now.
       if (fault && opening === this.#openings) this.#fail(fault);
       throw error;
     } finally {
-      if (probes && opening === this.#openings) this.#probes--;
+      if (isProbe && opening === this.#openings) this.#probes--;
     }
   }
 
   #fail(fault: object): void {
-    if (this.#counted.has(fault)) return;
-    this.#counted.add(fault);
+    if (this.#countedFaults.has(fault)) return;
+    this.#countedFaults.add(fault);
     this.#failures++;
     if (!this.isOpen) return;
     this.#openUntil = performance.now() + OPEN_MS;

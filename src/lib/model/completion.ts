@@ -1,25 +1,25 @@
-/** What the model is sent, and what it answers. */
+/** The prompts and completions of the model. */
 import type { ModelParameters } from './parameters.ts';
 
-/** One message of a prompt, as LangChain takes it. */
+/** One message of a prompt, in LangChain's format: role and text. */
 export type Message = ['system' | 'human' | 'ai', string];
 
-/** What the model answered. */
+/** A response of the model. */
 export interface Completion {
   /** May be empty. */
   text: string;
-  /** `stop` when the model said all it wanted to. */
+  /** `stop` when the model completed its answer; empty when the model gave none. */
   finishReason: string;
   tokens: TokenUsage;
-  /** What the model calls this answer; undefined when it does not. */
+  /** Id that the model gave the completion. */
   id: string | undefined;
-  /** The model that answered, with its version; undefined when it does not say. */
+  /** Name and version of the model that answered. */
   model: string | undefined;
-  /** With which it was asked. */
+  /** The parameters of the request. */
   parameters: ModelParameters;
 }
 
-/** Tokens that the model counted; `cached` are those of the prompt that it had cached. */
+/** Token counts of the model. `cached` is the part of `prompt` that was in the model's prompt cache. */
 export interface TokenUsage {
   prompt: number;
   completion: number;

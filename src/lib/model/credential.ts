@@ -1,23 +1,22 @@
-/** Signing in at Azure OpenAI with the identity of the app, where there is no key. */
+/** Access tokens for Azure OpenAI endpoints without a key, from the managed identity of the app. */
 import type { AccessToken } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import { createIdentity, IdentityError } from '../runtime/identity.ts';
 
-/** A token that ends within this time is renewed, while it still serves. */
-const RENEW_MS = 5 * 60_000;
-/** Between attempts to renew one that still serves. */
+/** A token is renewed this long before it expires, unless the identity service gives a renewal time. */
+const RENEW_BEFORE_EXPIRY_MS = 5 * 60_000;
+/** Time between attempts to renew a token that is still valid. */
 const RENEW_INTERVAL_MS = 30_000;
-/** What a request may take to arrive. */
-const ARRIVAL_MS = 30_000;
+/** A token that expires sooner is not used, because it must still be valid when the request arrives. */
+const MIN_VALIDITY_MS = 30_000;
 
 /**
- * Gives a function that gives a valid token for `scope`. The first one is fetched in the background at once, and
- * each is renewed before it ends.
- * The function throws AskError: `model_unavailable` when the identity endpoint fails, `model_misconfigured` when it
- * refuses or there is no identity.
+ * Creates a function that returns a valid token for `scope`. The first token is requested immediately in the background,
+ * and each token is renewed in the background before it expires. The function throws AskError: `model_unavailable` when
+ * the token endpoint fails, `model_misconfigured` when it refuses or the app has no identity.
  */
-export function signIn(config: IdentityConfig, scope: string): () => Promise<string> {
+export function createTokenProvider(config: IdentityConfig, scope: string): () => Promise<string> {
   const identity = createIdentity(config);
   let token: AccessToken | null = null;
   let renewAt = 0;
@@ -26,24 +25,24 @@ export function signIn(config: IdentityConfig, scope: string): () => Promise<str
     try {
       token = await identity.getToken(scope);
     } catch (error) {
-      const isPassing = error instanceof IdentityError && error.isPassing;
-      throw isPassing ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
+      const isTransient = error instanceof IdentityError && error.isTransient;
+      throw isTransient ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
     }
     if (token === null) throw errors.modelMisconfigured(new Error('the identity has no token'));
-    renewAt = token.refreshAfterTimestamp ?? token.expiresOnTimestamp - RENEW_MS;
+    renewAt = token.refreshAfterTimestamp ?? token.expiresOnTimestamp - RENEW_BEFORE_EXPIRY_MS;
     return token.token;
   }
 
-  // A failure is told by the question that needs the token.
+  // A failure is not reported here: the first question tries again and reports it.
   renew().catch(() => {});
   return async () => {
     const now = Date.now();
-    if (token === null || now > token.expiresOnTimestamp - ARRIVAL_MS) return renew();
-    const valid = token.token;
+    if (token === null || now > token.expiresOnTimestamp - MIN_VALIDITY_MS) return renew();
+    const current = token.token;
     if (now > renewAt) {
       renewAt = now + RENEW_INTERVAL_MS;
       renew().catch(() => {});
     }
-    return valid;
+    return current;
   };
 }

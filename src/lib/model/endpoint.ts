@@ -1,37 +1,37 @@
-/** One endpoint of the model: what it is sent, whether it may be asked, and what its answers say about it. */
+/** One endpoint of the model, with its circuit breaker, its rate limit and the parameters that it accepts. */
 import type { ChatOpenAICompletions } from '@langchain/openai';
-import { complete, type ModelRequest, stream } from './chat-model.ts';
-import type { Completion } from './completion.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
-import { chainOf } from '../runtime/error-chain.ts';
 import { AskError, errors } from '../contract/errors.ts';
+import { chainOf } from '../runtime/error-chain.ts';
 import { IdentityError } from '../runtime/identity.ts';
+import { complete, type ModelRequest, stream } from './chat-model.ts';
+import { CircuitBreaker, OPEN_MS } from './circuit-breaker.ts';
+import type { Completion } from './completion.ts';
 import { EmptyAnswerError } from './model-errors.ts';
 import { adapt, type ModelParameters } from './parameters.ts';
 
-/** How long an endpoint counts as rate-limited that does not say for how long it is. */
-const DEFAULT_LIMIT_MS = 1000;
-/** Share of a wait that the model asked for, added at random so that not all come back at the same moment. */
-const LIMIT_JITTER = 0.1;
+/** Duration of a rate limit when the response has no `Retry-After`. */
+const DEFAULT_RATE_LIMIT_MS = 1000;
+/** Largest random addition to a wait time, as a share of it, so that the waiting calls do not all retry at once. */
+const RATE_LIMIT_JITTER = 0.1;
 
-/** What a request needs beside what the endpoint knows itself. */
+/** The part of a request that does not depend on the endpoint. */
 export type EndpointRequest = Pick<ModelRequest, 'prompt' | 'record' | 'signal'> & {
-  /** Is given the text as it comes; without it the answer is no stream. */
+  /** Called for each piece of text. When undefined, the request is not streamed. */
   onToken: ((text: string) => void) | undefined;
-  /** Is given each completion, before it is judged: what it cost is spent. */
+  /** Called for each completion, also for one that is not a usable answer, because its tokens are billed. */
   onCompletion: (completion: Completion) => void;
 };
 
-/** An endpoint, for the life of the process. */
+/** An endpoint of the model. It lives as long as the process. */
 export class ModelEndpoint {
-  /** As configured: 0 is the primary one. */
+  /** Index in the settings: 0 is the primary endpoint. */
   readonly index: number;
   readonly breaker: CircuitBreaker;
   readonly #model: ChatOpenAICompletions;
   readonly #warn: (message: string) => void;
   #parameters: ModelParameters;
   /** On the clock of `performance.now()`. */
-  #limitedUntil = 0;
+  #rateLimitedUntil = 0;
 
   constructor(
     index: number,
@@ -44,48 +44,52 @@ export class ModelEndpoint {
     this.#parameters = parameters;
     this.#warn = warn;
     this.breaker = new CircuitBreaker(() =>
-      warn(`Endpoint ${index} of the model fails again and again; it is left alone for 10 s.`),
+      warn(
+        `Endpoint ${index} of the model failed repeatedly: its circuit breaker is open for ${OPEN_MS / 1000} s.`,
+      ),
     );
   }
 
-  /** What it is sent: the settings, without what it refused. */
+  /** The configured parameters without those that the endpoint refused. */
   get parameters(): ModelParameters {
     return this.#parameters;
   }
 
-  /** Milliseconds for which it wants no requests, after a 429. */
-  get limitMs(): number {
-    return Math.max(0, this.#limitedUntil - performance.now());
+  /** Milliseconds until the rate limit of the endpoint ends; 0 when it is not rate-limited. */
+  get rateLimitMs(): number {
+    return Math.max(0, this.#rateLimitedUntil - performance.now());
   }
 
-  /** Asks it. @throws AskError when the answer is none, or the reason of the signal. */
-  async ask(request: EndpointRequest): Promise<Completion> {
+  /** Calls the model. @throws AskError without a usable answer, or the reason of the signal. */
+  async complete(request: EndpointRequest): Promise<Completion> {
     request.record.endpoint = this.index;
     try {
       const completion = await this.breaker.run((onHealthy) => this.#send(request, onHealthy), faultOf);
-      this.#limitedUntil = 0;
+      this.#rateLimitedUntil = 0;
       return completion;
     } catch (error) {
-      this.#noteLimit(error);
+      this.#noteRateLimit(error);
       throw error;
     }
   }
 
-  /** Once more for each parameter that is refused, which is remembered. */
+  /** Sends the request, and again with other parameters after a refusal. Later requests use those parameters too. */
   async #send(request: EndpointRequest, onHealthy: () => void): Promise<Completion> {
     const onResponse = (status: number): void => void (status < 400 && onHealthy());
     for (;;) {
       const parameters = this.#parameters;
       const { onToken } = request;
-      const sent: ModelRequest = { ...request, parameters, onResponse };
+      const modelRequest: ModelRequest = { ...request, parameters, onResponse };
       try {
-        const completion = await (onToken ? stream(this.#model, sent, onToken) : complete(this.#model, sent));
+        const completion = await (onToken
+          ? stream(this.#model, modelRequest, onToken)
+          : complete(this.#model, modelRequest));
         request.onCompletion(completion);
-        return judge(completion);
+        return assertAnswer(completion);
       } catch (error) {
         const adapted = adapt(parameters, error);
         if (!adapted) throw error;
-        // Otherwise another question has learned it meanwhile.
+        // Otherwise a concurrent request has already changed the parameters.
         if (this.#parameters === parameters) {
           this.#parameters = adapted.parameters;
           this.#warn(`Endpoint ${this.index} of the model ${adapted.advice}`);
@@ -94,16 +98,16 @@ export class ModelEndpoint {
     }
   }
 
-  #noteLimit(error: unknown): void {
+  #noteRateLimit(error: unknown): void {
     if (!isRetryable(error)) return;
-    const { code, retryAfterMs = code === 'model_rate_limited' ? DEFAULT_LIMIT_MS : 0 } = error;
-    const waitMs = retryAfterMs * (1 + LIMIT_JITTER * Math.random());
-    this.#limitedUntil = Math.max(this.#limitedUntil, performance.now() + waitMs);
+    const { code, retryAfterMs = code === 'model_rate_limited' ? DEFAULT_RATE_LIMIT_MS : 0 } = error;
+    const waitMs = retryAfterMs * (1 + RATE_LIMIT_JITTER * Math.random());
+    this.#rateLimitedUntil = Math.max(this.#rateLimitedUntil, performance.now() + waitMs);
   }
 }
 
-/** Gives a completion that is an answer. @throws AskError for one that is none. */
-function judge(completion: Completion): Completion {
+/** Returns a completion that is a usable answer. @throws AskError when it is not. */
+function assertAnswer(completion: Completion): Completion {
   const { text, finishReason } = completion;
   if (finishReason === 'content_filter') throw errors.contentFiltered();
   if (text !== '') return completion;
@@ -111,18 +115,18 @@ function judge(completion: Completion): Completion {
   throw errors.modelUnavailable(new EmptyAnswerError(`finish_reason ${finishReason}`));
 }
 
-/** True for what another attempt may not meet. */
+/** Whether another attempt may succeed. */
 export const isRetryable = (error: unknown): error is AskError =>
   error instanceof AskError && (error.code === 'model_unavailable' || error.code === 'model_rate_limited');
 
 /**
- * The fault that an error tells of, or null when the endpoint is healthy all the same. Requests that failed by the same
- * fault, such as a connection that broke, have the same innermost error.
+ * Returns the fault behind an error, or null when the error says nothing about the health of the endpoint. Requests that
+ * failed for the same reason, such as a broken connection, share their innermost error.
  */
 function faultOf(error: unknown): object | null {
   if (!(error instanceof AskError) || error.code !== 'model_unavailable') return null;
   const chain = chainOf(error);
-  // A model that says nothing is not out of order, and who signs in to it was not even sent there.
+  // An empty answer is no outage, and without a token no request was sent to the endpoint.
   if (chain.some((cause) => cause instanceof EmptyAnswerError || cause instanceof IdentityError)) return null;
   return chain.at(-1) ?? error;
 }

@@ -1,17 +1,17 @@
-/** LangChain's model at one endpoint, over the pooled HTTP client. */
+/** LangChain's model for one endpoint, over the pooled HTTP client. */
 import { AzureChatOpenAICompletions, ChatOpenAICompletions } from '@langchain/openai';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import type { ModelParameters } from './parameters.ts';
 
-/** Options of a call that LangChain does not know. */
-export interface ExactOptions {
+/** Call options that are added to those of LangChain. */
+interface ParameterOptions {
   parameters: ModelParameters;
 }
 
 /**
- * Makes the model. `credential` is its key, or gives a token. It keeps no state between calls but the pool behind
- * `client`; the parameters come with each call, as {@link ExactOptions}.
+ * Creates the model. `credential` is an API key or a function that returns a token. The model has no state of its own:
+ * each call must pass its parameters in the option `parameters`.
  */
 export function createLangChainModel(
   config: ModelConfig,
@@ -19,10 +19,10 @@ export function createLangChainModel(
   credential: string | (() => Promise<string>),
   client: HttpClient,
 ): ChatOpenAICompletions {
-  // Retry layers multiply: one below ours would turn 1 x 1 retries into 4 requests.
+  // No retries here, because retry layers multiply: one retry here and one in resilient-model would make four requests.
   const common = { model: config.deployment, maxRetries: 0 };
   if (endpoint.api === 'v1') {
-    return sendExactly(
+    return patchModel(
       new ChatOpenAICompletions({
         ...common,
         apiKey: credential,
@@ -30,7 +30,7 @@ export function createLangChainModel(
       }),
     );
   }
-  return sendExactly(
+  return patchModel(
     new AzureChatOpenAICompletions({
       ...common,
       azureOpenAIEndpoint: endpoint.url,
@@ -39,7 +39,7 @@ export function createLangChainModel(
         : { azureADTokenProvider: credential }),
       azureOpenAIApiVersion: config.apiVersion,
       azureOpenAIApiDeploymentName: config.deployment,
-      // Empty, because LangChain would otherwise take them from the environment, past our settings.
+      // Empty, because LangChain would otherwise read them from environment variables.
       azureOpenAIBasePath: '',
       azureOpenAIApiInstanceName: '',
       configuration: { fetch: client.fetch },
@@ -47,25 +47,31 @@ export function createLangChainModel(
   );
 }
 
-/** Names that LangChain chooses by the name of the deployment, which says nothing about the model behind it. */
-const NOT_GUESSED = { temperature: undefined, max_tokens: undefined, max_completion_tokens: undefined };
+/** LangChain sets these by guessing the model from the name of the deployment, which can be any name. */
+const GUESSED_PARAMETERS = {
+  temperature: undefined,
+  max_tokens: undefined,
+  max_completion_tokens: undefined,
+};
 
 /**
- * Makes `model` send the parameters of the call and no others, and read what Azure's asynchronous content filter
- * sends: a choice without `delta`, which LangChain would pass over together with its `finish_reason`
+ * Changes `model` in two ways. It sends exactly the parameters of the call. And it accepts a choice without `delta`,
+ * which Azure's asynchronous content filter sends and LangChain would skip together with its `finish_reason`
  * (learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming).
  */
-function sendExactly(model: ChatOpenAICompletions): ChatOpenAICompletions {
-  const paramsOf = model.invocationParams.bind(model);
+function patchModel(model: ChatOpenAICompletions): ChatOpenAICompletions {
+  const invocationParams = model.invocationParams.bind(model);
   model.invocationParams = (options, extra) => {
-    const { parameters } = options as unknown as ExactOptions;
-    return { ...paramsOf(options, extra), ...NOT_GUESSED, ...parameters } as ReturnType<typeof paramsOf>;
+    const { parameters } = options as unknown as ParameterOptions;
+    return { ...invocationParams(options, extra), ...GUESSED_PARAMETERS, ...parameters } as ReturnType<
+      typeof invocationParams
+    >;
   };
-  // Of its two overloads, one gives chunks and one gives an answer.
+  // One of its two overloads returns a stream of chunks, the other a whole response.
   const request = model.completionWithRetry.bind(model) as (...args: unknown[]) => Promise<object>;
   model.completionWithRetry = (async (...args: unknown[]) => {
-    const answer = await request(...args);
-    return Symbol.asyncIterator in answer ? withDeltas(answer as AsyncIterable<Chunk>) : answer;
+    const response = await request(...args);
+    return Symbol.asyncIterator in response ? withDeltas(response as AsyncIterable<Chunk>) : response;
   }) as typeof model.completionWithRetry;
   return model;
 }

@@ -1,8 +1,8 @@
-/** The parameters of a model call: those that are set, and what is sent to a model that refuses one of them. */
+/** The parameters of a model call, and how they change when a model refuses one of them. */
 import type { ModelConfig } from '../config/config.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 
-/** By the names that the API gives them. What is absent is not sent. Never changed: another set takes its place. */
+/** Parameters under their names in the API. Absent parameters are not sent. */
 export interface ModelParameters {
   readonly temperature?: number;
   readonly max_tokens?: number;
@@ -19,7 +19,7 @@ const SETTINGS: Record<Name, string> = {
   reasoning_effort: 'MODEL_REASONING_EFFORT',
 };
 
-/** Gives what is sent at first: what the settings name, as GPT-4o takes it. */
+/** Returns the parameters of the settings, with the names that GPT-4o accepts. */
 export const parametersOf = ({
   temperature,
   maxOutputTokens,
@@ -30,29 +30,28 @@ export const parametersOf = ({
   ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
 });
 
-/** What to send in place of parameters that were refused, and what to tell who runs the app. */
+/** The replacement for parameters of which one was refused. */
 export interface Adaptation {
   parameters: ModelParameters;
-  /** Ends a sentence that begins with the model. */
+  /** Advice for the operator. It completes a sentence whose subject is the model. */
   advice: string;
 }
 
-/** Gives other parameters when `error` says that one of `parameters` was refused; null when it says something else. */
+/** Returns other parameters when `error` is the refusal of one of `parameters`; null for all other errors. */
 export function adapt(parameters: ModelParameters, error: unknown): Adaptation | null {
   const name = refusedParameter(error);
   if (name === null || !isName(name) || !(name in parameters)) return null;
   const { [name]: value, ...rest } = parameters;
-  // Reasoning models count their reasoning as well, under this name.
+  // Reasoning models accept only `max_completion_tokens`, which includes the reasoning tokens.
   if (name === 'max_tokens' && typeof value === 'number') {
     return {
       parameters: { ...rest, max_completion_tokens: value },
-      advice:
-        'takes "max_completion_tokens" in place of "max_tokens": MODEL_MAX_OUTPUT_TOKENS is sent as that.',
+      advice: 'does not accept "max_tokens": MODEL_MAX_OUTPUT_TOKENS is sent as "max_completion_tokens".',
     };
   }
   return {
     parameters: rest,
-    advice: `refuses the parameter "${name}" or its value: it is left out. Change or remove ${SETTINGS[name]}.`,
+    advice: `refuses the parameter "${name}" or its value, so it is no longer sent. Change or remove ${SETTINGS[name]}.`,
   };
 }
 
@@ -61,8 +60,8 @@ const isName = (name: string): name is Name => name in SETTINGS;
 const REFUSALS = new Set(['unsupported_value', 'unsupported_parameter', 'unknown_parameter']);
 
 /**
- * The name of the parameter that was refused. Models that know a parameter refuse it by code and `param`; those before
- * it was introduced have only a sentence (github.com/davidmigloz/langchain_dart/issues/712).
+ * Returns the name of the refused parameter. A model that knows the parameter sends a code and `param`; a model that is
+ * older than the parameter sends only a message (github.com/davidmigloz/langchain_dart/issues/712).
  */
 function refusedParameter(error: unknown): string | null {
   for (const { code, param, message } of chainOf(error)) {

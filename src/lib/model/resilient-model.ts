@@ -1,72 +1,72 @@
-/** The model with its fallback endpoints, retries and a limit of concurrent calls. */
+/** The model with fallback endpoints, retries and a concurrency limit. */
 import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
-import { Bulkhead } from './bulkhead.ts';
-import type { Completion } from './completion.ts';
 import type { ModelConfig } from '../config/config.ts';
-import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { errors } from '../contract/errors.ts';
+import type { ConnectionRecord } from '../pool/connection-record.ts';
 import type { HttpClient } from '../pool/http-client.ts';
-import { createLangChainModel } from './langchain-model.ts';
-import { type EndpointRequest, isRetryable, ModelEndpoint } from './endpoint.ts';
-import { type ModelParameters, parametersOf } from './parameters.ts';
-import type { Message } from './completion.ts';
-import { signIn } from './credential.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import { Bulkhead } from './bulkhead.ts';
+import type { Completion, Message } from './completion.ts';
+import { createTokenProvider } from './credential.ts';
+import { type EndpointRequest, isRetryable, ModelEndpoint } from './endpoint.ts';
+import { createLangChainModel } from './langchain-model.ts';
+import { type ModelParameters, parametersOf } from './parameters.ts';
 
-/** Attempts at one question, on all endpoints together. */
+/** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
-/** Before the second attempt at an endpoint: this to twice this; before the third, twice as long. */
+/** The second attempt at an endpoint waits 250 to 500 ms, the third twice as long. */
 const BACKOFF_MS = 250;
 
-/** What a model call needs of the question it is for. */
+/** The options of one model call. */
 export interface ModelCall {
-  /** Learns about the connection and the attempts. */
+  /** Filled in with the connection and the number of attempts. */
   record: ConnectionRecord;
-  /** Ends the call; its reason is thrown. */
+  /** Aborts the call, which then rejects with the signal's reason. */
   signal: AbortSignal;
-  /** When the question's time ends, on the clock of `performance.now()`: no attempt begins that has to wait for longer. */
+  /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
   deadline: number;
-  /** The answer comes as a stream, and this is given its text. */
+  /** Called for each piece of text. When undefined, the answer is not streamed. */
   onToken?: ((text: string) => void) | undefined;
-  /** Is given each completion of this call, also one that is no answer: its tokens are spent. */
+  /** Called for each completion, also for one that is not a usable answer, because its tokens are billed. */
   onCompletion: (completion: Completion) => void;
 }
 
 /** The model with fallback endpoints, retries and a concurrency limit. */
 export interface ResilientModel {
-  /** Asks. @throws AskError when there is no answer, or the reason of the signal, whatever the library does. */
+  /** Calls the model. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
   complete(prompt: Message[], call: ModelCall): Promise<Completion>;
-  /** What the primary endpoint is sent at the moment: the settings, without what it refused. */
+  /** Parameters for the primary endpoint: the configured ones without those that it refused. */
   parameters(): ModelParameters;
-  /** Milliseconds until an endpoint may be asked; 0 while one may. */
+  /** Milliseconds until the first circuit breaker lets a request through; 0 when one does now. */
   waitMs(): number;
-  /** Resolves to true when an endpoint answers at all. It is asked for nothing that costs tokens. */
+  /** Resolves to true when at least one endpoint responds. The check uses no tokens. */
   isReachable(): Promise<boolean>;
-  /** Whether each endpoint is left alone at the moment, in the order of the settings. */
+  /** Whether the circuit breaker of each endpoint is open, in the order of the settings. */
   openBreakers(): boolean[];
 }
 
-/** Makes the model of this process. `warn` is told what who runs the app should know. */
+/** Creates the model. `warn` is called with messages for the operator. */
 export function createResilientModel(
   config: ModelConfig,
   client: HttpClient,
   warn: (message: string) => void,
 ): ResilientModel {
-  let token: (() => Promise<string>) | undefined;
-  const signedIn = () => (token ??= signIn(config.identity, config.tokenScope));
+  // Created only when an endpoint has no key, and then shared.
+  let sharedProvider: (() => Promise<string>) | undefined;
+  const tokenProvider = () => (sharedProvider ??= createTokenProvider(config.identity, config.tokenScope));
   const parameters = parametersOf(config);
   const [first, ...others] = config.endpoints;
-  const open = (endpoint: typeof first, index: number): ModelEndpoint => {
-    const model = createLangChainModel(config, endpoint, endpoint.apiKey ?? signedIn(), client);
+  const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
+    const model = createLangChainModel(config, endpoint, endpoint.apiKey ?? tokenProvider(), client);
     return new ModelEndpoint(index, model, parameters, warn);
   };
-  const primary = open(first, 0);
-  const endpoints = [primary, ...others.map((endpoint, index) => open(endpoint, index + 1))];
-  const bulkhead = new Bulkhead(config.maxConcurrency);
+  const primary = createEndpoint(first, 0);
+  const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];
+  const bulkhead = new Bulkhead(config.maxConcurrency, errors.busy);
   return {
     parameters: () => primary.parameters,
-    waitMs: () => waitOf(endpoints),
+    waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
       const answers = config.endpoints.map(({ url }) => client.warm(new URL(url).origin));
       return (await Promise.all(answers)).includes(true);
@@ -79,60 +79,63 @@ export function createResilientModel(
 
 function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: ModelCall): Promise<Completion> {
   const { record, signal, deadline, onToken, onCompletion } = call;
-  // What the caller has seen cannot be taken back: from the first token on, nothing is tried again.
-  let begun = false;
-  const onFirst = (text: string): void => {
-    begun = true;
+  // Text that the caller has received cannot be taken back, so there is no retry after the first token.
+  let hasText = false;
+  const forwardToken = (text: string): void => {
+    hasText = true;
     onToken?.(text);
   };
   const request: EndpointRequest = {
     prompt,
     record,
     signal,
-    onToken: onToken && onFirst,
+    onToken: onToken && forwardToken,
     onCompletion,
   };
-  const tried = new Map<ModelEndpoint, number>();
-  const pick = () => pickEndpoint(endpoints, tried);
+  const attempts = new Map<ModelEndpoint, number>();
+  const pick = () => pickEndpoint(endpoints, attempts);
 
   return pRetry(
-    async (number) => {
-      // The first never waits: the limit that another question met may not be one for this.
-      if (number > 1) await delay(pick()?.limitMs ?? 0, undefined, { signal });
+    async (attemptNumber) => {
+      // The first attempt does not wait for a rate limit, which may not apply to this request.
+      if (attemptNumber > 1) await delay(pick()?.rateLimitMs ?? 0, undefined, { signal });
       const endpoint = pick();
-      if (!endpoint) throw errors.circuitOpen(waitOf(endpoints));
-      tried.set(endpoint, 1 + (tried.get(endpoint) ?? 0));
-      return endpoint.ask(request);
+      if (!endpoint) throw errors.circuitOpen(shortestWaitMs(endpoints));
+      attempts.set(endpoint, 1 + (attempts.get(endpoint) ?? 0));
+      return endpoint.complete(request);
     },
     {
       signal,
       retries: MAX_ATTEMPTS - 1,
       minTimeout: BACKOFF_MS,
       randomize: true,
-      // Another endpoint is asked at once; what does not count here is not waited for.
+      // No backoff before the first attempt at another endpoint: p-retry does not wait when no retry is consumed.
       shouldConsumeRetry() {
         const next = pick();
-        return next === undefined || tried.has(next);
+        return next === undefined || attempts.has(next);
       },
       shouldRetry({ error, attemptNumber, retryDelay }) {
         const next = pick();
-        if (attemptNumber >= MAX_ATTEMPTS || !isRetryable(error) || !next || begun) return false;
-        return performance.now() + Math.max(retryDelay, next.limitMs) < deadline;
+        if (attemptNumber >= MAX_ATTEMPTS || !isRetryable(error) || !next || hasText) return false;
+        return performance.now() + Math.max(retryDelay, next.rateLimitMs) < deadline;
       },
     },
   );
 }
 
-const waitOf = (endpoints: ModelEndpoint[]): number =>
+const shortestWaitMs = (endpoints: ModelEndpoint[]): number =>
   Math.min(...endpoints.map(({ breaker }) => breaker.waitMs));
 
-/** The one to ask next: the first in order of those that are not limited, then of those tried least. */
+/**
+ * Returns the endpoint for the next attempt: of those whose breaker lets requests through, the one whose rate limit ends
+ * first, then the one with the fewest attempts, then the first in the settings.
+ */
 function pickEndpoint(
   endpoints: ModelEndpoint[],
-  tried: Map<ModelEndpoint, number>,
+  attempts: Map<ModelEndpoint, number>,
 ): ModelEndpoint | undefined {
-  const triesOf = (endpoint: ModelEndpoint): number => tried.get(endpoint) ?? 0;
+  const attemptsAt = (endpoint: ModelEndpoint): number => attempts.get(endpoint) ?? 0;
   return endpoints
     .filter(({ breaker }) => breaker.waitMs === 0)
-    .toSorted((a, b) => a.limitMs - b.limitMs || triesOf(a) - triesOf(b))[0];
+    .toSorted((a, b) => a.rateLimitMs - b.rateLimitMs || attemptsAt(a) - attemptsAt(b))[0];
 }

@@ -1,31 +1,31 @@
-/** The truth about connections: which one a request was sent on, and whether it was there before. */
+/** Records which connection a request was sent on, and whether that connection was already established. */
 import type { TLSSocket } from 'node:tls';
 
-/** What one model call learned about its connection, written while the call runs. Durations in milliseconds. */
+/** The connection of one model call, filled in while the call runs. Durations are in milliseconds. */
 export interface ConnectionRecord {
-  /** Times it was tried, by us or, after a GOAWAY, by the HTTP client. */
+  /** Requests sent: retries of the app, and replays of the HTTP client after a GOAWAY. */
   attempts: number;
-  /** Of the latest attempt, as is all that follows: `performance.now()` when it was handed to the pool. */
+  /** `performance.now()` when the request was handed to the pool. This and all fields below are of the last attempt. */
   dispatchedAt: number;
-  /** Index of the endpoint, as configured. */
+  /** Index of the endpoint in the settings: 0 is the primary one. */
   endpoint: number;
-  /** Number of the connection in this process, from 1; 0 while none was reached. */
+  /** Number of the connection in this process, from 1; 0 before a connection is used. */
   id: number;
   protocol: 'h2' | 'h1' | null;
-  /** True when the connection was established already when the request was handed to the pool. */
+  /** Whether the connection was established before the request was handed to the pool. */
   reused: boolean;
-  /** Recorded requests on that connection, this one included. */
+  /** Recorded requests on this connection, including this one. */
   requestsOnConnection: number;
-  /** What it took to establish the connection, TLS included. */
+  /** Time to establish the connection, including TLS. */
   connectTimeMs: number;
-  /** The connection went on with the TLS session of an earlier one. */
+  /** Whether the TLS session of an earlier connection was resumed. */
   tlsResumed: boolean;
   timeToFirstByteMs: number | null;
-  /** HTTP status of the answer, null if there was none. */
+  /** HTTP status of the response; null before there is one. */
   status: number | null;
 }
 
-const NOTHING_YET = {
+const NOT_CONNECTED = {
   id: 0,
   protocol: null,
   reused: false,
@@ -36,40 +36,40 @@ const NOTHING_YET = {
   status: null,
 };
 
-/** Makes an empty record, to be passed with one model call. */
+/** Creates an empty record for one model call. */
 export function createConnectionRecord(): ConnectionRecord {
-  return { attempts: 0, dispatchedAt: 0, endpoint: 0, ...NOTHING_YET };
+  return { attempts: 0, dispatchedAt: 0, endpoint: 0, ...NOT_CONNECTED };
 }
 
-/** Notes that an attempt is now handed to the pool. */
+/** Starts a new attempt: call this just before the request is handed to the pool. */
 export function beginAttempt(record: ConnectionRecord): void {
-  Object.assign(record, NOTHING_YET);
+  Object.assign(record, NOT_CONNECTED);
   record.attempts++;
   record.dispatchedAt = performance.now();
 }
 
-/** A connection of this process. */
-export interface Connection {
+/** An established connection of the pool. */
+export interface PooledConnection {
   socket: TLSSocket;
   id: number;
   protocol: 'h2' | 'h1';
   establishedAt: number;
   connectTimeMs: number;
   tlsResumed: boolean;
-  /** Those that were recorded. */
+  /** Recorded requests so far. */
   requests: number;
-  /** Requests under way, whether recorded or not. */
-  running: number;
-  /** `Date.now()` when it was last used: the wall clock, which goes on while the process is paused. */
+  /** Requests in flight, recorded or not. */
+  inFlight: number;
+  /** `Date.now()` at the last use. The wall clock also counts the time while the process is paused. */
   lastUsedAt: number;
 }
 
-/** Numbers the connections of one HTTP client, in the order in which they were established. */
+/** Numbers the connections of one HTTP client in the order of their establishment, and counts the open ones. */
 export class ConnectionCounter {
   open = 0;
   #last = 0;
 
-  add(socket: TLSSocket, connectTimeMs: number): Connection {
+  add(socket: TLSSocket, connectTimeMs: number): PooledConnection {
     this.open++;
     socket.once('close', () => this.open--);
     const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'h1';
@@ -79,10 +79,10 @@ export class ConnectionCounter {
       protocol,
       establishedAt: performance.now(),
       connectTimeMs,
-      // Undefined without TLS.
+      // The method is missing on a socket without TLS.
       tlsResumed: socket.isSessionReused?.() ?? false,
       requests: 0,
-      running: 0,
+      inFlight: 0,
       lastUsedAt: Date.now(),
     };
   }

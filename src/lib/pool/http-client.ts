@@ -1,49 +1,50 @@
-/** The pooled HTTP client of this process: one pool of connections for each endpoint of the model. */
+/** The HTTP client for the model: one connection pool for each endpoint. */
 import { buildConnector, type Client, Pool } from 'undici';
 import { ConnectionCounter } from './connection-record.ts';
 import { type FetchInit, leanFetch } from './lean-fetch.ts';
 import { RecordingClient } from './recording-client.ts';
-import { rememberTlsSessions } from './tls-sessions.ts';
+import { keepTlsSessions } from './tls-sessions.ts';
 
-/** How long an idle connection is kept, and the oldest that is used. undici's default of 4 s would lose it between questions. */
+/** Idle time after which a connection is closed. undici's default of 4 s would close it between questions. */
 const KEEP_ALIVE_MS = 60_000;
-/** Bound on connections to one endpoint; only HTTP/1.1 ever needs more than a few. */
+/** Limit of connections to one endpoint. Only HTTP/1.1, with one request at a time, needs more than a few. */
 const MAX_CONNECTIONS = 64;
+/** Time limit of a keep-warm request. */
 const PROBE_TIMEOUT_MS = 2000;
 
-/** The pools, kept for the life of the process. */
+/** A client with connection pools that live as long as the process. */
 export interface HttpClient {
-  /** A `fetch` for the OpenAI client. `init.record`, if given, is filled in. */
+  /** A `fetch` for the OpenAI client. It fills in `init.record` when that is given. */
   fetch: (url: string | URL | Request, init?: FetchInit) => Promise<Response>;
   /**
-   * Opens a connection to `origin`, or tries the open one, with a request that asks for nothing. When that takes over
-   * 2 s, new requests get a new connection. False when there was no answer; never rejects.
+   * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
+   * response within 2 s; new requests then use new connections. Never rejects.
    */
   warm(origin: string): Promise<boolean>;
-  /** Connections that are open now. */
+  /** Number of open connections. */
   openConnections(): number;
-  /** Closes all connections, without waiting for what is under way. */
+  /** Closes all connections at once; requests in flight fail. */
   close(): Promise<void>;
 }
 
-/** How a client is made; durations in milliseconds. */
+/** Options of the client. Durations are in milliseconds. */
 export interface HttpClientOptions {
-  /** Longest wait for the first byte of a response, and then for each next one; 0, the default, for no limit. */
+  /** Time limit for the response headers and for each pause within the body; 0, the default, for no limit. */
   responseTimeoutMs?: number;
-  /** A connection that was idle for longer, by the wall clock, is never used; 60,000 by default. */
+  /** A connection that was idle for longer, by the wall clock, is not used any more; 60,000 by default. */
   maxIdleMs?: number;
 }
 
-/** Makes the client. No connection is made before the first request. */
+/** Creates the client. It opens no connection before the first request. */
 export function createHttpClient({
   responseTimeoutMs = 0,
   maxIdleMs = KEEP_ALIVE_MS,
 }: HttpClientOptions = {}): HttpClient {
   const counter = new ConnectionCounter();
-  // One connector for all, so that they share TLS sessions.
-  const connect = rememberTlsSessions(buildConnector({ preferH2: true }));
+  // One connector for all pools, so that they share TLS sessions.
+  const connect = keepTlsSessions(buildConnector({ preferH2: true }));
   const pools = new Map<string, Pool>();
-  /** Those that get no new requests, and end with their last one. */
+  /** Pools that get no new requests and close after their last response. */
   const retired = new Set<Pool>();
 
   function openPool(origin: string): Pool {
@@ -59,7 +60,7 @@ export function createHttpClient({
           connect,
           counter,
           maxIdleMs,
-          // The connection may be dead without a word; a retry must not meet it again.
+          // The connection may be broken although its socket is open, so a retry must use a new one.
           onTimeout: () => retire(origin, pool),
         }),
     });
@@ -71,8 +72,8 @@ export function createHttpClient({
     if (pools.get(origin) !== pool) return;
     pools.delete(origin);
     retired.add(pool);
-    const forget = () => void retired.delete(pool);
-    pool.close().then(forget, forget);
+    const remove = () => void retired.delete(pool);
+    pool.close().then(remove, remove);
   }
 
   const poolOf = (origin: string): Pool => pools.get(origin) ?? openPool(origin);
@@ -81,16 +82,16 @@ export function createHttpClient({
     fetch: (url, init = {}) => leanFetch(poolOf, url, init),
     async warm(origin) {
       const pool = poolOf(origin);
-      // It would wait for a free connection, and those that are busy need no warming.
+      // All connections are in use and therefore warm; the request would only wait for one of them.
       if (pool.stats.running >= MAX_CONNECTIONS) return true;
       try {
-        // Not HEAD: undici closes the connection after it on HTTP/1.1.
+        // Not HEAD: with HTTP/1.1, undici closes the connection after it.
         const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
         const { body } = await pool.request({ path: '/', method: 'GET', signal });
         await body.dump();
         return true;
       } catch {
-        // A question that finds the endpoint out of reach says so; this was only an attempt to be early.
+        // Not reported: if the endpoint cannot be reached, the next question reports it.
         retire(origin, pool);
         return false;
       }

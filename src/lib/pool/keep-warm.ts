@@ -1,23 +1,24 @@
-/** Opens the connections to the model before the first question, and keeps them warm between questions. */
+/** Opens connections to the model before the first question and keeps them warm between questions. */
 import type { HttpClient } from './http-client.ts';
 
-/** Well below the 60 s after which an idle connection is closed; spread, so that instances do not knock together. */
+/** With the jitter at most 35 s: idle connections are closed after 60 s. */
 const INTERVAL_MS = 25_000;
+/** So that instances do not probe in lockstep. */
 const JITTER_MS = 10_000;
 
-/** Keeps one connection to each endpoint warm for as long as questions come. */
+/** Keeps one connection to each endpoint warm while questions arrive. */
 export interface KeepWarm {
-  /** Says that a question arrived: they are kept warm for another while. */
+  /** Call this for each question: it restarts the keep-warm period. */
   touch(): void;
   stop(): void;
 }
 
 /**
- * Opens a connection to each of `origins` at once, in the background, and uses it now and then until no question has
- * arrived for `keepWarmMs` milliseconds. With 0 it does nothing. The timer never keeps the process alive.
+ * Opens a connection to each of `origins` in the background and probes it every 25 to 35 s, until no question has
+ * arrived for `keepWarmMs` milliseconds. With 0 it does nothing. The timer does not keep the process alive.
  */
 export function createKeepWarm(client: HttpClient, origins: string[], keepWarmMs: number): KeepWarm {
-  let lastQuestion = Date.now();
+  let lastQuestionAt = Date.now();
   let timer: NodeJS.Timeout | undefined;
   let probing = false;
   let stopped = keepWarmMs <= 0;
@@ -27,7 +28,7 @@ export function createKeepWarm(client: HttpClient, origins: string[], keepWarmMs
     const interval = INTERVAL_MS + Math.random() * JITTER_MS;
     timer = setTimeout(() => {
       timer = undefined;
-      if (Date.now() - lastQuestion <= keepWarmMs) void probe();
+      if (Date.now() - lastQuestionAt <= keepWarmMs) void probe();
     }, interval).unref();
   }
 
@@ -42,7 +43,7 @@ export function createKeepWarm(client: HttpClient, origins: string[], keepWarmMs
 
   return {
     touch() {
-      lastQuestion = Date.now();
+      lastQuestionAt = Date.now();
       schedule();
     },
     stop() {

@@ -1,6 +1,6 @@
 /**
- * `fetch` with what the OpenAI client needs of it and no more: WHATWG `Request`, `Response` and `Headers` cost about as
- * much CPU as all the rest of a call (0.46 against 0.24 ms).
+ * A minimal `fetch` with only what the OpenAI client uses. undici's `fetch`, with WHATWG `Request`, `Response` and
+ * `Headers`, takes 0.46 ms of CPU for a call; this one takes 0.24 ms.
  */
 import type { Dispatcher } from 'undici';
 import { beginAttempt, type ConnectionRecord } from './connection-record.ts';
@@ -9,16 +9,18 @@ import type { RecordedOptions } from './recording-client.ts';
 type Body = Dispatcher.ResponseData['body'];
 type Headers = Dispatcher.ResponseData['headers'];
 
-/** What it takes besides the web's `RequestInit`: the record to be filled in, and who is told of the headers' arrival. */
+/** The standard `RequestInit` with two additions. */
 export type FetchInit = RequestInit & {
+  /** Filled in while the request runs. */
   record?: ConnectionRecord;
+  /** Called with the HTTP status when the response headers arrive. */
   onResponse?: (status: number) => void;
 };
 
-/** How long the rest of a stream may take to come once nobody wants it, before its connection is given up. */
+/** Time limit for the rest of a stream that the OpenAI client stopped reading. After that its connection is closed. */
 const DRAIN_MS = 1000;
 
-/** Sends a request through the pool that `poolOf` gives for its origin. Rejects with undici's errors. */
+/** Sends a request through the pool that `poolOf` returns for its origin. Rejects with the errors of undici. */
 export async function leanFetch(
   poolOf: (origin: string) => Dispatcher,
   target: string | URL | Request,
@@ -38,8 +40,8 @@ export async function leanFetch(
     ...(record && { record }),
   };
   const { statusCode, headers, body } = await poolOf(origin).request(options);
-  // The one place where our small answer passes for a Response; the OpenAI client reads nothing else of it.
   onResponse?.(statusCode);
+  // The only cast to Response: the OpenAI client uses nothing else of it.
   return new LeanResponse(url, statusCode, headers, body) as unknown as Response;
 }
 
@@ -66,8 +68,8 @@ class LeanResponse {
 }
 
 /**
- * The OpenAI client stops reading at `[DONE]`, a moment before the stream ends. Cancelled there, every stream would cost
- * a connection over HTTP/1.1, and over HTTP/2 the whole connection after some 2,500; so the little rest is read.
+ * The OpenAI client stops reading at `[DONE]`, just before the stream ends. Cancelling the body there would close the
+ * connection: with HTTP/1.1 after every stream, with HTTP/2 after some 2,500 streams. So the rest is read.
  */
 async function* iterate(body: Body): AsyncGenerator<Uint8Array, void, void> {
   try {
@@ -82,7 +84,7 @@ function drain(body: Body): void {
   body.dump(options).catch(() => {});
 }
 
-/** Reads undici's header object, whose names are in lower case, as `Headers` would. */
+/** The part of `Headers` that the OpenAI client uses, over undici's header object with its lower-case names. */
 class LeanHeaders {
   readonly #values: Headers;
 

@@ -1,29 +1,29 @@
-/** An undici client that knows which of its connections each request was written to, and tells the request's record. */
+/** An undici client that records the connection of each request. */
 import type { TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors } from 'undici';
-import type { Connection, ConnectionCounter, ConnectionRecord } from './connection-record.ts';
+import type { ConnectionCounter, ConnectionRecord, PooledConnection } from './connection-record.ts';
 
-/** Options of a request whose connection is to be recorded. */
+/** Request options with the record to fill in. */
 export type RecordedOptions = Dispatcher.DispatchOptions & { record?: ConnectionRecord };
 
-/** The connection that a client has at the moment; it has one at a time. */
+/** The current connection of a client. An undici client has one connection at a time. */
 interface ConnectionSlot {
-  current: Connection | null;
+  current: PooledConnection | null;
 }
 
-/** What a client shares with the others of its HTTP client. */
+/** What all clients of one HTTP client share. */
 export interface RecordingOptions {
   connect: buildConnector.connector;
   counter: ConnectionCounter;
-  /** A connection that was idle for longer, in milliseconds by the wall clock, is never used. */
+  /** A connection that was idle for longer, in milliseconds by the wall clock, is not used any more. */
   maxIdleMs: number;
-  /** Called when a response, or the rest of one, did not come in time. */
+  /** Called when the headers or the next part of a response did not arrive in time. */
   onTimeout: () => void;
 }
 
 /**
- * A client that knows which connection each of its requests was written to. That moment is `onRequestStart`: it runs
- * as the request is written, again after a replay. (undici's diagnostics channel cannot tell whose request it saw.)
+ * A client that records the connection of each request in `onRequestStart`, which undici calls when it writes the
+ * request, and again for a replay. (The events of undici's diagnostics channel do not identify the request.)
  */
 export class RecordingClient extends Client {
   readonly #slot: ConnectionSlot;
@@ -54,24 +54,24 @@ export class RecordingClient extends Client {
   }
 
   /**
-   * A timer closes idle connections, but not in a paused process: the first request after the pause would be sent into
-   * a connection that the other side gave up long ago. undici sees that the socket is destroyed and opens another.
+   * undici closes idle connections with a timer, which does not run while the process is paused. After a pause the server
+   * may have closed the connection, so it is destroyed here, and undici opens a new one for the request.
    */
   #dropStaleConnection(): void {
     const connection = this.#slot.current;
-    if (!connection || connection.running > 0) return;
+    if (!connection || connection.inFlight > 0) return;
     if (Date.now() - connection.lastUsedAt > this.#recording.maxIdleMs) connection.socket.destroy();
   }
 }
 
-/** Passes every event on and notes what concerns the connection. */
+/** Forwards every event to the next handler and records the connection. */
 class RecordingHandler implements Dispatcher.DispatchHandler {
   readonly #next: Dispatcher.DispatchHandler;
   readonly #record: ConnectionRecord | undefined;
   readonly #slot: ConnectionSlot;
   readonly #onTimeout: () => void;
-  #connection: Connection | null = null;
-  #sent = false;
+  #connection: PooledConnection | null = null;
+  #wasSent = false;
 
   constructor(
     next: Dispatcher.DispatchHandler,
@@ -88,16 +88,16 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#release();
     const connection = this.#slot.current;
-    if (connection) connection.running++;
+    if (connection) connection.inFlight++;
     this.#connection = connection;
-    if (this.#record) this.#note(this.#record, connection);
-    this.#sent = true;
+    if (this.#record) this.#fillIn(this.#record, connection);
+    this.#wasSent = true;
     this.#next.onRequestStart?.(controller, context);
   }
 
-  #note(record: ConnectionRecord, connection: Connection | null): void {
-    // The first time was counted when it was handed to the pool; this is a replay.
-    if (this.#sent) record.attempts++;
+  #fillIn(record: ConnectionRecord, connection: PooledConnection | null): void {
+    // `beginAttempt` counted the first time; this is a replay.
+    if (this.#wasSent) record.attempts++;
     if (!connection) return;
     record.id = connection.id;
     record.protocol = connection.protocol;
@@ -107,10 +107,10 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
     record.tlsResumed = connection.tlsResumed;
   }
 
-  /** The request left its connection: it ended, failed, or is written anew to another one. */
+  /** Called when the request ends, fails, or is replayed on another connection. */
   #release(): void {
     if (!this.#connection) return;
-    this.#connection.running--;
+    this.#connection.inFlight--;
     this.#connection.lastUsedAt = Date.now();
     this.#connection = null;
   }

@@ -1,20 +1,20 @@
-/** Resuming TLS sessions, so that a new connection to a known endpoint costs one round trip less work. */
+/** Resumption of TLS sessions, which makes a new connection to a known endpoint cheaper. */
 import type { TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 
-/** Enough for the endpoints of one app; a session is a few kilobytes. */
+/** Enough for the endpoints of one app. A session takes a few kilobytes. */
 const MAX_SESSIONS = 16;
 
 /**
- * Makes `connect` remember its TLS sessions. It keeps them by weak references only, which the next garbage collection
- * clears; here the newest are held.
+ * Wraps `connect` so that its TLS sessions stay in memory. undici's connector caches them only by weak references, which
+ * the next garbage collection clears; strong references to the newest sessions prevent that.
  */
-export function rememberTlsSessions(connect: buildConnector.connector): buildConnector.connector {
+export function keepTlsSessions(connect: buildConnector.connector): buildConnector.connector {
   const sessions: Buffer[] = [];
   return (options, callback) =>
     connect(options, (...result) => {
       const socket = result[1] as TLSSocket | null;
-      // With TLS 1.3 they come after the handshake.
+      // With TLS 1.3 the sessions arrive after the handshake.
       socket?.on('session', (session: Buffer) => {
         sessions.push(session);
         if (sessions.length > MAX_SESSIONS) sessions.shift();

@@ -1,12 +1,12 @@
-/** What libraries throw wraps what they met: an error, its cause, and so on. */
+/** Errors of libraries, which often wrap the original error as their cause. */
 
-/** An error as far as it is read here; libraries add properties that no type knows. */
-export type Caught = Error & { code?: unknown; param?: unknown; status?: unknown; headers?: unknown };
+/** An error of a library. Libraries add these properties without declaring them. */
+export type LibraryError = Error & { code?: unknown; param?: unknown; status?: unknown; headers?: unknown };
 
-/** Gives an error and its causes, the outermost first. Anything that is no error gives nothing. */
-export function chainOf(error: unknown): Caught[] {
-  const chain: Caught[] = [];
-  // A chain that leads back into itself would have no end.
+/** Returns an error and its causes, outermost first, at most 10. Returns an empty array for other values. */
+export function chainOf(error: unknown): LibraryError[] {
+  const chain: LibraryError[] = [];
+  // Limited, because an error can be its own cause.
   for (let cause = error; cause instanceof Error && chain.length < 10; cause = cause.cause) chain.push(cause);
   return chain;
 }

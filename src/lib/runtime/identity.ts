@@ -1,32 +1,35 @@
-/** Tokens for the identity of the app. What hangs ends, nothing that hung is waited for twice, and failures are told apart. */
+/**
+ * Tokens for the managed identity of the app. `DefaultAzureCredential` has no time limit and reports outages and refusals
+ * alike; this wrapper limits the time and tells the two apart.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createDefaultHttpClient, type HttpClient } from '@azure/core-rest-pipeline';
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** An attempt that has taken longer may hang: who comes later starts one of his own. */
-const JOIN_MS = 2000;
-/** Few and quick, because the question that waits is tried again too. */
-const RETRIES = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 1000 };
+/** Calls share an attempt that is younger than this. An older attempt may hang, so the next call starts a new one. */
+const SHARE_MS = 2000;
+/** Few and fast, because the model call that waits for the token is retried too. */
+const RETRY_OPTIONS = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 1000 };
 /**
- * Statuses below 500 after which the same request may succeed.
+ * Statuses below 500 after which a retry may succeed.
  * learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
  */
-const PASSING_STATUSES = new Set([404, 408, 410, 429]);
+const TRANSIENT_STATUSES = new Set([404, 408, 410, 429]);
 
-/** There is no token. */
+/** No token could be obtained. */
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';
-  /** The endpoint that gives tokens failed; otherwise it refused, or there is no identity. */
-  readonly isPassing: boolean;
-  /** For the log. */
+  /** True when the token endpoint failed, so a retry may help. False when it refused, or the app has no identity. */
+  readonly isTransient: boolean;
+  /** Appears in the log. */
   readonly code: string;
 
-  constructor(isPassing: boolean, cause: unknown) {
-    super(isPassing ? 'the identity endpoint failed' : 'there is no token for this identity', { cause });
-    this.isPassing = isPassing;
-    this.code = isPassing ? 'identity_endpoint_failing' : 'identity_refused';
+  constructor(isTransient: boolean, cause: unknown) {
+    super(isTransient ? 'the identity endpoint failed' : 'there is no token for this identity', { cause });
+    this.isTransient = isTransient;
+    this.code = isTransient ? 'identity_endpoint_failing' : 'identity_refused';
   }
 }
 
@@ -36,8 +39,8 @@ interface Attempt {
 }
 
 /**
- * Gives what the Azure libraries take as a credential. `getToken` ends with its signal, and after `config.timeoutMs` at the latest.
- * @throws IdentityError (`getToken`)
+ * Creates a credential for the Azure libraries. `getToken` rejects with {@link IdentityError} when there is no token
+ * within `config.timeoutMs`, or with the reason of its abort signal.
  */
 export function createIdentity(config: IdentityConfig): TokenCredential {
   const attempts = new Map<string, Attempt>();
@@ -46,14 +49,14 @@ export function createIdentity(config: IdentityConfig): TokenCredential {
     async getToken(scopes, options = {}) {
       const key = `${String(scopes)} ${options.tenantId ?? ''}`;
       let attempt = attempts.get(key);
-      if (!attempt || performance.now() - attempt.startedAt > JOIN_MS) {
-        const begun = { startedAt: performance.now(), token: fetchToken(config, scopes, options) };
-        const forget = (): void => {
-          if (attempts.get(key) === begun) attempts.delete(key);
+      if (!attempt || performance.now() - attempt.startedAt > SHARE_MS) {
+        const started = { startedAt: performance.now(), token: fetchToken(config, scopes, options) };
+        const remove = (): void => {
+          if (attempts.get(key) === started) attempts.delete(key);
         };
-        begun.token.then(forget, forget);
-        attempts.set(key, begun);
-        attempt = begun;
+        started.token.then(remove, remove);
+        attempts.set(key, started);
+        attempt = started;
       }
       const signal = options.abortSignal as AbortSignal | undefined;
       return signal ? untilAborted(attempt.token, signal) : attempt.token;
@@ -66,51 +69,53 @@ async function fetchToken(
   scopes: string | string[],
   { tenantId, claims, enableCae }: GetTokenOptions,
 ): Promise<AccessToken> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
-  const exchange: Exchange = { signal: limit.signal, failed: false };
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
+  const attemptState: AttemptState = { signal: timeout.signal, failed: false };
   try {
-    // Loaded only here: the library is large, and an app with keys never needs it.
+    // Loaded on demand, because the library is large and an app with keys does not need it.
     const { DefaultAzureCredential } = await import('@azure/identity');
     const credential = new DefaultAzureCredential({
       ...(clientId !== undefined && { managedIdentityClientId: clientId }),
       authorityHost,
       httpClient,
-      retryOptions: RETRIES,
+      retryOptions: RETRY_OPTIONS,
       processTimeoutInMs: timeoutMs,
     });
-    const options = { abortSignal: limit.signal, tenantId, claims, enableCae } as GetTokenOptions;
-    const token = exchanges.run(exchange, () => credential.getToken(scopes, options));
-    return await untilAborted(token, limit.signal);
+    const options = { abortSignal: timeout.signal, tenantId, claims, enableCae } as GetTokenOptions;
+    const token = attemptStorage.run(attemptState, () => credential.getToken(scopes, options));
+    return await untilAborted(token, timeout.signal);
   } catch (error) {
-    throw new IdentityError(limit.signal.aborted || exchange.failed, error);
+    throw new IdentityError(timeout.signal.aborted || attemptState.failed, error);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** What one attempt has to do with its requests. */
-interface Exchange {
-  /** Ends them: the library takes no signal for those to a managed identity. */
+/** What one attempt shares with its HTTP requests. */
+interface AttemptState {
+  /** Aborts the requests. The library ignores `abortSignal` for requests to a managed identity. */
   signal: AbortSignal;
-  /** Whether the last one failed: the library gives failures and refusals the same name. */
+  /** Whether the last request failed. The library throws the same error for failures and refusals. */
   failed: boolean;
 }
 
-/** The library keeps the first client that it is given for all later attempts, so the attempt cannot be part of it. */
-const exchanges = new AsyncLocalStorage<Exchange>();
+/** The library reuses the first HTTP client for all later attempts, so the client cannot hold the state of an attempt. */
+const attemptStorage = new AsyncLocalStorage<AttemptState>();
 
-const inner = createDefaultHttpClient();
+const defaultClient = createDefaultHttpClient();
 const httpClient: HttpClient = {
   async sendRequest(request) {
-    const exchange = exchanges.getStore();
-    // A request with a limit of its own only looks whether there is an identity at all.
-    if (!exchange || request.timeout > 0) return inner.sendRequest(request);
-    const own = request.abortSignal as AbortSignal | undefined;
-    request.abortSignal = own ? AbortSignal.any([own, exchange.signal]) : exchange.signal;
-    exchange.failed = true;
-    const response = await inner.sendRequest(request);
-    exchange.failed = response.status >= 500 || PASSING_STATUSES.has(response.status);
+    const attemptState = attemptStorage.getStore();
+    // The library sets a timeout only on the probe for the existence of a managed identity, whose failure is no outage.
+    if (!attemptState || request.timeout > 0) return defaultClient.sendRequest(request);
+    const requestSignal = request.abortSignal as AbortSignal | undefined;
+    request.abortSignal = requestSignal
+      ? AbortSignal.any([requestSignal, attemptState.signal])
+      : attemptState.signal;
+    attemptState.failed = true;
+    const response = await defaultClient.sendRequest(request);
+    attemptState.failed = response.status >= 500 || TRANSIENT_STATUSES.has(response.status);
     return response;
   },
 };

@@ -1,12 +1,12 @@
-/** One run of a function. */
+/** The context of one function invocation. */
 import type { InvocationContext } from '@azure/functions';
 
-/** One run of a function. */
+/** One invocation of a function. */
 export interface Invocation {
   id: string;
-  /** `traceparent` of the host's trace, if there is one: w3.org/TR/trace-context */
+  /** `traceparent` of the host's trace (w3.org/TR/trace-context); undefined without a trace. */
   traceParent: string | undefined;
-  /** `performance.now()` at the first line of the handler. */
+  /** `performance.now()` when the handler started. */
   startedAt: number;
   log: Pick<InvocationContext, 'info' | 'warn' | 'error'>;
 }

@@ -1,11 +1,11 @@
-/** What goes to the log when a question fails. Of what the model's side sent, only kinds and codes: texts may hold keys. */
+/** Logging of errors: names and codes only, because messages of other services may contain keys. */
 import { LOG_LEVELS, type LogLevel } from '../config/log-level.ts';
 import type { AskError } from '../contract/errors.ts';
 import type { Invocation } from './invocation.ts';
 
-/** Gives `log` without what matters less than `level`. */
+/** Returns a log that drops entries less severe than `level`. */
 export function atLevel(level: LogLevel, log: Invocation['log']): Invocation['log'] {
-  const isLogged = (each: LogLevel): boolean => LOG_LEVELS.indexOf(each) <= LOG_LEVELS.indexOf(level);
+  const isLogged = (severity: LogLevel): boolean => LOG_LEVELS.indexOf(severity) <= LOG_LEVELS.indexOf(level);
   return {
     info: (...parts) => isLogged('info') && log.info(...parts),
     warn: (...parts) => isLogged('warn') && log.warn(...parts),
@@ -13,25 +13,25 @@ export function atLevel(level: LogLevel, log: Invocation['log']): Invocation['lo
   };
 }
 
-/** The log of an invocation that is over: the library would warn of every further line. */
+/** The log for an invocation that has ended: @azure/functions warns of each later use of the invocation's own log. */
 export function consoleLog(invocationId: string): Invocation['log'] {
-  const mark = `[invocation ${invocationId}]`;
+  const prefix = `[invocation ${invocationId}]`;
   return {
-    info: (...parts) => console.info(mark, ...parts),
-    warn: (...parts) => console.warn(mark, ...parts),
-    error: (...parts) => console.error(mark, ...parts),
+    info: (...parts) => console.info(prefix, ...parts),
+    warn: (...parts) => console.warn(prefix, ...parts),
+    error: (...parts) => console.error(prefix, ...parts),
   };
 }
 
-/** An error whose message is in our own words and may stand in the log: it quotes no other service. */
+/** An error whose message may be logged, because the app wrote it and it quotes no other service. */
 export class LoggableError extends Error {}
 
-/** Errors below 500 that a setting or the model's quota is behind. */
-const CONCERNS_OPERATOR = new Set<string>(['model_rate_limited', 'output_limit_reached']);
+/** Errors with a status below 500 that the operator can fix, with a setting or a larger model quota. */
+const OPERATOR_ERRORS = new Set<string>(['model_rate_limited', 'output_limit_reached']);
 
-/** Says in the log what a caller must not see. */
+/** Logs the details of an error that are not sent to the caller. */
 export function logError(error: AskError, log: Invocation['log']): void {
-  if (error.status < 500 && !CONCERNS_OPERATOR.has(error.code)) return;
+  if (error.status < 500 && !OPERATOR_ERRORS.has(error.code)) return;
   if (error.code === 'model_misconfigured') {
     log.error(
       'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
@@ -44,7 +44,7 @@ export function logError(error: AskError, log: Invocation['log']): void {
     log.error('internal_error', error.cause);
   } else if (error.code === 'model_unavailable' && UNKNOWN_HOST.test(causes(error))) {
     log.warn(
-      'model_unavailable: the name of its host cannot be resolved: check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
+      'model_unavailable: the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.',
       causes(error),
     );
   } else {
@@ -52,10 +52,10 @@ export function logError(error: AskError, log: Invocation['log']): void {
   }
 }
 
-/** Node's codes for a name that is not known, or not at the moment. */
+/** Node's codes for a failed DNS lookup, permanent and temporary. */
 const UNKNOWN_HOST = /\b(ENOTFOUND|EAI_AGAIN)\b/;
 
-/** Names, statuses and codes along the chain of causes. */
+/** Names, statuses and codes of the causes, outermost first. */
 function causes(error: Error): string {
   const names: string[] = [];
   for (let cause = error.cause; cause instanceof Error && names.length < 5; cause = cause.cause) {

@@ -1,26 +1,26 @@
-/** Work under way that the process must not lose when it stops: open questions, background writes. */
+/** Work in flight that the process completes before it stops: questions and background writes. */
 
-/** A set of promises that can be waited for. */
+/** A set of unsettled promises. */
 export class PendingWork {
-  readonly #open = new Set<Promise<unknown>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
 
-  /** Remembers `work` until it is settled; gives it back unchanged. */
+  /** Tracks `work` until it settles, and returns it unchanged. */
   add<T>(work: Promise<T>): Promise<T> {
     const settled: Promise<unknown> = work.then(
-      () => this.#open.delete(settled),
-      () => this.#open.delete(settled),
+      () => this.#inFlight.delete(settled),
+      () => this.#inFlight.delete(settled),
     );
-    this.#open.add(settled);
+    this.#inFlight.add(settled);
     return work;
   }
 
-  /** Waits until all that is open now is settled, at most `timeoutMs` milliseconds. True when it was. */
+  /** Waits at most `timeoutMs` milliseconds for the work in flight. Resolves to false when the time was not enough. */
   async drain(timeoutMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<false>((resolve) => {
       timer = setTimeout(resolve, timeoutMs, false);
     });
-    const drained = Promise.all(this.#open).then(() => true as const);
+    const drained = Promise.all(this.#inFlight).then(() => true as const);
     try {
       return await Promise.race([drained, timeout]);
     } finally {

@@ -1,10 +1,10 @@
-/** Warnings that would otherwise fill the log: however often something fails, the log says so once a minute. */
+/** Warnings that are logged at most once a minute, so that repeated failures do not flood the log. */
 const INTERVAL_MS = 60_000;
 
-/** Counts a failure, and warns of it unless that was done less than a minute ago; `count` is that of all so far. */
+/** Counts a failure and logs it, unless one was logged in the last minute. `count` is the number of failures so far. */
 export type RateLimitedWarning = (toMessage: (count: number) => string) => void;
 
-/** Makes the warning of one kind of failure. */
+/** Creates the warning for one kind of failure. */
 export function createRateLimitedWarning(warn: (message: string) => void): RateLimitedWarning {
   let count = 0;
   let warnedAt = -Infinity;

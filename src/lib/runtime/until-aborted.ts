@@ -1,8 +1,8 @@
-/** Waiting for work that may not obey the signal it was given. */
+/** Aborting the wait for work that may ignore its abort signal. */
 
 /**
- * Gives what `work` gives, or throws the reason of `signal` when that aborts first. The work itself may go on; what
- * becomes of it then is ignored.
+ * Settles as `work` does, or rejects with the reason of `signal` when that aborts first. The work itself may continue;
+ * its outcome is then ignored.
  */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
@@ -13,7 +13,7 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     return await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // Rejected later, when nobody listens any more.
+    // Prevents an unhandled rejection when `work` fails after the abort.
     work.catch(() => {});
   }
 }

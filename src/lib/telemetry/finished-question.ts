@@ -1,6 +1,6 @@
 /** A finished question, as the log, the traces and the metrics report it. */
 import type { SessionKey } from '../history/row-keys.ts';
-import type { PerformanceMetrics } from '../contract/responses.ts';
+import type { PerformanceMetrics } from '../contract/metrics.ts';
 import type { AskError } from '../contract/errors.ts';
 import type { QuestionRecord } from '../metrics/question-record.ts';
 

@@ -172,7 +172,7 @@ describe('settings', () => {
   it('want endpoints of one cloud where one identity signs in', () => {
     const AZURE_OPENAI_FALLBACK_ENDPOINTS = 'https://b.openai.azure.us';
     expect(problems({ AZURE_OPENAI_API_KEY: '', AZURE_OPENAI_FALLBACK_ENDPOINTS })).toEqual([
-      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the cloud'),
+      expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the same cloud'),
     ]);
     expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
   });
@@ -186,7 +186,7 @@ describe('settings', () => {
       output: 10,
     });
     expect(problems({ MODEL_PRICE_INPUT: '2.5' })).toEqual([
-      'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: prices are known all or not at all.',
+      'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: set all three prices or none.',
     ]);
     expect(problems({ ...prices, MODEL_PRICE_OUTPUT: '-1' })).toEqual([
       'MODEL_PRICE_OUTPUT must be a number of at least 0.',

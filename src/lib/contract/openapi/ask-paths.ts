@@ -1,7 +1,7 @@
-/** Asking, and the page that does: operations of the OpenAPI document. */
+/** OpenAPI: the operations of `/ask` and of the chat page. */
 import { errors } from '../errors.ts';
 import { answerExample } from './examples.ts';
-import { always, failures, needsServices, ref, withHeaders } from './components.ts';
+import { commonErrors, errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
 
 const getPage = {
   operationId: 'getPage',
@@ -10,23 +10,22 @@ const getPage = {
   security: [],
   responses: {
     200: {
-      description: 'One file of HTML.',
+      description: 'The page as a single HTML file.',
       ...withHeaders('ETag'),
       content: { 'text/html': { schema: { type: 'string' } } },
     },
-    304: { description: 'The browser has it already.', ...withHeaders('ETag') },
-    ...failures('GET, HEAD', always),
+    304: { description: "The caller's copy is current.", ...withHeaders('ETag') },
+    ...errorResponses('GET, HEAD', commonErrors),
   },
 };
 
 const headPage = {
   ...getPage,
   operationId: 'headPage',
-  summary: 'Whether there is a chat page',
+  summary: 'The headers of the chat page',
   responses: {
     ...getPage.responses,
-    200: { description: 'There is.', ...withHeaders('ETag') },
-    304: { description: 'The caller has it already.', ...withHeaders('ETag') },
+    200: { description: 'The page exists.', ...withHeaders('ETag') },
   },
 };
 
@@ -39,14 +38,14 @@ const postAsk = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        'Names this question within its session, so that sending it again does not ask it twice. Needs `session_id`. Kept for 24 hours.',
+        'Identifies this question within its session, so that a retry does not call the model twice. Requires `session_id`. Kept for 24 hours.',
       schema: { type: 'string', minLength: 1, maxLength: 255 },
     },
     {
       name: 'Cache-Control',
       in: 'header',
       description:
-        'How the cache may take part (RFC 9111): `no-cache`, `no-store`, `max-age=N`, `only-if-cached`.',
+        'How the answer cache may be used (RFC 9111): `no-cache`, `no-store`, `max-age=N`, `only-if-cached`.',
       schema: { type: 'string' },
     },
   ],
@@ -56,7 +55,7 @@ const postAsk = {
       'application/json': {
         schema: ref('Question'),
         examples: {
-          alone: { value: { question: 'What is the capital of France?' } },
+          question: { value: { question: 'What is the capital of France?' } },
           conversation: { value: { question: 'What about Spain?', session_id: 'tour' } },
           stream: {
             value: { question: 'Tell me of Rome.', session_id: 'tour', new_conversation: true, stream: true },
@@ -67,14 +66,14 @@ const postAsk = {
   },
   responses: {
     200: {
-      description: 'The answer, whole or as a stream.',
+      description: 'The answer, as JSON or as a stream.',
       ...withHeaders('X-Request-Id', 'X-Cache', 'Age', 'Server-Timing', 'Idempotency-Replayed'),
       content: {
         'application/json': { schema: ref('Answer'), example: answerExample },
         'text/event-stream': {
           schema: {
             description:
-              'Events `session`, `token` for each piece of text, and `done` with the whole answer or, when it failed after it had begun, `error`. The data of each is JSON.',
+              'The event `session`, an event `token` for each piece of text, and at the end `done` with the complete answer, or `error` after a failure. The data of each event is JSON.',
             type: 'string',
             contentMediaType: 'text/event-stream',
             contentSchema: ref('StreamEvent'),
@@ -82,12 +81,12 @@ const postAsk = {
         },
       },
     },
-    ...failures('POST', [
-      ...needsServices,
+    ...errorResponses('POST', [
+      ...serviceErrors,
       errors.userUnknown(),
       errors.invalidJson('The body is not valid JSON.'),
       errors.invalidField('question', 'is missing'),
-      errors.invalidHeader('Idempotency-Key', 'needs the field "session_id" beside it'),
+      errors.invalidHeader('Idempotency-Key', 'requires the field "session_id"'),
       errors.idempotencyConflict(),
       errors.idempotencyForgotten(),
       errors.unsupportedMediaType(),
@@ -110,8 +109,8 @@ const postAsk = {
   },
 };
 
-/** By path. */
-export const askingPaths = {
+/** The operations by path. */
+export const askPaths = {
   '/': { get: getPage, head: headPage },
   '/ask': { post: postAsk },
 };

@@ -1,36 +1,38 @@
-/** The OpenAPI 3.1 document of this API, made of the schemas and of the errors themselves. */
+/** The OpenAPI 3.1 document of this API, generated from the schemas and the error table. */
 import * as z from 'zod/mini';
 import { askFields } from '../ask-fields.ts';
-import { schemas, streamEvents } from '../responses.ts';
-import { askingPaths } from './ask-paths.ts';
+import { streamEvents } from '../responses.ts';
+import { schemas } from '../schema.ts';
+import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
-import { servicePaths } from './other-paths.ts';
+import { otherPaths } from './other-paths.ts';
 
-/** Of the contract, by semver.org; a client that knows 1.0 works with every 1.x. */
+/** Semantic version of the contract: a client of 1.0 works with every 1.x. */
 const API_VERSION = '1.0.0';
 
-schemas.add(askFields, { id: 'Question', description: 'A question. Fields that are not named are ignored.' });
+schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 
-/** A JSON object: openapis.org/v3.1.1 */
+/** Returns the document as a JSON object: spec.openapis.org/oas/v3.1.1 */
 export function openApiDocument(): Json {
   return {
     openapi: '3.1.1',
     info: {
       title: 'Azure Functions Ask',
       version: API_VERSION,
-      summary: 'Questions answered by Azure OpenAI, with chat history, a cache and measured answers.',
+      summary:
+        'Answers questions with Azure OpenAI, with chat history, an answer cache and performance metrics.',
       description:
-        'Times are in seconds. New fields may appear in any answer; the named ones stay. An error has the right status, a `status` that says what to do, and an `error.code` for programs.',
+        'Durations are in seconds. New fields may be added to any response; documented fields stay. An error response has an HTTP status, a `status` text that says what to do, and an `error.code` for client programs.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'Where this document came from.' }],
+    servers: [{ url: '/', description: 'The host that served this document.' }],
     security: [{ functionKey: [] }, { functionKeyInQuery: [] }],
     tags: [
-      { name: 'questions', description: 'Asking.' },
+      { name: 'questions', description: 'Questions and the chat page.' },
       { name: 'sessions', description: 'Chat histories.' },
-      { name: 'operation', description: 'For those who run it.' },
+      { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...askingPaths, ...servicePaths },
+    paths: { ...askPaths, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
@@ -43,28 +45,31 @@ export function openApiDocument(): Json {
 }
 
 const KEY =
-  'A function key, or the admin key for `DELETE /cache`. None is asked for with HTTP_AUTH_LEVEL=anonymous.';
+  'A function key, or the admin key for `DELETE /cache`. With HTTP_AUTH_LEVEL=anonymous no function key is required.';
 
 function namedSchemas(): Json {
   const found = z.toJSONSchema(schemas, {
-    // Clients must not take a field that is new for a fault.
+    // The output mode adds `additionalProperties: false`, and clients would reject new fields.
     io: 'input',
     uri: (id) => `#/components/schemas/${id}`,
     override({ jsonSchema }) {
-      // JavaScript's integers, which say nothing to others.
+      // zod limits integers to JavaScript's safe range, which is not a rule of the API.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },
   });
-  return { ...(JSON.parse(JSON.stringify(found.schemas, withoutNames)) as Json), StreamEvent: streamEvent };
+  return {
+    ...(JSON.parse(JSON.stringify(found.schemas, withoutSchemaIds)) as Json),
+    StreamEvent: streamEvent,
+  };
 }
 
-/** A schema's name and dialect are told by where it stands in the document. */
-const withoutNames = (key: string, value: unknown): unknown =>
+/** Drops `$schema` and `$id`: inside the document they are redundant. */
+const withoutSchemaIds = (key: string, value: unknown): unknown =>
   key === '$schema' || key === '$id' ? undefined : value;
 
 const streamEvent = {
   description:
-    'The data of an event. A stream ends with `done` or `error`; comments in between mean nothing.',
+    'The data of an event. A stream ends with `done` or `error`. Comments between events keep the connection alive; ignore them.',
   anyOf: Object.values(streamEvents).map((event) => ref(schemas.get(event)?.id ?? '')),
 };

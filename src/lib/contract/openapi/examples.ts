@@ -1,4 +1,4 @@
-/** What answers look like, for the OpenAPI document. */
+/** OpenAPI: example responses. */
 import type { Answer, ChatMessage, Session, SessionList } from '../responses.ts';
 
 const chat: ChatMessage[] = [

@@ -1,13 +1,13 @@
-/** Sessions, the cache and what else concerns those who run the app: operations of the OpenAPI document. */
+/** OpenAPI: the operations of sessions, the cache, the health checks and the document itself. */
 import { MAX_SESSION_ID_CHARS } from '../ask-fields.ts';
 import { errorBody, errors } from '../errors.ts';
 import { sessionExample, sessionListExample } from './examples.ts';
-import { always, failures, json, needsServices, noKey, ref } from './components.ts';
+import { commonErrors, errorResponses, json, serviceErrors, missingKey, ref } from './components.ts';
 
 const before = {
   name: 'before',
   in: 'query',
-  description: 'A position that `next` of another page named.',
+  description: 'Position of the page, taken from `next` of another page.',
   schema: { type: 'string' },
 };
 
@@ -20,13 +20,13 @@ const sessionIdParameter = {
 
 const getSessions = {
   operationId: 'listSessions',
-  summary: 'List the sessions of the user who is signed in',
+  summary: 'List the sessions of the signed-in user',
   tags: ['sessions'],
   parameters: [before],
   responses: {
     200: json('A page of sessions.', ref('SessionList'), sessionListExample),
-    ...failures('GET', [
-      ...needsServices,
+    ...errorResponses('GET', [
+      ...serviceErrors,
       errors.notSignedIn(),
       errors.userUnknown(),
       errors.invalidPosition(),
@@ -43,9 +43,9 @@ const getSession = {
   tags: ['sessions'],
   parameters: [before],
   responses: {
-    200: json('A page of its chat history.', ref('Session'), sessionExample),
-    ...failures('GET, DELETE', [
-      ...needsServices,
+    200: json('The session and a page of its chat history.', ref('Session'), sessionExample),
+    ...errorResponses('GET, DELETE', [
+      ...serviceErrors,
       errors.userUnknown(),
       invalidSession,
       errors.invalidPosition(),
@@ -57,12 +57,12 @@ const getSession = {
 
 const deleteSession = {
   operationId: 'deleteSession',
-  summary: 'Forget a session',
+  summary: 'Delete a session',
   tags: ['sessions'],
   responses: {
-    204: { description: 'It is forgotten, or there was none.' },
-    ...failures('GET, DELETE', [
-      ...needsServices,
+    204: { description: 'The session is deleted, or there was no such session.' },
+    ...errorResponses('GET, DELETE', [
+      ...serviceErrors,
       errors.userUnknown(),
       invalidSession,
       errors.sessionNotDeleted(),
@@ -72,38 +72,41 @@ const deleteSession = {
 
 const deleteCache = {
   operationId: 'clearCache',
-  summary: 'Forget the cached answers of this instance and of Redis',
+  summary: 'Delete the cached answers of this instance and of Redis',
   tags: ['operation'],
   responses: {
-    200: json('They are forgotten.', ref('CacheCleared'), {
-      status: 'The cached answers of this instance are forgotten.',
+    200: json('The cached answers are deleted.', ref('CacheCleared'), {
+      status: 'The cached answers of this instance are deleted.',
       cleared: ['memory', 'sqlite'],
     }),
-    401: noKey,
-    ...failures('DELETE', [...needsServices, errors.cacheNotCleared('redis')]),
+    401: missingKey,
+    ...errorResponses('DELETE', [...serviceErrors, errors.cacheNotCleared('redis')]),
   },
 };
 
 const getHealth = {
   operationId: 'getHealth',
-  summary: 'Whether the process lives',
+  summary: 'Whether the process is running',
   tags: ['operation'],
   security: [],
-  responses: { 200: json('It does.', ref('Health'), { status: 'ok' }), ...failures('GET', always) },
+  responses: {
+    200: json('The process is running.', ref('Health'), { status: 'ok' }),
+    ...errorResponses('GET', commonErrors),
+  },
 };
 
 const checks = { configuration: 'ok', storage: 'ok', model: 'unknown' };
 
 const getReady = {
   operationId: 'getReadiness',
-  summary: 'Whether this instance can answer questions, and what it did so far',
+  summary: 'Whether this instance can answer questions, with totals since its start',
   tags: ['operation'],
   responses: {
-    200: json('It can.', ref('Ready')),
-    401: noKey,
-    ...failures('GET', always),
+    200: json('This instance can answer questions.', ref('Ready')),
+    401: missingKey,
+    ...errorResponses('GET', commonErrors),
     503: json(
-      'It cannot, or it is stopping.',
+      'This instance cannot answer questions, or it is shutting down.',
       { anyOf: [ref('NotReady'), ref('Error')] },
       {
         ...errorBody(errors.notReady('configuration')),
@@ -121,12 +124,12 @@ const getOpenApi = {
   security: [],
   responses: {
     200: json('An OpenAPI 3.1 document.', { type: 'object' }),
-    ...failures('GET', always),
+    ...errorResponses('GET', commonErrors),
   },
 };
 
-/** By path. */
-export const servicePaths = {
+/** The operations by path. */
+export const otherPaths = {
   '/sessions': { get: getSessions },
   '/sessions/{session_id}': { parameters: [sessionIdParameter], get: getSession, delete: deleteSession },
   '/cache': { delete: deleteCache },

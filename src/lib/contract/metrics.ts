@@ -1,0 +1,126 @@
+/** The measurements in answers and in `/health/ready`, as schemas. */
+import * as z from 'zod/mini';
+import { count, flag, percentage, schemas, seconds, text } from './schema.ts';
+
+const cost = z
+  .object({
+    spent: z.number().check(z.nonnegative(), z.describe('Cost of the model calls.')),
+    saved: z
+      .number()
+      .check(
+        z.nonnegative(),
+        z.describe('Cost avoided by answers from the cache or from the model call of an identical question.'),
+      ),
+  })
+  .register(schemas, {
+    id: 'Cost',
+    description: 'In the currency of the configured prices; absent when no prices are set.',
+  });
+
+const tokens = z
+  .object({
+    prompt: count('Tokens of the prompts sent.'),
+    completion: count('Tokens of the completions received.'),
+    cached: count("Tokens of `prompt` that were in the model's prompt cache."),
+    saved: count('Tokens avoided by answers without a model call of their own.'),
+  })
+  .register(schemas, { id: 'Tokens', description: 'Tokens as counted by the model.' });
+
+const connectionMetrics = z
+  .object({
+    protocol: z
+      .nullable(z.enum(['h2', 'h1']))
+      .check(z.describe('HTTP/2 or HTTP/1.1; null when no connection was established.')),
+    id: count('Number of the connection in this process, from 1.'),
+    requests_on_connection: count('Model calls on this connection so far, including this one.'),
+    connect_time: seconds('Time to establish the connection, including TLS.'),
+    tls_resumed: flag('Whether the TLS session of an earlier connection was resumed.'),
+    time_to_first_byte: seconds(
+      "From the start of the last attempt to the first byte of the model's response.",
+    ),
+    attempts: count('Requests sent to the model, including retries.'),
+    open: count('Open connections of this process.'),
+    endpoint: count('Index of the endpoint that was called last: 0 is the primary one.'),
+  })
+  .register(schemas, {
+    id: 'ConnectionMetrics',
+    description: 'The connection to the model, measured at the socket.',
+  });
+
+const connectionStats = z.object({
+  avg_response_time: seconds('Average of the model calls of this process.'),
+  connection_reuse_count: count('Model calls on a connection that was already established.'),
+  reuse_percentage: percentage('Share of these calls in `total_requests`.'),
+  total_requests: count(
+    'Model calls of this process that were answered, or refused because of the question, including this one.',
+  ),
+});
+
+const cacheMetrics = z.object({
+  result: z
+    .enum(['hit', 'miss', 'coalesced', 'bypass', 'error'])
+    .check(
+      z.describe(
+        '`coalesced`: the answer comes from the model call of an identical question; `bypass`: the cache was not searched; `error`: a tier failed and no other tier had the answer.',
+      ),
+    ),
+  tier: z.nullable(z.enum(['memory', 'sqlite', 'redis'])).check(z.describe('The tier of a hit.')),
+  hits: count('Hits of this process.'),
+  misses: count('Misses of this process.'),
+  hit_percentage: percentage('Share of hits in all lookups.'),
+});
+
+const timings = z.object({
+  history_read: seconds('Reading the chat history.'),
+  cache_lookup: seconds('Searching the cache.'),
+  model: seconds('Waiting for the model, or for the model call of an identical question.'),
+  history_write: seconds('Storing the interaction.'),
+  time_to_first_token: seconds('From the start of the invocation to the first text of the answer.'),
+});
+
+export const performanceMetrics = z
+  .object({
+    api_call_time: seconds('Duration of the model call, including queueing and retries; 0 without a call.'),
+    total_time: seconds('From the start of the invocation to the complete answer.'),
+    from_cache: flag('Whether the answer needed no model call of its own.'),
+    connection_reused: flag(
+      'Whether the connection was already established when the question was sent to the model.',
+    ),
+    connection_stats: connectionStats,
+    cold_start: flag('Whether this was the first POST /ask of the process.'),
+    instance_id: z.uuid().check(z.describe('Id of the process.')),
+    invocation: text('Id of the invocation, as in the log and in `X-Request-Id`.'),
+    uptime: seconds('Since the process started.'),
+    cache: cacheMetrics,
+    connection: z.nullable(connectionMetrics).check(z.describe('Null without a model call.')),
+    timings,
+    tokens,
+    cost: z.optional(cost),
+    history_available: flag('Whether the chat history could be read.'),
+    history_saved: flag('Whether the interaction was stored.'),
+  })
+  .register(schemas, { id: 'PerformanceMetrics', description: 'Measurements of one answer.' });
+
+export const processTotals = z
+  .object({
+    model_calls: count('Answered model calls.'),
+    cache: z.object({
+      hits: count('Lookups that found an answer.'),
+      misses: count('Lookups that found no answer.'),
+      coalesced: count('Questions answered by the model call of an identical question.'),
+      errors: count('Misses during which a cache tier failed.'),
+    }),
+    tokens,
+    cost: z.optional(cost),
+    background_writes: z
+      .object({
+        done: count('Writes completed.'),
+        failed: count('Writes that failed or were dropped.'),
+      })
+      .check(z.describe('Writes to the cache tiers in the SQLite file and in Redis.')),
+  })
+  .register(schemas, { id: 'ProcessTotals', description: 'Totals since this process started.' });
+
+export type Cost = z.infer<typeof cost>;
+export type PerformanceMetrics = z.infer<typeof performanceMetrics>;
+export type ProcessTotals = z.infer<typeof processTotals>;
