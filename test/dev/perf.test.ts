@@ -99,7 +99,7 @@ describe('the command line', () => {
     [['--concurrency', '5000'], 'from 1 to 1000'],
     [['--requests', '5', '--duration', '5'], 'not both'],
     [['--question', ' '], '--question must not be empty'],
-    [['--url', 'localhost:3001'], '--url must be like http'],
+    [['--url', 'localhost:3001'], '--url must be an address like http'],
     [['--fast'], "Unknown option '--fast'"],
     [['10'], 'Unexpected argument'],
   ])('refuses %j', (args, message) => {

@@ -29,17 +29,20 @@ async function outcomeOf(streamed: boolean, fields: { question: string; session_
 }
 
 describe.each([false, true])('a conversation that is too long (streamed: %s)', (streamed) => {
-  it.each(['older', 'newer'] as const)('goes on with less of its history, in the %s words', async (words) => {
-    await start();
-    const session_id = randomUUID();
-    for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
-    app.emulator.reset();
-    const tooLong: Fault = { kind: 'context_length', words };
-    app.emulator.failNext(tooLong, tooLong);
-    const { body } = await outcomeOf(streamed, { question: newQuestion(), session_id });
-    expect(body?.status).toBe('success');
-    expect(sent()).toEqual([4, 2, 1]);
-  });
+  it.each(['older', 'newer'] as const)(
+    'is retried with less of its history (%s wording)',
+    async (wording) => {
+      await start();
+      const session_id = randomUUID();
+      for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
+      app.emulator.reset();
+      const tooLong: Fault = { kind: 'context_length', wording };
+      app.emulator.failNext(tooLong, tooLong);
+      const { body } = await outcomeOf(streamed, { question: newQuestion(), session_id });
+      expect(body?.status).toBe('success');
+      expect(sent()).toEqual([4, 2, 1]);
+    },
+  );
 
   it('is a 413 only when the question alone is too long', async () => {
     await start();

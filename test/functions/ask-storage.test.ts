@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
 import type { ChatMessage } from '../../src/lib/contract/responses.ts';
 import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
+import type { StorageProxy } from '../support/storage-proxy.ts';
 
 /** Nothing takes this long unless it hangs; one call to the storage is given up after 1.5 s. */
 const HANGS_SECONDS = 10;
@@ -40,20 +41,7 @@ async function questionsOf(session_id: string): Promise<string[]> {
 
 describe('between the app and the storage', () => {
   let proxy: StorageProxy;
-  beforeAll(async () => {
-    proxy = await startStorageProxy();
-    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } });
-    // The first one may have to make the table.
-    await ask(app, { question: newQuestion() });
-  });
-  beforeEach(() => {
-    proxy.reset();
-    app.emulator.reset();
-  });
-  afterAll(async () => {
-    await app.stop();
-    await proxy.close();
-  });
+  useAppBehindProxy((started) => ({ app, proxy } = started));
 
   const trips = () => proxy.requests.map(({ kind }) => kind);
   const isStored = (kind: string, index: number): boolean =>

@@ -1,9 +1,11 @@
 /** What callers meet when Azure's Table Storage refuses: only what is stored is said to be stored. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
-import { ask, askForError, post, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy, type StorageRefusal } from '../support/storage-proxy.ts';
+import { ask, askForError, post, type TestApp } from '../support/app.ts';
+import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
+import type { StorageProxy } from '../support/storage-proxy.ts';
+import type { StorageRefusal } from '../support/storage-refusals.ts';
 
 const TABLE_BEING_DELETED: StorageRefusal = { status: 409, code: 'TableBeingDeleted' };
 const RESOURCE_NOT_FOUND: StorageRefusal = { status: 404, code: 'ResourceNotFound' };
@@ -14,20 +16,7 @@ const newQuestion = (): string => `Question ${randomUUID()}`;
 
 let proxy: StorageProxy;
 let app: TestApp;
-beforeAll(async () => {
-  proxy = await startStorageProxy();
-  app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } });
-  // The first one may have to make the table.
-  await ask(app, { question: newQuestion() });
-});
-beforeEach(() => {
-  proxy.reset();
-  app.emulator.reset();
-});
-afterAll(async () => {
-  await app.stop();
-  await proxy.close();
-});
+useAppBehindProxy((started) => ({ app, proxy } = started));
 
 const call = (path: string, method = 'GET') => fetch(`${app.url}${path}`, { method });
 

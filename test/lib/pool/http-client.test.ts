@@ -135,7 +135,7 @@ describe.each([
 
   it('still answers after 2,000 streams that were left in the middle', async () => {
     await start(undefined, 0);
-    await model.run({ name: 'left', how: 'leave', count: 2000, concurrency: 10 });
+    await model.run({ name: 'left', how: 'abort', count: 2000, concurrency: 10 });
     const { failures } = await model.run({ name: 'after', count: 10 });
     expect(failures).toEqual([]);
   }, 60_000);
