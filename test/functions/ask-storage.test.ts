@@ -7,15 +7,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
 import type { ChatMessage } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
 import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
 import type { StorageProxy } from '../support/storage-proxy.ts';
 
 /** Nothing takes this long unless it hangs; one call to the storage is given up after 1.5 s. */
 const HANGS_SECONDS = 10;
 
-/** Unlike any before, so that no cache answers. */
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const questionsIn = (history: ChatMessage[]): string[] =>
   history.flatMap(({ role, content }) => (role === 'human' ? content : []));
 

@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import {
+  type AppOptions,
+  ask,
+  eventually,
+  newQuestion,
+  post,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -16,7 +24,6 @@ afterEach(() => app.stop());
 const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fields, options);
 
 const long = (words = 60): string => Array.from({ length: words }, (_, index) => `wörd${index}💥`).join(' ');
-const newQuestion = (): string => `Question ${randomUUID()}`;
 
 describe('a streamed answer', () => {
   it('comes as it is made, ends with the whole answer, and is stored', async () => {

@@ -1,8 +1,15 @@
 /** What /health/ready and the statistics say of the model: faults of the model count, those of a question do not. */
-import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import {
+  type AppOptions,
+  ask,
+  askForError,
+  eventually,
+  newQuestion,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
@@ -10,7 +17,6 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-const newQuestion = (): string => `Question ${randomUUID()}`;
 interface Readiness {
   status: string;
   error?: { code: string };

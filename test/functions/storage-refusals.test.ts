@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
-import { ask, askForError, post, type TestApp } from '../support/app.ts';
+import { ask, askForError, newQuestion, post, type TestApp } from '../support/app.ts';
 import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
 import type { StorageProxy } from '../support/storage-proxy.ts';
 import type { StorageRefusal } from '../support/storage-refusals.ts';
@@ -11,8 +11,6 @@ const TABLE_BEING_DELETED: StorageRefusal = { status: 409, code: 'TableBeingDele
 const RESOURCE_NOT_FOUND: StorageRefusal = { status: 404, code: 'ResourceNotFound' };
 const PRECONDITION: StorageRefusal = { status: 412, code: 'ConditionNotMet' };
 const UNSTORED = { history_saved: false };
-
-const newQuestion = (): string => `Question ${randomUUID()}`;
 
 let proxy: StorageProxy;
 let app: TestApp;

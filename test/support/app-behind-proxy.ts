@@ -1,7 +1,6 @@
 /** An app whose requests to Table Storage pass through a proxy that can make them fail. */
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { ask, startApp, type TestApp } from './app.ts';
+import { ask, newQuestion, startApp, type TestApp } from './app.ts';
 import { startStorageProxy, type StorageProxy } from './storage-proxy.ts';
 
 /**
@@ -16,7 +15,7 @@ export function useAppBehindProxy(onStart: (started: { app: TestApp; proxy: Stor
     app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } });
     onStart({ app, proxy });
     // The first question may have to create the table.
-    await ask(app, { question: `Question ${randomUUID()}` });
+    await ask(app, { question: newQuestion() });
   });
   beforeEach(() => {
     proxy.reset();
