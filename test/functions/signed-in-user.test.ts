@@ -1,5 +1,5 @@
 /**
- * Who asks, by the headers of App Service authentication and the shape of their principal:
+ * Identification of the user by the headers of App Service authentication and their principal:
  * learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 import { randomUUID } from 'node:crypto';
@@ -18,7 +18,7 @@ const NAME_ID = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameident
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
 
-/** The header of a principal with these claims. */
+/** The principal header with these claims. */
 const principal = (claims: Record<string, string>, provider = 'aad') => ({
   'x-ms-client-principal': encode({
     auth_typ: provider,
@@ -31,7 +31,7 @@ const byId = (id: string, provider = 'aad') => ({
   'x-ms-client-principal-id': id,
   'x-ms-client-principal-idp': provider,
 });
-/** All that App Service sends of a user. */
+/** All headers that App Service sends for a user. */
 const whole = (id: string) => ({
   ...principal({ [OBJECT_ID]: id }),
   ...byId(id),
@@ -109,7 +109,7 @@ describe('a user without an id', () => {
   });
 });
 
-it('headers that App Service did not set are not believed, whatever they hold', async () => {
+it('headers that App Service did not set are ignored', async () => {
   const open = await startApp();
   try {
     const headers = { 'x-ms-client-principal': 'bm8gSlNPTg==', 'x-ms-client-principal-id': 'u' };
