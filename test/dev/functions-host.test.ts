@@ -445,7 +445,7 @@ describe('the lifecycle of an app', () => {
       source(`app.get('page', async () => ({})); throw new Error('bad setting');`),
       'bad setting',
     ],
-    ['registers nothing', source(''), 'registered no function'],
+    ['registers no function', source(''), 'registered no function'],
     ['cannot be parsed', 'import {', 'functions/app.js'],
   ])('answers 404 for an app that %s', async (_, code, reason) => {
     const { call, stop, output } = await boot(code);

@@ -151,7 +151,7 @@ describe.runIf(posix)('npm start', () => {
     [['--port', 'x'], {}, 2, 'port must be a whole number'],
     [['--prot', '1'], {}, 2, '--prot'],
     [[], { PORT: '0', MODEL_TEMPERATURE: 'hot', HISTORY_MAX_INTERACTIONS: '0' }, 1, '- MODEL_TEMPERATURE'],
-  ])('refuses what it cannot use: %j %j', async (args, env, code, message) => {
+  ])('refuses invalid options and settings: %j %j', async (args, env, code, message) => {
     start(args, env);
     expect(await once(child, 'exit')).toEqual([code, null]);
     expect(output).toContain(message);

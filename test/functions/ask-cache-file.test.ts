@@ -40,9 +40,9 @@ const onUnix: typeof everywhere = [
   ['under a named pipe', () => join(fifo(), 'answers.sqlite')],
 ];
 const onLinux: typeof everywhere = [
-  ['where mkdir says that the folder above is missing', () => '/proc/azure-functions-ask/answers.sqlite'],
-  ['deeper there', () => '/proc/azure-functions-ask/a/b/answers.sqlite'],
-  ['where nothing can be written', () => '/sys/azure-functions-ask/answers.sqlite'],
+  ['where mkdir reports a missing parent folder', () => '/proc/azure-functions-ask/answers.sqlite'],
+  ['in a deeper missing folder', () => '/proc/azure-functions-ask/a/b/answers.sqlite'],
+  ['in a read-only file system', () => '/sys/azure-functions-ask/answers.sqlite'],
 ];
 const places = [
   ...everywhere,

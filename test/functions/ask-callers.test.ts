@@ -44,7 +44,7 @@ describe('a caller whose body does not arrive', () => {
     ['nothing', '', 0],
     ['a part', '{"question": "Wh', 0],
     ['byte by byte', '{', 150],
-  ])('gets 408 at the deadline: %s comes', async (_, beginning, everyMs) => {
+  ])('gets 408 at the deadline: %s arrives', async (_, beginning, everyMs) => {
     const socket = await beginToAsk(beginning);
     const trickle = everyMs > 0 ? setInterval(() => socket.write(' '), everyMs) : undefined;
     try {
@@ -117,7 +117,7 @@ describe('a caller that disconnects', () => {
   it.each([
     ['before the first byte', ''],
     ['in the middle', '{"question": "Wh'],
-  ])('while sending the body, %s, is logged as that', async (_, beginning) => {
+  ])('while it sends the body, %s, is logged', async (_, beginning) => {
     app = await startApp();
     const socket = await beginToAsk(beginning);
     await delay(200);

@@ -54,9 +54,14 @@ it.each([
     '"new_conversation" must be true or false',
   ],
   ['a lone surrogate in the question', `{"question": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
-  ['one in the session', `{"question": "q", "session_id": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
   [
-    'one in an unknown field',
+    'a lone surrogate in the session',
+    `{"question": "q", "session_id": "${LONE_SURROGATE}"}`,
+    'invalid_json',
+    'surrogate',
+  ],
+  [
+    'a lone surrogate in an unknown field',
     `{"question": "q", "x": [{"${LONE_SURROGATE}": 1}]}`,
     'invalid_json',
     'surrogate',

@@ -148,7 +148,7 @@ describe('any text', () => {
     ['right-to-left text', 'ما هي عاصمة فرنسا؟ ‏שלום'],
     ['NUL and other control characters', 'a\u0000b\u0001c\u001fd'],
     ['surrounding whitespace', '  spaced \n'],
-  ])('reaches the model and comes back unchanged: %s', async (_, text) => {
+  ])('is passed to the model and returned unchanged: %s', async (_, text) => {
     const question = `${text}${randomUUID()}${text}`;
     const first = await ask(app, { question });
     expect(lastPrompt()?.at(-1)?.content).toBe(question);

@@ -78,7 +78,7 @@ describe('the address of the model', () => {
     '/openai/v1/chat/completions',
     '/openai/v1/responses',
     '/openai/v1/?api-version=preview',
-  ])('may be what a portal shows: %s', async (path) => {
+  ])('can be any address that a portal shows: %s', async (path) => {
     const other = await startApp();
     try {
       const { url, certificatePath, apiKey } = other.emulator;
@@ -129,7 +129,7 @@ describe('a wrong setting', () => {
     'redis://:secret%zz@localhost:6379',
     'redis://localhost:6379/secret',
     'name.redis.cache.windows.net:6380,password=secret,ssl=True,abortConnect=False',
-  ])('that is a Redis address takes no question down: %s', async (ANSWER_CACHE_REDIS_URL) => {
+  ])('for Redis does not affect questions: %s', async (ANSWER_CACHE_REDIS_URL) => {
     app = await startApp({ env: { ANSWER_CACHE_REDIS_URL } });
     await expectAnswers(app);
     expect(app.output().match(/ANSWER_CACHE_REDIS_URL/g)).toHaveLength(1);

@@ -245,9 +245,9 @@ it('Azure Monitor receives the question in its operation, the model call and the
 
 describe('a failing receiver', () => {
   it.each([
-    ['is not there', async () => 'http://127.0.0.1:1'],
+    ['is unreachable', async () => 'http://127.0.0.1:1'],
     ['never answers', async () => (await receiver(() => null)).url],
-  ])('slows and fails no question when it %s, and holds up no stop', async (_, url) => {
+  ])('does not affect questions or delay the shutdown when it %s', async (_, url) => {
     const endpoint = await url();
     const app = await appWith({
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,

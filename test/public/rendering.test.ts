@@ -140,7 +140,7 @@ describe('a malicious answer', () => {
     ['short lines', '> - a\n'.repeat(LENGTH / 6)],
     ['empty lines in a list', `- a${'\n'.repeat(LENGTH)}- b`],
     ['broken lines', '<br'.repeat(LENGTH / 3)],
-  ])('is shown in a moment, however it is built: %s', async (name, content) => {
+  ])('is rendered quickly: %s', async (name, content) => {
     const { page, problems } = await openPage(browser, app.url);
     answerWith(content);
     await askInPage(page, name);

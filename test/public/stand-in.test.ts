@@ -83,7 +83,7 @@ it('shows an error that follows a partial answer', async () => {
 it.each([
   ['ends', (exchange: Exchange) => exchange.response.end()],
   ['is cut off', (exchange: Exchange) => exchange.response.destroy()],
-])('says so when a stream %s without its answer', async (how, finish) => {
+])('shows an error when a stream %s without the answer', async (how, finish) => {
   const { page, exchange } = await openAndAsk(`Break: ${how}`);
   exchange.send('token', { text: 'Half an' });
   await lastTurn(page).getByText('Half an').waitFor();

@@ -50,7 +50,7 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
   const show = (id: string, response: ServerResponse) => {
     const session = sessions.get(id);
     response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(session ?? { status: 'Nobody knows it.', error: { code: 'not_found' } }));
+    response.end(JSON.stringify(session ?? { status: 'Unknown session.', error: { code: 'not_found' } }));
   };
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;

@@ -219,10 +219,10 @@ describe('the SQLite file', () => {
   });
 
   it.each([
-    ['no database', () => writeFileSync(path, 'This is no database.'.repeat(1000))],
-    ['cut short', () => truncateSync(path, 8192 + 100)],
+    ['not a database', () => writeFileSync(path, 'This is not a database.'.repeat(1000))],
+    ['truncated', () => truncateSync(path, 8192 + 100)],
     ['overwritten in the middle', () => overwrite()],
-  ])('that is %s is made anew, and it is said once', async (_, damage) => {
+  ])('that is %s is recreated, and it is logged once', async (_, damage) => {
     const before = sqlite();
     for (let index = 0; index < 200; index++) await before.set(`k${index}`, answer('x'.repeat(1000)));
     await before.close();

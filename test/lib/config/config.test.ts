@@ -94,7 +94,7 @@ describe('settings', () => {
     ['https://name.cognitiveservices.azure.com', ''],
     ['https://name.services.ai.azure.com', ''],
     ['https://gateway.example.com', '/models'],
-  ])('take the deployment and the version from the address of an operation at %s%s', (origin, prefix) => {
+  ])('take the deployment and the API version from the address of an operation: %s%s', (origin, prefix) => {
     const env = {
       ...minimal,
       AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '',
@@ -227,7 +227,7 @@ describe('names that are similar to those of settings', () => {
     ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
     ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
     ['log_level', 'LOG_LEVEL'],
-  ])('%s is told with the likely name', (name, likely) => {
+  ])('%s is reported with the likely name', (name, likely) => {
     expect(warnings({ [name]: 'secret' })).toEqual([
       `${name} is not a setting of this app: did you mean ${likely}?`,
     ]);

@@ -109,7 +109,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     ['just short enough to stay uncompressed', 'x'.repeat(4090)],
     ['long', 'äöü𝒳'.repeat(20_000)],
     ['long and hard to compress', Array.from({ length: 5000 }, () => randomUUID()).join('')],
-  ])('gives text back as it was: %s', async (__, text) => {
+  ])('returns text unchanged: %s', async (__, text) => {
     await append({ question: text, answer: 'short' }, { question: 'short', answer: text });
     expect(await read()).toEqual([
       { question: text, answer: 'short' },
@@ -175,7 +175,7 @@ describe.each<[string, () => Promise<RowStore>]>([
   it.each([
     ['every plane, and surrogate pairs at every border', '𝒳\u{10ffff}é\u{e000}ab'],
     ['incompressible text', null],
-  ])('keeps 256 KB of question and of answer whole: %s', async (__, unit) => {
+  ])('stores 256 KB of question and of answer completely: %s', async (__, unit) => {
     const text = unit
       ? unit.repeat(Math.floor(262_144 / Buffer.byteLength(unit)))
       : Array.from({ length: 7000 }, () => randomUUID()).join('');
