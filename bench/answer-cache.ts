@@ -1,7 +1,7 @@
 /**
- * What the answer cache costs: `npm run bench:cache`. A lookup in each tier, the file at a thousand and at a million
- * rows, how long the event loop stands still when the file is locked, full or purged, and what a herd of identical
- * questions does. Compare ratios, not times; the Redis part needs redis-server.
+ * The cost of the answer cache: `npm run bench:cache`. It measures a lookup in each tier, the file with a thousand and a
+ * million rows, how long the event loop is blocked while the file is locked, full or cleared, and bursts of identical
+ * questions. Compare ratios, not times. The Redis part needs redis-server.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,15 +22,15 @@ const TEXT = 'The capital of France is Paris. '.repeat(4);
 const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
 const path = join(folder, 'answers.sqlite');
 
-/** Prints the figures. */
+/** Runs the measurements and prints the results. */
 export async function main(): Promise<void> {
-  // Nothing in the tiers keeps the process alive.
+  // The tiers themselves do not keep the process alive.
   const alive = setInterval(() => {}, 1000);
   try {
     await compareTiers();
-    await measureStandstills();
+    await measureBlocking();
     await compareSizes();
-    await measureHerds();
+    await measureBursts();
   } finally {
     clearInterval(alive);
     rmSync(folder, { recursive: true, force: true });
@@ -45,7 +45,7 @@ async function compareTiers(): Promise<void> {
     createRedisTier(redis.url, console.error),
   ];
   await delay(500);
-  console.log('A hit, one after another');
+  console.log('Sequential hits');
   for (const tier of tiers) {
     for (let index = 0; index < 1000; index++) await tier.set(`k${index}`, answer());
     await lookUp(tier, 1000);
@@ -56,7 +56,7 @@ async function compareTiers(): Promise<void> {
   await redis.kill();
 }
 
-/** The file at a thousand and at a million rows, and its bound. */
+/** Measures the file with a thousand and a million rows. */
 async function compareSizes(): Promise<void> {
   const large = join(folder, 'large.sqlite');
   const tier = createSqliteTier(large, 1024 * MEGABYTE, console.error);
@@ -69,37 +69,40 @@ async function compareSizes(): Promise<void> {
     console.log(`  ${rows} rows: a hit takes ${times.at(-1)?.toFixed(1)} us, ${fileSize(large)}`);
   }
   const [few = 0, many = 0] = times;
-  console.log(`  ${(many / few).toFixed(2)}x`);
-  const purge = await standstill(() => tier.clear());
-  console.log(`  clearing a million rows: longest standstill ${purge}`);
+  console.log(`  ratio ${(many / few).toFixed(2)}x`);
+  const purge = await longestBlock(() => tier.clear());
+  console.log(`  clearing a million rows: blocked for at most ${purge}`);
   await tier.close();
 }
 
-/** In an own file, and before the large one: the system's own writing to a busy disk would be measured too. */
-async function measureStandstills(): Promise<void> {
+/**
+ * Measures how long the event loop is blocked. It uses its own file and runs before the large file is written, whose disk
+ * writes would be measured too.
+ */
+async function measureBlocking(): Promise<void> {
   console.log('The file');
   const bounded = join(folder, 'bounded.sqlite');
   const tier = createSqliteTier(bounded, 16 * MEGABYTE, console.error);
   await tier.set('first', answer());
-  const full = await standstill(async () => {
+  const full = await longestBlock(async () => {
     for (let index = 0; index < 30_000; index++) await tier.set(`k${index}`, answer(TEXT.repeat(10)));
   });
-  console.log(`  30,000 writes of 1.3 KB into 16 MB: ${fileSize(bounded)}, longest standstill ${full}`);
+  console.log(`  30,000 writes of 1.3 KB into 16 MB: ${fileSize(bounded)}, blocked for at most ${full}`);
   const release = await lockFromOutside(bounded);
-  const locked = await standstill(async () => {
+  const locked = await longestBlock(async () => {
     await tier.set('locked', answer()).catch(() => {});
     for (let index = 0; index < 100; index++) await tier.get(`k${index}`).catch(() => {});
   });
-  console.log(`  locked by another thread for as long as a write is tried: longest standstill ${locked}`);
+  console.log(`  locked by another thread during all attempts of a write: blocked for at most ${locked}`);
   const opening = createSqliteTier(bounded, 16 * MEGABYTE, console.error);
-  console.log(`  opening it meanwhile: longest standstill ${await standstill(() => delay(1000))}`);
+  console.log(`  opening the locked file: blocked for at most ${await longestBlock(() => delay(1000))}`);
   await release();
   await Promise.all([tier.close(), opening.close()]);
 }
 
-/** The whole app: as many identical questions at once, to a model that takes 200 ms. */
-async function measureHerds(): Promise<void> {
-  console.log('Identical questions at once, to a model that takes 200 ms');
+/** Sends bursts of identical questions to the whole app, with a model that takes 200 ms. */
+async function measureBursts(): Promise<void> {
+  console.log('Concurrent identical questions, with a model that takes 200 ms');
   await withApp({ latencyMs: 200 }, async ({ url, emulator }) => {
     for (const size of [1, 200, 2000]) {
       emulator.reset();
@@ -148,8 +151,8 @@ function fill(file: string, rows: number): void {
 }
 
 let longestStatementMs = 0;
-// The driver is synchronous, so this is how long the event loop stands still. What a monitor of the loop shows is mostly
-// garbage collection, and more the benchmark's than the tier's.
+// The driver is synchronous, so that its longest statement is the longest block of the event loop. An event loop monitor
+// would mostly show the benchmark's garbage collection.
 for (const method of ['run', 'all'] as const) {
   const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
   Object.assign(StatementSync.prototype, {
@@ -164,14 +167,14 @@ for (const method of ['run', 'all'] as const) {
   });
 }
 
-/** The longest statement on the file while `work` runs. */
-async function standstill(work: () => Promise<unknown>): Promise<string> {
+/** Returns the duration of the longest statement on the file while `work` runs. */
+async function longestBlock(work: () => Promise<unknown>): Promise<string> {
   longestStatementMs = 0;
   await work();
   return `${longestStatementMs.toFixed(1)} ms`;
 }
 
-/** Holds the write lock from another thread until the result is called. */
+/** Holds the write lock in another thread. Returns a function that releases it. */
 async function lockFromOutside(file: string): Promise<() => Promise<unknown>> {
   const script = `const { DatabaseSync } = require('node:sqlite');
     const { parentPort, workerData } = require('node:worker_threads');

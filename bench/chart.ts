@@ -1,4 +1,4 @@
-/** `npm run bench:chart`: draws what `npm run bench` has found, and puts it as a table into docs/performance.md. */
+/** `npm run bench:chart`: draws the results of `npm run bench`, and writes them as a table into docs/performance.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../dev/stack/root.ts';
@@ -11,15 +11,15 @@ const PAGE = join(root, 'docs', 'performance.md');
 const PICTURE = join(root, 'docs', 'performance.png');
 const TABLE = /(<!-- results -->\n)[^]*?(<!-- end of results -->)/;
 
-/** Colours that everyone can tell apart. */
-const COLORS = { met: '#2f6fb7', missed: '#c9781a', told: '#8b9499' };
+/** Colours that are distinguishable with colour blindness. */
+const COLORS = { met: '#2f6fb7', missed: '#c9781a', untargeted: '#8b9499' };
 
-/** Reads the results and writes both. */
+/** Reads the results and writes the chart and the table. */
 export async function main(): Promise<void> {
   const results = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
   writeFileSync(PICTURE, draw(results));
   const page = readFileSync(PAGE, 'utf8');
-  if (!TABLE.test(page)) throw new Error(`${PAGE} has no place for the table: ${TABLE.source}`);
+  if (!TABLE.test(page)) throw new Error(`${PAGE} has no markers for the table: ${TABLE.source}`);
   writeFileSync(
     PAGE,
     page.replace(TABLE, (_, start: string, end: string) => `${start}${table(results)}${end}`),
@@ -36,17 +36,17 @@ function table({ costs, measured_at: at, node, cores }: BenchResults): string {
       cost.target === null ? '' : `${format(cost.target)} ${median <= cost.target ? '' : '**missed**'}`;
     return `| ${cost.name} | **${format(median)}** (${format(min)} to ${format(max)}) | ${target.trim()} | ${app} ${cost.unit} | ${baseline} ${cost.unit}, ${cost.baseline} |`;
   });
-  const head = `Measured ${at.slice(0, 10)} with Node ${node.slice(1)} on ${cores} cores. Ratios are medians of the rounds, with the least and the most.`;
+  const head = `Measured ${at.slice(0, 10)} with Node ${node.slice(1)} on ${cores} cores. Ratios are medians over the rounds, with minimum and maximum.`;
   return `\n${head}\n\n| Cost | Ratio | Target | App | Baseline |\n|---|---|---|---|---|\n${rows.join('\n')}\n\n`;
 }
 
 const verdictOf = (cost: Cost): keyof typeof COLORS =>
-  cost.target === null ? 'told' : ratioOf(cost).median <= cost.target ? 'met' : 'missed';
+  cost.target === null ? 'untargeted' : ratioOf(cost).median <= cost.target ? 'met' : 'missed';
 
 function draw({ costs }: BenchResults): Uint8Array {
-  // ECharts counts from below.
+  // ECharts draws the first category at the bottom.
   const shown = costs.toReversed();
-  const labels = shown.map(({ name, baseline }) => `${name}\n{small|beside ${baseline}}`);
+  const labels = shown.map(({ name, baseline }) => `${name}\n{small|compared with ${baseline}}`);
   const bars = shown.map((cost) => ({
     value: ratioOf(cost).median,
     itemStyle: { color: COLORS[verdictOf(cost)] },
@@ -61,7 +61,7 @@ function draw({ costs }: BenchResults): Uint8Array {
     title: {
       text: 'What the app costs',
       subtext:
-        'As a ratio to its baseline in the same run; less is better. A line marks the target: blue is met, orange is not.',
+        'Ratio to the baseline in the same run; lower is better. A line marks the target: blue is met, orange is missed.',
       left: 30,
       top: 24,
       textStyle: { fontSize: 24, color: INK },

@@ -1,6 +1,6 @@
 /**
- * What chat history costs on Azurite: `npm run bench:history`. A read and an append in sessions of several sizes and
- * among many, and the rate of the purge. Azurite is no Azure: compare the figures with each other.
+ * The cost of chat history on Azurite: `npm run bench:history`. It measures reads and appends in sessions of several sizes
+ * and among many sessions, and the rate of the purge. Azurite differs from Azure: compare only values of one run.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -25,7 +25,7 @@ const TURN = { question: 'What is the capital of France?', answer: 'The capital 
 const SESSIONS = 10_000;
 const ROUNDS = 100;
 
-/** Prints the figures. */
+/** Runs the measurements and prints the results. */
 export async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   const azurite = await startAzuriteTables(folder);
@@ -55,7 +55,7 @@ async function compareSizes(store: RowStore): Promise<void> {
 async function compareCrowds(store: RowStore): Promise<void> {
   const history = new ChatHistory(store, TTL_MS);
   const sessions = Array.from({ length: SESSIONS }, () => ({ userId: null, sessionId: randomUUID() }));
-  // Two of three are too old.
+  // Two of three sessions are expired.
   for (const age of [0, TTL_MS + DAY_MS, TTL_MS + DAY_MS]) await insert(store, sessions, age);
   await report(`${SESSIONS} sessions`, history, (round) => sessions[(round * 97) % SESSIONS] ?? session0);
   const startedAt = performance.now();
@@ -69,14 +69,14 @@ async function compareCrowds(store: RowStore): Promise<void> {
 
 const session0: SessionKey = { userId: null, sessionId: 'none' };
 
-/** Inserts one interaction for each of `sessions`, `age` milliseconds old, some at a time. */
+/** Inserts one interaction, `age` milliseconds old, into each of `sessions`, in batches. */
 async function insert(store: RowStore, sessions: SessionKey[], age = 0): Promise<void> {
   const now = Date.now();
   const properties = { h0: TURN.question, a0: TURN.answer };
   for (let start = 0; start < sessions.length; start += 50) {
     await Promise.all(
       sessions.slice(start, start + 50).map((session, index) => {
-        // As if it had been stored then.
+        // Backdates the interaction.
         const key = interactionKey({ epoch: 0, lastMs: now + start + index });
         const old = key.replace(/-\d{13}-/, `-${String(9_999_999_999_999 - (now - age - start - index))}-`);
         return store.insert(sessionPartition(session), age === 0 ? key : old, properties);

@@ -1,6 +1,6 @@
 /**
- * What the app costs, as ratios to a function that does nothing: `npm run bench`. Every figure is taken in the same run
- * as its baseline, by turns with it. `npm run bench -- cpu` measures one part; BENCH_ROUNDS sets how often.
+ * The cost of the app, as ratios to a function with a constant answer: `npm run bench`. Every value is measured in the
+ * same run as its baseline, in alternation. `npm run bench -- cpu` measures one part; BENCH_ROUNDS sets the rounds.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -14,7 +14,7 @@ import { measureCpu } from './parts/cpu.ts';
 import { measureTelemetry } from './parts/telemetry.ts';
 import { measureThroughput } from './parts/throughput.ts';
 
-/** What is measured, and how many rounds of it. */
+/** The parts of the benchmark, with their default number of rounds. */
 const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise<Cost[]>; rounds: number }> =
   {
     'cold-start': { measure: measureColdStart, rounds: 15 },
@@ -24,7 +24,7 @@ const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise
     telemetry: { measure: measureTelemetry, rounds: 5 },
   };
 
-/** Where the results of a whole run are kept, for `npm run bench:chart`. */
+/** The results of the last complete run, for `npm run bench:chart`. */
 export const RESULTS_FILE = join(root, 'docs', 'performance.json');
 
 /** The content of that file. */
@@ -35,11 +35,11 @@ export interface BenchResults {
   costs: Cost[];
 }
 
-/** Measures and prints the parts that are named, or all, and then writes the file too. */
+/** Measures and prints the named parts. Without names, measures all parts and writes the results file. */
 export async function main(names: string[]): Promise<void> {
   const unknown = names.filter((name) => !PARTS[name]);
   if (unknown.length > 0)
-    throw new Error(`There is no ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}.`);
+    throw new Error(`Unknown part ${unknown.join(', ')}; choose from ${Object.keys(PARTS).join(', ')}.`);
   const costs: Cost[] = [];
   await withArena(async (arena) => {
     for (const [name, { measure, rounds }] of Object.entries(PARTS)) {

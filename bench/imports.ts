@@ -1,4 +1,4 @@
-/** What each package weighs in the part of the app that the first question loads, and how long that takes to import. */
+/** The size of each package in the chunk that the first question loads, and the import time of that chunk. */
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { spreadOf } from './harness/cost.ts';
 
 const ROUNDS = 15;
 
-/** Prints both for the app's bundle, beside one from which nothing is left out. */
+/** Prints both for the app's bundle and for a bundle with complete libraries. */
 export async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-imports-'));
   try {
@@ -25,7 +25,7 @@ export async function main(): Promise<void> {
     }
     const [plain, lean] = found;
     if (!plain || !lean) return;
-    console.log('kB in the chunk of the services, plain and lean:');
+    console.log('kB in the services chunk, plain and lean:');
     for (const [name, size] of [...plain.sizes].toSorted((a, b) => b[1] - a[1]).slice(0, 14)) {
       console.log(`  ${kilobytes(size)} ${kilobytes(lean.sizes.get(name) ?? 0)}  ${name}`);
     }
@@ -39,7 +39,7 @@ export async function main(): Promise<void> {
     }
     for (const [name, all] of Object.entries(times)) {
       const { median, min, max } = spreadOf(all);
-      console.log(`importing it, ${name}: ${median.toFixed(0)} ms (${min.toFixed(0)} to ${max.toFixed(0)})`);
+      console.log(`import time, ${name}: ${median.toFixed(0)} ms (${min.toFixed(0)} to ${max.toFixed(0)})`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -48,7 +48,7 @@ export async function main(): Promise<void> {
 
 const kilobytes = (bytes: number): string => String(Math.round(bytes / 1000)).padStart(6);
 
-/** Bytes by package. */
+/** Bytes of each package. */
 function sizesOf({ outputs }: Metafile): Map<string, number> {
   const sizes = new Map<string, number>();
   const chunk = Object.entries(outputs).find(([file]) => /services-[^/]*\.js$/.test(file))?.[1];
@@ -59,7 +59,7 @@ function sizesOf({ outputs }: Metafile): Map<string, number> {
   return sizes;
 }
 
-/** Milliseconds, in a process of its own. */
+/** Import time in milliseconds, in a new process. */
 function importTime(outdir: string): number {
   const [file = ''] = globSync(join(outdir, 'chunks', 'services-*.js'));
   const script = `const t = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - t); process.exit()`;

@@ -1,6 +1,6 @@
 /**
- * What the model client costs, and whether its records are right: `npm run bench:model`. All figures are from
- * one run against the emulator; compare ratios, not times.
+ * The cost of the model client, and the correctness of its connection records: `npm run bench:model`. All values are from
+ * one run with the emulator. Compare ratios, not times.
  */
 import { type Emulator, startEmulator } from '../dev/azure-openai-emulator/emulator.ts';
 import { startTcpProxy } from '../dev/stack/tcp-proxy.ts';
@@ -15,7 +15,7 @@ import { median } from './harness/cost.ts';
 const ONE_WAY_MS = 20;
 const ROUNDS = 5;
 
-/** Prints the figures of both protocols. */
+/** Measures both protocols and prints the results. */
 export async function main(): Promise<void> {
   for (const alpn of ['h2', 'http/1.1'] as const) {
     console.log(`\nOver ${alpn}`);
@@ -38,7 +38,7 @@ export async function main(): Promise<void> {
   }
 }
 
-/** The first question of a process, with and without a connection opened before, at a round trip of 40 ms. */
+/** Measures the first question of a process, with and without a connection opened before, at a round trip of 40 ms. */
 async function compareFirstBytes(emulator: Emulator): Promise<void> {
   const url = new URL(emulator.url);
   const proxy = await startTcpProxy(Number(url.port), ONE_WAY_MS);
@@ -50,7 +50,7 @@ async function compareFirstBytes(emulator: Emulator): Promise<void> {
       await withProcess(
         emulator,
         async (model) => {
-          // `raw` goes through another pool: it compiles the same code, and opens no connection of ours.
+          // `raw` uses another pool: it compiles the same code, but does not open a connection of the client.
           await model.run({ name: 'before', count: 1, how });
           const { records } = await model.run({ name: 'first', count: 1 });
           times.push(records[0]?.timeToFirstByteMs ?? Number.NaN);
@@ -68,7 +68,7 @@ async function compareFirstBytes(emulator: Emulator): Promise<void> {
   await proxy.close();
 }
 
-/** CPU of the asking process for each call, against undici's bare request in the same process. */
+/** CPU time of each call, compared with undici's `request` in the same process. */
 async function compareCpu(emulator: Emulator): Promise<void> {
   const ways = ['raw', 'complete', 'stream'] as const;
   const cpu = new Map<Command['how'], number[]>(ways.map((how) => [how, []]));
@@ -77,7 +77,7 @@ async function compareCpu(emulator: Emulator): Promise<void> {
       for (const how of ways) {
         const count = 1000;
         const { cpuMs } = await model.run({ name: 'cpu', count, concurrency: 10, how });
-        // The first round compiles.
+        // The first round is a warm-up.
         if (round > 0) cpu.get(how)?.push(cpuMs / count);
       }
     }

@@ -1,6 +1,6 @@
 /**
- * What streaming gives and costs: `npm run bench:streams`. Time to the first token of a streamed and of a plain answer,
- * and the memory of the app's process with 500 readers who have stopped reading. Linux only: memory is read in /proc.
+ * The gain and the cost of streaming: `npm run bench:streams`. It measures the time to first token of streamed and plain
+ * answers, and the memory of the app's process with 500 stalled readers. Linux only: memory is read from /proc.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const ANSWER_BYTES = 128 * 1024;
 const TOKENS = 200;
 const TOKEN_DELAY_MS = 5;
 
-/** Prints the figures. */
+/** Runs the measurements and prints the results. */
 export async function main(): Promise<void> {
   await withApp({ latencyMs: 100 }, async (app) => {
     await compareFirstTokens(app);
@@ -28,7 +28,7 @@ async function compareFirstTokens(app: BenchApp): Promise<void> {
   const times: Record<'stream' | 'plain', number[]> = { stream: [], plain: [] };
   for (let round = 0; round < 11; round++) {
     for (const how of ['stream', 'plain'] as const) {
-      // The emulator sends a plain answer when all of its tokens would have come.
+      // The emulator sends a plain answer at the time of the last token of a stream.
       app.emulator.latencyMs = how === 'plain' ? 100 + TOKENS * TOKEN_DELAY_MS : 100;
       app.emulator.failNext({ kind: 'answer', content });
       const startedAt = performance.now();

@@ -1,10 +1,10 @@
-/** `npm run azurite`: all of Azurite, where `UseDevelopmentStorage=true` looks. */
+/** `npm run azurite`: all services of Azurite, on the ports that `UseDevelopmentStorage=true` means. */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { startAzurite } from './stack/azurite.ts';
 import { root } from './stack/root.ts';
 
-/** Runs it until it is told to stop. */
+/** Runs Azurite until a signal stops it. */
 export async function main(): Promise<void> {
   const azurite = await startAzurite(join(root, '.data', 'azurite'));
   console.log(

@@ -1,4 +1,4 @@
-/** `npm run build`: the app into dist/. */
+/** `npm run build`: builds the app into dist/. */
 import { buildApp } from './bundle/bundle.ts';
 
 export const main = buildApp;

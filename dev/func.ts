@@ -1,4 +1,4 @@
-/** `npm run func`: `func start` (the user's own Azure Functions Core Tools) with our Node, Azurite and the emulator. */
+/** `npm run func`: `func start` (the user's Azure Functions Core Tools) with the project's Node, Azurite and the emulator. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';
@@ -15,9 +15,9 @@ const NO_FUNC = `"func" was not found: npm run func needs the Azure Functions Co
 Get them with "npm install --global azure-functions-core-tools@4", "winget install Microsoft.Azure.FunctionsCoreTools"
 or "brew install azure/functions/azure-functions-core-tools@4". Without them, "npm start" runs the same app.`;
 
-/** Runs until `func` ends. `args` are passed on to `func start`. */
+/** Runs until `func` ends. `args` are passed to `func start`. */
 export async function main(args: string[]): Promise<void> {
-  // The command is a script on Windows, which only a shell runs.
+  // On Windows `func` is a script, which needs a shell.
   const shell = process.platform === 'win32';
   if (spawnSync('func', ['--version'], { shell }).status !== 0) {
     console.error(NO_FUNC);
@@ -34,7 +34,7 @@ export async function main(args: string[]): Promise<void> {
     ? null
     : await startEmulator({ latencyMs: 300, tokenDelayMs: 20 });
   console.log(
-    `Azurite: ${azurite ? 'started' : 'one is running already'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`,
+    `Azurite: ${azurite ? 'started' : 'already running'}. Model: ${emulator ? `emulator at ${emulator.url}` : settings['AZURE_OPENAI_ENDPOINT']}.`,
   );
 
   const func = spawn('func', ['start', ...args], {
@@ -47,7 +47,7 @@ export async function main(args: string[]): Promise<void> {
       PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
     },
   });
-  // Ctrl-C reaches func by itself; we stay until it has ended.
+  // Ctrl-C reaches func directly; this process waits until func has ended.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => func.kill('SIGTERM'));
   const [code] = (await once(func, 'exit')) as [number | null];
@@ -60,5 +60,5 @@ function createLocalSettings(): void {
   const file = join(root, 'local.settings.json');
   if (existsSync(file)) return;
   copyFileSync(join(root, 'local.settings.example.json'), file);
-  console.log('Made local.settings.json from local.settings.example.json.');
+  console.log('Created local.settings.json from local.settings.example.json.');
 }

@@ -1,4 +1,4 @@
-/** `npm run perf`: asks, sums up, draws. Three stages, with JSON between them. */
+/** `npm run perf`: measures, computes statistics, draws a chart. The stages exchange data that can be saved as JSON. */
 import type { Results } from './perf/results.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,11 +10,11 @@ import { showProgress } from './perf/progress.ts';
 import { formatComparison, formatReport } from './perf/report.ts';
 import { computeStatistics } from './perf/statistics.ts';
 
-/** npm sends a Ctrl-C on to its scripts, which get it from the terminal too: it comes twice. */
+/** One Ctrl-C arrives twice: from the terminal, and from npm, which forwards it to its scripts. */
 const SAME_CTRL_C_MS = 500;
 const INTERRUPTED = 130;
 
-/** Runs the test; the exit code says how it went. */
+/** Runs the performance test and sets the exit code. */
 export async function main(args: string[]): Promise<void> {
   try {
     const options = readOptions(args);
@@ -32,7 +32,7 @@ export async function main(args: string[]): Promise<void> {
 }
 
 async function perform(options: Options): Promise<number> {
-  // Before minutes of measuring.
+  // Read first, so that a bad file fails before minutes of measuring.
   const earlier = options.compare === null ? null : readResults('compare', options.compare);
   const run = options.from === null ? await ask(options) : readResults('from', options.from).run;
   const statistics = computeStatistics(run);
@@ -41,7 +41,7 @@ async function perform(options: Options): Promise<number> {
   if (earlier) console.log(`\n${formatComparison(earlier.statistics, statistics)}`);
   if (options.json !== null) write(options.json, `${JSON.stringify(results, null, 1)}\n`);
   if (run.requests.length > 0) {
-    // Loading it takes time, which no measured request shall feel.
+    // Imported late, so that loading the chart library does not slow down measured requests.
     const { drawChart } = await import('./perf/chart.ts');
     write(options.output, drawChart(results));
     console.log(`\nPlot: ${options.output}`);
@@ -50,7 +50,7 @@ async function perform(options: Options): Promise<number> {
   return run.interrupted && options.from === null ? INTERRUPTED : 0;
 }
 
-/** The first stage, with the local app around it where one is needed. */
+/** Runs the first stage. Starts the local app if necessary, and stops it afterwards. */
 async function ask({ plan, key, ...options }: Options): Promise<Run> {
   const stop = new AbortController();
   const unlisten = onCtrlC(() => stop.abort());
@@ -69,7 +69,7 @@ async function ask({ plan, key, ...options }: Options): Promise<Run> {
   }
 }
 
-/** The first Ctrl-C calls `stop`, the next one ends this process at once. */
+/** The first Ctrl-C calls `stop`; the next one ends this process immediately. */
 function onCtrlC(stop: () => void): () => void {
   let first = 0;
   const listener = (): void => {

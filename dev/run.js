@@ -1,15 +1,15 @@
-// Runs one of the scripts beside it. Plain JavaScript, so that a Node that is too old says so in one line
-// instead of failing on the first line of TypeScript: node dev/run.js SCRIPT [arguments]
+// Runs a script of this folder: node dev/run.js SCRIPT [arguments]. It is plain JavaScript, so that a Node that is too
+// old for TypeScript still prints the message below.
 const required = 24;
 if (Number.parseInt(process.versions.node, 10) < required) {
   console.error(
-    `This needs Node ${required} or newer, and this is ${process.version} (${process.execPath}). The project brings its own: ` +
+    `Node ${required} or newer is required, but this is ${process.version} (${process.execPath}). The project installs its own: ` +
       `run "npm ci", then start scripts through npm ("npm start", "npm test").`,
   );
   process.exit(1);
 }
 const [script, ...args] = process.argv.slice(2);
-// Without a script it only checks the version.
+// Without SCRIPT only the version is checked.
 if (script !== undefined) {
   const { main } = await import(`./${script}.ts`);
   await main(args);

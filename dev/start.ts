@@ -1,4 +1,4 @@
-/** `npm start`: the whole app on this machine, without Azure. */
+/** `npm start`: runs the whole app locally, without Azure. */
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
 import { ConfigError, readConfig } from '../src/lib/config/config.ts';
@@ -12,18 +12,18 @@ import { readOptions, type StartOptions, UsageError, USAGE } from './stack/start
 
 const DATA_FOLDER = join(root, '.data');
 
-/** About as fast as people see a real model write. */
+/** About the speed of a real model. */
 const TOKEN_DELAY_MS = 20;
 
 interface Stack {
-  /** Where the model is, as the settings say it; the emulator's address if there is one. */
+  /** The model's address in the settings; with the emulator, the emulator's address. */
   endpoint: string | undefined;
   emulator: Emulator | null;
   azurite: Azurite | null;
   host: HostProcess;
 }
 
-/** Starts the stack, says what runs where, and stops it on Ctrl-C, on SIGTERM, or when the host ends. */
+/** Starts the stack, prints its addresses, and stops it on Ctrl-C, on SIGTERM, or when the host ends. */
 export async function main(args: string[]): Promise<void> {
   if (args.includes('--help')) {
     console.log(USAGE);
@@ -37,7 +37,7 @@ export async function main(args: string[]): Promise<void> {
   }
 }
 
-/** Runs the stack until it is told to stop; gives the exit code. */
+/** Runs the stack until it is stopped. Returns the exit code. */
 async function serve(options: StartOptions): Promise<number> {
   const running: { stop: () => Promise<unknown> }[] = [];
   try {
@@ -53,7 +53,7 @@ async function serve(options: StartOptions): Promise<number> {
     }
     throw error;
   } finally {
-    // In the reverse order: the host stores its last answers before storage goes.
+    // In reverse order, so that the host stores its last answers before storage stops.
     for (const part of running.toReversed()) await part.stop();
   }
 }
@@ -70,16 +70,16 @@ async function startStack(
     running.push({ stop: emulator.close });
     Object.assign(settings, emulatorSettings(emulator));
   }
-  // Beside the other data of this folder, so that emulated answers never meet real ones.
+  // Separate files, so that emulated answers are never mixed with real ones.
   settings['ANSWER_CACHE_PATH'] ||= join(
     DATA_FOLDER,
     emulator ? 'emulated-answers.sqlite' : 'answers.sqlite',
   );
   const usesAzurite = needsAzurite(settings);
   if (usesAzurite) settings['AzureWebJobsStorage'] = 'UseDevelopmentStorage=true';
-  // Before what takes seconds, so that wrong settings are told at once.
+  // Checks the settings before the slow steps, so that errors appear immediately.
   readConfig(settings);
-  // Beside Azurite's start; if it fails, that is found out when it is awaited.
+  // Builds while Azurite starts. A failure is handled by the await below.
   const built = buildApp();
   built.catch(() => {});
   const azurite = usesAzurite ? await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables')) : null;
@@ -94,19 +94,19 @@ async function startStack(
   return { endpoint: settings['AZURE_OPENAI_ENDPOINT'], emulator, azurite, host };
 }
 
-/** Azurite is for those who named no storage, or only the one that stands for Azurite. */
+/** Azurite is needed when no storage is set, or only `UseDevelopmentStorage=true`. */
 function needsAzurite(settings: Record<string, string>): boolean {
-  const named = [
+  const storageSettings = [
     'SESSIONS_STORAGE_CONNECTION_STRING',
     'SESSIONS_TABLE_ENDPOINT',
     'AzureWebJobsStorage',
     'AzureWebJobsStorage__tableServiceUri',
     'AzureWebJobsStorage__accountName',
   ].map((name) => settings[name]);
-  return named.every((value) => !value || value === 'UseDevelopmentStorage=true');
+  return storageSettings.every((value) => !value || value === 'UseDevelopmentStorage=true');
 }
 
-/** Waits for a signal, or a message of the process that started this one (0), or for the host to end by itself (1). */
+/** Returns 0 after a signal or a message from the parent process, 1 when the host ends by itself. */
 async function ended(host: HostProcess): Promise<number> {
   return Promise.race([
     once(process, 'SIGINT').then(() => 0),
@@ -123,9 +123,9 @@ Azure Functions Ask
 
   Page      ${host.url}/
   Ask       ${host.url}/ask
-  Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys asked for'}
+  Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys required'}
   Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${endpoint}`}
-  Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage that the settings name'}
+  Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage in the settings'}
   Data      ${relative(process.cwd(), DATA_FOLDER) || DATA_FOLDER}
 ${options.enableAuth ? `  Keys      function ${host.functionKey}, admin ${host.masterKey}\n` : ''}
 Try it:
@@ -141,11 +141,11 @@ function curlLine(url: string, headers: string[]): string {
   return `curl -s ${url} ${options.join(' ')} -d ${quote('{"question": "What is the capital of France?"}')}`;
 }
 
-/** Quotes for the shells of this system: cmd knows no single quotes. */
+/** Quotes an argument for the system's shell: cmd does not support single quotes. */
 const quote = (text: string): string =>
   process.platform === 'win32' ? `"${text.replaceAll('"', '\\"')}"` : `'${text}'`;
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return ['The settings are wrong:', ...error.problems].join('\n- ');
+  if (error instanceof ConfigError) return ['The settings are invalid:', ...error.problems].join('\n- ');
   return error instanceof Error ? error.message : String(error);
 }

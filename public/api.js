@@ -1,4 +1,4 @@
-/** Speaks to the server: POST /ask, and GET /sessions/{session_id}. */
+/** Client of POST /ask and GET /sessions/{session_id}. */
 import { readEvents } from './events.js';
 
 /** @import { Answer, ChatMessage } from '../src/lib/contract/responses.ts' */
@@ -6,7 +6,7 @@ import { readEvents } from './events.js';
  * @typedef {{ type: 'session', sessionId: string } | { type: 'token', text: string } | { type: 'done', answer: Answer }} AskEvent
  */
 
-/** A question that got no answer, in words for the person who asked. */
+/** A failed request, with a message for the user. */
 export class AskFailure extends Error {
   /**
    * @param {string} message
@@ -23,7 +23,7 @@ const KEY = 'functions-key';
 const OFFLINE = 'The server cannot be reached. Check your connection, then try again.';
 const BROKEN_OFF = 'The connection was lost before the answer was complete. Try again.';
 
-/** Where the browser forbids storage, the key lives as long as the page. */
+/** Fallback when the browser forbids storage: the key is kept until a reload. */
 let key = '';
 try {
   key = sessionStorage.getItem(KEY) ?? '';
@@ -37,18 +37,18 @@ export function keepKey(value) {
   } catch {}
 }
 
-/** Whether a key is kept, so that a 401 means a wrong one. */
+/** Whether a key is stored; then a 401 means that it is wrong. */
 export function hasKey() {
   return key !== '';
 }
 
 /**
- * Asks, and gives what comes of it; the last event is `done`.
+ * Asks a question and yields the events of the answer; `done` is the last one.
  * @param {string} question
  * @param {string | null} sessionId
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<AskEvent, void, void>}
- * @throws {AskFailure} when there is no answer
+ * @throws {AskFailure}
  */
 export async function* ask(question, sessionId, signal) {
   const response = await send('/ask', {
@@ -83,7 +83,7 @@ async function* readAnswer(stream) {
 }
 
 /**
- * Gives a session's conversation, oldest first, and whether there is more of it; an empty one when nobody knows it.
+ * Reads the newest page of a session, oldest first, and whether there are older ones. Empty for unknown sessions.
  * @param {string} sessionId
  * @param {AbortSignal} signal
  * @returns {Promise<{ messages: ChatMessage[], more: boolean }>}
@@ -102,7 +102,7 @@ async function send(path, options) {
   const headers = new Headers(options.headers);
   if (key) headers.set('x-functions-key', key);
   try {
-    // No `cache` option: with it the browser would send Cache-Control, and the server would bypass its answer cache.
+    // No `cache` option: it makes browsers send Cache-Control, which bypasses the answer cache.
     return await fetch(path, { ...options, headers });
   } catch {
     throw new AskFailure(OFFLINE);
@@ -112,7 +112,7 @@ async function send(path, options) {
 /** @param {Response} response */
 async function failureOf(response) {
   const body = isJson(response) ? await response.json().catch(() => null) : null;
-  // The Functions host refuses without a body.
+  // The Functions host's 401 has no body.
   const needsKey = !body && response.status === 401;
   const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
   const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));

@@ -1,4 +1,4 @@
-/** Draws times as bars. */
+/** Draws times as a bar chart. */
 import { svgElement } from './dom.js';
 import { formatTime, KINDS } from './facts.js';
 
@@ -9,13 +9,13 @@ const HEIGHT = 152;
 const LEFT = 44;
 const TOP = 8;
 const BOTTOM = 144;
-/** Few answers get broad bars, but not absurdly broad ones. */
+/** Limits the width of few bars. */
 const MIN_SLOTS = 16;
-/** From a millisecond: cached answers and cold starts are three powers of ten apart. */
+/** The scale starts at 1 ms: cached answers and cold starts differ by three powers of ten. */
 const LOWEST = -3;
 
 /**
- * A bar for each, the newest at the right, on a logarithmic scale.
+ * Draws a bar for each sample, newest at the right, on a logarithmic scale.
  * @param {readonly Sample[]} samples
  */
 export function chart(samples) {

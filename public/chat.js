@@ -19,10 +19,10 @@ const page = {
   measured: byId('measured', HTMLElement),
 };
 
-/** As in the address, where a reload finds it; null until the first answer of a new conversation. */
-let sessionId = sessionInAddress();
-/** What is under way: a question, or reading the history. */
-let underWay = /** @type {AbortController | null} */ (null);
+/** Also in the URL, for reloads; null until the first answer of a new conversation. */
+let sessionId = sessionInUrl();
+/** Aborts the request in progress. */
+let pending = /** @type {AbortController | null} */ (null);
 
 const composer = new Composer(start, stop);
 page.fresh.addEventListener('click', () => {
@@ -31,22 +31,22 @@ page.fresh.addEventListener('click', () => {
   composer.focus();
 });
 addEventListener('hashchange', () => {
-  // Another conversation, by the browser's Back or by hand.
-  if (sessionInAddress() !== sessionId) void open(sessionInAddress());
+  // The user went back or edited the URL.
+  if (sessionInUrl() !== sessionId) void open(sessionInUrl());
 });
 page.toggle.addEventListener('click', () => showPanel(page.panel.hidden !== false));
 for (const example of page.welcome.querySelectorAll('button'))
   example.addEventListener('click', () => {
-    if (!underWay) start(example.textContent ?? '');
+    if (!pending) start(example.textContent ?? '');
   });
 
 showPanel(matchMedia('(min-width: 64rem)').matches);
 void open(sessionId);
 
-/** After `#`, so that the browser does not send it: who knows the id reads the conversation. */
-function sessionInAddress() {
+/** In the fragment, which browsers do not send: the id gives access to the conversation. */
+function sessionInUrl() {
   const id = new URLSearchParams(location.hash.slice(1)).get('session') ?? '';
-  // None that the server refuses.
+  // Ignores ids that the server refuses.
   return id.length > 256 || /^\.{0,2}$/.test(id) ? null : id;
 }
 
@@ -59,7 +59,7 @@ function keepSession(id) {
 
 /** Shows the conversation of a session, or an empty one. @param {string | null} id */
 async function open(id) {
-  underWay?.abort();
+  pending?.abort();
   sessionId = id;
   page.turns.replaceChildren();
   page.notice.replaceChildren();
@@ -69,12 +69,12 @@ async function open(id) {
   try {
     if (id !== null) {
       const { messages, more } = await readSession(id, controller.signal);
-      if (underWay !== controller) return;
+      if (pending !== controller) return;
       if (more) page.notice.append(element('p', {}, 'Earlier messages are not shown.'));
       showHistory(messages);
     }
   } catch (error) {
-    if (underWay === controller)
+    if (pending === controller)
       showUnread(id, controller.signal.aborted ? new AskFailure('Stopped.') : error);
   } finally {
     finish(controller);
@@ -120,9 +120,9 @@ async function answer(turn) {
   const controller = begin();
   const { signal } = controller;
   const again = () => {
-    if (underWay) return;
+    if (pending) return;
     turn.restart();
-    // It may have been passed by later questions, and the server stores it after them.
+    // Moves behind later questions: the server stores it after them.
     page.turns.append(turn.root);
     void answer(turn);
   };
@@ -176,25 +176,25 @@ function messageOf(error) {
 }
 
 function begin() {
-  const controller = (underWay = new AbortController());
+  const controller = (pending = new AbortController());
   composer.show(true);
   return controller;
 }
 
 /** @param {AbortController} controller */
 function finish(controller) {
-  if (underWay !== controller) return;
-  underWay = null;
+  if (pending !== controller) return;
+  pending = null;
   composer.show(false);
 }
 
 function stop() {
-  underWay?.abort();
+  pending?.abort();
   page.status.textContent = 'Stopped.';
   composer.focus();
 }
 
-/** Gives a function that scrolls to the end, if the end is in view now: who scrolled up reads on. */
+/** Returns a function that scrolls to the end if the end is visible now. */
 function keepEndInView() {
   const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
   const isAtEnd = scrollHeight - clientHeight - scrollTop < 80;

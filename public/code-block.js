@@ -8,7 +8,7 @@ const COPIED_MS = 2000;
  * @param {string} language as the model named it, or empty
  */
 export function codeBlock(code, language) {
-  // Only pages from https or localhost may write to the clipboard.
+  // The clipboard needs https or localhost.
   const canCopy = 'clipboard' in navigator;
   return element(
     'figure',

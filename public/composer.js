@@ -1,7 +1,7 @@
-/** Where the question is written: Enter sends, Shift+Enter starts a line, Escape stops. */
+/** The input: Enter sends, Shift+Enter starts a line, Escape stops. */
 import { byId } from './dom.js';
 
-/** The box at the foot of the page. */
+/** The form at the bottom of the page. */
 export class Composer {
   #form = byId('composer', HTMLFormElement);
   #input = byId('question', HTMLTextAreaElement);
@@ -19,7 +19,7 @@ export class Composer {
       ask(question);
     });
     this.#input.addEventListener('keydown', (event) => {
-      // Not while an input method composes a character, where Enter chooses one.
+      // During composition, Enter selects a character of the input method.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.#form.requestSubmit();
@@ -36,16 +36,16 @@ export class Composer {
     this.#input.focus({ preventScroll: true });
   }
 
-  /** While an answer is under way, it can be stopped and nothing can be sent. @param {boolean} underWay */
-  show(underWay) {
-    this.#send.hidden = underWay;
-    this.#stop.hidden = !underWay;
-    // The focus is never lost with a button that goes, nor taken from where the reader has put it.
+  /** Shows the Stop or the Send button. @param {boolean} pending */
+  show(pending) {
+    this.#send.hidden = pending;
+    this.#stop.hidden = !pending;
+    // Takes the focus only if no visible element has it, for example after its button was hidden.
     const { activeElement } = document;
     if (!activeElement || activeElement === document.body || activeElement.closest('[hidden]')) this.focus();
   }
 
-  /** As high as its text, up to the limit in style.css. */
+  /** Fits the height to the text; page.css limits it. */
   #fit() {
     this.#input.style.height = 'auto';
     this.#input.style.height = `${this.#input.scrollHeight + 2}px`;

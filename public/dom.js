@@ -1,10 +1,10 @@
-/** Builds elements. Text only becomes text nodes: nothing that a model or a server sends runs as HTML. */
+/** Creates elements. Text becomes text nodes only: nothing from a model or a server runs as HTML. */
 
 /** @typedef {Node | string | null | false | undefined} Child */
 /** @typedef {Record<string, string | number | boolean | EventListener | undefined>} Attributes */
 
 /**
- * Makes an HTML element. An attribute whose value is a function is a listener; `false` and `undefined` leave one out.
+ * Creates an HTML element. Function attributes are listeners; `false` and `undefined` omit an attribute.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Attributes} [attributes]
@@ -16,7 +16,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Makes an SVG element, in the same way.
+ * Creates an SVG element in the same way.
  * @param {string} tag
  * @param {Attributes} [attributes]
  * @param {...Child} children
@@ -42,7 +42,7 @@ function fill(made, attributes, children) {
 }
 
 /**
- * Gives the element of index.html with this id.
+ * Returns the element of index.html with this id.
  * @template {HTMLElement} Kind
  * @param {string} id
  * @param {new () => Kind} kind

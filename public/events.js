@@ -1,9 +1,9 @@
-/** Reads server-sent events. EventSource cannot POST, so this reads the stream of a fetch. */
+/** Parses server-sent events from a fetch, because EventSource cannot POST. */
 
 /** @typedef {{ event: string, data: string }} ServerEvent */
 
 /**
- * Gives the events of a stream in order, without comments and without an event that was cut off.
+ * Yields the events of a stream, without comments and without an incomplete last event.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream
  * @returns {AsyncGenerator<ServerEvent, void, void>}
  */

@@ -1,9 +1,9 @@
-/** Says in a few words what an answer's metrics mean. */
+/** Formats an answer's metrics. */
 
 /** @import { PerformanceMetrics } from '../src/lib/contract/metrics.ts' */
 /** @typedef {'cached' | 'reused' | 'new' | 'cold'} Kind */
 
-/** How an answer came about, from the quickest kind to the slowest. @type {Record<Kind, string>} */
+/** The kinds of answers, fastest first. @type {Record<Kind, string>} */
 export const KINDS = {
   cached: 'Cached',
   reused: 'Reused connection',
@@ -21,12 +21,12 @@ export function kindOf(metrics) {
   return metrics.connection_reused ? 'reused' : 'new';
 }
 
-/** The facts of one answer, most telling first. @param {PerformanceMetrics} metrics */
+/** The facts of an answer, the most important first. @param {PerformanceMetrics} metrics */
 export function factsOf(metrics) {
   const { cache, connection, timings } = metrics;
   const protocol = connection?.protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1';
   return [
-    askedOrCached(metrics),
+    sourceOf(metrics),
     connection && `${metrics.connection_reused ? 'reused' : 'new'} connection (${protocol})`,
     connection && connection.attempts > 1 && `${connection.attempts} attempts`,
     cache.result === 'error' && 'cache not available',
@@ -40,7 +40,7 @@ export function factsOf(metrics) {
 }
 
 /** @param {PerformanceMetrics} metrics */
-function askedOrCached({ from_cache: fromCache, cache }) {
+function sourceOf({ from_cache: fromCache, cache }) {
   if (!fromCache) return 'Asked the model';
   if (cache.result === 'coalesced') return 'Shared the model call of the same question';
   return `Cached${cache.tier ? ` (${cache.tier})` : ''}`;
@@ -52,7 +52,7 @@ function tokensOf({ tokens: { prompt, completion, saved } }) {
   return prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out`;
 }
 
-/** With a space that does not break the line. @param {number} seconds */
+/** Formats a time with a non-breaking space. @param {number} seconds */
 export function formatTime(seconds) {
   if (seconds >= 9.95) return `${seconds.toFixed(0)}\u00a0s`;
   if (seconds >= 0.9995) return `${Number(seconds.toFixed(2))}\u00a0s`;

@@ -1,4 +1,4 @@
-/** Markdown within a line: emphasis, code, links. Linear in the length of the text, whatever the text is. */
+/** Inline Markdown: emphasis, code, links. Runs in linear time for any text. */
 import { element } from './dom.js';
 
 const ESCAPE = /\\([!-/:-@[-`{-~])/y;
@@ -14,26 +14,26 @@ const PLAIN = /(?:[^\\`![<hm*_~\n ]|h(?!ttps?:)|m(?!ailto:)| (?=[^\s\\]))+| +|./
 const TAGS = { '**': 'strong', __: 'strong', '*': 'em', _: 'em', '~~': 'del' };
 
 /**
- * Gives the nodes of a text.
+ * Renders a text.
  * @param {string} text
- * @param {boolean} [linked] within a link, where no other can be
+ * @param {boolean} [linked] inside a link, which cannot contain links
  * @returns {DocumentFragment}
  */
 export function inline(text, linked = false) {
   const result = document.createDocumentFragment();
-  // Open emphasis, innermost last. None is opened twice at once, so there are never many.
+  // Open emphasis, innermost last. Each marker is open at most once, so there are few.
   /** @type {{ marker: string, node: DocumentFragment }[]} */
   const open = [{ marker: '', node: result }];
   /** @param {Node | string} node */
   const add = (node) => open.at(-1)?.node.append(node);
-  /** Ends the innermost one: as an element, or, if it was never closed, as the text that it was. @param {boolean} closed */
+  /** Ends the innermost one: as an element, or as plain text if it is not closed. @param {boolean} closed */
   const end = (closed) => {
     const ended = open.pop();
     const tag = ended && TAGS[ended.marker];
     if (closed && tag) add(element(tag, {}, ended.node));
     else if (ended) open.at(-1)?.node.append(ended.marker, ended.node);
   };
-  /** Takes a run of markers apart. @param {string} run @param {string} before @param {string} after */
+  /** Splits a run of markers. @param {string} run @param {string} before @param {string} after */
   const emphasize = (run, before, after) => {
     const inWord = run[0] === '_' && /[\p{L}\p{N}]/u.test(before) && /[\p{L}\p{N}]/u.test(after);
     const canOpen = !inWord && /\S/.test(after);
@@ -53,7 +53,7 @@ export function inline(text, linked = false) {
     }
   };
 
-  /** Lengths of runs of backticks that nothing closes any more. @type {Set<number>} */
+  /** Lengths of backtick runs without a closing run. @type {Set<number>} */
   const unclosed = new Set();
   for (let at = 0; at < text.length;) {
     /** @param {RegExp} pattern */
@@ -76,7 +76,7 @@ export function inline(text, linked = false) {
       add(linked ? label : link(inBrackets ?? bare, inline(label, true)));
     } else if (!linked && !/\w/.test(text[at - 1] ?? '') && (found = match(ADDRESS))) {
       const address = trimAddress(found[1] ?? '');
-      // What was trimmed off is text, and may be markup.
+      // The trimmed part is text and may contain markup.
       if (!found[0].startsWith('<')) at = start + address.length;
       add(link(address, address));
     } else if (match(LINE_BREAK)) add(element('br'));
@@ -89,7 +89,7 @@ export function inline(text, linked = false) {
 }
 
 /**
- * The code that starts at a run of backticks, or the run itself when no run of its length closes it.
+ * The code after a run of backticks, or the run itself when no run of the same length closes it.
  * @param {string} text
  * @param {number} at
  * @param {Set<number>} unclosed
@@ -110,7 +110,7 @@ function codeAt(text, at, unclosed) {
   return { length: run.length, node: run };
 }
 
-/** Leaves out the punctuation that ends the sentence and not the address. @param {string} address */
+/** Removes punctuation that ends the sentence, not the URL. @param {string} address */
 function trimAddress(address) {
   let end = address.length;
   while (end > 0 && /[.,:;!?'"*_~)\]|]/.test(address[end - 1] ?? '')) end--;
@@ -118,7 +118,7 @@ function trimAddress(address) {
 }
 
 /**
- * A link to what is safe to open; the label alone for all else, such as `javascript:`.
+ * A link to a safe URL; only the label for others, such as `javascript:`.
  * @param {string} address
  * @param {Node | string} label
  */

@@ -1,9 +1,9 @@
-/** Asks for the function key that the server wants. */
+/** Asks for the function key. */
 import { hasKey, keepKey } from './api.js';
 import { element } from './dom.js';
 
 /**
- * Makes the form; `onKey` is called once a key is kept. Focus it after it is shown.
+ * Creates the form. `onKey` is called when a key is stored. Focus it after it is shown.
  * @param {() => void} onKey
  */
 export function keyForm(onKey) {

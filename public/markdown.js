@@ -1,10 +1,10 @@
-/** Markdown as the models write it: paragraphs, headings, lists, code, tables, quotes. */
+/** Block Markdown: paragraphs, headings, lists, code, tables, quotes. */
 import { codeBlock } from './code-block.js';
 import { element } from './dom.js';
 import { inline } from './inline.js';
 import { readTable, startsTable } from './table.js';
 
-/** A block: the lines that it was read from, and how its element is made. */
+/** A block: its source, and a function that creates its element. */
 /** @typedef {{ source: string, build: () => HTMLElement }} Block */
 
 const FENCE = /^( {0,3})(`{3,}|~{3,}(?!~))([^`]*)$/;
@@ -12,17 +12,17 @@ const HEADING = /^ {0,3}(#{1,6})(?:\s(.*))?$/s;
 const RULE = /^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( *)([-*+]|(\d{1,9})[.)])( +|$)/;
-/** Elsewhere, tabs are the text's own: code may need them. */
+/** Other tabs are kept, because code may need them. */
 const TABBED_ITEM = /^\t+(?=(?:[-*+]|\d{1,9}[.)]) )/gm;
-/** Lists and quotes within each other; what is deeper stays text. */
+/** Limit of nested lists and quotes; deeper ones stay text. */
 const MAX_DEPTH = 12;
 
-/** What each element of a rendered text was made of. @type {WeakMap<Element, string>} */
+/** The source of each rendered element. @type {WeakMap<Element, string>} */
 const sources = new WeakMap();
 
 /**
- * Makes `container` show a text. Elements of blocks that have not changed stay as they are, so that a growing text
- * costs little, and what a reader has selected in it stays selected.
+ * Renders a text in `container`. Elements of unchanged blocks are kept, so that a growing text is cheap to render and
+ * selected text stays selected.
  * @param {HTMLElement} container
  * @param {string} text
  */
@@ -57,7 +57,7 @@ function readBlocks(lines, depth) {
 }
 
 /**
- * Reads the block that starts at a line: where it ends, and how it is made.
+ * Reads the block that starts at a line: its end, and a function that creates its element.
  * @param {string[]} lines
  * @param {number} at
  * @param {number} depth
@@ -69,7 +69,7 @@ function readBlock(lines, at, depth) {
   if (fence) return readCode(lines, at, fence);
   const heading = HEADING.exec(line);
   if (heading) {
-    // The page has the first levels.
+    // The page itself uses the first two levels.
     const level = /** @type {'h3' | 'h4' | 'h5' | 'h6'} */ (`h${Math.min(6, (heading[1] ?? '').length + 2)}`);
     const text = (heading[2] ?? '').trimEnd().replace(/(?:^|\s)#+$/, '');
     return { end: at + 1, build: () => element(level, {}, inline(text.trim())) };
@@ -126,7 +126,7 @@ function readList(lines, at, depth) {
     const item = ITEM.exec(line);
     const own = line.length - line.trimStart().length;
     if (line.trim() === '') {
-      // An empty line belongs to the list if the list goes on after it.
+      // An empty line belongs to the list if the list continues after it.
       const next = lines.slice(end, end + 4).find((each) => each.trim() !== '') ?? '';
       const nextOwn = next.length - next.trimStart().length;
       if (nextOwn < indent.length + 2 && ITEM.exec(next)?.[2]?.at(-1) !== kind) break;
@@ -153,7 +153,7 @@ function readList(lines, at, depth) {
 }
 
 /**
- * The content of an item: in a tight list, its paragraphs are text.
+ * The content of an item. Paragraphs of a tight list become text.
  * @param {string[]} lines
  * @param {number} depth
  * @param {boolean} isLoose

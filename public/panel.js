@@ -1,4 +1,4 @@
-/** Shows what the pool and the cache do: the latest answers as bars, and the counters of the process. */
+/** The panel: the latest answers as bars, and the counters of the process. */
 import { chart } from './chart.js';
 import { element } from './dom.js';
 import { formatNumber, formatTime, kindOf, KINDS } from './facts.js';
@@ -15,7 +15,7 @@ const samples = [];
 const costs = { spent: 0, saved: 0 };
 
 /**
- * Takes in an answer's metrics and shows them.
+ * Adds an answer's metrics and shows them.
  * @param {HTMLElement} container
  * @param {PerformanceMetrics} metrics
  */
@@ -39,7 +39,7 @@ export function addToPanel(container, metrics) {
   );
 }
 
-/** The colours, and in words what the bars show. */
+/** The colours, and the values of the bars as text. */
 function legend() {
   const rows = Object.entries(KINDS).map(([kind, label]) => {
     const times = samples.filter((each) => each.kind === kind).map(({ seconds }) => seconds);

@@ -1,11 +1,11 @@
-/** Tables in Markdown. */
+/** Markdown tables. */
 import { element } from './dom.js';
 import { inline } from './inline.js';
 
 const TABLE_RULE = /^[ |:-]*$/;
 
 /**
- * Whether a table starts at a line: one with bars, and under it one of bars and dashes.
+ * Whether a table starts at a line: a line with bars, followed by one of bars and dashes.
  * @param {string[]} lines
  * @param {number} at
  */
@@ -17,8 +17,8 @@ export function startsTable(lines, at) {
 }
 
 /**
- * Reads the table that starts at a line: where it ends, and how it is made. A row gets no more cells than it has, so
- * a short text never becomes a huge table.
+ * Reads the table that starts at a line: its end, and a function that creates its element. Short rows are not padded,
+ * so that a short text cannot become a huge table.
  * @param {string[]} lines
  * @param {number} at
  */
@@ -41,7 +41,7 @@ export function readTable(lines, at) {
   const build = () =>
     element(
       'div',
-      // It scrolls by itself, so the keyboard has to reach it.
+      // Focusable, so that it can be scrolled with the keyboard.
       { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table' },
       element(
         'table',
@@ -53,7 +53,7 @@ export function readTable(lines, at) {
   return { end, build };
 }
 
-/** The cells of a table's line; an escaped bar is part of its cell. @param {string} line */
+/** Splits a row into cells, except at escaped bars. @param {string} line */
 function cells(line) {
   const inner = line
     .trim()

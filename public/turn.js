@@ -1,4 +1,4 @@
-/** One question and what became of it, as elements. */
+/** The elements of a question and its answer. */
 import { element } from './dom.js';
 import { factsOf, kindOf } from './facts.js';
 import { renderMarkdown } from './markdown.js';
@@ -7,12 +7,12 @@ import { renderMarkdown } from './markdown.js';
 
 const FRAME_MS = 16;
 
-/** A question in the conversation, and its answer as it comes. */
+/** A question in the conversation, and its answer while it arrives. */
 export class Turn {
   #text = element('div', { class: 'text' });
   #after = element('div', { class: 'after' });
   #drawing = 0;
-  /** What it took the last time. */
+  /** Duration of the last rendering. */
   #drawMs = 0;
   #source = '';
 
@@ -28,12 +28,12 @@ export class Turn {
     this.restart();
   }
 
-  /** The answer as plain text, for those who hear it. */
+  /** The answer as plain text, for screen readers. */
   get spoken() {
     return this.#text.innerText;
   }
 
-  /** Waits for an answer, anew. */
+  /** Clears the answer for a retry. */
   restart() {
     this.#show('');
     this.#end(
@@ -44,13 +44,13 @@ export class Turn {
   }
 
   /**
-   * Adds to the answer. It is drawn once a frame at most, however fast it comes.
+   * Adds text to the answer, which is rendered at most once a frame.
    * @param {string} text
    * @param {() => void} drawn
    */
   append(text, drawn) {
     this.#source += text;
-    // All is drawn anew each time: a long answer takes longer, and may take a fifth of the time.
+    // Each time renders the whole answer; it may use a fifth of the CPU.
     this.#drawing ||= window.setTimeout(
       () => {
         const startedAt = performance.now();
@@ -64,7 +64,7 @@ export class Turn {
   }
 
   /**
-   * Shows the whole answer, and how it came about if that is known.
+   * Shows the whole answer, with its facts if known.
    * @param {string} text
    * @param {PerformanceMetrics} [metrics]
    */
@@ -76,14 +76,14 @@ export class Turn {
     this.#end('done', metrics && list);
   }
 
-  /** The answer so far stays. @param {() => void} retry */
+  /** Keeps the partial answer. @param {() => void} retry */
   stop(retry) {
     this.#show(this.#source);
     this.#end('stopped', element('p', {}, 'Stopped.'), retryButton('Ask again', 0, retry));
   }
 
   /**
-   * Shows what went wrong under the answer so far.
+   * Shows an error below the partial answer.
    * @param {string} message
    * @param {number} retryAfter seconds
    * @param {() => void} retry

@@ -1,10 +1,10 @@
-/** The layers of docs/architecture.md: an import goes to a lower layer, or stays in its own folder. */
+/** Enforces the layers of docs/architecture.md: a file may import from its own folder and from lower layers. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, it } from 'vitest';
 import { root } from '../dev/stack/root.ts';
 
-/** Folders of src/lib from the ground up; folders of one layer know nothing of each other. */
+/** Folders of src/lib, lowest layer first. Folders of the same layer do not import each other. */
 const LAYERS = [
   ['config', 'contract'],
   ['runtime'],
@@ -17,7 +17,7 @@ const LAYERS = [
   ['app'],
 ];
 
-/** Which of the project's folders each of them may import from. */
+/** The folders from which each top-level folder may import. */
 const FOLDERS: Record<string, string[]> = {
   src: ['src'],
   public: ['public', 'src'],
@@ -31,7 +31,7 @@ interface Import {
   to: string;
 }
 
-/** All imports of the project's files by each other, those of types included. */
+/** All imports between files of the project, including type imports. */
 const imports: Import[] = globSync('{src,public,dev,bench,test}/**/*.{ts,js}', { cwd: root }).flatMap(
   (path) => {
     const from = path.replaceAll('\\', '/');
@@ -48,7 +48,7 @@ const domainOf = (path: string): string => /^src\/lib\/([^/]+)\//.exec(path)?.[1
 const layerOf = (domain: string): number => LAYERS.findIndex((layer) => layer.includes(domain));
 const show = ({ from, to }: Import): string => `${from} imports ${to}`;
 
-it('every file of src/lib is in a folder of a known layer', () => {
+it('every file of src/lib belongs to a known layer', () => {
   const files = globSync('src/lib/**/*', { cwd: root }).filter((path) => path.endsWith('.ts'));
   expect(files.length).toBeGreaterThan(50);
   expect(
@@ -56,7 +56,7 @@ it('every file of src/lib is in a folder of a known layer', () => {
   ).toEqual([]);
 });
 
-it('imports in src/lib go down the layers, never up or sideways', () => {
+it('imports in src/lib go to lower layers only', () => {
   const between = imports.filter(
     ({ from, to }) => domainOf(from) !== '' && domainOf(to) !== '' && domainOf(from) !== domainOf(to),
   );
@@ -66,13 +66,13 @@ it('imports in src/lib go down the layers, never up or sideways', () => {
   ).toEqual([]);
 });
 
-it('src/lib imports nothing of what registers its functions', () => {
+it('src/lib does not import src/functions or src/main.ts', () => {
   expect(imports.filter(({ from, to }) => domainOf(from) !== '' && domainOf(to) === '').map(show)).toEqual(
     [],
   );
 });
 
-it('the app imports nothing of what is beside it: the local stack, the benchmarks, the tests', () => {
+it('the app does not import the local stack, the benchmarks or the tests', () => {
   const wrong = imports.filter(({ from, to }) => !FOLDERS[folderOf(from)]?.includes(folderOf(to)));
   expect(wrong.map(show)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** What samples do: a model, and with it an HTTP client, for each question. Stateless, so it does less than the app. */
+/** A model with its own HTTP client for each question, as in many samples. Without history and cache. */
 import { app } from '@azure/functions';
 import { Agent } from 'undici';
 import { createModel } from './model.ts';
@@ -12,7 +12,7 @@ app.http('ask', {
     const { question } = (await request.json()) as { question: string };
     const dispatcher = new Agent({ connect: { preferH2: true } });
     const { text } = await createModel(dispatcher).invoke(question);
-    // Many samples leave it open until it times out; this one is tidy.
+    // Many samples leave the client open until it times out; closing it is the fairer comparison.
     void dispatcher.close();
     return { jsonBody: { answer: text } };
   },

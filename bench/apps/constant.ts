@@ -1,4 +1,4 @@
-/** The baseline of `npm run bench`: the least that a function can do. `DELAY_MS` stands for the model's time. */
+/** The baseline of `npm run bench`: a function with a constant answer. `DELAY_MS` simulates the latency of the model. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { app } from '@azure/functions';
 

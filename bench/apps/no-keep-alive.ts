@@ -1,4 +1,4 @@
-/** One model for all questions, over HTTP/1.1 without keep-alive. Stateless, so it does less than the app. */
+/** One model for all questions, over HTTP/1.1 without keep-alive. Without history and cache. */
 import { app } from '@azure/functions';
 import { Agent } from 'undici';
 import { createModel } from './model.ts';

@@ -20,7 +20,7 @@ export interface BenchApp {
   host: HostProcess;
 }
 
-/** Runs `use` with an app of its own, and takes it down again. */
+/** Starts an app, calls `use` with it, and stops it. */
 export async function withApp(
   options: EmulatorOptions,
   use: (app: BenchApp) => Promise<void>,

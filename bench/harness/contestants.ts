@@ -1,4 +1,4 @@
-/** The function apps that are compared, and what they run on: Azurite and the emulator, each a process of its own. */
+/** The function apps that are compared, and their environment: Azurite and the emulator, each in its own process. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,19 +11,19 @@ import { writePackage } from '../../dev/package.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
 import { type EmulatorProcess, startEmulatorProcess } from './emulator-process.ts';
 
-/** `app` is what is published, `plain-bundle` the same with nothing left out; the others are in bench/apps. */
+/** `app` is the published app, `plain-bundle` the same app with complete libraries. The others are in bench/apps. */
 export type Contestant = 'app' | 'plain-bundle' | (typeof OTHERS)[number];
 
 const OTHERS = ['constant', 'client-per-request', 'no-keep-alive'] as const;
 
-/** Where contestants run. */
+/** The environment of the contestants. */
 export interface Arena {
   emulator: EmulatorProcess;
   /** Process id of Azurite. */
   azurite: number;
-  /** Forgets all sessions: the more rows, the more CPU Azurite takes from the others. */
+  /** Deletes all sessions, because Azurite needs more CPU the more rows it has. */
   emptyStorage(): Promise<void>;
-  /** Starts one, with a cache file of its own. The caller stops it. */
+  /** Starts a contestant with its own cache file. The caller has to stop it. */
   start(contestant: Contestant, env?: Record<string, string>): Promise<HostProcess>;
 }
 
@@ -50,7 +50,7 @@ export async function withArena(use: (arena: Arena) => Promise<void>): Promise<v
     await use({
       emulator,
       azurite: azurite.process.pid ?? 0,
-      // The app makes it again.
+      // The app recreates the table.
       emptyStorage: () => table.deleteTable(),
       start: (contestant, env = {}) =>
         startHostProcess({
@@ -58,7 +58,7 @@ export async function withArena(use: (arena: Arena) => Promise<void>): Promise<v
           port: 0,
           env: {
             PATH: process.env['PATH'],
-            // The constant function says nothing either.
+            // The constant function logs nothing either.
             LOG_LEVEL: 'warn',
             ...emulatorSettings(emulator),
             AzureWebJobsStorage: azurite.connectionString,

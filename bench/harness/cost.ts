@@ -1,44 +1,44 @@
-/** What `npm run bench` finds out, as it stands in its JSON. */
+/** The results of `npm run bench`, in the format of its JSON file. */
 
-/** Something that costs, of the app and of what it is compared with, measured in the same round. */
+/** A value of the app and of its baseline, measured in the same round. */
 export interface Round {
   app: number;
   baseline: number;
 }
 
-/** A cost. The less, the better. */
+/** A measured cost. Lower is better. */
 export interface Cost {
   name: string;
-  /** What it is compared with. */
+  /** Description of the baseline. */
   baseline: string;
   unit: 'ms' | 'MB';
-  /** What the ratio of app to baseline should be at most; null for one that is only told. */
+  /** The highest acceptable ratio of app to baseline; null if there is no target. */
   target: number | null;
   rounds: Round[];
 }
 
-/** Median, least and most. */
+/** Median, minimum and maximum. */
 export interface Spread {
   median: number;
   min: number;
   max: number;
 }
 
-/** The value in the middle. */
+/** Returns the median. */
 export const median = (figures: number[]): number => spreadOf(figures).median;
 
-/** Gives the spread of some figures. */
+/** Returns the spread of some values. */
 export function spreadOf(figures: number[]): Spread {
   const sorted = figures.toSorted((a, b) => a - b);
   const at = (index: number): number => sorted.at(index) ?? Number.NaN;
   return { median: at(Math.floor(sorted.length / 2)), min: at(0), max: at(-1) };
 }
 
-/** Of the ratios of all rounds. */
+/** Returns the spread of the ratios over all rounds. */
 export const ratioOf = ({ rounds }: Cost): Spread =>
   spreadOf(rounds.map(({ app, baseline }) => app / baseline));
 
-/** In a line: the ratio with its spread, what it should be, and what it is made of. */
+/** Formats a cost in one line: the ratio with its spread, the target, and the two values. */
 export function formatCost(cost: Cost): string {
   const { name, baseline, unit, target, rounds } = cost;
   const ratio = ratioOf(cost);
@@ -58,5 +58,5 @@ export function formatCost(cost: Cost): string {
   );
 }
 
-/** To three digits. */
+/** Formats a value with three significant digits. */
 export const format = (figure: number): string => (figure >= 100 ? figure.toFixed(0) : figure.toPrecision(3));

@@ -1,15 +1,15 @@
-/** The emulator in a process of its own, so that its work is nobody else's. */
+/** Runs the emulator in its own process, so that its CPU time is measured separately. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import { stopChild } from '../../dev/stack/child-process.ts';
 
-/** How the model answers from now on. */
+/** How the model answers further requests. */
 export interface ModelBehaviour {
   /** Milliseconds before an answer. */
   latencyMs?: number;
-  /** What the next `count` questions are answered. */
+  /** The answer to the next `count` questions. */
   answers?: { content: string; count: number };
 }
 
@@ -19,14 +19,14 @@ export interface EmulatorProcess {
   apiKey: string;
   certificatePath: string;
   pid: number;
-  /** Resolves once it counts. */
+  /** Resolves when the change is in effect. */
   behave(behaviour: ModelBehaviour): Promise<void>;
   stop(): Promise<number | null>;
 }
 
 const STOP_TIMEOUT_MS = 3000;
 
-/** Starts it, with answers at once. */
+/** Starts the emulator, without latency. */
 export async function startEmulatorProcess(): Promise<EmulatorProcess> {
   const child = fork(fileURLToPath(import.meta.url), { stdio: 'inherit' });
   const [address] = (await once(child, 'message')) as [

@@ -1,21 +1,21 @@
-/** Asks an app many questions over a number of connections. */
+/** Sends many questions to an app over a number of connections. */
 import { Pool } from 'undici';
 import { summarize, type Summary } from '../../dev/perf/statistics.ts';
 
-/** What is asked: the body of the `index`-th request. */
+/** Returns the body of the `index`-th request. */
 export type Body = (index: number) => object;
 
-/** How a load went. */
+/** The results of a load. */
 export interface Load {
-  /** Of the requests, from sending to the last byte, in milliseconds. */
+  /** Duration of the requests, from sending to the last byte, in milliseconds. */
   times: Summary;
   /** From the first request to the end of the last, in milliseconds. */
   durationMs: number;
 }
 
 /**
- * Sends `count` requests, `connections` at a time, each as soon as the one before on its connection is answered.
- * @throws Error when one is not answered with 200, or a stream ends without its answer.
+ * Sends `count` requests over `connections` connections. Each connection sends its next request after the last response.
+ * @throws Error when a status is not 200, or when a stream ends without its answer.
  */
 export async function load(url: string, connections: number, count: number, body: Body): Promise<Load> {
   const pool = new Pool(url, { connections, pipelining: 1 });
@@ -34,7 +34,7 @@ export async function load(url: string, connections: number, count: number, body
       const text = await response.body.text();
       times.push(performance.now() - sentAt);
       if (response.statusCode !== 200 || !text.includes('"answer"')) {
-        throw new Error(`an answer with status ${response.statusCode}: ${text.slice(0, 500)}`);
+        throw new Error(`a response with status ${response.statusCode}: ${text.slice(0, 500)}`);
       }
     }
   };
@@ -45,6 +45,6 @@ export async function load(url: string, connections: number, count: number, body
   }
   const durationMs = performance.now() - startedAt;
   const summary = summarize(times);
-  if (!summary) throw new Error('nothing was asked');
+  if (!summary) throw new Error('no requests were sent');
   return { times: summary, durationMs };
 }

@@ -1,22 +1,22 @@
-/** What a process has used, read in /proc: Linux only. */
+/** CPU and memory usage of a process, read from /proc (Linux only). */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** User and system time of all threads of a process so far, in milliseconds; exact to 10. */
+/** User and system time of all threads of a process so far, in milliseconds, with a resolution of 10 ms. */
 export function cpuTime(pid: number): number {
-  // After the name, which is in parentheses and may hold anything: proc_pid_stat(5), fields 14 and 15.
+  // Skips the name, which is in parentheses and may contain any text: proc_pid_stat(5), fields 14 and 15.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
-/** Forgets the peak of a process's memory. */
+/** Resets the peak memory of a process. */
 export function resetPeakMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
-/** The most memory that a process had resident since {@link resetPeakMemory}, in MB. */
+/** The peak resident memory of a process since {@link resetPeakMemory}, in MB. */
 export function peakMemory(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }

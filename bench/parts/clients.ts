@@ -1,4 +1,4 @@
-/** What the pooled client is worth: the app against two ways in which samples ask the model, at a distance of 40 ms. */
+/** The gain of the pooled client: the app compared with two clients common in samples, at a latency of 40 ms. */
 import { randomUUID } from 'node:crypto';
 import { startTcpProxy } from '../../dev/stack/tcp-proxy.ts';
 import type { Arena } from '../harness/contestants.ts';
@@ -14,7 +14,7 @@ const WAYS = {
   'no-keep-alive': 'HTTP/1.1 without keep-alive',
 } as const;
 
-/** Asks all three by turns. */
+/** Measures all three in alternation. */
 export async function measureClients(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({});
   const proxy = await startTcpProxy(Number(new URL(arena.emulator.url).port), ONE_WAY_MS);

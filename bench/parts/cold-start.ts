@@ -1,17 +1,17 @@
-/** From the start of a process to its first answer, which the model gives. */
+/** Time from the start of a process to its first uncached answer. */
 import { randomUUID } from 'node:crypto';
 import type { Arena, Contestant } from '../harness/contestants.ts';
 import type { Cost, Round } from '../harness/cost.ts';
 import { load } from '../harness/load.ts';
 import { cpuTime } from '../harness/process-usage.ts';
 
-/** Starts the app and the constant function by turns, with a model that answers at once. */
+/** Starts the app and the constant function in alternation, with a model without latency. */
 export async function measureColdStart(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({});
   const time: Round[] = [];
   const cpu: Round[] = [];
   const plain: Round[] = [];
-  // The first one of each finds nothing in the disk's cache, and the table not made.
+  // A warm-up: the first start of each reads from a cold disk cache, and the app's creates the table.
   for (let round = -1; round < rounds; round++) {
     const baseline = await startAndAsk(arena, 'constant');
     const app = await startAndAsk(arena, 'app');

@@ -1,4 +1,4 @@
-/** CPU per request: user and system time of the app's process, which holds the functions host too. */
+/** CPU per request: user and system time of the app's process, which includes the functions host. */
 import { randomUUID } from 'node:crypto';
 import type { HostProcess } from '../../dev/stack/host-process.ts';
 import type { Arena } from '../harness/contestants.ts';
@@ -13,15 +13,15 @@ const TOKENS_TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`)
 
 const askCapital: Body = () => ({ question: 'What is the capital of France?' });
 
-/** A way to ask. `prepare` is not measured. */
-interface Way {
+/** A kind of question. `prepare` is not measured. */
+interface Scenario {
   name: string;
   target: number;
   requests: number;
   prepare: (arena: Arena, app: HostProcess) => Promise<Body>;
 }
 
-const WAYS: Way[] = [
+const SCENARIOS: Scenario[] = [
   {
     name: 'CPU, cached, new session',
     target: 2,
@@ -42,7 +42,7 @@ const WAYS: Way[] = [
         (index) => ({ question, session_id: session_ids[index] });
       await load(app.url, CONNECTIONS, REQUESTS, ask('What is the capital of France?'));
       const body = ask('What about Spain?');
-      // Past the cache once: all sessions begin alike, so the others find this answer.
+      // Fills the cache once: all sessions have the same history, so that the other sessions hit this answer.
       await load(app.url, 1, 1, (index) => ({ ...body(index), session_id: session_ids.pop() }));
       session_ids.push(randomUUID());
       return body;
@@ -65,15 +65,15 @@ const WAYS: Way[] = [
   },
 ];
 
-/** Asks the constant function and then, in each way, the app; round after round, the first one to warm up. */
+/** In each round, measures the constant function and then the app in each scenario. The first round is a warm-up. */
 export async function measureCpu(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({});
   const [app, constant] = await Promise.all([arena.start('app'), arena.start('constant')]);
-  const results = WAYS.map(({ name, target }) => ({ name, target, rounds: [] as Round[] }));
+  const results = SCENARIOS.map(({ name, target }) => ({ name, target, rounds: [] as Round[] }));
   try {
     for (let round = -1; round < rounds; round++) {
       const baseline = await cpuPerRequest(constant, REQUESTS, () => ({ question: randomUUID() }));
-      for (const [index, { prepare, requests }] of WAYS.entries()) {
+      for (const [index, { prepare, requests }] of SCENARIOS.entries()) {
         await arena.emptyStorage();
         const body = await prepare(arena, app);
         const cost = await cpuPerRequest(app, requests, body);

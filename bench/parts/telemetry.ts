@@ -1,4 +1,4 @@
-/** What telemetry costs a cached answer: CPU of the app with traces and metrics sent, beside the app without. */
+/** CPU cost of telemetry for a cached answer: the app with traces and metrics, compared with the app without. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HostProcess } from '../../dev/stack/host-process.ts';
@@ -10,15 +10,15 @@ import { cpuTime } from '../harness/process-usage.ts';
 
 const CONNECTIONS = 8;
 const REQUESTS = 1500;
-/** Spans are sent 5 s after they were written, and sending is a part of what they cost. */
+/** Spans are sent 5 s after they were written. The measurement includes the sending. */
 const SENDING_MS = 6000;
 
-/** Asks the app without telemetry and with each kind, round after round, the first one to warm up. */
+/** In each round, measures the app without telemetry and with each exporter. The first round is a warm-up. */
 export async function measureTelemetry(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({});
   const receiver = await startReceiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
   const azure = `InstrumentationKey=${randomUUID()};IngestionEndpoint=${receiver.url}/`;
-  // Two processes with certificates of the same name: Node can be told to trust only one of them.
+  // The receiver and the emulator have different certificates for localhost, and NODE_EXTRA_CA_CERTS takes one file.
   const start = (env: Record<string, string>) =>
     arena.start('app', { NODE_TLS_REJECT_UNAUTHORIZED: '0', ...env });
   const [off, ...on] = await Promise.all([
@@ -38,7 +38,7 @@ export async function measureTelemetry(arena: Arena, rounds: number): Promise<Co
       const baseline = await cpuPerAnswer(off);
       for (const [index, host] of on.entries()) {
         const app = await cpuPerAnswer(host);
-        if (receiver.received.length === 0) throw new Error('Nothing was sent.');
+        if (receiver.received.length === 0) throw new Error('The app sent no telemetry.');
         receiver.received.length = 0;
         if (round >= 0) costs[index]?.rounds.push({ app, baseline });
       }

@@ -1,4 +1,4 @@
-/** Many questions at once, for a model that takes 200 ms: memory, throughput, and how much longer some wait than others. */
+/** Many concurrent questions with a model that takes 200 ms: memory, throughput and tail latency. */
 import { randomUUID } from 'node:crypto';
 import type { Summary } from '../../dev/perf/statistics.ts';
 import type { HostProcess } from '../../dev/stack/host-process.ts';
@@ -12,7 +12,7 @@ const MODEL_MS = 200;
 const REQUESTS = 3000;
 const CORES = 2;
 
-/** Loads the constant function, which waits as long as the model takes, and the app by turns, each anew. */
+/** Alternates between the constant function, which waits as long as the model takes, and the app. Each starts anew. */
 export async function measureThroughput(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({ latencyMs: MODEL_MS });
   const results: Record<'memory' | 'time' | 'tail' | 'wait', Round[]> = {
@@ -32,7 +32,7 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
     await arena.emptyStorage();
 
     results.memory.push({ app: app.memory, baseline: baseline.memory });
-    // One process runs JavaScript on one core; all that the questions need shares the machine's.
+    // The app's JavaScript uses one core; all processes together share the cores of the machine.
     const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
     results.time.push({ app: app.durationMs / REQUESTS, baseline: ideal });
     results.tail.push({ app: app.times.p99, baseline: app.times.p50 });
@@ -50,7 +50,7 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
     // At least 90 % of the ideal throughput.
     {
       name: `Time per answer, ${name}`,
-      baseline: 'what the CPU leaves',
+      baseline: 'ideal throughput',
       unit: 'ms',
       target: 1 / 0.9,
       rounds: results.time,
@@ -64,14 +64,14 @@ const body = () => ({ question: randomUUID() });
 
 async function run(host: HostProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
   const pid = host.process.pid ?? 0;
-  // Compiles.
+  // Warms up, so that V8 compiles the code.
   await load(host.url, CONNECTIONS, REQUESTS / 2, body);
   resetPeakMemory(pid);
   const { durationMs, times } = await load(host.url, CONNECTIONS, REQUESTS, body);
   return { durationMs, times, memory: peakMemory(pid) };
 }
 
-/** Of the app, and of all processes together, in milliseconds, with few questions at once and a model that answers at once. */
+/** CPU time per request in milliseconds, of the app and of all processes, under low load and without model latency. */
 async function cpuPerRequest(arena: Arena, host: HostProcess): Promise<{ app: number; all: number }> {
   const requests = REQUESTS / 3;
   await arena.emulator.behave({});

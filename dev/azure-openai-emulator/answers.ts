@@ -1,4 +1,4 @@
-/** What the emulated model knows: a handful of questions, and what was said earlier in the conversation. */
+/** The answers of the emulated model: a few known questions, also as follow-ups in a conversation. */
 
 /** One message of a conversation, its text parts joined. */
 export interface Message {
@@ -23,13 +23,13 @@ const CAPITALS: Record<string, string> = {
   Spain: 'Madrid',
 };
 
-/** Gives the answer, or null when it knows none after all. `word` is what the pattern's group matched. */
+/** `answer` returns null when the rule does not apply after all. `word` is the text of the pattern's first group. */
 type Rule = [pattern: RegExp, answer: (word: string, earlier: string[]) => string | null];
 
 const CAPITAL = /\bcapital (?:city )?of (\p{L}+)/iu;
 const NAME = /\bmy name is (\p{L}[\p{L}'-]*)/iu;
 
-// The first one that matches and gives an answer.
+// The first rule that matches and returns an answer is used.
 const RULES: Rule[] = [
   [CAPITAL, capitalOf],
   [/^(?:and|what about|how about) (\p{L}+) ?\??$/iu, followUp],
@@ -39,7 +39,7 @@ const RULES: Rule[] = [
   [/^(?:hi|hello|hey)(?: there)?[ !.]*$/iu, () => 'Hello! How can I help you today?'],
 ];
 
-/** Gives the answer to the last user message, with the user messages before it as the context. */
+/** Answers the last user message, with the earlier user messages as context. */
 export function answerTo(messages: Message[]): string {
   const earlier = messages.filter(({ role }) => role === 'user').map(({ content }) => content.trim());
   const question = earlier.pop() ?? '';
@@ -72,7 +72,7 @@ function lastQuestion(earlier: string[]): string {
 }
 
 function shorten(text: string): string {
-  // By code points, so that no surrogate pair is split.
+  // Counts code points, so that no surrogate pair is split.
   const characters = Array.from(text);
   return characters.length > QUOTE_CHARS ? `${characters.slice(0, QUOTE_CHARS).join('')}…` : text;
 }

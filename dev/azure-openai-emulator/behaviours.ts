@@ -1,15 +1,15 @@
-/** What the emulated model can be told to do with every question, by the names of `npm start -- --model-fault NAME`. */
+/** The behaviours that `npm start -- --model-fault NAME` can give the emulated model. */
 import type { RefusedParameter } from './refusals.ts';
-import type { Fault } from './replies.ts';
+import type { Fault } from './faults.ts';
 
-/** How the emulator behaves, and the line of help for it. */
+/** Options of the emulator, and the line of help that describes them. */
 export interface Behaviour {
   help: string;
   fault?: Fault;
   refuses?: RefusedParameter[];
 }
 
-/** By name; what a caller then sees is in docs/faults.md. */
+/** Behaviours by name. docs/faults.md lists what a caller then sees. */
 export const BEHAVIOURS: Record<string, Behaviour> = {
   'reasoning-model': {
     help: 'refuses temperature and max_tokens, as gpt-5 and the o-series do',
@@ -17,12 +17,12 @@ export const BEHAVIOURS: Record<string, Behaviour> = {
   },
   'context-length': { help: 'every conversation is too long', fault: { kind: 'context_length' } },
   'context-length-newer': {
-    help: 'the same in the words of gpt-5',
-    fault: { kind: 'context_length', words: 'newer' },
+    help: 'the same in the wording of gpt-5',
+    fault: { kind: 'context_length', wording: 'newer' },
   },
-  'content-filter': { help: 'the filter refuses every prompt', fault: { kind: 'content_filter' } },
+  'content-filter': { help: 'the content filter refuses every prompt', fault: { kind: 'content_filter' } },
   'async-content-filter': {
-    help: 'the asynchronous filter withdraws every answer',
+    help: 'the asynchronous content filter withdraws every answer',
     fault: { kind: 'async_content_filter' },
   },
   'output-limit': {
@@ -36,10 +36,10 @@ export const BEHAVIOURS: Record<string, Behaviour> = {
   'no-deployment': { help: '404 DeploymentNotFound', fault: { kind: 'no_deployment' } },
   hang: { help: 'no answer until the client gives up', fault: { kind: 'hang' } },
   stall: { help: 'half an answer, then silence', fault: { kind: 'stall' } },
-  garbage: { help: '200 with a body that is no JSON', fault: { kind: 'garbage' } },
+  garbage: { help: '200 with a body that is not JSON', fault: { kind: 'garbage' } },
   reset: { help: 'the stream of each request is reset', fault: { kind: 'reset' } },
   'lose-connection': {
-    help: 'each request breaks its connection, and all that is under way on it',
+    help: 'each request breaks its connection, with all requests in flight on it',
     fault: { kind: 'lose_connection' },
   },
 };

@@ -1,84 +1,68 @@
-/** An Azure OpenAI chat model for development and tests: TLS, HTTP/2 and HTTP/1.1, faults, a record of what it saw. */
+/**
+ * An emulated Azure OpenAI chat model for development and tests. It serves HTTP/2 and HTTP/1.1 over TLS, produces faults
+ * on demand, and records connections and requests.
+ */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import type { Http2SecureServer, Http2ServerRequest } from 'node:http2';
+import type { Http2SecureServer } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { localhostCertificate } from '../stack/certificate.ts';
-import { carryOut, type Exchange, type Response, send, whenClosed, write } from './exchange.ts';
+import { type ChatRequest, recordRequest, type Request } from './chat-request.ts';
+import { type Exchange, respond, type Response, send, whenClosed, write } from './exchange.ts';
 import { INVALID, NOT_FOUND, refusalOf, type RefusedParameter, WRONG_KEY } from './refusals.ts';
-import { type Fault, type Prompt, readPrompt } from './replies.ts';
-import { createServer, recordOf, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
+import type { Fault } from './faults.ts';
+import { readPrompt } from './prompt.ts';
+import { createServer, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
 
-export type { Fault } from './replies.ts';
+export type { Fault } from './faults.ts';
 
-/** How an emulator is started; all optional. */
+/** Options of {@link startEmulator}. */
 export interface EmulatorOptions extends ServerOptions {
-  /** On 127.0.0.1; 0, the default, takes a free one. */
+  /** Port on 127.0.0.1; 0, the default, takes a free one. */
   port?: number;
-  /** Milliseconds before the first byte of what a chat request gets; 0 by default. */
+  /** Milliseconds before the first byte of a chat response; 0 by default. */
   latencyMs?: number;
-  /** Milliseconds between the events of a stream; 0, the default, sends them all at once. */
+  /** Milliseconds between the events of a stream; 0, the default, sends all of them at once. */
   tokenDelayMs?: number;
-  /** What the header `api-key`, or a bearer token, must be. */
+  /** The required value of the header `api-key` or of the bearer token. */
   apiKey?: string;
-  /** What every chat request gets that {@link Emulator.failNext} gives nothing else. */
+  /** The fault of every chat request for which {@link Emulator.failNext} has queued none. */
   fault?: Fault | undefined;
-  /** Parameters that the model refuses, as reasoning models do. */
+  /** Request parameters that the model refuses, as reasoning models do. */
   refuses?: RefusedParameter[] | undefined;
-}
-
-/** A chat completion request, recorded on arrival and filled in as it goes on: the prompt when its body has come. */
-export interface ChatRequest extends Prompt {
-  /** `id` of its connection in `sockets`. */
-  socket: number;
-  protocol: 'h2' | 'h1';
-  deployment: string;
-  /** Empty when the request names none. */
-  apiVersion: string;
-  /** The status sent, null while (or if) none was. */
-  status: number | null;
-  /** The client closed or reset it before the answer was complete. */
-  aborted: boolean;
 }
 
 /** A running emulator. */
 export interface Emulator {
   readonly url: string;
   readonly apiKey: string;
-  /** A PEM file that clients can trust as an authority; removed on close. */
+  /** A PEM file that clients can trust as a certificate authority; removed on close. */
   readonly certificatePath: string;
   /** Chat requests in order of arrival, the last 10,000. */
   readonly requests: ChatRequest[];
-  /** Connections in order, numbered from 1. */
+  /** Connections in the order in which they were opened, numbered from 1. */
   readonly sockets: SocketRecord[];
-  /** Counts for the requests that arrive from now on. */
+  /** A change applies to requests that arrive later. */
   latencyMs: number;
-  /** The same for the events of a stream. */
+  /** A change applies to requests that arrive later. */
   tokenDelayMs: number;
-  /** The same for the fault that every chat request gets. */
+  /** The fault of every chat request. A change applies to requests that arrive later. */
   fault: Fault | undefined;
   /** Parameters that the model refuses. */
   readonly refuses: RefusedParameter[];
-  /** The next chat requests that carry the key get these faults, one each, in order. */
+  /** Queues faults: each of the next chat requests with the right key gets one, in order. */
   failNext(...faults: Fault[]): void;
-  /** Forgets requests, faults and closed connections; the latencies and the fault of all are those of the start again. */
+  /** Deletes requests, queued faults and closed connections; restores the initial latencies and the initial `fault`. */
   reset(): void;
-  /** Breaks every connection and refuses new ones for `ms` milliseconds, as when the service restarts. */
+  /** Breaks every connection and refuses new ones for `ms` milliseconds, like a restart of the service. */
   pause(ms: number): Promise<void>;
   /** Stops and closes every connection. */
   close: () => Promise<void>;
 }
-
-type Request = IncomingMessage | Http2ServerRequest;
-
-const MAX_REQUESTS = 10_000;
-/** Of a deployment, or of the v1 API, which takes the deployment as the model and needs no API version. */
-const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -127,7 +111,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
   };
   server.on('request', (request: Request, response: Response) => {
-    void answerRequest(server, emulator, faults, request, response);
+    void handleRequest({ server, emulator, faults }, request, response);
   });
   return emulator;
 }
@@ -138,10 +122,15 @@ async function stopListening(server: Http2SecureServer, sockets: Set<Socket>): P
   await once(server, 'close');
 }
 
-async function answerRequest(
-  server: Http2SecureServer,
-  emulator: Emulator,
-  faults: Fault[],
+interface Running {
+  server: Http2SecureServer;
+  emulator: Emulator;
+  /** The faults of the next requests. */
+  faults: Fault[];
+}
+
+async function handleRequest(
+  { server, emulator, faults }: Running,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -157,11 +146,11 @@ async function answerRequest(
     record,
     fault: authorized ? (faults.shift() ?? emulator.fault) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
-    cut: false,
+    endedByEmulator: false,
   };
   const closed = whenClosed(exchange, () => server.listening);
   const { latencyMs } = emulator;
-  // Reading and waiting end early only because the client left, which is recorded already.
+  // Reading and waiting end early only when the client disconnected, which `whenClosed` records.
   const body = await text(request).catch(() => null);
   if (body === null) return;
   const prompt = readPrompt(body);
@@ -174,28 +163,5 @@ async function answerRequest(
   if (!record.apiVersion && !isV1) return send(exchange, NOT_FOUND);
   const refusal = prompt ? refusalOf(prompt.body, emulator.refuses) : INVALID;
   if (!prompt || refusal) return send(exchange, refusal ?? INVALID);
-  carryOut(exchange, prompt);
-}
-
-/** Gives null for what is no chat request. */
-function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest | null {
-  const [path = '', query] = (request.url ?? '').split('?', 2);
-  const match = CHAT_PATH.exec(path);
-  const socket = recordOf(request.socket);
-  if (request.method !== 'POST' || !match || !socket) return null;
-  socket.requests++;
-  const record: ChatRequest = {
-    socket: socket.id,
-    protocol: socket.protocol,
-    deployment: match[1] ?? '',
-    apiVersion: new URLSearchParams(query).get('api-version') ?? '',
-    messages: [],
-    body: {},
-    stream: false,
-    status: null,
-    aborted: false,
-  };
-  requests.push(record);
-  if (requests.length > MAX_REQUESTS) requests.shift();
-  return record;
+  respond(exchange, prompt);
 }

@@ -1,27 +1,29 @@
-/** How a request is answered on the wire, and what a fault does to it there. */
+/** Sends replies, and applies connection faults, at the level of HTTP streams and sockets. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Reply } from './refusals.ts';
-import { type Fault, type Prompt, replyTo } from './replies.ts';
+import type { Fault } from './faults.ts';
+import type { Prompt } from './prompt.ts';
+import { replyTo } from './replies.ts';
 
-/** Of either protocol; the stream is HTTP/2's. */
+/** A response over either protocol. Only HTTP/2 responses have `stream`. */
 export type Response = ServerResponse & { stream?: ServerHttp2Stream };
 
-/** A chat request being answered. */
+/** A chat request in progress. */
 export interface Exchange {
   response: Response;
   record: { status: number | null; aborted: boolean };
   fault: Fault | undefined;
-  /** Between the events of a stream. */
+  /** Milliseconds between the events of a stream. */
   tokenDelayMs: number;
-  /** Ended by the emulator without an answer, so its end is not the client's doing. */
-  cut: boolean;
+  /** The emulator itself ended the exchange, so that its end is not recorded as the client's abort. */
+  endedByEmulator: boolean;
 }
 
-/** Answers, or does what the fault says. */
-export function carryOut(exchange: Exchange, prompt: Prompt): void {
+/** Sends the reply to `prompt`, or applies the fault of the exchange. */
+export function respond(exchange: Exchange, prompt: Prompt): void {
   const { fault } = exchange;
   switch (fault?.kind) {
     case 'hang':
@@ -30,12 +32,12 @@ export function carryOut(exchange: Exchange, prompt: Prompt): void {
       return void sendHalf(exchange, replyTo(prompt));
     case 'break':
       return void sendHalf(exchange, replyTo(prompt)).then(() =>
-        cut(exchange, constants.NGHTTP2_INTERNAL_ERROR),
+        endStream(exchange, constants.NGHTTP2_INTERNAL_ERROR),
       );
     case 'reset':
-      return cut(exchange, constants.NGHTTP2_INTERNAL_ERROR);
+      return endStream(exchange, constants.NGHTTP2_INTERNAL_ERROR);
     case 'refuse':
-      return cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
+      return endStream(exchange, constants.NGHTTP2_REFUSED_STREAM);
     case 'goaway':
       return goAway(exchange);
     case 'lose_connection':
@@ -45,48 +47,48 @@ export function carryOut(exchange: Exchange, prompt: Prompt): void {
   }
 }
 
-/** Gives a signal of the exchange's end, and records whether the client caused it. */
+/** Returns a signal that aborts when the exchange ends, and records whether the client ended it. */
 export function whenClosed(exchange: Exchange, isServing: () => boolean): AbortSignal {
   const { response, record } = exchange;
   const closed = new AbortController();
   (response.stream ?? response).once('close', () => {
-    record.aborted = !isComplete(response) && !exchange.cut && isServing();
+    record.aborted = !isComplete(response) && !exchange.endedByEmulator && isServing();
     closed.abort();
   });
   return closed.signal;
 }
 
 function isComplete({ stream, writableFinished }: Response): boolean {
-  // A stream that the client resets also counts as finished.
+  // `writableFinished` is true also for a stream that the client reset.
   return stream ? !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR : writableFinished;
 }
 
-function cut(exchange: Exchange, code: number): void {
-  exchange.cut = true;
+function endStream(exchange: Exchange, code: number): void {
+  exchange.endedByEmulator = true;
   const { stream } = exchange.response;
   if (stream) stream.close(code);
   else exchange.response.destroy();
 }
 
-/** The last stream that is said to be served is the one before this. */
+/** Sends GOAWAY with the previous stream as the last one that is processed. */
 function goAway(exchange: Exchange): void {
   const { stream } = exchange.response;
-  const served = (stream?.id ?? 1) - 2;
-  exchange.cut = true;
-  stream?.session?.goaway(constants.NGHTTP2_NO_ERROR, served);
-  // Node cannot say that none is served.
-  if (served < 0) cut(exchange, constants.NGHTTP2_REFUSED_STREAM);
+  const lastProcessed = (stream?.id ?? 1) - 2;
+  exchange.endedByEmulator = true;
+  stream?.session?.goaway(constants.NGHTTP2_NO_ERROR, lastProcessed);
+  // Node cannot send a GOAWAY that excludes the first stream.
+  if (lastProcessed < 0) endStream(exchange, constants.NGHTTP2_REFUSED_STREAM);
 }
 
 function loseConnection(exchange: Exchange): void {
   const { response } = exchange;
-  exchange.cut = true;
-  // As when a load balancer goes away: nothing is said before the connection ends.
+  exchange.endedByEmulator = true;
+  // Like a load balancer that disappears: the connection ends without a GOAWAY.
   if (response.stream) response.stream.session?.destroy();
   else response.destroy();
 }
 
-/** Answers; the events of a stream come one by one, `tokenDelayMs` apart. */
+/** Sends a reply. The events of a stream are sent `tokenDelayMs` apart. */
 export function send(exchange: Exchange, reply: Reply): void {
   exchange.record.status = reply.status;
   void write(exchange.response, reply, exchange.tokenDelayMs);
@@ -99,11 +101,11 @@ async function sendHalf(exchange: Exchange, { status, headers, parts }: Reply): 
   response.writeHead(status, rest);
   const text = parts.join('');
   response.write(text.slice(0, text.length / 2));
-  // On its way before what comes next.
+  // Lets the first half reach the client before the caller resets the stream.
   await delay(50);
 }
 
-/** Writes a reply with the headers that all of Azure OpenAI's have. */
+/** Writes a reply with the headers that every response of Azure OpenAI has. */
 export async function write(
   response: Response,
   { status, headers, parts }: Reply,
@@ -115,7 +117,7 @@ export async function write(
     if (delayMs > 0 && parts.length > 1) {
       await delay(delayMs);
       if (response.destroyed) return;
-      // Split anywhere, also within a character: frames know nothing of characters.
+      // Splits the event anywhere, also within a UTF-8 character, as HTTP/2 frames may.
       const bytes = Buffer.from(part);
       response.write(bytes.subarray(0, bytes.length / 2));
       response.write(bytes.subarray(bytes.length / 2));

@@ -1,16 +1,16 @@
-/** What Azure OpenAI answers to a request that it refuses, word for word where the words are known. */
+/** The error responses of Azure OpenAI, with its exact wording where the wording is known. */
 
-/** A response, in the parts in which it is written. */
+/** An HTTP response. `parts` are written one after the other. */
 export interface Reply {
   status: number;
   headers: Record<string, string>;
   parts: string[];
 }
 
-/** For an unknown address, and for a request that names no API version. */
+/** For an unknown path, and for a request without an API version. */
 export const NOT_FOUND: Reply = json(404, toError('404', 'Resource not found'));
 
-/** For a request without the key. */
+/** For a request without the right key. */
 export const WRONG_KEY: Reply = json(
   401,
   toError(
@@ -28,28 +28,28 @@ export const NO_DEPLOYMENT: Reply = json(404, {
   },
 });
 
-/** For a request that is not JSON or holds no messages. */
+/** For a request that is not JSON or has no messages. */
 export const INVALID: Reply = refused({ message: 'The request must be JSON with a list of messages.' });
 
-/** For a prompt that the content filter does not let pass. */
+/** For a prompt that the content filter blocks. */
 export const CONTENT_FILTERED: Reply = json(400, contentFilterError());
 
 /**
- * For a conversation that is too long. Newer models have other words: github.com/cline/cline/issues/5474 and
+ * For a conversation that is too long. Newer models word it differently: github.com/cline/cline/issues/5474 and
  * github.com/RooCodeInc/Roo-Code/issues/6856.
  */
-export function tooLong(words: 'older' | 'newer'): Reply {
+export function tooLong(wording: 'older' | 'newer'): Reply {
   const message =
-    words === 'older'
+    wording === 'older'
       ? "This model's maximum context length is 128000 tokens. However, your messages resulted in 136891 tokens. Please reduce the length of the messages."
       : 'Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 289650 tokens. Please reduce the length of the messages.';
   return refused({ message, param: 'messages', code: 'context_length_exceeded' });
 }
 
-/** A parameter that the emulated model does not take, as reasoning models and older ones do not. */
+/** A parameter that the emulated model can refuse, as reasoning models or older models do. */
 export type RefusedParameter = 'temperature' | 'max_tokens' | 'max_completion_tokens' | 'reasoning_effort';
 
-/** Gives the refusal of a request that has one of `parameters`; undefined when it has none. */
+/** Returns the refusal of a request that uses one of `parameters`; undefined when it uses none of them. */
 export function refusalOf(body: Record<string, unknown>, parameters: RefusedParameter[]): Reply | undefined {
   const param = parameters.find((name) => name in body && !(name === 'temperature' && body[name] === 1));
   if (!param) return undefined;
@@ -70,7 +70,7 @@ export function refusalOf(body: Record<string, unknown>, parameters: RefusedPara
         code: 'unsupported_parameter',
       });
     default:
-      // What a model or an API version before it does not know has neither a code nor a param:
+      // The error for a parameter that the model or the API version does not know has neither `code` nor `param`:
       // github.com/davidmigloz/langchain_dart/issues/712
       return refused({ message: `Unrecognized request argument supplied: ${param}` });
   }
@@ -80,7 +80,7 @@ function refused(error: { message: string; param?: string; code?: string }): Rep
   return json(400, toError(null, error.message, { type: 'invalid_request_error', ...error }));
 }
 
-/** An answer of JSON; text is sent as it is. */
+/** A JSON response. A string is sent unchanged. */
 export function json(status: number, body: object | string, headers: Record<string, string> = {}): Reply {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const length = String(Buffer.byteLength(text));
@@ -91,7 +91,7 @@ export function json(status: number, body: object | string, headers: Record<stri
   };
 }
 
-/** The shape of all errors. */
+/** The JSON of an error. */
 export function toError(code: string | null, message: string, more: object = {}): object {
   return { error: { message, type: null, param: null, code, ...more } };
 }
@@ -109,7 +109,7 @@ function contentFilterError(): object {
   });
 }
 
-/** What the content filter says of a prompt. */
+/** The content filter's result for a prompt. */
 export function promptFilterResult(violent: boolean) {
   const safe = { filtered: false, severity: 'safe' };
   const violence = violent ? { filtered: true, severity: 'high' } : safe;

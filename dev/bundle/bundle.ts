@@ -1,4 +1,4 @@
-/** Bundles functions: a small entry, and chunks that are loaded when they are needed. */
+/** Bundles the function app: a small entry file, and chunks that are loaded on demand. */
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
@@ -11,8 +11,8 @@ export async function buildApp(): Promise<void> {
 }
 
 /**
- * Bundles functions with all that they import, so that they run without node_modules: `entry`, a file of the project,
- * into the folder `outdir`. Gives esbuild's account of what is in it.
+ * Bundles `entry`, a file of the project, with everything that it imports into the folder `outdir`, so that it runs
+ * without node_modules. Returns esbuild's metafile, which lists the contents.
  */
 export async function bundle(entry: string, outdir: string, plugins: Plugin[] = []): Promise<Metafile> {
   const { outputFiles, metafile } = await build({
@@ -27,11 +27,11 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
     minify: true,
     sourcemap: true,
     chunkNames: 'chunks/[name]-[hash]',
-    // Packages in CommonJS call require for Node's own modules; in an ES module it has to be made.
+    // CommonJS packages call `require` for Node's built-in modules; an ES module has no `require` of its own.
     banner: {
       js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
     },
-    // The worker provides the first; the others belong to drivers of @keyv/sqlite that we do not use.
+    // The worker provides the first; the others are for drivers of @keyv/sqlite that the app does not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
     plugins,
     metafile: true,
@@ -42,7 +42,7 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
   return metafile;
 }
 
-/** Writes what has changed and removes what is left over, so that a build without changes disturbs no running app. */
+/** Writes changed files and removes obsolete ones. A build without changes does not touch the files of a running app. */
 function replaceFolder(folder: string, files: readonly OutputFile[]): void {
   for (const { path, contents } of files) {
     if (existsSync(path) && readFileSync(path).equals(contents)) continue;

@@ -1,6 +1,6 @@
 /**
- * What the bundle leaves out of the libraries. A cold start reads and compiles every byte that is loaded, and most of
- * what the libraries import serves other uses than ours: see docs/performance.md for what each part costs.
+ * An esbuild plugin that leaves out the parts of the libraries that the app does not use. A cold start reads and compiles
+ * every byte that is loaded. docs/performance.md lists the size of each part.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,28 +8,28 @@ import { pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 
 /**
- * The modules of these packages do nothing when they are imported, but their package.json does not say so. Told so,
- * esbuild drops those of which nothing is used.
+ * Importing a module of these packages has no side effects, but their package.json does not say so. The plugin tells
+ * esbuild, which then drops the modules whose exports are not used.
  */
-const PURE = /^(@azure\/core-xml|@langchain\/(core|openai)|langsmith|openai|zod)\//;
+const SIDE_EFFECT_FREE = /^(@azure\/core-xml|@langchain\/(core|openai)|langsmith|openai|zod)\//;
 
-/** Modules that are used in places which no question reaches. */
+/** Modules that are referenced only by code that the app never runs. */
 const LEFT_OUT = [
-  // The client of each other API of OpenAI; the one for chat completions makes them all.
+  // The clients of OpenAI's other APIs. The main client creates all of them.
   /^openai\/resources\/(?!index|shared|chat\/)/,
-  // Helpers over the stream of a completion, and for structured output.
+  // Helpers for streamed completions and for structured output.
   /^openai\/(helpers\/|lib\/(ChatCompletion|AbstractChatCompletion|RunnableFunction|EventStream))/,
-  // A way to sign in that is not ours. It reads Node's own Response, which loads the undici inside Node.
+  // OpenAI's workload identity. It reads the global `Response`, which loads Node's built-in undici.
   /^openai\/auth\//,
   // Sending traces to LangSmith, which config.ts refuses.
   /^langsmith\/(lib\/)?client\.mjs$/,
-  // Table Storage speaks JSON with this client; only errors of a proxy may be XML, and those are told by their status.
+  // Table Storage sends JSON to this client. Only a proxy's errors may be XML; the app uses only their status.
   /^@azure\/core-xml\//,
-  // For schemas of tools.
+  // For tool schemas.
   /^zod\/v3\//,
 ];
 
-/** undici without what we never use of it: fetch, WebSocket, proxies, mocks, caches, and a parser that is an experiment. */
+/** The parts of undici that the app uses: without fetch, WebSocket, proxies, mocks, caches and the experimental parser. */
 const UNDICI = `
   const Dispatcher = require('undici/lib/dispatcher/dispatcher');
   Object.assign(Dispatcher.prototype, require('undici/lib/api'));
@@ -39,28 +39,28 @@ const UNDICI = `
   exports.errors = require('undici/lib/core/errors');
 `;
 
-/** In place of a module that is left out: what it exports can be made, but not used. */
+/** Replaces a module that is left out. Its exports can be constructed, but every use throws. */
 async function stubFor(file: string): Promise<string> {
   const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   const exports = Object.keys(module).map((name) => `export { LeftOut as ${name} };`);
   return `
-    const refuse = () => { throw new Error(${JSON.stringify(`${nameOf(file)} is left out of the bundle: dev/lean-bundle.ts`)}); };
+    const refuse = () => { throw new Error(${JSON.stringify(`${nameOf(file)} is left out of the bundle by dev/bundle/lean-bundle.ts`)}); };
     function LeftOut() { return new.target ? new Proxy({}, { get: refuse }) : refuse(); }
     ${exports.join('\n')}
   `;
 }
 
-/** The plugin; `folder` is that of the project. */
+/** Creates the plugin. `folder` is the project's folder. */
 export function leanBundle(folder: string): Plugin {
   return {
     name: 'lean-bundle',
     setup(build) {
       build.initialOptions.define = { ...build.initialOptions.define, esbuildDetection: 'true' };
       build.onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'lean' }));
-      // An ES import of Node's http reads all that it exports, and reading its WebSocket loads a second undici: 33 ms
-      // instead of 5, unless the host did so before.
+      // An ES import of node:http reads all of its exports, and reading `WebSocket` loads Node's built-in undici: 33 ms
+      // instead of 5 ms, unless the host has loaded it already.
       build.onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
-        // What is imported when it is needed is so for all of its exports, which cannot be known here.
+        // A dynamic import needs all exports, and the plugin cannot know which of them are used.
         kind === 'import-statement' ? { path: 'node:http', namespace: 'lean' } : undefined,
       );
       build.onResolve({ filter: /./ }, (args) => resolve(build, args));
@@ -80,20 +80,20 @@ export function leanBundle(folder: string): Plugin {
 
 async function resolve(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
   const file = args.path.startsWith('.') ? join(args.resolveDir, args.path) : await locate(build, args);
-  // Most modules name each other with their extension; the few that do not are esbuild's to find.
-  if (!file || !PURE.test(nameOf(file)) || !statSync(file, { throwIfNoEntry: false })?.isFile())
+  // Most modules import each other with the file extension; esbuild resolves the few that do not.
+  if (!file || !SIDE_EFFECT_FREE.test(nameOf(file)) || !statSync(file, { throwIfNoEntry: false })?.isFile())
     return undefined;
   const isLeftOut = LEFT_OUT.some((pattern) => pattern.test(nameOf(file)));
   return { path: file, sideEffects: false, ...(isLeftOut && { namespace: 'left-out' }) };
 }
 
-/** Finds a module by the name of its package. */
+/** Finds the file of a module that is imported by its package name. */
 async function locate(build: PluginBuild, args: OnResolveArgs): Promise<string | undefined> {
   const { path, kind, resolveDir, pluginData } = args;
-  // Our own question comes back to us.
-  if (pluginData === locate || !PURE.test(`${path}/`)) return undefined;
+  // `build.resolve` below calls this plugin again.
+  if (pluginData === locate || !SIDE_EFFECT_FREE.test(`${path}/`)) return undefined;
   return (await build.resolve(path, { kind, resolveDir, pluginData: locate })).path;
 }
 
-/** Of a module in a package: `openai/client.mjs`. */
+/** The name of a module in a package, such as `openai/client.mjs`. */
 const nameOf = (file: string): string => file.replaceAll('\\', '/').split('/node_modules/').at(-1) ?? '';

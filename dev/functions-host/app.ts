@@ -1,4 +1,4 @@
-/** Loads a function app and runs its functions, as the worker does. */
+/** Loads a function app and runs its functions, like the Node.js worker of Azure Functions. */
 import { randomUUID } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -16,7 +16,7 @@ import {
   Worker,
 } from './core.ts';
 
-/** What starts a function. */
+/** The input of one function call. */
 export interface Invocation {
   id: string;
   data: RpcData;
@@ -25,13 +25,13 @@ export interface Invocation {
   traceState?: string | undefined;
 }
 
-/** What a function came to. `returned` is false when it gave nothing, and then the library sends no answer. */
+/** The result of a function. `returned` is false when it returned nothing; the library then sends no response. */
 export interface InvocationResult {
   returned: boolean;
   value: RpcData | null | undefined;
 }
 
-/** A loaded function app. `httpUri` is where the library listens, when the app has turned on `enableHttpStream`. */
+/** A loaded function app. `httpUri` is the address of the library's own server, which runs with `enableHttpStream`. */
 export interface FunctionApp {
   functions: RegisteredFunction[];
   httpUri: string | undefined;
@@ -40,8 +40,8 @@ export interface FunctionApp {
 }
 
 /**
- * Imports the app in the folder `root` and starts it. One that fails is reported on stderr and has no functions, as
- * with the real host.
+ * Imports and starts the app in the folder `root`. An app that fails to start is reported on stderr and has no
+ * functions, as with the real host.
  */
 export async function loadFunctionApp(root: string): Promise<FunctionApp> {
   const worker = new Worker();
@@ -49,10 +49,10 @@ export async function loadFunctionApp(root: string): Promise<FunctionApp> {
   try {
     await importEntryPoints(resolve(root));
     await runHooks(worker, 'appStart', appHookContext(worker, { functionAppDirectory: resolve(root) }));
-    if (worker.functions.size === 0) reportError('host', 'The app registered no function.');
+    if (worker.functions.size === 0) reportError('host', 'The app registered no functions.');
   } catch (error) {
     worker.functions.clear();
-    reportError('host', `The app has no functions, because it failed: ${inspect(error)}`);
+    reportError('host', `The app failed to start and has no functions: ${inspect(error)}`);
   }
   worker.started = true;
   const capabilities = worker.functions.size > 0 ? await worker.model?.getCapabilities?.({}) : undefined;
@@ -85,7 +85,7 @@ function appHookContext(worker: Worker, values: object): object {
   return withConstants(values, { hookData: worker.appLevelHookData, appHookData: worker.appHookData });
 }
 
-/** Adds properties that hooks can read but not replace. */
+/** Adds properties that hooks can read but cannot replace. */
 function withConstants<T extends object>(target: T, constants: Record<string, unknown>): T {
   for (const [name, value] of Object.entries(constants)) {
     Object.defineProperty(target, name, { value, enumerable: true });
@@ -114,7 +114,7 @@ function invocationContext(fn: RegisteredFunction, { id, data, ...invocation }: 
   };
 }
 
-/** From UUIDs, because Node makes them from random bytes in stock: `randomBytes` cost 4% of a request. */
+/** Built from UUIDs, because Node buffers the random bytes for them: `randomBytes` took 4% of a request's CPU. */
 function newTraceParent(): string {
   const traceId = randomUUID().replaceAll('-', '');
   const spanId = randomUUID().replaceAll('-', '').slice(0, 16);
@@ -126,7 +126,7 @@ async function invoke(
   fn: RegisteredFunction,
   invocation: Invocation,
 ): Promise<InvocationResult> {
-  if (!worker.model) throw new Error('The app has set no programming model.');
+  if (!worker.model) throw new Error('The app has not set a programming model.');
   const core = invocationContext(fn, invocation);
   const model = await worker.model.getInvocationModel(core);
   const { context, inputs } = await model.getArguments();
@@ -152,7 +152,7 @@ async function invoke(
   core.state = 'postInvocationHooks';
   await runHooks(worker, 'postInvocation', after);
   core.state = undefined;
-  // Hooks may clear the error or set one.
+  // A hook may clear the error or set another one.
   if (after.error !== null && after.error !== undefined) throw after.error;
   const { returnValue } = await model.getResponse(context, after.result);
   return { returned: after.result !== null && after.result !== undefined, value: returnValue };

@@ -1,14 +1,14 @@
-/** The module `@azure/functions-core`, which the worker gives to the `@azure/functions` library. */
+/** The module `@azure/functions-core`, which the worker provides to the `@azure/functions` library. */
 import { Module } from 'node:module';
 
 /** Severity of a log entry, as the worker names it. */
 export type Level = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none';
-/** Whose log entry it is. */
+/** The origin of a log entry. */
 export type Category = 'user' | 'system' | 'customMetric';
 /** The handler of a function. */
 export type Callback = (...args: unknown[]) => unknown;
 
-/** A value on its way between host and worker. */
+/** A value passed between host and worker. */
 export interface RpcData {
   string?: string;
   json?: string;
@@ -16,7 +16,7 @@ export interface RpcData {
   http?: RpcHttp;
 }
 
-/** An HTTP request or answer as a value, used where the app has not turned on `enableHttpStream`. */
+/** An HTTP request or response as a value, used when the app has not enabled `enableHttpStream`. */
 export interface RpcHttp {
   method?: string;
   url?: string;
@@ -27,7 +27,7 @@ export interface RpcHttp {
   body?: RpcData;
 }
 
-/** A binding as the app registered it; the optional ones belong to HTTP triggers. */
+/** A binding as the app registered it. The optional fields belong to HTTP triggers. */
 export interface Binding {
   type: string;
   direction: 'in' | 'out' | 'inout';
@@ -44,14 +44,14 @@ export interface RegisteredFunction {
   callback: Callback;
 }
 
-/** What the library makes of one invocation. */
+/** The library's steps for one invocation. */
 export interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: Callback): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<{ returnValue?: RpcData | null }>;
 }
 
-/** What the library registers with the worker. */
+/** The object that the library registers with the worker. */
 export interface ProgrammingModel {
   getInvocationModel(context: object): InvocationModel | Promise<InvocationModel>;
   getCapabilities?(
@@ -63,7 +63,7 @@ type Hook = (context: object) => unknown;
 /** The hooks of the app, in the order in which they were registered. */
 export type Hooks = Record<'appStart' | 'appTerminate' | 'preInvocation' | 'postInvocation', Hook[]>;
 
-/** All that the app has told the worker. */
+/** Everything that the app has registered. */
 export class Worker {
   readonly functions = new Map<string, RegisteredFunction>();
   readonly hooks: Hooks = { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [] };
@@ -101,12 +101,12 @@ function log(
 `);
 }
 
-/** Reports on stderr what the host itself found to be wrong. */
+/** Writes an error of the host itself to stderr. */
 export function reportError(source: string, message: string): void {
   log('error', source, message, process.stderr);
 }
 
-/** The library asks for this module with `require`, also from inside a bundle; it exists in no registry. */
+/** Provides the module to `require`, also inside a bundle. The module is not published in any registry. */
 export function provideCoreModule(worker: Worker): void {
   const core = {
     version: '3.9.1',
@@ -126,16 +126,16 @@ export function provideCoreModule(worker: Worker): void {
   };
 }
 
-/** Logs what the app or the library says, but for the library's chatter. */
+/** Writes a log entry of the app or the library, except the library's debug and trace entries. */
 export function logForApp(source: string, level: Level, category: Category, message: string): void {
-  const chatter = category === 'system' && (level === 'debug' || level === 'trace');
-  if (!chatter) log(level, source, message);
+  const isLibraryDebug = category === 'system' && (level === 'debug' || level === 'trace');
+  if (!isLibraryDebug) log(level, source, message);
 }
 
 function registerHook(worker: Worker, name: string, hook: Hook): Disposable {
   const hooks = Object.hasOwn(worker.hooks, name) ? worker.hooks[name as keyof Hooks] : undefined;
   if (!hooks) {
-    // The library looks for this mark to explain that a hook needs a newer host.
+    // The library uses this flag to explain that a hook needs a newer host.
     throw Object.assign(new RangeError(`Unrecognized hook "${name}"`), { isAzureFunctionsSystemError: true });
   }
   hooks.push(hook);

@@ -1,4 +1,4 @@
-/** Carries HTTP requests to the library's own server, and its answers back. */
+/** Serves HTTP requests: by forwarding them to the library's own server, or by passing them on as values. */
 import { randomUUID } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ const HOP_BY_HOP = new Set(
 );
 const workerAgent = new Agent({ keepAlive: true, maxFreeSockets: 1024 });
 
-/** Ends the response without a body; one already under way is cut off, so that the client sees that it failed. */
+/** Ends the response without a body. A response that has started is cut off, so that the client sees the failure. */
 export function answer(response: ServerResponse, status: number): void {
   if (response.writableEnded || response.destroyed) return;
   if (response.headersSent) return void response.destroy();
@@ -23,13 +23,13 @@ export function answer(response: ServerResponse, status: number): void {
   response.end();
 }
 
-/** Says on stderr why a function failed; the client only gets a 500. */
+/** Writes the reason of a function's failure to stderr; the client gets only a 500. */
 export function answerFailure(response: ServerResponse, fn: RegisteredFunction, error: unknown): void {
   reportError(fn.name, `The function failed: ${inspect(error)}`);
   answer(response, 500);
 }
 
-/** Runs a function for an HTTP request and answers with what comes of it. Never rejects. */
+/** Runs a function for an HTTP request and sends its response. Never rejects. */
 export async function serveHttp(
   app: FunctionApp,
   { fn, params }: Match,
@@ -42,14 +42,14 @@ export async function serveHttp(
     else invocation.data.http = await toRpcHttp(params, request);
     const { returned, value } = await app.invoke(fn, invocation);
     if (value?.http) fromRpcHttp(value.http, response);
-    // The library sends no answer for a function that returns nothing.
+    // The library sends no response for a function that returns nothing.
     else if (!returned) answer(response, 204);
   } catch (error) {
     answerFailure(response, fn, error);
   }
 }
 
-/** Sends the request on to the library's own server, and its answer back; both bodies are streamed. */
+/** Forwards the request to the library's own server and streams the response back. Both bodies are streamed. */
 function forward(
   httpUri: string,
   invocationId: string,
@@ -81,13 +81,13 @@ function forward(
       reportError('host', `Forwarding failed: ${error.message}`);
     answer(response, 502);
   });
-  // As the real host's proxy does: the app is to see a request whose body is still to come.
+  // Like the real host's proxy: the app receives the headers before the body has arrived.
   // github.com/dotnet/yarp, src/ReverseProxy/Forwarder/StreamCopyHttpContent.cs
   forwarded.flushHeaders();
-  // Not a pipeline: an app may answer before it has read the body, and the client must still get that answer.
+  // Not a pipeline: when an app answers before it has read the body, the client must still get the answer.
   request.pipe(forwarded);
   forwarded.once('close', () => request.resume());
-  // When the client left, or we answered ourselves, the library's server has to see it.
+  // Tells the library's server that the client has disconnected, or that the host has answered itself.
   response.once('close', () => {
     if (!answered?.complete || !forwarded.writableFinished) forwarded.destroy();
   });
@@ -131,7 +131,7 @@ async function toRpcHttp(params: Record<string, string>, request: IncomingMessag
 }
 
 function fromRpcHttp(http: RpcHttp, response: ServerResponse): void {
-  if (http.cookies?.length) throw new Error('This host passes cookies on only with enableHttpStream.');
+  if (http.cookies?.length) throw new Error('This host supports cookies only with enableHttpStream.');
   if (response.destroyed) return;
   response.writeHead(Number(http.statusCode), http.headers).end(http.body?.bytes);
 }

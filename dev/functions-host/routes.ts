@@ -1,13 +1,13 @@
-/** Finds the function for a request: routes, their parameters and constraints. */
+/** Matches requests to functions: routes, route parameters and constraints. */
 import type { RegisteredFunction } from './core.ts';
 
-/** A function and the route parameters with which a request reached it. */
+/** The function for a request, and the values of its route parameters. */
 export interface Match {
   fn: RegisteredFunction;
   params: Record<string, string>;
 }
 
-/** Gives a function that finds the function for a method and a decoded path: the most specific route first. */
+/** Returns a function that matches a method and a decoded path. The most specific route is tried first. */
 export function createRouter(functions: RegisteredFunction[], prefix: string) {
   const routes = functions
     .filter((fn) => /^httptrigger$/i.test(fn.trigger.type))
@@ -24,7 +24,7 @@ export function createRouter(functions: RegisteredFunction[], prefix: string) {
   };
 }
 
-/** The rank sorts as in ASP.NET: segment by segment a literal, then a constrained, a free, a catch-all parameter. */
+/** Ranks sort as in ASP.NET, by segment: literal, constrained parameter, parameter, catch-all parameter. */
 function compileRoute(fn: RegisteredFunction, prefix: string): { pattern: RegExp; rank: string } {
   const route = fn.trigger.route || fn.name;
   const refuse = (why: string) => new Error(`The route "${route}" of the function "${fn.name}" ${why}.`);
@@ -59,7 +59,7 @@ function compileConstraint(constraint: string): string | undefined {
   return maxLength && `(?![^/]{${Number(maxLength) + 1}})`;
 }
 
-/** The path of a request, decoded once; an encoded slash stays encoded, as with the real server. */
+/** Returns a request's path, decoded once. An encoded slash stays encoded, as in the real host. */
 export function decodePath(url: string): string {
   if (!url.startsWith('/')) return url;
   const path = new URL(`http://localhost${url}`).pathname.replace(/\/$/, '');

@@ -1,4 +1,4 @@
-/** One request of the performance test, and what became of it. */
+/** Sends one request of the performance test and measures it. */
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { type Kind, kindOf } from '../../public/facts.js';
@@ -6,32 +6,32 @@ import type { Answer } from '../../src/lib/contract/responses.ts';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 
-/** How a request stands to the cache: past it, past it but keeping the answer, or through it. */
+/** Use of the cache: neither read nor written, written only, or read and written. */
 export type CacheMode = 'no-store' | 'no-cache' | 'cached';
 
-/** What is sent where. */
+/** The request to send. */
 export interface Question {
   url: string;
   key: string | null;
   question: string;
   stream: boolean;
   cache: CacheMode;
-  /** null: a new session. */
+  /** null for a new session. */
   session: string | null;
   newConversation: boolean;
 }
 
-/** What became of a request. Times in seconds. */
+/** The result of a request. Times in seconds. */
 export interface Outcome {
-  /** From sending to the whole answer, seen by the client. */
+  /** From sending the request to receiving the whole answer, measured by the client. */
   client_time: number;
-  /** null when it failed. */
+  /** null when the request failed. */
   kind: Kind | null;
-  /** Such as `503 busy`, or `ECONNREFUSED`; null when it was answered. */
+  /** For example `503 busy` or `ECONNREFUSED`; null when the request was answered. */
   error: string | null;
-  /** The server's `api_call_time`; null when the model was not asked. */
+  /** The server's `api_call_time`; null when the model was not called. */
   model_time: number | null;
-  /** Seen by the client; null unless a stream. */
+  /** Measured by the client; null unless the answer was streamed. */
   time_to_first_token: number | null;
   connection_reused: boolean;
   cold_start: boolean;
@@ -39,7 +39,7 @@ export interface Outcome {
 
 type Result = { metrics: PerformanceMetrics } | { error: string };
 
-/** Asks and waits for the whole answer; a failure is an outcome too. @throws what the signal throws. */
+/** Sends a question and waits for the whole answer. Failures are returned. @throws the signal's reason when aborted. */
 export async function ask(question: Question, signal: AbortSignal): Promise<Outcome> {
   const startedAt = performance.now();
   const elapsed = (): number => (performance.now() - startedAt) / 1000;
@@ -88,7 +88,7 @@ async function post(question: Question, signal: AbortSignal, onToken: () => void
   });
   const isStream = response.headers.get('Content-Type')?.startsWith('text/event-stream');
   if (response.ok && isStream) return readStream(response, onToken);
-  // A wrong key gets no body, and a proxy's error is no JSON.
+  // The response to a wrong key has no body, and a proxy's error may not be JSON.
   const body = (await response.json().catch(() => ({}))) as Partial<Answer & ErrorBody>;
   return body.performance_metrics && response.ok
     ? { metrics: body.performance_metrics }
@@ -109,7 +109,7 @@ async function readStream(response: Response, onToken: () => void): Promise<Resu
   return result;
 }
 
-/** Fetch hides what happened in the cause. */
+/** The error code, which fetch stores in the error's `cause`. */
 function codeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const { code, name } = cause as { code?: string; name?: string };

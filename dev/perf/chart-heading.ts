@@ -1,4 +1,4 @@
-/** The top of the plot: what was run, the key figures, and the titles of the panels. */
+/** The heading of the chart: the description of the run, the key figures, and the titles of the panels. */
 import type { EChartsOption, TitleComponentOption } from 'echarts';
 import { formatTime } from '../../public/facts.js';
 import { INK, LEFT, LOWER, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
@@ -8,10 +8,10 @@ import type { Share, Statistics } from './statistics.ts';
 
 const MARGIN = 40;
 
-/** Titles and figures; the legend is made of the names of the series. */
+/** Titles and key figures. ECharts builds the legend from the names of the series. */
 export function heading(run: Run, statistics: Statistics): EChartsOption {
   const figures = keyFigures(statistics);
-  const broad = (PLOT_WIDTH + LEFT - MARGIN) / figures.length;
+  const columnWidth = (PLOT_WIDTH + LEFT - MARGIN) / figures.length;
   const { cached, uncached } = statistics;
   return {
     title: [
@@ -27,7 +27,7 @@ export function heading(run: Run, statistics: Statistics): EChartsOption {
         titleOf({
           text: value,
           subtext: label,
-          left: MARGIN + index * broad,
+          left: MARGIN + index * columnWidth,
           top: 132,
           itemGap: 6,
           textStyle: { fontSize: 22, color: INK },
@@ -35,7 +35,7 @@ export function heading(run: Run, statistics: Statistics): EChartsOption {
         }),
       ),
       panelTitle('Each request', MARGIN, UPPER.top),
-      panelTitle('How many took how long', MARGIN, LOWER.top),
+      panelTitle('Distribution of times', MARGIN, LOWER.top),
       ...(cached && uncached ? [panelTitle('Cached against uncached', 680, LOWER.top)] : []),
     ],
     legend: {

@@ -1,7 +1,7 @@
-/** The lower panels of the plot: the distribution of the times, and cached against uncached. */
+/** The lower panels of the chart: the distribution of the times, and cached against uncached answers. */
 import type { CustomSeriesRenderItem } from 'echarts';
 import { formatTime } from '../../public/facts.js';
-import { type Panel, shown, timeAxis } from './chart-requests.ts';
+import { chartTime, type Panel, timeAxis } from './chart-requests.ts';
 import { type Group, groupOf, GROUPS, LEFT, LINE, LOWER, MUTED, PLOT_WIDTH } from './chart-style.ts';
 import type { Run } from './measure.ts';
 import { binEdges, scaleFor } from './scale.ts';
@@ -10,15 +10,15 @@ import type { Statistics } from './statistics.ts';
 const HALF_WIDTH = 480;
 const MAX_BINS = 60;
 
-/** A histogram, its bars stacked of the kinds of answers. */
+/** A histogram with bars stacked by kind of answer. `half` leaves room for the comparison panel. */
 export function histogramPanel({ requests }: Run, half: boolean): Panel {
-  const times = requests.map(shown);
+  const times = requests.map(chartTime);
   const scale = scaleFor(times, false);
   const edges = binEdges(scale, Math.max(12, Math.min(MAX_BINS, Math.round(3 * Math.sqrt(times.length)))));
   const bars: { value: number[]; group: Group }[] = [];
   const heights = new Map<number, number>();
   for (const group of Object.keys(GROUPS) as Group[]) {
-    const own = requests.filter((sample) => groupOf(sample) === group).map(shown);
+    const own = requests.filter((sample) => groupOf(sample) === group).map(chartTime);
     for (const [bin, count] of countBins(own, edges)) {
       const from = heights.get(bin) ?? 0;
       heights.set(bin, from + count);
@@ -50,12 +50,12 @@ export function histogramPanel({ requests }: Run, half: boolean): Panel {
   };
 }
 
-/** How many of the times lie in each bin that is not empty. */
+/** Counts the times in each bin; empty bins are left out. */
 function countBins(times: number[], edges: number[]): Map<number, number> {
   const counts = new Map<number, number>();
   for (const time of times) {
     const found = edges.findIndex((edge) => edge > time) - 1;
-    // The last bin has its upper edge too.
+    // The last bin includes its upper edge.
     const bin = found < 0 ? edges.length - 2 : found;
     counts.set(bin, (counts.get(bin) ?? 0) + 1);
   }
@@ -72,7 +72,7 @@ const drawBar: CustomSeriesRenderItem = (_, api) => {
   };
 };
 
-/** Bars for both, with their times; null when one of them is missing. */
+/** Bars with the times of cached and uncached answers; null when either is missing. */
 export function comparisonPanel({ cached, uncached }: Statistics): Panel | null {
   if (!cached || !uncached) return null;
   const columns = ['p50', 'p95', 'max'] as const;

@@ -1,11 +1,11 @@
-/** The upper panel of the plot: each request, in the order of sending. */
+/** The upper panel of the chart: every request, in the order of sending. */
 import { formatTime } from '../../public/facts.js';
 import { type Group, groupOf, GROUPS, INK, LEFT, LINE, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import type { Run, Sample } from './measure.ts';
 import { type Scale, scaleFor } from './scale.ts';
 import type { Statistics } from './statistics.ts';
 
-/** A part of the plot, for ECharts, without the numbers of its axes. */
+/** The ECharts options of one panel, without the indexes of its axes. */
 export interface Panel {
   grid: object;
   xAxis: object;
@@ -13,21 +13,21 @@ export interface Panel {
   series: object[];
 }
 
-/** More than these are points. */
+/** More requests than this are drawn as points. */
 const MAX_BARS = 60;
-/** Points that would lie on each other are drawn once: in cells of about a pixel. */
+/** Overlapping points are drawn once: one point for each cell of about one pixel. */
 const CELLS = { across: 1000, up: 300 };
 
-/** A bar or a point for each request. */
+/** Draws a bar or a point for each request. */
 export function requestsPanel({ requests }: Run, statistics: Statistics): Panel {
   const scale = scaleFor(
-    requests.map((sample) => shown(sample)),
+    requests.map((sample) => chartTime(sample)),
     true,
   );
   const count = requests.length;
   const series = (Object.keys(GROUPS) as Group[]).flatMap((group) => {
     const all = requests.flatMap((sample, index): [number, number][] =>
-      groupOf(sample) === group ? [[index + 1, shown(sample)]] : [],
+      groupOf(sample) === group ? [[index + 1, chartTime(sample)]] : [],
     );
     return all.length === 0 ? [] : [groupSeries(group, all, count, scale)];
   });
@@ -58,7 +58,7 @@ export function timeAxis({ type, ticks, min, max }: Scale): object {
     type,
     min,
     max,
-    // Where bars stand on: on a logarithmic axis they would hang from 1 s.
+    // The base of the bars. By default, bars on a logarithmic axis start at 1 s.
     startValue: min,
     axisLine: { show: false },
     axisTick: { show: false, customValues: ticks },
@@ -67,8 +67,8 @@ export function timeAxis({ type, ticks, min, max }: Scale): object {
   };
 }
 
-/** A time that has a place on a logarithmic axis. */
-export const shown = ({ client_time: time }: Sample): number => Math.max(time, 0.0001);
+/** A request's time, at least 0.1 ms because a logarithmic axis has no 0. */
+export const chartTime = ({ client_time: time }: Sample): number => Math.max(time, 0.0001);
 
 function groupSeries(group: Group, points: [number, number][], count: number, scale: Scale): object {
   const { name, color, symbol } = GROUPS[group];
@@ -110,14 +110,14 @@ function thin(points: [number, number][], count: number, { min, max, type }: Sca
   return [...cells.values()];
 }
 
-/** Lines with their labels at the right: the upper one above its line, the lower one below, so that they never meet. */
+/** Lines with labels at the right. The upper label is above its line, the lower label below, so that they do not overlap. */
 function medians({ client_time: time, cached, uncached }: Statistics): object {
   type Named = [string, number] | null;
   const upper: Named = cached && uncached ? ['uncached', uncached.p50] : time && ['p95', time.p95];
   const lower: Named = cached && uncached ? ['cached', cached.p50] : time && ['median', time.p50];
   return {
     symbol: 'none',
-    // Otherwise a line lies at the next hundredth of a second.
+    // The default precision rounds the position to a hundredth of a second.
     precision: 9,
     silent: true,
     lineStyle: { color: INK, type: 'dashed', width: 1, opacity: 0.6 },
@@ -131,7 +131,7 @@ const lineAt = ([name, time]: [string, number], offset: number): object => ({
   label: { formatter: `${name} ${formatTime(time)}`, offset: [0, offset] },
 });
 
-/** Whole numbers, the first and about ten more. */
+/** The first request and about ten round numbers. */
 function requestTicks(count: number): number[] {
   const rough = Math.max(1, count / 10);
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,11 +1,11 @@
-/** How the plot looks: the colours of the chat page, which colour-blind people can tell apart, and a shape for each. */
+/** Layout and colours of the chart. The colours are those of the chat page, distinguishable with colour blindness. */
 import { KINDS } from '../../public/facts.js';
 import type { Sample } from './measure.ts';
 
-/** What became of a request, as it is coloured. */
+/** The kind of a request, which decides its colour. */
 export type Group = keyof typeof GROUPS;
 
-/** Drawn in this order: what is rare lies on top. */
+/** In drawing order: rare kinds are drawn last, on top. */
 export const GROUPS = {
   reused: { name: KINDS.reused, color: '#2f6fb7', symbol: 'circle' },
   cached: { name: KINDS.cached, color: '#3a9f8c', symbol: 'triangle' },
@@ -18,7 +18,7 @@ export const GROUPS = {
   },
 } as const;
 
-/** Which of these a request belongs to. */
+/** The group of a request. */
 export const groupOf = ({ kind }: Sample): Group => kind ?? 'failed';
 
 export const INK = '#1e2326';
@@ -26,12 +26,12 @@ export const MUTED = '#5e676c';
 export const LINE = '#e2dfd8';
 export const PAPER = '#fbfaf8';
 
-/** Size of the drawing; the image is SCALE times as large. */
+/** Size of the drawing. The image is SCALE times as large. */
 export const WIDTH = 1200;
 export const HEIGHT = 900;
 export const SCALE = 1.5;
 
-/** Where the drawing's parts are, in its units. */
+/** Positions in the drawing, in its units. */
 export const LEFT = 84;
 export const RIGHT = 118;
 export const PLOT_WIDTH = WIDTH - LEFT - RIGHT;

@@ -1,4 +1,4 @@
-/** The third stage of the performance test: a picture of a run and its statistics. */
+/** The third stage of the performance test: a chart of a run and its statistics. */
 import type { EChartsOption } from 'echarts';
 import type { Results } from './results.ts';
 import { HEIGHT, WIDTH } from './chart-style.ts';
@@ -7,7 +7,7 @@ import { comparisonPanel, histogramPanel } from './chart-lower.ts';
 import { type Panel, requestsPanel } from './chart-requests.ts';
 import { drawPicture } from './picture.ts';
 
-/** Draws a run with at least one request; gives a PNG. */
+/** Draws a run that has at least one request. Returns a PNG. */
 export function drawChart({ run, statistics }: Results): Uint8Array {
   const compared = comparisonPanel(statistics);
   const panels = [requestsPanel(run, statistics), histogramPanel(run, compared !== null), compared];
@@ -17,7 +17,7 @@ export function drawChart({ run, statistics }: Results): Uint8Array {
 
 const axes = (index: number): object => ({ xAxisIndex: index, yAxisIndex: index });
 
-/** Each panel has axes of its own. */
+/** Gives each panel its own axes. */
 function combine(panels: Panel[]): EChartsOption {
   return {
     grid: panels.map(({ grid }) => grid),

@@ -1,15 +1,15 @@
-/** The local stack for the performance test, as `npm start` runs it, in a process of its own. */
+/** Runs `npm start` as a child process for the performance test. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../stack/root.ts';
 import { stopChild } from '../stack/child-process.ts';
 
-/** Longer than the host and Azurite may take to stop. */
+/** Longer than the time limits of the host and Azurite together. */
 const STOP_TIMEOUT_MS = 10_000;
 
 /**
- * Starts it and waits until it serves.
- * @throws Error with what it printed when it cannot.
+ * Starts the local stack and waits until it accepts requests.
+ * @throws Error with its output when it does not start.
  */
 export async function startLocalApp(
   port: number,
@@ -20,14 +20,14 @@ export async function startLocalApp(
   const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Not in our process group: Ctrl-C must not stop it under the requests that are on their way.
+    // A process group of its own: Ctrl-C must not stop the app while requests are in flight.
     detached: process.platform !== 'win32',
   });
   const stop = (): Promise<unknown> => stopChild(child, 'stop', STOP_TIMEOUT_MS);
   let output = '';
   const serving = new Promise<void>((resolve, reject) => {
     const read = (data: Buffer): void => {
-      // Read on for as long as it runs, or its pipe fills up; but keep only what may explain a failed start.
+      // Keeps reading, so that the pipe does not fill up, but stores only the end, for the error message.
       output = (output + data.toString()).slice(-10_000);
       if (output.includes('Stop with Ctrl-C')) resolve();
     };
@@ -35,7 +35,7 @@ export async function startLocalApp(
     child.stderr?.on('data', read);
     child.once('error', reject);
     child.once('exit', () => reject(new Error(`The local app did not start:\n${output.trim()}`)));
-    signal.addEventListener('abort', () => reject(new Error('Stopped before the local app was up.')));
+    signal.addEventListener('abort', () => reject(new Error('Stopped before the local app was ready.')));
   });
   try {
     await serving;

@@ -1,41 +1,41 @@
-/** The first stage of the performance test: asks as planned, and records each request. */
+/** The first stage of the performance test: sends the planned requests and records each result. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, type CacheMode, type Outcome } from './ask.ts';
 import type { Plan } from './options.ts';
 
-/** One request. Times in seconds. */
+/** A measured request. Times in seconds. */
 export interface Sample extends Outcome {
-  /** Since the test began. */
+  /** Start of the request, since the start of the test. */
   started: number;
   cache: CacheMode;
 }
 
-/** What was done and measured. Times in seconds. */
+/** All measurements of a test. Times in seconds. */
 export interface Run {
-  /** Without the query, where a key may be. */
+  /** Without the query, which may contain a key. */
   url: string;
   /** ISO 8601. */
   started_at: string;
   plan: Plan;
-  /** Stopped before its end. */
+  /** The test was stopped early. */
   interrupted: boolean;
   duration: number;
-  /** In the order in which they were sent. */
+  /** In the order of sending. */
   requests: Sample[];
 }
 
-/** Where and with what to ask, and who wants to know. */
+/** The app to measure, and how to observe and stop the test. */
 export interface Target {
   url: string;
   key: string | null;
-  /** Ends the test; requests under way are given up and not counted. */
+  /** Ends the test. Requests in flight are aborted and not counted. */
   signal: AbortSignal;
-  /** Called after each request with the part of the test that is done, 0 to 1. */
+  /** Called after each request with the completed fraction of the test, 0 to 1. */
   onSample: (sample: Sample, done: number) => void;
 }
 
-/** Carries out the plan. A request that fails is recorded; nothing is thrown. */
+/** Sends the planned requests. Failed requests are recorded; an abort sets `interrupted`. */
 export async function measure(plan: Plan, target: Target): Promise<Run> {
   const { signal } = target;
   const startedAt = performance.now();
@@ -63,7 +63,7 @@ export async function measure(plan: Plan, target: Target): Promise<Run> {
     target.onSample(sample, plan.duration ? run.duration / plan.duration : run.requests.length / planned);
   };
   try {
-    await inParallel(plan, modes, elapsed, askOnce, signal);
+    await inParallel(plan, modes, { elapsed, askOnce, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
     run.interrupted = true;
@@ -72,28 +72,33 @@ export async function measure(plan: Plan, target: Target): Promise<Run> {
   return run;
 }
 
+interface Asking {
+  /** Seconds since the start. */
+  elapsed: () => number;
+  askOnce: (cache: CacheMode) => Promise<void>;
+  signal: AbortSignal;
+}
+
 async function inParallel(
   plan: Plan,
   modes: CacheMode[],
-  elapsed: () => number,
-  askOnce: (cache: CacheMode) => Promise<void>,
-  signal: AbortSignal,
+  { elapsed, askOnce, signal }: Asking,
 ): Promise<void> {
   let begun = 0;
-  const timeLeft = (): number => (plan.duration ?? Number.POSITIVE_INFINITY) - elapsed();
-  const goesOn = (): boolean => (plan.duration === null ? begun < plan.requests : timeLeft() > 0);
+  const remainingTime = (): number => (plan.duration ?? Number.POSITIVE_INFINITY) - elapsed();
+  const hasMore = (): boolean => (plan.duration === null ? begun < plan.requests : remainingTime() > 0);
   const pause = (): Promise<void> => {
-    const seconds = Math.max(0, Math.min(plan.delay, timeLeft()));
+    const seconds = Math.max(0, Math.min(plan.delay, remainingTime()));
     return delay(1000 * seconds, undefined, { signal });
   };
   const worker = async (): Promise<void> => {
-    while (goesOn()) {
+    while (hasMore()) {
       begun++;
       for (const [index, mode] of modes.entries()) {
         if (index > 0) await pause();
         await askOnce(mode);
       }
-      if (goesOn() && plan.delay > 0) await pause();
+      if (hasMore() && plan.delay > 0) await pause();
     }
   };
   await Promise.all(Array.from({ length: plan.concurrency }, worker));

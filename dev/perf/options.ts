@@ -1,37 +1,37 @@
-/** The command line of the performance test. */
+/** The command-line options of the performance test. */
 import { parseArgs } from 'node:util';
 
 /** What `--help` prints. */
 export const USAGE = `npm run perf -- [options]
 
-Asks the app one question again and again, and says how long the answers took: statistics here, a plot in a file.
+Asks the app one question repeatedly and measures the answers. Prints statistics and writes a chart.
 
-  --requests N        how often to ask (default 5); with --test-cache that many times each way
-  --duration SECONDS  ask for so long instead
+  --requests N        number of requests (default 5); with --test-cache, that many without and with the cache
+  --duration SECONDS  ask for this long instead of a number of requests
   --delay SECONDS     pause between requests (default 1)
-  --concurrency N     so many ask at the same time, each with its own pauses (default 1)
+  --concurrency N     number of concurrent clients, each with its own pauses (default 1)
   --question TEXT     default "What is the capital of France?"
-  --test-cache        ask each time twice, past the cache and then with it, and compare
-  --test-session      all requests in one session; otherwise each in a new one. With --test-cache
-                      the conversation begins anew each time, since a follow-up is another question
-  --stream            take the answers as streams, and measure the time to the first token
-  --url URL           default the local app, http://localhost:3001/ask (or PORT). It is started for
-                      the test, with an emulated model or the one in the settings, if it does not run
+  --test-cache        ask twice each time, first bypassing the cache and then with it, and compare
+  --test-session      send all requests in one session instead of a new session each. With --test-cache
+                      each request starts a new conversation, because a follow-up has another cache key
+  --stream            stream the answers and measure the time to first token
+  --url URL           default the local app, http://localhost:3001/ask (or PORT). If it is not running,
+                      it is started for the test, with the emulated model or the model in the settings
   --key KEY           the function key (x-functions-key)
-  --output FILE       the plot, a PNG (default performance_results.png)
-  --json FILE         all that was measured, times in seconds
-  --compare FILE      show an earlier --json beside this test
-  --from FILE         ask nothing: statistics and plot of an earlier --json
+  --output FILE       the chart, a PNG (default performance_results.png)
+  --json FILE         write all measurements, with times in seconds
+  --compare FILE      compare this test with the --json file of an earlier one
+  --from FILE         send no requests; use the --json file of an earlier test
   --help
 
-Without --test-cache the requests say Cache-Control: no-store, so that the model is measured.
-Ctrl-C ends the test and reports what was measured; once more ends at once.
-Exit code: 0 all answered, 1 a request failed or the test could not run, 2 wrong options, 130 stopped with Ctrl-C.`;
+Without --test-cache the requests are sent with Cache-Control: no-store, so that the model is measured.
+Ctrl-C ends the test and reports the results so far; a second Ctrl-C ends immediately.
+Exit code: 0 all answered, 1 a request failed or the test could not run, 2 invalid options, 130 stopped with Ctrl-C.`;
 
-/** How to ask. Times in seconds. */
+/** The requests to send. Times in seconds. */
 export interface Plan {
   requests: number;
-  /** Instead of `requests`. */
+  /** Used instead of `requests` when not null. */
   duration: number | null;
   delay: number;
   concurrency: number;
@@ -41,10 +41,10 @@ export interface Plan {
   stream: boolean;
 }
 
-/** All that the command line says. */
+/** The parsed options. */
 export interface Options {
   plan: Plan;
-  /** null: the local app. */
+  /** null for the local app. */
   url: string | null;
   key: string | null;
   output: string;
@@ -53,12 +53,12 @@ export interface Options {
   from: string | null;
 }
 
-/** The command line is wrong; the message says how. */
+/** The options are invalid; the message says why. */
 export class UsageError extends Error {}
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean', default: false } as const;
-const KNOWN = {
+const OPTIONS = {
   requests: text,
   duration: text,
   delay: text,
@@ -76,10 +76,10 @@ const KNOWN = {
   help: flag,
 };
 
-/** Gives null when only help is wanted. @throws UsageError */
+/** Parses the options. Returns null for `--help`. @throws UsageError */
 export function readOptions(args: string[]): Options | null {
   try {
-    const { values } = parseArgs({ args, options: KNOWN });
+    const { values } = parseArgs({ args, options: OPTIONS });
     if (values.help) return null;
     return toOptions(values);
   } catch (error) {
@@ -87,7 +87,7 @@ export function readOptions(args: string[]): Options | null {
   }
 }
 
-type Values = ReturnType<typeof parseArgs<{ options: typeof KNOWN }>>['values'];
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 function toOptions(values: Values): Options {
   if (values.requests !== undefined && values.duration !== undefined)
@@ -120,14 +120,14 @@ interface Range {
   whole?: boolean;
 }
 
-function number(name: string, written: string, { min, max = 1_000_000, whole = false }: Range): number {
-  const value = /^\d*\.?\d+$/.test(written) ? Number(written) : Number.NaN;
+function number(name: string, argument: string, { min, max = 1_000_000, whole = false }: Range): number {
+  const value = /^\d*\.?\d+$/.test(argument) ? Number(argument) : Number.NaN;
   if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
   const kind = whole ? 'a whole number' : 'a number';
-  throw new Error(`--${name} must be ${kind} from ${min} to ${max}, not "${written}".`);
+  throw new Error(`--${name} must be ${kind} from ${min} to ${max}, not "${argument}".`);
 }
 
-function webAddress(written: string): string {
-  if (URL.canParse(written) && /^https?:$/.test(new URL(written).protocol)) return written;
-  throw new Error(`--url must be like http://localhost:3001/ask, not "${written}".`);
+function webAddress(value: string): string {
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
+  throw new Error(`--url must be an address like http://localhost:3001/ask, not "${value}".`);
 }

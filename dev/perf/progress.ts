@@ -1,22 +1,22 @@
-/** Shows how far the performance test is: a bar on a terminal, some lines elsewhere. */
+/** Shows the progress of the performance test: a bar on a terminal, otherwise a few lines. */
 import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
 import { formatTime, KINDS } from '../../public/facts.js';
 import type { Sample } from './measure.ts';
 
 const BAR_WIDTH = 30;
-/** Where nothing can be drawn over. */
+/** Limit where the output is not a terminal. */
 const MAX_LINES = 20;
 
 /** A progress display. */
 export interface Progress {
-  /** `done`: the part of the test that is done, 0 to 1. */
+  /** `done` is the completed fraction of the test, 0 to 1. */
   show: (sample: Sample, done: number) => void;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end: () => void;
 }
 
-/** Writes to `output`, which is not where the report goes. */
+/** Creates a progress display that writes to `output`. */
 export function showProgress(output: Pick<WriteStream, 'isTTY' | 'write' | 'columns'>): Progress {
   let count = 0;
   let failed = 0;
@@ -42,7 +42,7 @@ export function showProgress(output: Pick<WriteStream, 'isTTY' | 'write' | 'colu
 function redraw(output: Pick<WriteStream, 'write' | 'columns'>, line: string): void {
   const stream = output as WriteStream;
   cursorTo(stream, 0);
-  // A line that wraps could not be drawn over.
+  // A line that wraps could not be overwritten.
   output.write(line.slice(0, (output.columns || 80) - 1));
   clearLine(stream, 1);
 }

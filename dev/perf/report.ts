@@ -1,15 +1,15 @@
-/** The statistics of the performance test as text for a terminal. */
+/** Formats the statistics of the performance test for a terminal. */
 import { formatTime } from '../../public/facts.js';
 import type { Run } from './measure.ts';
 import type { Share, Statistics, Summary } from './statistics.ts';
 
 const COLUMNS = ['min', 'mean', 'p50', 'p95', 'p99', 'max'] as const;
 
-/** In one line: what was asked how. */
+/** Describes a run in one line. */
 export function describePlan({ plan, requests }: Run): string {
   const ways = [
     plan.stream && 'streamed',
-    plan.test_cache ? 'past the cache and with it' : 'past the cache',
+    plan.test_cache ? 'without and with the cache' : 'without the cache',
     plan.test_session ? 'in one session' : 'each in a new session',
     plan.concurrency > 1 && `${plan.concurrency} at a time`,
     plan.duration !== null && `for ${plan.duration} s`,
@@ -18,7 +18,7 @@ export function describePlan({ plan, requests }: Run): string {
   return [`${requests.length} requests`, ...ways.filter((way) => way !== false)].join(', ');
 }
 
-/** A screen of text. */
+/** Formats the report of a run. */
 export function formatReport(run: Run, statistics: Statistics): string {
   const { cold, warm, cached, uncached } = statistics;
   const times: [string, Summary | null][] = [
@@ -26,7 +26,7 @@ export function formatReport(run: Run, statistics: Statistics): string {
     ['Model time', statistics.model_time],
     ['First token', statistics.time_to_first_token],
     ['Cold start', cold],
-    ['Warm, asked the model', cold && warm],
+    ['Warm, uncached', cold && warm],
   ];
   const measured = times.filter((row): row is [string, Summary] => row[1] !== null);
   const timeRows = measured.map(([label, summary]) => [
@@ -38,7 +38,7 @@ export function formatReport(run: Run, statistics: Statistics): string {
     `${run.interrupted ? 'Stopped early. ' : ''}${describePlan(run)}; "${shorten(run.plan.question, 60)}" at ${run.url}`,
     ...(timeRows.length > 0 ? [table([['', 'count', ...COLUMNS], ...timeRows])] : []),
     table(countRows(run, statistics)),
-    ...(cached && uncached ? [sideBySide(cached, uncached)] : []),
+    ...(cached && uncached ? [compareCached(cached, uncached)] : []),
   ].join('\n\n');
 }
 
@@ -55,8 +55,8 @@ function countRows(run: Run, statistics: Statistics): string[][] {
   ];
 }
 
-/** Cached answers beside uncached ones. */
-function sideBySide(cached: Summary, uncached: Summary): string {
+/** Compares cached with uncached answers. */
+function compareCached(cached: Summary, uncached: Summary): string {
   const rows = COLUMNS.map((column) => [
     column,
     formatTime(uncached[column]),
@@ -67,7 +67,7 @@ function sideBySide(cached: Summary, uncached: Summary): string {
   return table([['Client time', 'uncached', 'cached', ''], counts, ...rows]);
 }
 
-/** Two runs beside each other; the ratio is this one to the earlier one. */
+/** Compares two runs. The ratio is the current value divided by the earlier one. */
 export function formatComparison(earlier: Statistics, now: Statistics): string {
   const times = [
     ['Client time', 'client_time'],
@@ -113,22 +113,22 @@ const formatShare = (share: Share | null, what: string): string =>
   share ? `${(100 * share.rate).toFixed(0)} % (${share.count} of ${share.of} ${what})` : `no ${what}`;
 
 function describeGain(before: number, after: number): string {
-  // Too short to be measured.
+  // A time of 0 was too short to measure.
   if (before === 0 || after === 0) return '';
   return after <= before
     ? `${formatFactor(before / after)} faster`
     : `${formatFactor(after / before)} slower`;
 }
 
-/** Such as `12x`, `1.25x`; `-` for what cannot be compared. */
+/** Formats a ratio, such as `12x` or `1.25x`; `-` when it is not a finite number. */
 export const formatFactor = (factor: number): string =>
   Number.isFinite(factor) ? `${factor.toFixed(factor < 10 ? 2 : 0)}x` : '-';
 
-/** Cuts a text that is too long for its place. */
+/** Cuts a text to at most `length` characters. */
 export const shorten = (text: string, length: number): string =>
   text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text;
 
-/** Columns as broad as they must be: the first to the left, numbers to the right. */
+/** Aligns the columns: the first to the left, numbers to the right. */
 function table(rows: string[][]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const isText = rows.every((row) => row.length === 2);

@@ -1,8 +1,8 @@
-/** What `--json` writes, and `--from` and `--compare` read. */
+/** The file format that `--json` writes and that `--from` and `--compare` read. */
 import type { Run } from './measure.ts';
 import type { Statistics } from './statistics.ts';
 
-/** What `--json` writes. All times in seconds. */
+/** The content of the file. All times in seconds. */
 export interface Results {
   run: Run;
   statistics: Statistics;

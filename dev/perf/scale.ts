@@ -1,10 +1,10 @@
-/** Axes for times: linear, or logarithmic where they are far apart. */
+/** Scales of time axes: linear, or logarithmic when the times differ widely. */
 
-/** From this ratio on, the small ones would lie flat on the axis. */
+/** Ratio of the largest to the smallest time from which the axis is logarithmic. */
 const LOG_FROM = 20;
 const MAX_TICKS = 10;
 
-/** An axis; its ends are ticks. */
+/** The scale of an axis, which starts and ends with a tick. */
 export interface Scale {
   type: 'log' | 'value';
   ticks: number[];
@@ -12,7 +12,7 @@ export interface Scale {
   max: number;
 }
 
-/** An axis on which all `times` (seconds, above 0) have room; a linear one may start at 0. */
+/** Returns a scale that covers all `times` (seconds, above 0). With `fromZero` a linear scale starts at 0. */
 export function scaleFor(times: number[], fromZero: boolean): Scale {
   const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = times.reduce((a, b) => Math.max(a, b), 0);
@@ -21,14 +21,14 @@ export function scaleFor(times: number[], fromZero: boolean): Scale {
   return { type: most / least >= LOG_FROM ? 'log' : 'value', ticks, min, max };
 }
 
-/** The edges of `count` bins that are equally broad on the axis. */
+/** Returns the edges of `count` bins of equal width on the axis. */
 export function binEdges({ type, min, max }: Scale, count: number): number[] {
   const at = (part: number): number =>
     type === 'log' ? min * (max / min) ** part : min + (max - min) * part;
   return Array.from({ length: count + 1 }, (_, index) => at(index / count));
 }
 
-/** 1, 2 and 5 of each power of ten; fewer when the axis is long. */
+/** Ticks at 1, 2 and 5 of each power of ten, or fewer on a long axis. */
 function logTicks(least: number, most: number): number[] {
   for (const steps of [[1, 2, 5], [1, 3], [1]]) {
     const all: number[] = [];
@@ -42,7 +42,7 @@ function logTicks(least: number, most: number): number[] {
 }
 
 function evenTicks(least: number, most: number): number[] {
-  // Times that are almost the same still get an axis, and not one of a million ticks.
+  // A minimum span: almost equal times would otherwise produce too many ticks.
   const span = Math.max(most - least, most / 100);
   const rough = span / 6;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -1,7 +1,7 @@
-/** The second stage of the performance test: what the requests come to. Times in seconds. */
+/** The second stage of the performance test: computes statistics. Times in seconds. */
 import type { Run, Sample } from './measure.ts';
 
-/** Of some times, in seconds. Percentiles are times that were measured (nearest rank). */
+/** Summary of times in seconds. Percentiles are measured times (nearest rank). */
 export interface Summary {
   count: number;
   min: number;
@@ -12,30 +12,30 @@ export interface Summary {
   max: number;
 }
 
-/** How often, of how many; `rate` is 0 to 1. */
+/** A share of a total; `rate` is 0 to 1. */
 export interface Share {
   count: number;
   of: number;
   rate: number;
 }
 
-/** What a run comes to; null where there was nothing to measure. */
+/** The statistics of a run. A value is null when nothing was measured for it. */
 export interface Statistics {
   requests: number;
   answered: number;
-  /** How often each happened. */
+  /** Number of failures by error. */
   errors: Record<string, number>;
   requests_per_second: number;
-  /** Of the answered requests, as those below. */
+  /** This value and those below cover answered requests only. */
   client_time: Summary | null;
-  /** Without answers for which the model was not asked. */
+  /** Without answers that needed no model call. */
   model_time: Summary | null;
   time_to_first_token: Summary | null;
-  /** Answers from the cache, of requests that might be answered by it. */
+  /** Answers from the cache, as a share of the requests that could use it. */
   cache_hits: Share | null;
-  /** Model calls on a connection that stood already. */
+  /** Model calls on a connection that was already open. */
   connection_reuse: Share | null;
-  /** Client times: the first question of a process, and later ones that asked the model too. */
+  /** Client times of uncached answers: the first question of a process, and later questions. */
   cold: Summary | null;
   warm: Summary | null;
   /** Client times. */
@@ -43,7 +43,7 @@ export interface Statistics {
   uncached: Summary | null;
 }
 
-/** Sums up a run. */
+/** Computes the statistics of a run. */
 export function computeStatistics({ requests, duration }: Run): Statistics {
   const answered = requests.filter(({ error }) => error === null);
   const clientTimes = (which: (sample: Sample) => boolean): Summary | null =>
@@ -67,7 +67,7 @@ export function computeStatistics({ requests, duration }: Run): Statistics {
   };
 }
 
-/** Sums up times; null when there are none. Those that are null were not measured. */
+/** Summarizes the times that are not null. Returns null when there are none. */
 export function summarize(measured: (number | null)[]): Summary | null {
   const times = measured.filter((time) => time !== null).toSorted((a, b) => a - b);
   const count = times.length;

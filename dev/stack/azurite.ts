@@ -1,10 +1,10 @@
-/** Azurite, the local stand-in for Azure Storage, in a process of its own. */
+/** Runs Azurite, the local emulator of Azure Storage, as a child process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { freePort, stopChild } from './child-process.ts';
 
-// The account that Azurite is made with; everyone knows its key. learn.microsoft.com/azure/storage/common/storage-connect-azurite
+// Azurite's built-in account and its public key: learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const ACCOUNT = 'devstoreaccount1';
 const ACCOUNT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
@@ -14,19 +14,19 @@ const require = createRequire(import.meta.url);
 
 /** A running Azurite. */
 export interface Azurite {
-  /** For the settings of an app; tables only where only tables run. */
+  /** Connection string for the app's settings. It covers only tables if only tables run. */
   connectionString: string;
   /** Address of the table service. */
   url: string;
   process: ChildProcess;
-  /** Stops it; it stores what it holds first. Gives the exit code. */
+  /** Stops Azurite, which first saves its data. Returns the exit code. */
   stop(): Promise<number | null>;
 }
 
-/** Starts Azurite's table service on 127.0.0.1, on a free port if none is given, with its data in `folder`. */
-export async function startAzuriteTables(folder: string, wantedPort?: number): Promise<Azurite> {
-  // Azurite cannot tell which port it took if it chooses by itself.
-  const port = wantedPort ?? (await freePort());
+/** Starts Azurite's table service on 127.0.0.1, on `fixedPort` or a free port, with its data in `folder`. */
+export async function startAzuriteTables(folder: string, fixedPort?: number): Promise<Azurite> {
+  // Azurite does not report the port that it chose itself.
+  const port = fixedPort ?? (await freePort());
   const child = await run(
     'azurite/dist/src/table/main.js',
     folder,
@@ -42,7 +42,7 @@ export async function startAzuriteTables(folder: string, wantedPort?: number): P
   };
 }
 
-/** Starts blob, queue and table on Azurite's own ports (10000 to 10002), where `UseDevelopmentStorage=true` looks. */
+/** Starts the blob, queue and table services on the ports 10000 to 10002, which `UseDevelopmentStorage=true` means. */
 export async function startAzurite(folder: string): Promise<Azurite> {
   const child = await run(
     'azurite/dist/src/azurite.js',
@@ -64,7 +64,7 @@ async function run(entry: string, folder: string, args: string[], ready: RegExp)
   const options = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
   const child = spawn(process.execPath, ['--import', preload, require.resolve(entry), ...options], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Not in our process group: Ctrl-C must reach it last, when nothing is left to be stored.
+    // A process group of its own: Ctrl-C must not stop Azurite before the host has stored its last answers.
     detached: process.platform !== 'win32',
   });
   let output = '';
@@ -77,7 +77,7 @@ async function run(entry: string, folder: string, args: string[], ready: RegExp)
     child.stderr?.on('data', read);
     child.once('error', reject);
     child.once('exit', (code) =>
-      reject(new Error(`Azurite ended at its start (exit code ${code}):\n${output}`)),
+      reject(new Error(`Azurite exited during startup (exit code ${code}):\n${output}`)),
     );
   });
   return child;

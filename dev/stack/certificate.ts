@@ -1,4 +1,4 @@
-/** The certificate of this process's TLS servers, which clients can also trust as its own authority. */
+/** The self-signed certificate of this process's TLS servers. Clients can trust it as a certificate authority. */
 import { generate } from 'selfsigned';
 
 /** A private key and its certificate, as PEM text. */
@@ -9,20 +9,20 @@ export interface Certificate {
 
 let certificate: Promise<Certificate> | undefined;
 
-/** Gives the certificate for localhost, 127.0.0.1 and ::1: one for all servers, so that a client can trust them all. */
+/** Returns the certificate for localhost, 127.0.0.1 and ::1. All servers share it, so that a client trusts all of them. */
 export function localhostCertificate(): Promise<Certificate> {
-  certificate ??= make();
+  certificate ??= create();
   return certificate;
 }
 
-/** It is valid for a year. */
-async function make(): Promise<Certificate> {
+/** The certificate is valid for one year. */
+async function create(): Promise<Certificate> {
   const pem = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
     extensions: [
-      // It signs itself: without cA and keyCertSign some clients refuse it in their list of authorities.
+      // Without cA and keyCertSign some clients reject a self-signed certificate as an authority.
       { name: 'basicConstraints', cA: true, critical: true },
       { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
       { name: 'extKeyUsage', serverAuth: true },

@@ -1,10 +1,10 @@
-/** What the parts of the local stack share, each a process of its own: ports, and stopping them. */
+/** Helpers for the child processes of the local stack: ports, environment, stopping. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { Environment } from '../../src/lib/config/config.ts';
 
-/** Gives a port of 127.0.0.1 that was free a moment ago, for a process that must be told its port. */
+/** Returns a port of 127.0.0.1 that was free a moment ago, for a process that needs a port as an argument. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -14,7 +14,7 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Whether anything listens on a port of this machine. */
+/** Returns whether a process listens on a port of this machine. */
 export async function isListening(port: number, host = 'localhost'): Promise<boolean> {
   const socket = connect({ host, port, autoSelectFamily: true });
   try {
@@ -28,8 +28,8 @@ export async function isListening(port: number, host = 'localhost'): Promise<boo
 }
 
 /**
- * Tells `child` to stop, by `message`, and waits until it has ended; it is killed after `timeoutMs` milliseconds.
- * Gives the exit code, or null if a signal ended it.
+ * Sends `message`, which asks `child` to stop, and waits for its end. Kills it after `timeoutMs` milliseconds.
+ * Returns the exit code, or null if a signal ended it.
  */
 export async function stopChild(
   child: ChildProcess,
@@ -38,7 +38,7 @@ export async function stopChild(
 ): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) {
     const exited = once(child, 'exit');
-    // It may be ending already; then there is nobody to tell.
+    // The child may have closed its channel because it is ending already.
     if (child.connected) child.send(message, () => {});
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     await exited;
@@ -47,7 +47,7 @@ export async function stopChild(
   return child.exitCode;
 }
 
-/** What a process needs to run at all; nothing of the developer's own settings. */
+/** The environment variables that every process needs, without the developer's own settings. */
 export function systemEnvironment(): Environment {
   const names = [
     'PATH',

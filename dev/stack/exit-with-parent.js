@@ -1,7 +1,7 @@
-// Loaded into Azurite's process before its own code: when the parent is gone, Azurite stores what it holds and ends.
+// Preloaded into a child process: when the parent is gone, the child shuts down. Azurite saves its data first.
 process.on('disconnect', () => {
   process.emit('message', 'shutdown', undefined);
   setTimeout(() => process.exit(), 3000).unref();
 });
-// Listening keeps the channel open, and with it a process that has closed its servers.
+// The listener above would otherwise keep the process alive after it has closed its servers.
 process.channel?.unref();

@@ -1,21 +1,21 @@
-/** The local functions host as a child process: starting it, and stopping it without leaving it behind. */
+/** Runs the local functions host as a child process. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../src/lib/config/config.ts';
 import { stopChild } from './child-process.ts';
 
-/** The host ends 5 s after it was told to stop; a second more, and it hangs. */
+/** The host stops within 5 s; after one more second it is considered hung. */
 const STOP_TIMEOUT_MS = 6000;
 
-/** How the host is started. */
+/** Options of {@link startHostProcess}. */
 export interface HostOptions {
   /** Folder of the function app. */
   root: string;
-  /** 0 for a free one. */
+  /** 0 takes a free port. */
   port: number;
   env: Environment;
   enableAuth?: boolean;
-  /** Gets what the host and the app print; by default it goes where ours goes. */
+  /** Receives the output of the host and the app. By default they inherit the streams of this process. */
   onOutput?: (text: string) => void;
 }
 
@@ -25,7 +25,7 @@ export interface HostProcess {
   functionKey: string;
   masterKey: string;
   process: ChildProcess;
-  /** Stops it as the platform does: the app gets time to finish. Gives the exit code. */
+  /** Stops the host as Azure does, with time for the app to finish. Returns the exit code. */
   stop(): Promise<number | null>;
 }
 
@@ -45,8 +45,8 @@ type HostMessage =
   | { type: 'failed'; code: string; message: string };
 
 /**
- * Starts the host and waits until it serves.
- * @throws HostStartError when it cannot.
+ * Starts the host and waits until it accepts requests.
+ * @throws HostStartError when it cannot start.
  */
 export async function startHostProcess(options: HostOptions): Promise<HostProcess> {
   const { root, port, env, enableAuth = false, onOutput } = options;
@@ -77,7 +77,7 @@ function firstMessage(child: ChildProcess): Promise<HostMessage> {
       resolve({
         type: 'failed',
         code: 'EXIT',
-        message: `The functions host ended at its start (${signal ?? code}).`,
+        message: `The functions host exited during startup (${signal ?? code}).`,
       }),
     );
   });

@@ -1,6 +1,6 @@
 /**
- * What runs in the process of model-process.ts. Arguments: the model's address, its key, the HTTP client's options as JSON. For each line it reads, a {@link Command},
- * it prints one {@link Report}.
+ * The program of the child process that model-process.ts starts. Its arguments are the model's address, its key and the
+ * HTTP client's options as JSON. It reads one {@link Command} per line and prints one {@link Report} for each.
  */
 import { createInterface } from 'node:readline';
 import { Agent, request, setGlobalDispatcher } from 'undici';
@@ -37,13 +37,13 @@ async function ask(question: string, record: ConnectionRecord, how: Command['how
     });
     return;
   }
-  // LangChain's streaming hands `fetchOptions` on; its type does not know it.
+  // LangChain passes `fetchOptions` on when it streams, but its type does not declare the option.
   const streamOptions = { fetchOptions: { record }, signal } as Record<string, unknown>;
   for await (const _ of await chatModel.stream([['human', question]], streamOptions))
-    if (how === 'leave') break;
+    if (how === 'abort') break;
 }
 
-/** The least that a client can do. */
+/** Sends the request with a bare HTTP client, as the baseline. */
 async function askRaw(question: string): Promise<void> {
   const body = JSON.stringify({ messages: [{ role: 'user', content: question }] });
   const headers = { 'api-key': key, 'content-type': 'application/json' };
@@ -55,7 +55,7 @@ async function askRaw(question: string): Promise<void> {
   await response.body.json();
 }
 
-async function carryOut({ name, count, concurrency = count, how = 'complete' }: Command): Promise<Report> {
+async function execute({ name, count, concurrency = count, how = 'complete' }: Command): Promise<Report> {
   const records = Array.from({ length: count }, createConnectionRecord);
   const failures: string[] = [];
   let next = 0;
@@ -81,6 +81,6 @@ async function carryOut({ name, count, concurrency = count, how = 'complete' }: 
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(await carryOut(JSON.parse(line) as Command)));
+  console.log(JSON.stringify(await execute(JSON.parse(line) as Command)));
 }
 await client.close();

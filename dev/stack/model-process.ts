@@ -1,4 +1,4 @@
-/** The model client in a process of its own, which alone trusts the emulator's certificate, and which can be paused. */
+/** Runs the model client in a child process, which trusts the emulator's certificate and can be paused by a signal. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,39 +8,39 @@ import type { ConnectionRecord } from '../../src/lib/pool/connection-record.ts';
 import type { HttpClientOptions } from '../../src/lib/pool/http-client.ts';
 import { systemEnvironment } from './child-process.ts';
 
-/** Asks `count` questions, `<name> 0` and so on, `concurrency` of them at a time (all, by default). */
+/** Asks `count` questions named `<name> 0`, `<name> 1`..., with `concurrency` at a time (all of them by default). */
 export interface Command {
   name: string;
   count: number;
   concurrency?: number;
   /**
-   * How: by completion (the default), as a stream, or as a stream that is left after its first chunk; `raw` is
-   * undici's bare `request`, `warm` asks nothing and opens the connection.
+   * `complete` (the default) waits for the answer, `stream` reads a stream, `abort` ends a stream after its first chunk,
+   * `raw` uses undici's `request` directly, `warm` only opens the connection.
    */
-  how?: 'complete' | 'stream' | 'leave' | 'raw' | 'warm';
+  how?: 'complete' | 'stream' | 'abort' | 'raw' | 'warm';
 }
 
-/** What became of them. */
+/** The results of a command. */
 export interface Report {
   /** In the order of the questions. */
   records: ConnectionRecord[];
-  /** Codes of the errors. */
+  /** Error codes of the failed questions. */
   failures: string[];
   openConnections: number;
-  /** Of this process, user and system, from the first question to the last answer. */
+  /** User and system CPU time of the child process, from the first question to the last answer. */
   cpuMs: number;
-  /** After a garbage collection, where the process may ask for one. */
+  /** Heap in use after a garbage collection. */
   heapBytes: number;
 }
 
-/** A running one; it carries out one command at a time. */
+/** A running model process. It executes one command at a time. */
 export interface ModelProcess {
   process: ChildProcess;
   run(command: Command): Promise<Report>;
   stop(): Promise<void>;
 }
 
-/** Starts one; `url` may be that of a proxy in front of the emulator. */
+/** Starts a model process. `url` may be the address of a proxy in front of the emulator. */
 export function startModelProcess(
   emulator: Emulator,
   options: HttpClientOptions = {},
@@ -67,8 +67,8 @@ export function startModelProcess(
 }
 
 /**
- * Compares the records of the questions `<name> 0` and so on with the log: gives those that name another connection
- * than the one on which the request arrived, its number on it, or the attempts, wrongly.
+ * Compares the connection records of the questions `<name> 0`, `<name> 1`... with the emulator's log. Returns the records
+ * whose connection, number of requests on the connection, or number of attempts is wrong.
  */
 export function wrongRecords(emulator: Emulator, name: string, records: Report['records']): unknown[] {
   const socketOf = new Map<number, number>();

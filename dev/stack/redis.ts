@@ -1,4 +1,4 @@
-/** A real Redis for tests. */
+/** Runs a real Redis server for tests and benchmarks. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePort } from './child-process.ts';
@@ -8,11 +8,11 @@ export interface Redis {
   url: string;
   port: number;
   process: ChildProcess;
-  /** Ends it at once, as a crash would. */
+  /** Kills the server, like a crash. */
   kill(): Promise<void>;
 }
 
-/** Starts one that keeps nothing on disk. @throws Error that says what to install when there is none. */
+/** Starts a server without persistence. @throws Error that says what to install when redis-server is missing. */
 export async function startRedis(port?: number): Promise<Redis> {
   const chosen = port ?? (await freePort());
   const child = spawn('redis-server', ['--port', String(chosen), '--save', '', '--appendonly', 'no'], {
@@ -20,7 +20,7 @@ export async function startRedis(port?: number): Promise<Redis> {
   });
   await new Promise<void>((resolve, reject) => {
     child.once('error', () =>
-      reject(new Error('These tests need redis-server. On Debian: apt-get install redis-server')),
+      reject(new Error('redis-server was not found. On Debian: apt-get install redis-server')),
     );
     child.once('exit', (code) => reject(new Error(`redis-server ended with code ${code}`)));
     child.stdout.on('data', (data: Buffer) => {

@@ -1,11 +1,11 @@
-/** Settings for local runs: the environment, and below it local.settings.json. */
+/** Settings for local runs: environment variables take precedence over local.settings.json. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../../src/lib/config/config.ts';
 import { root } from './root.ts';
 import type { Emulator } from '../azure-openai-emulator/emulator.ts';
 
-/** A setting that is in neither place, or empty, is unset. */
+/** Reads the settings. Empty settings are left out. */
 export function readLocalSettings(env: Environment = process.env): Record<string, string> {
   const file = join(root, 'local.settings.json');
   const values = existsSync(file) ? parse(file) : {};
@@ -15,7 +15,7 @@ export function readLocalSettings(env: Environment = process.env): Record<string
   return settings;
 }
 
-/** What an app needs to use the emulator as its model. */
+/** The settings with which an app uses the emulator as its model. */
 export function emulatorSettings(
   emulator: Pick<Emulator, 'url' | 'apiKey' | 'certificatePath'>,
 ): Record<string, string> {

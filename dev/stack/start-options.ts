@@ -8,27 +8,27 @@ const NAME_WIDTH = 2 + Math.max(...Object.keys(BEHAVIOURS).map(({ length }) => l
 export const USAGE = `npm start -- [options]
 
   --port N            serve on port N instead of 3001 (or set PORT)
-  --enable-auth       ask for function keys, as on Azure; they are printed
-  --model-latency MS  how long the emulated model thinks (default 300)
-  --model-fault NAME  what the emulated model does with every question:
+  --enable-auth       require function keys, as on Azure; they are printed
+  --model-latency MS  delay of the emulated model (default 300)
+  --model-fault NAME  how the emulated model treats every question:
 ${Object.entries(BEHAVIOURS)
   .map(([name, { help }]) => `                        ${name.padEnd(NAME_WIDTH)}${help}`)
   .join('\n')}
   --help`;
 
-/** What was asked for. */
+/** The parsed options. */
 export interface StartOptions {
   port: number;
   enableAuth: boolean;
   modelLatencyMs: number;
-  /** Of the emulated model; undefined when it answers as usual. */
+  /** Behaviour of the emulated model; undefined for ordinary answers. */
   behaviour: Behaviour | undefined;
 }
 
-/** The options are wrong; the message holds the help text. */
+/** The options are invalid; the message includes the help text. */
 export class UsageError extends Error {}
 
-/** Reads them from the command line and `PORT`. @throws UsageError */
+/** Reads the options from the command line and from `PORT`. @throws UsageError */
 export function readOptions(args: string[]): StartOptions {
   try {
     const { values } = parseArgs({
@@ -60,6 +60,6 @@ function wholeNumber(name: string, text: string, max: number): number {
 function behaviourOf(name: string | undefined): Behaviour | undefined {
   if (name === undefined) return undefined;
   const behaviour = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined;
-  if (!behaviour) throw new Error(`There is no model-fault "${name}".`);
+  if (!behaviour) throw new Error(`Unknown model fault "${name}".`);
   return behaviour;
 }

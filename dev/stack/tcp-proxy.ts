@@ -1,4 +1,4 @@
-/** A network between a client and a server, for tests and benchmarks: it can be slow, and it can go silent. */
+/** A TCP proxy for tests and benchmarks that can add latency and silently drop traffic. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,14 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** A running proxy. */
 export interface TcpProxy {
   readonly port: number;
-  /** Connections so far. */
+  /** Number of connections so far. */
   readonly connections: number;
-  /** From now on nothing comes through on the connections that are open; new ones work. Nobody is told. */
+  /** Drops all further data on the open connections, without closing them. New connections work. */
   silence(): void;
   close(): Promise<void>;
 }
 
-/** Forwards to `port` of this machine. `delayMs` is added to each way, so twice to a round trip. */
+/** Forwards to `port` of this machine. `delayMs` is added in each direction, so twice to a round trip. */
 export async function startTcpProxy(port: number, delayMs = 0): Promise<TcpProxy> {
   const open = new Set<Link>();
   let connections = 0;
@@ -50,11 +50,11 @@ class Link {
     this.#sockets = [client, server];
     for (const socket of this.#sockets) {
       socket.setNoDelay(true);
-      // The other side learns of it when it is closed below.
+      // The `close` listener below closes the other side.
       socket.on('error', () => {});
     }
     this.#forward(server, client, delayMs);
-    // To connect takes a round trip of its own, which the client believes to be over already.
+    // Delays the first data by the round trip of the TCP handshake, which is over at once on the loopback interface.
     client.pause();
     setTimeout(() => {
       this.#forward(client, server, delayMs);
@@ -64,7 +64,7 @@ class Link {
 
   #forward(from: Socket, to: Socket, delayMs: number): void {
     const later = async (act: () => void): Promise<void> => {
-      // A queue in order: timers of the same length fire in the order in which they were set.
+      // Keeps the order: timers with the same delay fire in the order in which they were set.
       if (delayMs > 0) await delay(delayMs);
       if (!this.silent) act();
     };

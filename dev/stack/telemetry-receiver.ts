@@ -1,4 +1,4 @@
-/** Receives what the real exporters send: OTLP over HTTP, and the ingestion of Azure Monitor. */
+/** Receives telemetry from the real exporters: OTLP over HTTP, and the ingestion API of Azure Monitor. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -6,20 +6,23 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { localhostCertificate } from './certificate.ts';
 
-/** One request, its body read as JSON. */
+/** A request with its body parsed as JSON. */
 export interface Received {
   path: string;
   body: unknown;
 }
 
-/** A receiver that listens. */
+/** A running receiver. */
 export interface Receiver {
   url: string;
   received: Received[];
   close(): Promise<void>;
 }
 
-/** Starts one, over TLS because the exporter of Azure Monitor accepts nothing else; `answer` says what it answers, nothing at all if that is null. */
+/**
+ * Starts a receiver over TLS, which Azure Monitor's exporter requires. `answer` returns the JSON response; null leaves the
+ * request unanswered.
+ */
 export async function startReceiver(answer: (path: string) => object | null = () => ({})): Promise<Receiver> {
   const received: Received[] = [];
   const server = createServer(await localhostCertificate(), (request, response) => {
@@ -50,7 +53,7 @@ async function read(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    // Azure Monitor also takes a line of JSON for each item.
+    // Azure Monitor also accepts one line of JSON per item.
     return text.split('\n').map((line) => JSON.parse(line) as unknown);
   }
 }

@@ -1,4 +1,4 @@
-/** The emulated model as clients meet it: real undici clients over both protocols. */
+/** The emulated model, called by real undici clients over both protocols. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ async function start(options?: EmulatorOptions): Promise<void> {
   emulator = await startEmulator(options);
 }
 
-/** One connection unless told otherwise: undici opens another while the last answer is not quite put away. */
+/** Limited to one connection by default: undici opens another while it is still cleaning up the last response. */
 function client(allowH2: boolean, connections = 1): Agent {
   const connectOptions = { ca: readFileSync(emulator.certificatePath), allowH2, preferH2: allowH2 };
   const agent = new Agent({ allowH2, connect: connectOptions, connections });
@@ -132,13 +132,13 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests[0]).toMatchObject({ stream: true, aborted: false });
   });
 
-  it('streams no usage that nobody asked for', async () => {
+  it('streams usage only on request', async () => {
     await start();
     const response = await send(client(allowH2), { body: { ...question, stream: true } });
     expect(await response.body.text()).not.toContain('usage');
   });
 
-  it('counts connections and their requests as the clients have them, at 50 requests at once', async () => {
+  it('records the connections of 50 concurrent requests', async () => {
     await start({ latencyMs: 20 });
     const agent = client(allowH2, 50);
     const numbers = Array.from({ length: 50 }, (_, index) => `Number ${index}`);
@@ -152,7 +152,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests.every(({ status, aborted }) => status === 200 && !aborted)).toBe(true);
   });
 
-  it('tells which request came over which connection, at 50 clients at once', async () => {
+  it('records which request used which connection, for 50 concurrent clients', async () => {
     await start({ latencyMs: 20 });
     const clients = Array.from({ length: 50 }, (_, index) => ({
       name: `Client ${index}`,
@@ -168,7 +168,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(clients.every(({ name }) => socketsOf(name).size === 1)).toBe(true);
     expect(new Set(clients.flatMap(({ name }) => [...socketsOf(name)])).size).toBe(50);
 
-    // The connection that goes away is the one that carried the client's requests.
+    // Closing a client closes the connection that carried its requests.
     const [first] = clients;
     await first?.agent.destroy();
     await eventually(() => emulator.sockets.some(({ open }) => !open));
@@ -176,7 +176,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(closed).toEqual([...socketsOf('Client 0')]);
   });
 
-  it('sees a client give up before the answer', async () => {
+  it('records a client that aborts before the answer', async () => {
     await start();
     emulator.failNext({ kind: 'hang' });
     const agent = client(allowH2);
@@ -191,7 +191,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests[1]).toMatchObject({ status: 200, aborted: false });
   });
 
-  it('sees a client give up while the model thinks', async () => {
+  it('records a client that aborts during the latency', async () => {
     await start({ latencyMs: 600_000 });
     const controller = new AbortController();
     const left = send(client(allowH2), { body: question, signal: controller.signal });
@@ -201,7 +201,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     await eventually(() => emulator.requests[0]?.aborted === true);
   });
 
-  it('resets before any answer, which is not the client leaving', async () => {
+  it('resets a stream before any response, and does not record it as aborted by the client', async () => {
     await start();
     emulator.failNext({ kind: 'reset' });
     const agent = client(allowH2);
@@ -214,7 +214,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests).toHaveLength(2);
   });
 
-  it.each(['refuse', 'goaway'] as const)('%ss a stream, which the client then sends again', async (kind) => {
+  it.each(['refuse', 'goaway'] as const)('%s: the client retries the request', async (kind) => {
     await start();
     emulator.failNext({ kind });
     const agent = client(allowH2);
@@ -227,7 +227,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.sockets).toHaveLength(kind === 'refuse' && allowH2 ? 1 : 2);
   });
 
-  it('stalls in the middle of an answer', async () => {
+  it('stalls during an answer', async () => {
     await start();
     emulator.failNext({ kind: 'stall' });
     const controller = new AbortController();
@@ -239,7 +239,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     await eventually(() => emulator.requests[0]?.aborted === true);
   });
 
-  it('leaves nothing open when it closes', async () => {
+  it('closes all connections when it is closed', async () => {
     await start();
     emulator.failNext({ kind: 'hang' });
     const agent = client(allowH2);
@@ -259,7 +259,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     await expect(send(agent, { body: question })).rejects.toThrow();
   });
 
-  it('fails as it is told, once for each fault and in order', async () => {
+  it('produces queued faults once each, in order', async () => {
     await start();
     const agent = client(allowH2);
     const faults: [Fault, number, string][] = [
@@ -297,7 +297,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     ]);
   });
 
-  it('refuses what Azure refuses, and keeps the faults for requests with the key', async () => {
+  it('refuses invalid requests like Azure, and uses queued faults only for requests with the key', async () => {
     await start({ apiKey: 'secret' });
     emulator.failNext({ kind: 'status', status: 500 });
     const agent = client(allowH2);
@@ -319,7 +319,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(emulator.requests.map((seen) => seen.status)).toEqual(refused.map(([, status]) => status));
   });
 
-  it('lets clients open a connection ahead, which is no chat request', async () => {
+  it('does not record a request that only opens a connection', async () => {
     await start();
     const agent = client(allowH2);
     const ahead = await request(emulator.url, { dispatcher: agent });
@@ -335,21 +335,21 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
 });
 
 describe('the protocol', () => {
-  it('is HTTP/1.1 for every client of an upstream that has only that', async () => {
+  it('is HTTP/1.1 for all clients when the server offers only HTTP/1.1', async () => {
     await start({ protocols: ['http/1.1'] });
     await ask(client(true), 'Hi');
     await ask(client(false), 'Hi');
     expect(emulator.sockets.map(({ protocol }) => protocol)).toEqual(['h1', 'h1']);
   });
 
-  it('is refused to HTTP/1.1 clients of an upstream that has only HTTP/2', async () => {
+  it('refuses HTTP/1.1 clients when the server offers only HTTP/2', async () => {
     await start({ protocols: ['h2'] });
     await expect(ask(client(false), 'Hi')).rejects.toThrow();
     await ask(client(true), 'Hi');
     expect(emulator.sockets).toMatchObject([{ id: 1, protocol: 'h2' }]);
   });
 
-  it('never has more streams on a connection than allowed', async () => {
+  it('never has more concurrent streams on a connection than allowed', async () => {
     await start({ maxConcurrentStreams: 2, latencyMs: 20 });
     const agent = client(true);
     await ask(agent, 'Hi');
@@ -362,7 +362,7 @@ describe('the protocol', () => {
 });
 
 describe('the emulator', () => {
-  it('is trusted by another Node through NODE_EXTRA_CA_CERTS alone', async () => {
+  it('is trusted by a Node process with NODE_EXTRA_CA_CERTS', async () => {
     await start();
     const script = `import { Agent, request } from 'undici';
       const response = await request(process.argv[1], { dispatcher: new Agent({ connect: { preferH2: true } }) });
@@ -377,7 +377,7 @@ describe('the emulator', () => {
     expect(emulator.sockets).toMatchObject([{ protocol: 'h2' }]);
   });
 
-  it('forgets requests, faults and latency on reset, but knows its connections', async () => {
+  it('clears requests, faults and latency on reset, but keeps open connections', async () => {
     await start({ latencyMs: 1 });
     const agent = client(true);
     await ask(agent, 'Hi');
@@ -390,7 +390,7 @@ describe('the emulator', () => {
     expect(emulator.sockets).toEqual([{ id: 1, protocol: 'h2', requests: 2, resumed: false, open: true }]);
   });
 
-  it('says that its port is taken', async () => {
+  it('rejects when its port is taken', async () => {
     await start();
     const port = Number(new URL(emulator.url).port);
     await expect(startEmulator({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
@@ -416,14 +416,14 @@ describe('the model', () => {
       'This is an emulated answer to: "What is the capital of Atlantis?". Set AZURE_OPENAI_ENDPOINT to ask a real model.',
     ],
   ];
-  it('answers known questions in their conversation, and says of others that it is emulated', async () => {
+  it('answers known questions with their context, and marks other answers as emulated', async () => {
     await start();
     const agent = client(true);
     for (const [questions, answer] of conversations) expect(await ask(agent, ...questions)).toBe(answer);
     expect(await ask(agent, '😀'.repeat(100))).toContain(`"${'😀'.repeat(80)}…"`);
   });
 
-  it('reads text in parts, and looks only at what the user said', async () => {
+  it('reads text in parts, and considers only user messages', async () => {
     await start();
     const parts = ['What is the capital ', 'of Italy?'].map((text) => ({ type: 'text', text }));
     const messages = [

@@ -1,4 +1,4 @@
-/** The stand-in for the Functions host, run as a child process over small apps on the real `@azure/functions`. */
+/** The local functions host, run as a child process with small apps that use the real `@azure/functions`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 const children = new Set<ChildProcess>();
 const folders: string[] = [];
 
-/** `body` is run with `app` in scope; streaming is on unless the test turns it off. */
+/** Source code of an app. `body` runs with `app` in scope. */
 const source = (body: string, enableHttpStream = true) =>
   `import { app } from '@azure/functions';\napp.setup({ enableHttpStream: ${enableHttpStream} });\n${body}`;
 
@@ -31,7 +31,7 @@ function writeApp(code: string, routePrefix = ''): string {
   return folder;
 }
 
-/** Code of a function that answers with its name and the route parameters. */
+/** Source code of a function that answers with its name and its route parameters. */
 const say = (name: string, options: string) =>
   `app.http('${name}', { ${options}, handler: async (request) => ({ jsonBody: ['${name}', request.params] }) });`;
 
@@ -70,7 +70,7 @@ type Host = Awaited<ReturnType<typeof boot>>;
 
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    if (tries > 500) throw new Error('The condition did not come true.');
+    if (tries > 500) throw new Error('The condition did not become true.');
     await delay(10);
   }
 }
@@ -139,17 +139,17 @@ describe('routes', () => {
     expect((await host.call('/head', { method: 'HEAD' })).status).toBe(200);
   });
 
-  it('listens on both addresses of localhost', async () => {
+  it('listens on both loopback addresses', async () => {
     for (const address of ['127.0.0.1', '[::1]']) {
       expect((await fetch(`http://${address}:${host.port}/`)).status).toBe(200);
     }
   });
 
-  it('reports that it runs', async () => {
+  it('reports its status', async () => {
     expect(await (await host.call('/admin/host/status')).json()).toEqual({ state: 'Running' });
   });
 
-  it('puts the prefix before every route', async () => {
+  it('adds the prefix to every route', async () => {
     const { call } = await boot(source(`app.get('hello', async () => ({ body: 'hello' }));`), [], 'api/v1');
     expect(await (await call('/api/v1/hello')).text()).toBe('hello');
     expect((await call('/hello')).status).toBe(404);
@@ -215,7 +215,7 @@ describe('requests and answers', () => {
     expect(await Promise.all(answers)).toEqual(texts);
   });
 
-  it('passes on address, headers and trace, and gives back status, headers and cookies', async () => {
+  it('forwards URL, headers and trace context, and returns status, headers and cookies', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const headers = { traceparent, 'X-Mixed': 'Case', 'x-forwarded-host': 'elsewhere' };
     const response = await host.call('/describe?q=1&q=2', { headers });
@@ -231,12 +231,12 @@ describe('requests and answers', () => {
     expect(response.headers.get('x-ms-invocation-id')).toBe((seen as { id: string }).id);
   });
 
-  it('makes a trace of its own when the given one is not valid', async () => {
+  it('creates a trace context when the given one is invalid', async () => {
     const seen = await (await host.call('/describe', { headers: { traceparent: '00-zero' } })).json();
     expect(seen).toMatchObject({ trace: expect.stringMatching(/^00-[\da-f]{32}-[\da-f]{16}-00$/) });
   });
 
-  it('sends the first part of an answer before the last one exists', async () => {
+  it('streams the first part of a response before the last one exists', async () => {
     const response = await host.call('/slow');
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     expect((await reader?.read())?.value).toBe('first ');
@@ -245,7 +245,7 @@ describe('requests and answers', () => {
     await until(() => host.output.stdout.includes('closed, finished: true'));
   });
 
-  it('lets the app see that a client left', async () => {
+  it('notifies the app when a client disconnects', async () => {
     const leave = new AbortController();
     const response = await host.call('/slow', { signal: leave.signal });
     await response.body?.getReader().read();
@@ -253,7 +253,7 @@ describe('requests and answers', () => {
     await until(() => host.output.stdout.includes('closed, finished: false'));
   });
 
-  it('delivers an answer that comes before the body was read', async () => {
+  it('delivers a response that is sent before the body was read', async () => {
     const upload = httpRequest({ port: host.port, path: '/early', method: 'POST' });
     upload.write('the beginning');
     const [response] = (await once(upload, 'response')) as [import('node:http').IncomingMessage];
@@ -266,15 +266,15 @@ describe('requests and answers', () => {
     expect((await host.call('/nothing')).status).toBe(204);
   });
 
-  it('answers 500 without details when a function throws, and says why on stderr', async () => {
+  it('answers 500 without details when a function throws, and logs the error on stderr', async () => {
     const response = await host.call('/broken', { method: 'POST', body: 'x' });
     expect([response.status, await response.text()]).toEqual([500, '']);
     await until(() => /error broken: .*secret detail/.test(host.output.stderr));
   });
 
-  it('cuts off an answer whose stream fails', async () => {
+  it('cuts off a response whose stream fails', async () => {
     const outcome = host.call('/halfway').then(async (response) => {
-      // What the library wrote may not have been sent yet; then it is a plain failure.
+      // If nothing was sent before the failure, the response is an ordinary error.
       if (response.ok) await response.text();
       throw new Error(`status ${response.status}`);
     });
@@ -311,7 +311,7 @@ it('runs a bundled app', async () => {
   expect(await (await fetch(`http://localhost:${message.port}/hello`)).text()).toBe('bundled');
 });
 
-it('passes requests and answers as values when the app does not stream', async () => {
+it('passes requests and responses as values when the app does not stream', async () => {
   const { call } = await boot(
     source(
       `app.post('echo/{id}', async () => ({}));
@@ -357,15 +357,15 @@ describe('keys', () => {
     expect((await call('/admin/functions/tick', { method: 'POST', headers })).status).toBe(admin);
   });
 
-  it('are not asked for by default', async () => {
+  it('are not required by default', async () => {
     const { call } = await boot(code);
     const paths = ['/x-anonymous', '/x-function', '/x-admin'];
     expect(await Promise.all(paths.map(async (path) => (await call(path)).status))).toEqual(open);
   });
 });
 
-describe('the life of an app', () => {
-  it('runs a timer on request and hooks around it', async () => {
+describe('the lifecycle of an app', () => {
+  it('runs a timer function on request, with its hooks', async () => {
     const { call, output } = await boot(
       source(`
         app.hook.appStart((context) => console.log('started', typeof context.hookData));
@@ -393,7 +393,7 @@ describe('the life of an app', () => {
     app.hook.appTerminate(async () => { console.log('terminating'); finish?.(); });
   `);
 
-  it('lets requests under way finish when it is stopped', async () => {
+  it('finishes requests in flight when it is stopped', async () => {
     const { call, stop, output } = await boot(stoppable);
     const slow = call('/slow').then((response) => response.text());
     await until(() => output.stdout.includes('asked'));
@@ -403,7 +403,7 @@ describe('the life of an app', () => {
     expect(output.stdout.match(/terminating/g)).toHaveLength(1);
   });
 
-  it('stops when its parent is gone, and not on SIGINT', async () => {
+  it('stops when its parent process is gone, and ignores SIGINT', async () => {
     const { child, call, exit, output } = await boot(stoppable);
     child.kill('SIGINT');
     expect((await call('/unknown')).status).toBe(404);
@@ -412,7 +412,7 @@ describe('the life of an app', () => {
     await until(() => output.stdout.includes('terminating'));
   });
 
-  it('ends with code 1 when a hook fails', async () => {
+  it('exits with code 1 when a hook fails', async () => {
     const { stop, output } = await boot(
       source(`app.hook.appTerminate(() => { throw new Error('stuck'); });`),
     );
@@ -420,7 +420,7 @@ describe('the life of an app', () => {
     await until(() => output.stderr.includes('stuck'));
   });
 
-  it('leads itself without a parent: prints its address and stops on SIGINT', async () => {
+  it('without a parent process, prints its address and stops on SIGINT', async () => {
     const args = [join(root, 'dev/functions-host/host.ts'), '--root', writeApp(stoppable), '--port', '0'];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.add(child);
@@ -445,7 +445,7 @@ describe('the life of an app', () => {
       source(`app.get('page', async () => ({})); throw new Error('bad setting');`),
       'bad setting',
     ],
-    ['registers nothing', source(''), 'registered no function'],
+    ['registers no function', source(''), 'registered no function'],
     ['cannot be parsed', 'import {', 'functions/app.js'],
   ])('answers 404 for an app that %s', async (_, code, reason) => {
     const { call, stop, output } = await boot(code);

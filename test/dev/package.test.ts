@@ -1,4 +1,4 @@
-/** npm run package: the folder that is published runs alone. */
+/** npm run package: the published folder is complete, small, and locked. */
 import { randomUUID } from 'node:crypto';
 import { cpSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ it('serves a question and the page from an empty folder, without node_modules', 
   }
 });
 
-it('holds what runs and nothing else', () => {
+it('contains only the files that the app needs', () => {
   const names = readdirSync(join(folder, 'out'));
   expect(names.toSorted()).toEqual(['dist', 'host.json', 'package.json', 'public']);
   const manifest = JSON.parse(readFileSync(join(folder, 'out', 'package.json'), 'utf8')) as object;
@@ -43,7 +43,7 @@ it('holds what runs and nothing else', () => {
 
 const sizeOf = (files: string[]): number => files.reduce((sum, file) => sum + statSync(file).size, 0);
 
-it('is small, and loads no more before the first answer than that needs', async () => {
+it('is small, and loads only the necessary chunks before the first answer', async () => {
   const loads = join(folder, 'loads.txt');
   const recorder = pathToFileURL(join(root, 'test/support/record-loads.js')).href;
   const app = await startApp({
@@ -57,15 +57,17 @@ it('is small, and loads no more before the first answer than that needs', async 
   }
   const dist = join(folder, 'empty', 'app', 'dist');
   const loaded = readFileSync(loads, 'utf8').match(/^file:.*/gm) ?? [];
-  const ours = [...new Set(loaded)].map((url) => fileURLToPath(url)).filter((file) => file.startsWith(dist));
-  expect(ours.some((file) => file.includes('services'))).toBe(true);
-  expect(sizeOf(ours)).toBeLessThan(1.5e6);
-  // Only for those who need them: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document.
-  expect(ours.filter((file) => /o200k|redis|esm-|telemetry|openapi/.test(file))).toEqual([]);
+  const loadedChunks = [...new Set(loaded)]
+    .map((url) => fileURLToPath(url))
+    .filter((file) => file.startsWith(dist));
+  expect(loadedChunks.some((file) => file.includes('services'))).toBe(true);
+  expect(sizeOf(loadedChunks)).toBeLessThan(1.5e6);
+  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document.
+  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi/.test(file))).toEqual([]);
   expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
 });
 
-it('is locked for every system, without download addresses', () => {
+it('has a lock file for all systems, without download addresses', () => {
   interface Locked {
     resolved?: string;
     optionalDependencies?: Record<string, string>;

@@ -1,4 +1,4 @@
-/** npm run perf: what it refuses, what it counts, what it writes, and what its plot can stand. */
+/** npm run perf: options, measurements, output files and charts. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -37,7 +37,7 @@ interface Command {
   code: Promise<number | null>;
 }
 
-/** Runs the command against the app, with its files in the folder. */
+/** Starts the command against the app, with its files in the test folder. */
 function start(...args: string[]): Command {
   const target = args.includes('--url') ? [] : ['--url', `${app.url}/ask`];
   const child = spawn(process.execPath, [join(root, 'dev/run.js'), 'perf', ...target, ...args], {
@@ -99,14 +99,14 @@ describe('the command line', () => {
     [['--concurrency', '5000'], 'from 1 to 1000'],
     [['--requests', '5', '--duration', '5'], 'not both'],
     [['--question', ' '], '--question must not be empty'],
-    [['--url', 'localhost:3001'], '--url must be like http'],
+    [['--url', 'localhost:3001'], '--url must be an address like http'],
     [['--fast'], "Unknown option '--fast'"],
     [['10'], 'Unexpected argument'],
   ])('refuses %j', (args, message) => {
     expect(() => readOptions(args)).toThrow(message);
   });
 
-  it('says so with exit code 2 and a hint, and explains itself with --help', async () => {
+  it('reports errors with exit code 2 and a hint, and prints the options for --help', async () => {
     const wrong = await perf('--requests', 'many');
     expect(wrong.code).toBe(2);
     expect(wrong.output).toContain('not "many"');
@@ -119,7 +119,7 @@ describe('the command line', () => {
 });
 
 describe('against the app', () => {
-  it('asks past the cache and with it, prints both, and writes JSON and a plot', async () => {
+  it('asks without and with the cache, prints both, and writes JSON and a chart', async () => {
     const args = ['--requests', '3', '--delay', '0', '--test-cache', '--test-session', '--stream'];
     const { code, output } = await perf(...args, '--json', 'a.json', '--output', 'deep/er/a.png');
     expect(code).toBe(0);
@@ -160,7 +160,7 @@ describe('against the app', () => {
     expect(app.emulator.requests.length).toBe(3);
   });
 
-  it('asks the model each time unless the cache is to be tested, and writes its plot where it stands', async () => {
+  it('bypasses the cache without --test-cache, and writes the chart to the current folder', async () => {
     const { code, output } = await perf('--requests', '4', '--delay', '0', '--concurrency', '2');
     expect(code).toBe(0);
     expect(app.emulator.requests.length).toBe(4);
@@ -168,7 +168,7 @@ describe('against the app', () => {
     expect(existsSync(file('performance_results.png'))).toBe(true);
   });
 
-  it('counts failures by kind, draws them, and ends with 1', async () => {
+  it('counts failures by kind, draws them, and exits with 1', async () => {
     app.emulator.failNext({ kind: 'content_filter' }, { kind: 'content_filter' });
     const { code, output } = await perf(
       '--requests',
@@ -186,7 +186,7 @@ describe('against the app', () => {
     sizeOfPng(readFileSync(file('c.png')));
   });
 
-  it('says what stands in the way when nobody answers', async () => {
+  it('reports the error when no server answers', async () => {
     const { code, output } = await perf(
       '--url',
       'http://127.0.0.1:9/ask',
@@ -199,7 +199,7 @@ describe('against the app', () => {
     expect(output).toMatch(/1 x E\w+/);
   });
 
-  it('reports on Ctrl-C what was measured until then', async () => {
+  it('reports the results so far on Ctrl-C', async () => {
     const args = ['--requests', '100000', '--delay', '0.01', '--json', 'e.json', '--output', 'e.png'];
     const command = start(...args);
     await eventually(() => app.emulator.requests.length >= 5);
@@ -212,7 +212,7 @@ describe('against the app', () => {
     sizeOfPng(readFileSync(file('e.png')));
   });
 
-  it('refuses a file to compare with that it did not write, before it asks anything', async () => {
+  it('refuses an invalid --compare file before it sends a request', async () => {
     const { code, output } = await perf('--compare', join(root, 'package.json'));
     expect(code).toBe(2);
     expect(output).toContain('was not written by --json');
@@ -243,7 +243,7 @@ const runOf = (requests: Sample[]): Run => ({
 });
 
 describe('statistics', () => {
-  it('are those that a person would compute', () => {
+  it('are correct for known times', () => {
     const times = Array.from({ length: 100 }, (_, index) => (100 - index) / 1000);
     expect(summarize(times)).toEqual({
       count: 100,
@@ -258,7 +258,7 @@ describe('statistics', () => {
     expect(summarize([null])).toBeNull();
   });
 
-  it('tell cold from warm, reused from new, and count only what was answered', () => {
+  it('distinguish cold from warm and reused from new, and cover only answered requests', () => {
     const statistics = computeStatistics(
       runOf([
         sample(0.9, { kind: 'cold', connection_reused: false, cold_start: true }),
@@ -282,7 +282,7 @@ describe('statistics', () => {
   });
 });
 
-it('whatever was measured, there is a report and a plot of it, without a number that is none', async () => {
+it('any measurements give a report and a chart without invalid numbers', async () => {
   const samples = array(
     record({
       started: double({ min: 0, max: 100, noNaN: true }),
@@ -309,12 +309,12 @@ it('whatever was measured, there is a report and a plot of it, without a number 
   );
 });
 
-it('times that differ by a billionth get a plot like any others', () => {
+it('times that differ by a billionth can be drawn', () => {
   const run = runOf([sample(1), sample(1 + 1e-9)]);
   sizeOfPng(drawChart({ run, statistics: computeStatistics(run) }));
 });
 
-it('the plot has its letters from the project: another question is another picture', () => {
+it('the chart contains text in the project’s fonts: another question gives another image', () => {
   const run = runOf([sample(0.3), sample(0.4)]);
   const statistics = computeStatistics(run);
   const other = { ...run, plan: { ...run.plan, question: 'And of Spain?' } };

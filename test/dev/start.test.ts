@@ -1,4 +1,4 @@
-/** npm start, as a newcomer meets it; and that the README's lines do what they say. */
+/** npm start, and the commands in the README. */
 import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ function spawnScript(script: string, args: string[], env: Record<string, string>
   });
   child = spawned;
   const read = (data: Buffer): void => {
-    // What an earlier one still had to say is nobody's business.
+    // Ignores late output of an earlier process.
     if (child === spawned) output += data.toString();
   };
   spawned.stdout.on('data', read);
@@ -39,7 +39,7 @@ const serving = (): Promise<void> => eventually(() => output.includes('Stop with
 const shell = (line: string): string =>
   execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
 
-/** Ids of the processes that descend from `pid` now. */
+/** Ids of the current descendants of the process `pid`. */
 function descendants(pid: number | undefined): number[] {
   const rows = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number));
@@ -48,7 +48,7 @@ function descendants(pid: number | undefined): number[] {
   return of(pid ?? 0);
 }
 
-function lives(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -58,7 +58,7 @@ function lives(pid: number): boolean {
 }
 
 describe.runIf(posix)('npm start', () => {
-  it('serves a question, says in one screen what runs where, and prints a curl line that works', async () => {
+  it('serves a question, and prints its addresses and a working curl command on one screen', async () => {
     const port = await freePort();
     start(['--port', String(port)]);
     await serving();
@@ -71,7 +71,7 @@ describe.runIf(posix)('npm start', () => {
     expect(answer.performance_metrics.history_saved).toBe(true);
   });
 
-  it('has the emulated model behave as it is told, by the names that its help lists', async () => {
+  it('applies --model-fault, whose names are in the help', async () => {
     start(['--help']);
     await once(child, 'close');
     for (const name of Object.keys(BEHAVIOURS)) expect(output).toContain(` ${name} `);
@@ -86,7 +86,7 @@ describe.runIf(posix)('npm start', () => {
     expect((JSON.parse(shell(line)) as ErrorBody).error.code).toBe('content_filtered');
   });
 
-  it('is started and stopped by npm run perf, when nothing runs yet', async () => {
+  it('is started and stopped by npm run perf when no app is running', async () => {
     const port = await freePort();
     const plot = join(mkdtempSync(join(tmpdir(), 'ask-perf-')), 'plot.png');
     spawnScript('perf', ['--requests', '2', '--delay', '0', '--output', plot], { PORT: String(port) });
@@ -98,7 +98,7 @@ describe.runIf(posix)('npm start', () => {
     await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow('fetch failed');
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('stops on %s and leaves no process behind', async (signal) => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('stops on %s and leaves no processes behind', async (signal) => {
     start([], { PORT: String(await freePort()) });
     await serving();
     const children = descendants(child.pid);
@@ -106,18 +106,18 @@ describe.runIf(posix)('npm start', () => {
     const exited = once(child, 'exit');
     child.kill(signal);
     expect(await exited).toEqual([0, null]);
-    await eventually(() => children.every((pid) => !lives(pid)));
+    await eventually(() => children.every((pid) => !isRunning(pid)));
   });
 
-  it('leaves no process behind even when it is killed', async () => {
+  it('leaves no processes behind when it is killed', async () => {
     start(['--port', String(await freePort())]);
     await serving();
     const children = descendants(child.pid);
     child.kill('SIGKILL');
-    await eventually(() => children.every((pid) => !lives(pid)));
+    await eventually(() => children.every((pid) => !isRunning(pid)));
   });
 
-  it('says which port is taken and how to choose another', async () => {
+  it('names the port that is taken and how to choose another', async () => {
     const server = createServer().listen(0);
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
@@ -128,14 +128,14 @@ describe.runIf(posix)('npm start', () => {
     server.close();
   });
 
-  it('prints the keys and a curl line with one when keys are asked for', async () => {
+  it('prints the keys and a curl command with a key for --enable-auth', async () => {
     start(['--port', String(await freePort()), '--enable-auth']);
     await serving();
     const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
     expect((JSON.parse(shell(line)) as Answer).status).toBe('success');
   });
 
-  it('uses the real service when its endpoint is set, and says so', async () => {
+  it('uses the real service when its endpoint is set, and prints its address', async () => {
     start(['--port', String(await freePort())], {
       AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
       AZURE_OPENAI_API_KEY: 'key',
@@ -151,14 +151,14 @@ describe.runIf(posix)('npm start', () => {
     [['--port', 'x'], {}, 2, 'port must be a whole number'],
     [['--prot', '1'], {}, 2, '--prot'],
     [[], { PORT: '0', MODEL_TEMPERATURE: 'hot', HISTORY_MAX_INTERACTIONS: '0' }, 1, '- MODEL_TEMPERATURE'],
-  ])('refuses what it cannot use: %j %j', async (args, env, code, message) => {
+  ])('refuses invalid options and settings: %j %j', async (args, env, code, message) => {
     start(args, env);
     expect(await once(child, 'exit')).toEqual([code, null]);
     expect(output).toContain(message);
     expect(output).not.toContain('at file:');
   });
 
-  it('runs the curl lines of the README', async () => {
+  it('runs the curl commands of the README', async () => {
     const port = await freePort();
     start(['--port', String(port)]);
     await serving();
@@ -179,12 +179,12 @@ describe.runIf(posix)('npm start', () => {
   });
 });
 
-it('refuses a Node that is too old in one line', async () => {
-  // The check is the first thing that runs; a version is all it looks at.
+it('refuses an old Node with a one-line message', async () => {
+  // The check runs first, and only reads the version.
   const check = readFileSync(join(root, 'dev/run.js'), 'utf8');
   const old = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); ${check}`;
   child = spawn(process.execPath, ['--input-type=module', '-e', old]);
-  // Not the variable of the others: the last one of them may still be writing.
+  // Not `output`: the last process of the other tests may still be writing to it.
   let errors = '';
   child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
   expect(await once(child, 'close')).toEqual([1, null]);

@@ -1,4 +1,4 @@
-/** Who may use which address. */
+/** Which routes need a function key. */
 import { afterEach, expect, it } from 'vitest';
 import { post, startApp, type TestApp } from '../support/app.ts';
 
@@ -11,7 +11,7 @@ const statuses = async (headers: Record<string, string>): Promise<number[]> => {
   return [(await post(app, '{"question": "q"}', headers)).status, ready.status, health.status];
 };
 
-it('asks for a function key, but not for the liveness check', async () => {
+it('requires a function key, except for the liveness check', async () => {
   app = await startApp({ enableAuth: true });
   expect(await statuses({})).toEqual([401, 401, 200]);
   expect(await statuses({ 'x-functions-key': 'wrong' })).toEqual([401, 401, 200]);
@@ -19,7 +19,7 @@ it('asks for a function key, but not for the liveness check', async () => {
   expect(await statuses({ 'x-functions-key': app.host.functionKey })).toEqual([200, 200, 200]);
 });
 
-it('asks for none when HTTP_AUTH_LEVEL is anonymous', async () => {
+it('requires no key when HTTP_AUTH_LEVEL is anonymous', async () => {
   app = await startApp({ enableAuth: true, env: { HTTP_AUTH_LEVEL: 'anonymous' } });
   expect(await statuses({})).toEqual([200, 200, 200]);
 });

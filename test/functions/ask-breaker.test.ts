@@ -1,9 +1,16 @@
-/** When an endpoint is left alone, when not, and how it is found to be back: what many questions at once meet. */
-import { randomUUID } from 'node:crypto';
+/** The circuit breaker under concurrent questions: when it opens, and how it closes again. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import {
+  type AppOptions,
+  ask,
+  askForError,
+  eventually,
+  newQuestion,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -12,13 +19,11 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-/** Unlike any before, so that no cache answers. */
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const failure: Fault = { kind: 'status', status: 500 };
-/** For so long an endpoint is left alone. */
+/** How long the circuit breaker stays open. */
 const OPEN_MS = 10_000;
 
-/** Lets the endpoint fail five times, and waits until it may be tried again. */
+/** Opens the circuit breaker with five failures, and waits until it is half-open. */
 async function openAndWait(): Promise<void> {
   app.emulator.fault = failure;
   for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
@@ -29,12 +34,12 @@ async function openAndWait(): Promise<void> {
 }
 
 describe.each(['h2', 'http/1.1'] as const)('a connection that breaks over %s', (protocol) => {
-  it('with many questions on it is one failure, and each of them is answered on another', async () => {
+  it('counts as one failure, and each question in flight is answered on a new connection', async () => {
     await start({ emulator: { protocols: [protocol], latencyMs: 300 } });
     const first = ask(app, { question: newQuestion() });
     await first;
     app.emulator.reset();
-    // All are under way when the first of them takes its connection down.
+    // All questions are in flight when the first one breaks the connection.
     app.emulator.failNext({ kind: 'lose_connection' });
     const answers = await Promise.all(
       Array.from({ length: 21 }, () => ask(app, { question: newQuestion() })),
@@ -47,7 +52,7 @@ describe.each(['h2', 'http/1.1'] as const)('a connection that breaks over %s', (
   });
 });
 
-it('one restart of the endpoint, with all connections refused for a moment, is one failure', async () => {
+it('a restart of the endpoint, which refuses all connections for a moment, counts as one failure', async () => {
   await start({ emulator: { latencyMs: 300 } });
   await ask(app, { question: newQuestion() });
   const asking = Array.from({ length: 10 }, () => ask(app, { question: newQuestion() }));
@@ -58,8 +63,8 @@ it('one restart of the endpoint, with all connections refused for a moment, is o
   expect(app.output()).not.toContain('circuit breaker is open');
 });
 
-describe('an endpoint that may be tried again', () => {
-  it('is asked by a few questions at once: a slow one shuts nobody out', async () => {
+describe('a half-open circuit breaker', () => {
+  it('lets a few questions through at once: a slow one does not block the others', async () => {
     await start();
     await openAndWait();
     app.emulator.latencyMs = 2000;
@@ -67,13 +72,13 @@ describe('an endpoint that may be tried again', () => {
     await eventually(() => app.emulator.requests.length === 6);
     app.emulator.latencyMs = 0;
     expect((await ask(app, { question: newQuestion() })).status).toBe('success');
-    // Its answer was a sign of health: now all may ask, while the slow one still waits.
+    // The first answer closed the circuit breaker: all questions pass, while the slow one is still waiting.
     const others = await Promise.all(Array.from({ length: 10 }, () => ask(app, { question: newQuestion() })));
     expect(others.map(({ status }) => status)).toEqual(others.map(() => 'success'));
     expect((await slow).status).toBe('success');
   });
 
-  it('is healthy as soon as a stream begins', async () => {
+  it('closes as soon as a stream begins', async () => {
     await start();
     await openAndWait();
     app.emulator.tokenDelayMs = 300;
@@ -86,7 +91,7 @@ describe('an endpoint that may be tried again', () => {
     expect((await slow).done?.status).toBe('success');
   });
 
-  it('is left alone again when the first of them fails, and no longer for the others', async () => {
+  it('opens again when the first question fails; failures of the others do not extend the time', async () => {
     await start();
     await openAndWait();
     app.emulator.fault = failure;
@@ -97,7 +102,7 @@ describe('an endpoint that may be tried again', () => {
   });
 });
 
-it('an answer lifts the limit of an earlier 429: what fails after it is tried again', async () => {
+it('an answer ends the rate limit of an earlier 429: a later failure is retried', async () => {
   await start();
   app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
   expect((await askForError(app, { question: newQuestion() })).status).toBe(429);

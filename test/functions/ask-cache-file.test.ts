@@ -1,4 +1,4 @@
-/** Places where no cache file can be: questions are answered all the same. */
+/** Paths at which no cache file can be created: questions are answered without it. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ function fifo(): string {
   return join(folder, 'fifo');
 }
 
-/** Names and kinds of what is in the folder. */
+/** Names and types of the folder's entries. */
 const entries = (): [string, boolean][] =>
   readdirSync(folder, { withFileTypes: true }).map((entry) => [entry.name, entry.isFile()]);
 
@@ -40,9 +40,9 @@ const onUnix: typeof everywhere = [
   ['under a named pipe', () => join(fifo(), 'answers.sqlite')],
 ];
 const onLinux: typeof everywhere = [
-  ['where mkdir says that the folder above is missing', () => '/proc/azure-functions-ask/answers.sqlite'],
-  ['deeper there', () => '/proc/azure-functions-ask/a/b/answers.sqlite'],
-  ['where nothing can be written', () => '/sys/azure-functions-ask/answers.sqlite'],
+  ['where mkdir reports a missing parent folder', () => '/proc/azure-functions-ask/answers.sqlite'],
+  ['in a deeper missing folder', () => '/proc/azure-functions-ask/a/b/answers.sqlite'],
+  ['in a read-only file system', () => '/sys/azure-functions-ask/answers.sqlite'],
 ];
 const places = [
   ...everywhere,
@@ -50,7 +50,7 @@ const places = [
   ...(process.platform === 'linux' ? onLinux : []),
 ];
 
-it.each(places)('a cache file %s: answers go on, and the log says so once', async (_, pathIn) => {
+it.each(places)('a cache file %s: questions are answered, and the log reports it once', async (_, pathIn) => {
   const path = pathIn();
   const before = entries();
   app = await startApp({ env: { ANSWER_CACHE_PATH: path } });
@@ -60,11 +60,11 @@ it.each(places)('a cache file %s: answers go on, and the log says so once', asyn
   }
   const again = await ask(app, { question: 'one' });
   expect(again.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
-  const told = () => app?.output().match(/The cache file .* cannot be used now/g) ?? [];
-  await eventually(() => told().length > 0);
-  expect(told()).toHaveLength(1);
+  const warnings = () => app?.output().match(/The cache file .* cannot be used now/g) ?? [];
+  await eventually(() => warnings().length > 0);
+  expect(warnings()).toHaveLength(1);
   expect(app.output()).toContain(path);
-  // What is no file of ours is left as it is.
+  // Files that the app did not create are not changed.
   expect(entries()).toEqual(before);
   expect(await app.host.stop()).toBe(0);
 });

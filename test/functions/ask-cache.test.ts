@@ -1,4 +1,4 @@
-/** What callers notice of the cache: one model call for many, what they may ask of it, and who shares it. */
+/** The answer cache as callers see it: coalesced model calls, `Cache-Control`, clearing, and sharing. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,10 +8,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import {
+  type AppOptions,
   ask,
   askForError,
-  type AppOptions,
   eventually,
+  newQuestion,
   post,
   startApp,
   type TestApp,
@@ -24,7 +25,6 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const cacheOf = async (question: string, cacheControl = ''): Promise<PerformanceMetrics['cache']> =>
   (await ask(app, { question }, { 'Cache-Control': cacheControl })).performance_metrics.cache;
 const signedIn = (id: string): Record<string, string> => ({
@@ -39,8 +39,8 @@ const askAs = async (id: string, question: string) =>
 const clear = (headers: Record<string, string> = {}, method = 'DELETE'): Promise<Response> =>
   fetch(`${app.url}/cache`, { method, headers });
 
-describe('the same question, asked 200 times at once', () => {
-  it('is asked once of the model, and each caller has a session of his own', async () => {
+describe('200 identical concurrent questions', () => {
+  it('share one model call, and each caller has its own session', async () => {
     await start({ emulator: { latencyMs: 500 } });
     const question = newQuestion();
     const answers = await Promise.all(
@@ -66,7 +66,7 @@ describe('the same question, asked 200 times at once', () => {
     expect(next.chat_history).toHaveLength(4);
   });
 
-  it('fails for all as it failed for the first, and is asked no second time', async () => {
+  it('share the failure of the model call, which is not repeated', async () => {
     await start({ emulator: { latencyMs: 5000 } });
     app.emulator.failNext({ kind: 'content_filter' });
     const question = newQuestion();
@@ -78,8 +78,8 @@ describe('the same question, asked 200 times at once', () => {
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
   });
 
-  it('goes on for the others when the first one gives up', async () => {
-    // Its conversation cannot be forgotten: nothing listens there.
+  it('continue when the first question fails', async () => {
+    // Its storage does not exist, so that resetting its conversation fails.
     const gone =
       'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
     await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 4000 } });
@@ -92,10 +92,10 @@ describe('the same question, asked 200 times at once', () => {
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
   });
 
-  it('goes on for those who have time left when the first one has none', async () => {
+  it('continue beyond the deadline of the first question', async () => {
     await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 2000 } });
     const question = newQuestion();
-    // It is given up after 60 % of the time, and its second attempt ends after the deadline of the first question.
+    // The first attempt ends after 60 % of the time limit, the second one after the deadline of the first question.
     app.emulator.failNext({ kind: 'hang' });
     const first = askForError(app, { question });
     await delay(2000);
@@ -105,7 +105,7 @@ describe('the same question, asked 200 times at once', () => {
     expect(app.emulator.requests).toHaveLength(2);
   });
 
-  it('is not shared with those who want no share', async () => {
+  it('are not coalesced with a Cache-Control that excludes it', async () => {
     await start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const first = cacheOf(question);
@@ -118,7 +118,7 @@ describe('the same question, asked 200 times at once', () => {
 });
 
 describe('Cache-Control', () => {
-  it('no-cache asks the model, and keeps its answer', async () => {
+  it('no-cache calls the model and stores its answer', async () => {
     await start();
     const question = newQuestion();
     await cacheOf(question);
@@ -129,7 +129,7 @@ describe('Cache-Control', () => {
     expect([again.headers.get('x-cache'), again.headers.get('age')]).toEqual(['HIT', '0']);
   });
 
-  it('no-store asks the model, and keeps nothing', async () => {
+  it('no-store calls the model and stores nothing', async () => {
     await start();
     const question = newQuestion();
     const response = await post(app, JSON.stringify({ question }), { 'Cache-Control': 'no-store' });
@@ -137,7 +137,7 @@ describe('Cache-Control', () => {
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
   });
 
-  it('max-age takes only a younger answer, and Age tells how old it is', async () => {
+  it('max-age accepts only a younger answer, and Age gives the age', async () => {
     await start();
     const question = newQuestion();
     const first = await post(app, JSON.stringify({ question }));
@@ -150,7 +150,7 @@ describe('Cache-Control', () => {
     expect(await cacheOf(question, 'max-age=soon')).toMatchObject({ result: 'miss' });
   });
 
-  it('only-if-cached gives a cached answer or 504, and changes nothing', async () => {
+  it('only-if-cached returns a cached answer or 504, and changes nothing', async () => {
     await start({ emulator: { latencyMs: 3000 } });
     const only = { 'Cache-Control': 'only-if-cached' };
     const session_id = randomUUID();
@@ -169,14 +169,14 @@ describe('Cache-Control', () => {
     expect(app.emulator.requests).toHaveLength(2);
     const kept = await ask(app, { question: 'What is my name?', session_id });
     expect(kept.answer).toContain('Ida');
-    // Found, it answers as ever, and the new conversation begins.
+    // A cached answer is returned as usual, and the new conversation begins.
     const begun = await ask(app, { question, session_id, new_conversation: true }, only);
     expect(begun.chat_history).toHaveLength(2);
   });
 });
 
 describe('DELETE /cache', () => {
-  it('forgets the answers, and says where', async () => {
+  it('clears the tiers and lists them', async () => {
     await start();
     const question = newQuestion();
     await cacheOf(question);
@@ -187,7 +187,7 @@ describe('DELETE /cache', () => {
     expect((await clear({}, 'GET')).headers.get('allow')).toBe('DELETE');
   });
 
-  it('asks for the admin key', async () => {
+  it('requires the admin key', async () => {
     await start({ enableAuth: true });
     expect((await clear()).status).toBe(401);
     expect((await clear({ 'x-functions-key': app.host.functionKey })).status).toBe(401);
@@ -195,8 +195,8 @@ describe('DELETE /cache', () => {
   });
 });
 
-describe('users who signed in', () => {
-  it('share no answers with CACHE_PARTITION=user', async () => {
+describe('signed-in users', () => {
+  it('do not share answers with CACHE_PARTITION=user', async () => {
     await start({ env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
@@ -205,7 +205,7 @@ describe('users who signed in', () => {
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
   });
 
-  it('are believed only where App Service signed them in', async () => {
+  it('are recognized only when App Service authentication is on', async () => {
     await start({ env: { CACHE_PARTITION: 'user' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
@@ -214,7 +214,7 @@ describe('users who signed in', () => {
 });
 
 describe('several processes', () => {
-  it('share one file', async () => {
+  it('share one cache file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-shared-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
     await start({ env });
@@ -243,7 +243,7 @@ describe('several processes', () => {
     }
   });
 
-  it('share a Redis, and go on without it', async () => {
+  it('share Redis, and work without it', async () => {
     const redis = await startRedis();
     const env = { ANSWER_CACHE_REDIS_URL: redis.url };
     await start({ env });
@@ -272,7 +272,7 @@ describe('several processes', () => {
   });
 });
 
-it.skipIf(process.platform === 'win32')('a Redis that hangs holds up no more than one question', async () => {
+it.skipIf(process.platform === 'win32')('a hanging Redis delays at most one question', async () => {
   const redis = await startRedis();
   await start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
   try {
@@ -291,7 +291,7 @@ it.skipIf(process.platform === 'win32')('a Redis that hangs holds up no more tha
 });
 
 it.skipIf(process.platform === 'win32')(
-  'what is being written is kept when SIGTERM ends the process',
+  'pending cache writes are completed when SIGTERM ends the process',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
@@ -314,7 +314,7 @@ it.skipIf(process.platform === 'win32')(
   },
 );
 
-it('the totals of a process show what the cache saved', async () => {
+it('the totals of a process include the savings of the cache', async () => {
   await start();
   const question = newQuestion();
   const asked = await ask(app, { question });

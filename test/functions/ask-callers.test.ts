@@ -1,4 +1,4 @@
-/** Callers who send or read too slowly, who leave, and whose bodies are built to do harm. */
+/** Callers that send or read slowly, disconnect, or send malicious bodies. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
@@ -11,20 +11,20 @@ import { ask, askForError, eventually, post, startApp, type TestApp } from '../s
 let app: TestApp;
 afterEach(() => app.stop());
 
-/** What became of the questions so far, by the log. */
+/** The outcomes of the questions so far, from the log. */
 const outcomes = (): unknown[] =>
   (app.output().match(/\{"event":"question".*\}/g) ?? []).map(
     (line) => (JSON.parse(line) as { outcome: unknown }).outcome,
   );
 
-/** The log has one line for the question, which says that its caller left, and tells of no failure. */
-async function expectLeft(): Promise<void> {
+/** Expects one log line for the question, with the outcome of a disconnected caller and without errors. */
+async function expectDisconnected(): Promise<void> {
   await eventually(() => outcomes().length > 0);
   expect(outcomes()).toEqual(['left']);
   expect(app.output()).not.toMatch(/internal_error|AbortError|aborted|\n\s+at /);
 }
 
-/** Sends the head of a question, and the beginning of its body of 100 bytes. */
+/** Sends the headers of a question, and the beginning of its body of 100 bytes. */
 async function beginToAsk(beginning: string): Promise<Socket> {
   const { hostname, port } = new URL(app.url);
   const socket = connect(Number(port), hostname);
@@ -43,8 +43,8 @@ describe('a caller whose body does not arrive', () => {
   it.each([
     ['nothing', '', 0],
     ['a part', '{"question": "Wh', 0],
-    ['one byte after another', '{', 150],
-  ])('gets 408 at the deadline: %s comes', async (_, beginning, everyMs) => {
+    ['byte by byte', '{', 150],
+  ])('gets 408 at the deadline: %s arrives', async (_, beginning, everyMs) => {
     const socket = await beginToAsk(beginning);
     const trickle = everyMs > 0 ? setInterval(() => socket.write(' '), everyMs) : undefined;
     try {
@@ -65,75 +65,72 @@ describe('a caller whose body does not arrive', () => {
   });
 });
 
-/** Asks, and leaves as soon as the model is asked. */
-const leaving = async (fields: object, headers: Record<string, string>): Promise<void> => {
-  const left = new AbortController();
+/** Asks a question, and disconnects as soon as the model is called. */
+const askAndDisconnect = async (fields: object, headers: Record<string, string>): Promise<void> => {
+  const caller = new AbortController();
   const body = JSON.stringify({ question: randomUUID(), ...fields });
   const init = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body };
-  const asking = fetch(`${app.url}/ask`, { ...init, signal: left.signal }).catch(() => null);
+  const asking = fetch(`${app.url}/ask`, { ...init, signal: caller.signal }).catch(() => null);
   await eventually(() => app.emulator.requests.length === 1);
-  left.abort();
+  caller.abort();
   await asking;
 };
 
-describe('a caller who leaves', () => {
+describe('a caller that disconnects', () => {
   it.each([
     ['plain, no-store', {}, { 'Cache-Control': 'no-store' }, 'on'],
     ['plain, FINISH_ABANDONED=off', {}, {}, 'off'],
     ['streamed, no-store', { stream: true }, { 'Cache-Control': 'no-store' }, 'on'],
     ['streamed, FINISH_ABANDONED=off', { stream: true }, {}, 'off'],
-  ])(
-    'before the answer is logged as that, and ends the model call: %s',
-    async (_, fields, headers, finish) => {
-      app = await startApp({ env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
-      await leaving(fields, headers);
-      await eventually(() => app.emulator.requests[0]?.aborted === true);
-      await expectLeft();
-    },
-  );
+  ])('before the answer is logged, and its model call is aborted: %s', async (_, fields, headers, finish) => {
+    app = await startApp({ env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
+    await askAndDisconnect(fields, headers);
+    await eventually(() => app.emulator.requests[0]?.aborted === true);
+    await expectDisconnected();
+  });
 
-  it('before an answer that is finished all the same is logged as that', async () => {
+  it('before the answer is logged, also when the answer is completed and stored', async () => {
     app = await startApp({ emulator: { latencyMs: 500 } });
-    await leaving({}, {});
-    await expectLeft();
+    await askAndDisconnect({}, {});
+    await expectDisconnected();
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
   });
 
-  it('in the middle of a stream is logged as that', async () => {
+  it('during a stream is logged', async () => {
     app = await startApp({ env: { FINISH_ABANDONED: 'off' } });
     app.emulator.failNext({ kind: 'stall' });
-    const left = new AbortController();
+    const caller = new AbortController();
     const response = await fetch(`${app.url}/ask`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ question: randomUUID(), stream: true }),
-      signal: left.signal,
+      signal: caller.signal,
     });
     const reader = response.body?.getReader();
     await reader?.read();
-    left.abort();
+    caller.abort();
     await reader?.closed.catch(() => {});
     await eventually(() => app.emulator.requests[0]?.aborted === true);
-    await expectLeft();
+    await expectDisconnected();
   });
 
   it.each([
     ['before the first byte', ''],
     ['in the middle', '{"question": "Wh'],
-  ])('while sending the body, %s, is logged as that', async (_, beginning) => {
+  ])('while it sends the body, %s, is logged', async (_, beginning) => {
     app = await startApp();
     const socket = await beginToAsk(beginning);
     await delay(200);
     socket.destroy();
-    await expectLeft();
+    await expectDisconnected();
     expect(app.emulator.requests).toEqual([]);
   });
 });
 
-it('nothing follows `done`, although the deadline passes while it is read', async () => {
+it('nothing follows `done` when the deadline passes while it is read', async () => {
   app = await startApp({ env: { REQUEST_TIMEOUT_SECONDS: '3', HISTORY_MAX_TOKENS: '0' } });
   const session_id = randomUUID();
-  // The history that `done` brings is more than all buffers on its way hold.
+  // The history in `done` is larger than all buffers between the app and the client.
   for (let turn = 0; turn < 8; turn++) {
     app.emulator.failNext({ kind: 'answer', content: '\u4e2d'.repeat(900_000) });
     await ask(app, { question: randomUUID(), session_id });
@@ -156,12 +153,12 @@ it('nothing follows `done`, although the deadline passes while it is read', asyn
 const lists = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
 const objects = (depth: number, inside: string) => '{"a":'.repeat(depth) + inside + '}'.repeat(depth);
 
-describe('a body that is nested deeply', () => {
+describe('a deeply nested body', () => {
   beforeEach(async () => {
     app = await startApp();
   });
 
-  it.each([5000, 90_000])('is answered where nothing else is wrong with it: %i levels', async (depth) => {
+  it.each([5000, 90_000])('is accepted when it is otherwise valid: %i levels', async (depth) => {
     const emoji = '\\ud83d\\ude00';
     for (const nested of [lists(depth), objects(Math.min(depth, 30_000), `"${emoji}"`)]) {
       const response = await post(app, `{"question": "q ${emoji}", "x": ${nested}}`);
@@ -170,7 +167,7 @@ describe('a body that is nested deeply', () => {
   });
 
   it.each(['question', 'session_id', 'new_conversation', 'stream'])(
-    'is refused with 400 in "%s"',
+    'in "%s" is refused with 400',
     async (field) => {
       const fields = { question: '"\\ud83d\\ude00"', [field]: lists(90_000) };
       const body = Object.entries(fields).map(([name, value]) => `"${name}": ${value}`);
@@ -180,7 +177,7 @@ describe('a body that is nested deeply', () => {
     },
   );
 
-  it('is refused when half of a surrogate pair is at its bottom', async () => {
+  it('is refused when it contains a lone surrogate at the innermost level', async () => {
     const refused = await askForError(app, `{"question": "q", "x": ${lists(50_000, '"\\ud83d"')}}`);
     expect([refused.status, refused.body.error.code]).toEqual([400, 'invalid_json']);
   });

@@ -1,4 +1,4 @@
-/** What the answers say about connections and cold starts, compared with what the emulator saw. */
+/** The connection metrics and `cold_start` of answers, compared with the emulator's records. */
 import { afterEach, expect, it } from 'vitest';
 import { ask, ascending, startApp, type AppOptions, type TestApp, eventually } from '../support/app.ts';
 
@@ -8,7 +8,7 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-it('says cold_start once, for the first question of the process', async () => {
+it('reports cold_start only for the first question of the process', async () => {
   await start();
   const answers = await Promise.all(['a', 'b', 'c'].map((question) => ask(app, { question })));
   const later = await ask(app, { question: 'd' });
@@ -16,7 +16,7 @@ it('says cold_start once, for the first question of the process', async () => {
   expect(later.performance_metrics.cold_start).toBe(false);
 });
 
-it.each(['h2', 'http/1.1'] as const)('tells new from reused connections over %s', async (protocol) => {
+it.each(['h2', 'http/1.1'] as const)('distinguishes new and reused connections over %s', async (protocol) => {
   await start({ emulator: { protocols: [protocol] } });
   const first = (await ask(app, { question: 'one' })).performance_metrics;
   const second = (await ask(app, { question: 'two' })).performance_metrics;
@@ -48,7 +48,7 @@ it.each(['h2', 'http/1.1'] as const)('tells new from reused connections over %s'
 });
 
 it.each(['h2', 'http/1.1'] as const)(
-  'is right about every connection of a burst over %s',
+  'reports the connection of every question in a burst over %s',
   async (protocol) => {
     await start({ emulator: { protocols: [protocol], latencyMs: 30 } });
     const questions = Array.from({ length: 40 }, (_, index) => `question ${index}`);
@@ -77,7 +77,7 @@ it.each(['h2', 'http/1.1'] as const)(
 it('opens the connection before the first question, which then reuses it', async () => {
   await start({ env: { KEEP_WARM_MINUTES: '1' } });
   await eventually(() => app.emulator.sockets.length === 1);
-  // The emulator sees the handshake end a moment before the app does.
+  // The emulator completes the handshake slightly before the app does.
   await new Promise((resolve) => setTimeout(resolve, 100));
   const { performance_metrics: metrics } = await ask(app, { question: 'early bird' });
   expect(metrics).toMatchObject({ cold_start: true, connection_reused: true });

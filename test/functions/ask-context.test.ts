@@ -1,4 +1,4 @@
-/** What the model is sent of a long conversation, and what the caller sees of it. */
+/** The part of a long conversation that is sent to the model, and the part that the caller sees. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
@@ -9,29 +9,29 @@ let app: TestApp;
 afterEach(() => app.stop());
 
 const tooLong: Fault = { kind: 'status', status: 400, code: 'context_length_exceeded' };
-/** How many interactions each request brought. */
+/** Number of interactions in each request to the model. */
 const sent = (): number[] =>
   app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
 
-it('the newest turns that fit are sent, and all are shown', async () => {
+it('sends the newest interactions that fit, and shows all of them', async () => {
   app = await startApp({ env: { HISTORY_MAX_TOKENS: '130' } });
   const session_id = randomUUID();
   for (let index = 0; index < 5; index++)
     await ask(app, { question: `Question ${index}: ${'word '.repeat(30)}`, session_id });
   const last = await ask(app, { question: 'And now?', session_id });
   expect(last.chat_history).toHaveLength(12);
-  // A turn has between 65 and 130 tokens: the words, half of them again in the answer, and what is around them.
+  // An interaction has 65 to 130 tokens: the question, half of it quoted in the answer, and the answer's own words.
   expect(sent()).toEqual([0, 1, 1, 1, 1, 1]);
 });
 
-it('none are sent with 0', async () => {
+it('sends no history with HISTORY_MAX_TOKENS 0', async () => {
   app = await startApp({ env: { HISTORY_MAX_TOKENS: '0' } });
   const { session_id } = await ask(app, { question: 'My name is Ada.' });
   const next = await ask(app, { question: 'What is my name?', session_id });
   expect([next.answer.includes('Ada'), next.chat_history.length]).toEqual([false, 4]);
 });
 
-it('a conversation that is too long for the model is asked again with its newer half, which is not cached', async () => {
+it('a conversation that is too long for the model is retried with the newer half, and not cached', async () => {
   app = await startApp();
   const session_id = randomUUID();
   for (let index = 0; index < 4; index++)
@@ -41,7 +41,7 @@ it('a conversation that is too long for the model is asked again with its newer 
   const answer = await ask(app, { question: 'And now?', session_id });
   expect(sent()).toEqual([4, 2]);
   expect(answer.chat_history).toHaveLength(10);
-  // The same conversation in another session: what was answered to half of it is no answer to the whole.
+  // The same conversation in another session must not get the answer to half of it from the cache.
   const other = randomUUID();
   const turns = answer.chat_history.filter(({ role }) => role === 'human').map(({ content }) => content);
   for (const question of turns.slice(0, -1)) await ask(app, { question, session_id: other });
@@ -49,7 +49,7 @@ it('a conversation that is too long for the model is asked again with its newer 
   expect(again.performance_metrics.cache.result).toBe('miss');
 });
 
-it('one that is too long all the same is a 413', async () => {
+it('a conversation that does not fit even then is a 413', async () => {
   app = await startApp();
   const { session_id } = await ask(app, { question: 'one' });
   app.emulator.reset();
@@ -63,14 +63,14 @@ it('one that is too long all the same is a 413', async () => {
   expect(sent()).toEqual([0]);
 });
 
-/** Seconds that a question took beside what others did for it: the model, and the storage. */
+/** Seconds that the app itself took for a question, without the model and the storage. */
 const ownTime = ({ performance_metrics: { total_time, timings } }: Answer): number =>
   total_time - timings.model - timings.history_read - timings.history_write;
 
-it('a session full of long texts without blanks makes a short question slow once at most', async () => {
+it('long texts without spaces in the history slow down at most one question', async () => {
   const session_id = randomUUID();
   app = await startApp({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
-  // Letters that the tokenizer joins one by one: Thai is written without blanks.
+  // The worst case for the tokenizer: Thai is written without spaces.
   const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
   for (let turn = 0; turn < 10; turn++) {
     const text = Array.from({ length: 60_000 }, (_, at) => letters[(at * at * 7 + at * turn) % 40]).join('');

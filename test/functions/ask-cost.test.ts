@@ -1,4 +1,4 @@
-/** Money: what an answer cost and what it was spared, by the prices that are set; nothing when none is. */
+/** The cost of answers and the savings of the cache, with and without prices in the settings. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { costOf } from '../../src/lib/metrics/price.ts';
 import { ask, startApp, type TestApp } from '../support/app.ts';
@@ -17,7 +17,7 @@ interface Ready {
 const totals = async (from: TestApp): Promise<Ready['totals']> =>
   ((await (await fetch(`${from.url}/health/ready`)).json()) as Ready).totals;
 
-it('tells what a model call cost, what the cache spared, and the sums', async () => {
+it('reports the cost of a model call, the savings of the cache, and the totals', async () => {
   const asked = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
   const { prompt, completion, cached } = asked.tokens;
   expect(prompt).toBeGreaterThan(0);
@@ -30,7 +30,7 @@ it('tells what a model call cost, what the cache spared, and the sums', async ()
   expect((await totals(app)).cost).toEqual({ spent: asked.cost?.spent, saved: asked.cost?.spent });
 });
 
-it('counts what others were spared by one model call', async () => {
+it('counts the savings of coalesced questions', async () => {
   const before = (await totals(app)).cost ?? expect.unreachable();
   app.emulator.latencyMs = 300;
   const question = 'What is the capital of Kenya?';
@@ -44,12 +44,12 @@ it('counts what others were spared by one model call', async () => {
   expect(after.saved - before.saved).toBeCloseTo(2 * price, 8);
 });
 
-it('pays less for what the model had cached', () => {
+it('uses the lower price for cached prompt tokens', () => {
   const prices = { input: 2, cachedInput: 1, output: 10 };
   expect(costOf(prices, { prompt: 1000, cached: 400, completion: 100 })).toBeCloseTo(0.0026, 12);
 });
 
-it('says nothing of money when no price is set', async () => {
+it('reports no cost when no price is set', async () => {
   const free = await startApp();
   try {
     expect(

@@ -1,4 +1,4 @@
-/** What a caller meets when the storage, the cache file or the settings fail, and when the process stops. */
+/** Failures of storage, the cache file and the settings, and a stopping process, as a caller sees them. */
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -23,11 +23,11 @@ const start = async (options?: AppOptions): Promise<void> => {
 afterEach(() => app.stop());
 
 describe('the storage', () => {
-  // Nothing listens there.
+  // No process listens on this port.
   const gone =
     'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
 
-  it('is gone: questions are answered without history and without the cache', async () => {
+  it('is unreachable: questions are answered without history and without the cache', async () => {
     await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
     for (const _ of [1, 2]) {
       const answer = await ask(app, { question: 'q', session_id: 's' });
@@ -44,7 +44,7 @@ describe('the storage', () => {
     expect(app.output()).toContain('could not be stored');
   });
 
-  it('is gone: a conversation that cannot be forgotten is a 503, and the model call is aborted', async () => {
+  it('is unreachable: a failed reset is a 503, and the model call is aborted', async () => {
     await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
     const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
     expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
@@ -52,7 +52,7 @@ describe('the storage', () => {
     await eventually(() => app.emulator.requests.every((request) => request.aborted));
   });
 
-  it('hangs: questions do not', async () => {
+  it('hangs: questions are still answered', async () => {
     const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
     await once(tarpit, 'listening');
     const { port } = tarpit.address() as { port: number };
@@ -63,7 +63,7 @@ describe('the storage', () => {
     tarpit.close();
   });
 
-  it('has no table yet: the first answer makes it', async () => {
+  it('has no table yet: the first answer creates it', async () => {
     await start({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
     const answers = await Promise.all(
       ['a', 'b', 'c'].map((question) => ask(app, { question, session_id: question })),
@@ -75,7 +75,7 @@ describe('the storage', () => {
 });
 
 describe('the cache file', () => {
-  it('is no database: answers go on, it is made anew, and both is said', async () => {
+  it('is not a database: it is recreated, questions are answered, and the log reports it', async () => {
     const path = join(tmpdir(), `not-a-database-${randomUUID()}`);
     writeFileSync(path, 'This is no database.'.repeat(100));
     await start({ env: { ANSWER_CACHE_PATH: path } });
@@ -87,7 +87,7 @@ describe('the cache file', () => {
     expect((await ask(app, { question: 'another' })).performance_metrics.cache.result).toBe('miss');
   });
 
-  it('keeps answers for the next process', async () => {
+  it('keeps answers across a restart', async () => {
     const path = join(tmpdir(), `answers-${randomUUID()}.sqlite`);
     const emulator = { port: 0 };
     await start({ env: { ANSWER_CACHE_PATH: path }, emulator });
@@ -104,7 +104,7 @@ describe('the cache file', () => {
     }
   });
 
-  it('is not used at all with a lifetime of 0', async () => {
+  it('is not used when ANSWER_CACHE_TTL_SECONDS is 0', async () => {
     await start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
     for (const _ of [1, 2]) {
       expect((await ask(app, { question: 'q' })).performance_metrics.cache.result).toBe('bypass');
@@ -114,7 +114,7 @@ describe('the cache file', () => {
 });
 
 describe('the settings', () => {
-  it('are wrong: /ask says so without details, the log names every setting, the process lives', async () => {
+  it('are invalid: /ask returns no details, the log names every invalid setting, the process keeps running', async () => {
     await start({ env: { AZURE_OPENAI_ENDPOINT: '', MODEL_TEMPERATURE: 'hot', SESSIONS_TABLE_NAME: '1' } });
     const refused = await askForError(app, { question: 'q' });
     expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
@@ -129,8 +129,8 @@ describe('the settings', () => {
   });
 });
 
-describe('stopping', () => {
-  it('lets a question that is being answered finish, and stores it', async () => {
+describe('a stopping process', () => {
+  it('finishes and stores a question in flight', async () => {
     await start({ emulator: { latencyMs: 1000 } });
     const session_id = randomUUID();
     const answering = ask(app, { question: 'My name is Eve.', session_id });
@@ -143,7 +143,7 @@ describe('stopping', () => {
     await other.stop();
   });
 
-  it('ends a question that takes too long with 503, in time for the host', async () => {
+  it('ends a slow question with 503, within the time limit of the host', async () => {
     await start({ emulator: { latencyMs: 60_000 } });
     const answering = askForError(app, { question: 'q' });
     await eventually(() => app.emulator.requests.length === 1);
@@ -152,7 +152,7 @@ describe('stopping', () => {
     expect(await stopped).toBe(0);
   });
 
-  it('works by SIGTERM alone', { skip: process.platform === 'win32' }, async () => {
+  it('stops on SIGTERM alone', { skip: process.platform === 'win32' }, async () => {
     await start({ emulator: { latencyMs: 500 } });
     const answering = post(app, '{"question": "q"}');
     await eventually(() => app.emulator.requests.length === 1);

@@ -1,4 +1,4 @@
-/** The log: one line for each question that says what happened, and nothing of what was said. */
+/** The log has one line for each question, without the content of the conversation. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
@@ -18,13 +18,13 @@ interface Line {
   [name: string]: unknown;
 }
 
-/** The lines of questions so far. */
+/** The log lines of the questions so far. */
 function lines(from: TestApp): Line[] {
   const found = from.output().match(/\{"event":"question".*\}/g) ?? [];
   return found.map((line) => JSON.parse(line) as Line);
 }
 
-/** The line of the question that `act` asks. */
+/** The log line of the question that `act` asks. */
 async function lineOf(act: () => Promise<unknown>): Promise<Line> {
   const before = lines(app).length;
   await act();
@@ -33,7 +33,7 @@ async function lineOf(act: () => Promise<unknown>): Promise<Line> {
   return lines(app).at(-1) ?? expect.unreachable();
 }
 
-it('says of an answer where it came from, what it took and cost, and joins the trace of the caller', async () => {
+it('has the source, the timings and the cost of an answer, and the trace id of the caller', async () => {
   const trace = '0af7651916cd43dd8448eb211c80319c';
   const question = `What is ${randomUUID()}?`;
   const traceparent = `00-${trace}-b7ad6b7169203331-01`;
@@ -53,7 +53,7 @@ it('says of an answer where it came from, what it took and cost, and joins the t
   expect(second['session']).not.toBe(first['session']);
 });
 
-it('has one for a stream and for an error too', async () => {
+it('has a line for a stream and for an error', async () => {
   const stream = () =>
     post(app, JSON.stringify({ question: randomUUID(), stream: true })).then((answer) => answer.text());
   expect(await lineOf(stream)).toMatchObject({ outcome: 'answered', streamed: true });
@@ -66,7 +66,7 @@ it('has one for a stream and for an error too', async () => {
   });
 });
 
-it('never holds a question, an answer, a session id, a user, a key or what the model says of an error', async () => {
+it('never contains a question, an answer, a session id, a user, a key or an error message of the model', async () => {
   const fields = { question: `Repeat ${SECRET}-question`, session_id: `${SECRET}-session` };
   const headers = { 'Idempotency-Key': `${SECRET}-idempotency`, 'x-functions-key': `${SECRET}-function` };
   const answer = await ask(app, fields, headers);
@@ -83,7 +83,7 @@ it('never holds a question, an answer, a session id, a user, a key or what the m
   expect(app.output()).not.toContain(SECRET);
 });
 
-it('keeps quiet below LOG_LEVEL', async () => {
+it('has no lines below LOG_LEVEL', async () => {
   const quiet = await startApp({ env: { LOG_LEVEL: 'error' } });
   try {
     await ask(quiet, { question: 'What is the capital of France?' });

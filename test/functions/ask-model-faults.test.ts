@@ -1,4 +1,4 @@
-/** What a caller meets when the model fails: DESIGN's table of faults, one endpoint and several. */
+/** Failures of the model as a caller sees them, with one endpoint and with several. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-/** Unlike any before, so that no cache answers. */
+/** A question that no other test asks, so that no cached answer exists. */
 const question = (): string => `Question ${randomUUID()}`;
 const connectionOf = async () => (await ask(app, { question: question() })).performance_metrics.connection;
 const secret = 'secret-of-the-upstream';
@@ -52,8 +52,8 @@ const lasting: [Fault, number, string][] = [
   [{ kind: 'answer', content: '', finishReason: 'content_filter' }, 422, 'content_filtered'],
 ];
 
-describe('a fault that may pass', () => {
-  it('is tried again', async () => {
+describe('a temporary fault', () => {
+  it('is retried', async () => {
     await start();
     for (const fault of passing) {
       app.emulator.reset();
@@ -80,7 +80,7 @@ describe('a fault that may pass', () => {
     for (const text of [secret, app.emulator.apiKey]) expect(app.output()).not.toContain(text);
   });
 
-  it('counts once in the statistics, as the one call that was answered', async () => {
+  it('counts once in the statistics, as the call that was answered', async () => {
     await start();
     app.emulator.failNext({ kind: 'reset' });
     const first = await ask(app, { question: 'q' });
@@ -96,8 +96,8 @@ describe('a fault that may pass', () => {
   });
 });
 
-describe('a fault that would not pass', () => {
-  it('is told at once, shows nothing of the upstream, and the session goes on', async () => {
+describe('a permanent fault', () => {
+  it('is returned at once without upstream details, and the session stays usable', async () => {
     await start();
     const session_id = randomUUID();
     for (const [fault, status, code] of lasting) {
@@ -118,13 +118,13 @@ describe('a fault that would not pass', () => {
   });
 });
 
-describe('a model that wants patience', () => {
-  it('gets it: the wait it names, in each of the three ways', async () => {
+describe('Retry-After of the model', () => {
+  it('is respected in each of its three forms', async () => {
     await start();
     const waits: [() => { retryAfter?: string; retryAfterMs?: string }, number][] = [
       [() => ({ retryAfterMs: '700', retryAfter: '60' }), 700],
       [() => ({ retryAfter: '1' }), 1000],
-      // A date has whole seconds.
+      // A date has a resolution of one second.
       [() => ({ retryAfter: new Date(Date.now() + 2500).toUTCString() }), 1400],
     ];
     for (const [headers, ms] of waits) {
@@ -135,7 +135,7 @@ describe('a model that wants patience', () => {
     }
   });
 
-  it('longer than there is time: the caller is told until when, at once', async () => {
+  it('beyond the deadline is passed on to the caller at once', async () => {
     await start();
     app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
     const limited = await askForError(app, { question: 'q' });
@@ -146,17 +146,17 @@ describe('a model that wants patience', () => {
   });
 });
 
-describe.each(['h2', 'http/1.1'] as const)('silence over %s', (alpn) => {
+describe.each(['h2', 'http/1.1'] as const)('no data over %s', (alpn) => {
   const emulator = { protocols: [alpn] };
 
-  it.each(['hang', 'stall'] as const)('after which it is tried again (%s)', async (kind) => {
+  it.each(['hang', 'stall'] as const)('is retried (%s)', async (kind) => {
     await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '4' } });
     app.emulator.failNext({ kind });
     const { connection } = (await ask(app, { question: 'q' })).performance_metrics;
     expect(connection).toMatchObject({ attempts: 2, id: 2 });
   });
 
-  it('until the deadline: 504, and the call is aborted', async () => {
+  it('until the deadline is a 504, and the call is aborted', async () => {
     await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await askForError(app, { question: 'q' });
@@ -165,8 +165,8 @@ describe.each(['h2', 'http/1.1'] as const)('silence over %s', (alpn) => {
   });
 });
 
-describe('an endpoint that fails five times in a row', () => {
-  it('is left alone for 10 s, and again when the question that tries it then fails', async () => {
+describe('the circuit breaker after five consecutive failures', () => {
+  it('is open for 10 s, and opens again when the first question after that fails', async () => {
     await start();
     const fault: Fault = { kind: 'status', status: 500 };
     app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
@@ -181,14 +181,14 @@ describe('an endpoint that fails five times in a row', () => {
     expect(app.emulator.requests).toHaveLength(5);
     expect(app.output()).toContain('circuit breaker is open');
     await delay(10_000);
-    // The sixth fault meets the one that probes, and keeps it open.
+    // The sixth fault hits the probe and keeps the circuit breaker open.
     expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
     expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
     await delay(10_000);
     expect((await ask(app, { question: question() })).status).toBe('success');
   }, 60_000);
 
-  it('is not what refusals and limits make of it', async () => {
+  it('does not count refusals and rate limits', async () => {
     await start();
     const faults: Fault[] = [
       { kind: 'status', status: 429, retryAfter: '200' },
@@ -216,7 +216,7 @@ describe('with a fallback endpoint', () => {
     });
   };
 
-  it('asks it at once when the first fails, and the first again for the next question', async () => {
+  it('uses it at once when the first fails, and starts with the first again for the next question', async () => {
     await startBoth();
     for (const kind of ['reset', 'garbage', 'empty'] as const) {
       app.emulator.failNext({ kind });
@@ -225,7 +225,7 @@ describe('with a fallback endpoint', () => {
     }
   });
 
-  it('leaves a rate-limited one alone for as long as it asks', async () => {
+  it('skips a rate-limited endpoint until its Retry-After has passed', async () => {
     await startBoth();
     app.emulator.failNext({ kind: 'status', status: 429, retryAfterMs: '800' });
     expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 2 });
@@ -234,7 +234,7 @@ describe('with a fallback endpoint', () => {
     expect(await connectionOf()).toMatchObject({ endpoint: 0, attempts: 1 });
   });
 
-  it('does not ask a failed one again until it had time to recover', async () => {
+  it('does not retry a failed endpoint before it had time to recover', async () => {
     await startBoth();
     const { port } = new URL(app.emulator.url);
     await app.emulator.close();
@@ -245,7 +245,7 @@ describe('with a fallback endpoint', () => {
     expect(app.output()).not.toContain(port);
   });
 
-  it('tries three times in all, and does not try a refusal elsewhere', async () => {
+  it('makes three attempts in total, and does not retry a refusal on the fallback', async () => {
     await startBoth();
     const fault: Fault = { kind: 'status', status: 500 };
     app.emulator.failNext(fault, fault);
@@ -260,12 +260,12 @@ describe('with a fallback endpoint', () => {
   });
 });
 
-describe('more questions than the process may ask at once', () => {
-  it('wait, as many as may run, and the rest is told to come again', async () => {
+describe('more questions than MODEL_MAX_CONCURRENCY', () => {
+  it('wait up to the same number; further ones get 503 with Retry-After', async () => {
     await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
     const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
     await eventually(() => app.emulator.requests.length === 2);
-    // The other two are on their way to the queue.
+    // The other two are about to join the queue.
     await delay(300);
     const busy = await askForError(app, { question: question() });
     expect(busy).toMatchObject({ status: 503, body: { error: { code: 'busy', retry_after: 1 } } });
@@ -277,7 +277,7 @@ describe('more questions than the process may ask at once', () => {
     expect((await ask(app, { question: question() })).status).toBe('success');
   });
 
-  it('are told when the wait takes all their time', async () => {
+  it('get 504 when they wait until their deadline', async () => {
     await start({
       env: { MODEL_MAX_CONCURRENCY: '1', REQUEST_TIMEOUT_SECONDS: '3' },
       emulator: { latencyMs: 5000 },

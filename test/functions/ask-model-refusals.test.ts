@@ -1,8 +1,8 @@
-/** What Azure OpenAI really answers when it refuses a request, or cuts an answer off, and what becomes of the question. */
+/** Refusals and truncated answers of Azure OpenAI, with its real wording, and their effect on a question. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, startApp, type TestApp } from '../support/app.ts';
+import { type AppOptions, ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -11,14 +11,12 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-/** Unlike any before, so that no cache answers. */
-const newQuestion = (): string => `Question ${randomUUID()}`;
-/** How many interactions each request brought. */
+/** Number of interactions in each request to the model. */
 const sent = (): number[] =>
   app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
 const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
 
-/** Asks plainly or as a stream; gives the answer, or the error with the status that it has, or would have had. */
+/** Asks plainly or as a stream. Returns the answer, or the error with its status (for a stream, the equivalent status). */
 async function outcomeOf(streamed: boolean, fields: { question: string; session_id?: string }) {
   if (!streamed) {
     const { status, body } = await askForError(app, fields);
@@ -29,17 +27,20 @@ async function outcomeOf(streamed: boolean, fields: { question: string; session_
 }
 
 describe.each([false, true])('a conversation that is too long (streamed: %s)', (streamed) => {
-  it.each(['older', 'newer'] as const)('goes on with less of its history, in the %s words', async (words) => {
-    await start();
-    const session_id = randomUUID();
-    for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
-    app.emulator.reset();
-    const tooLong: Fault = { kind: 'context_length', words };
-    app.emulator.failNext(tooLong, tooLong);
-    const { body } = await outcomeOf(streamed, { question: newQuestion(), session_id });
-    expect(body?.status).toBe('success');
-    expect(sent()).toEqual([4, 2, 1]);
-  });
+  it.each(['older', 'newer'] as const)(
+    'is retried with less of its history (%s wording)',
+    async (wording) => {
+      await start();
+      const session_id = randomUUID();
+      for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
+      app.emulator.reset();
+      const tooLong: Fault = { kind: 'context_length', wording };
+      app.emulator.failNext(tooLong, tooLong);
+      const { body } = await outcomeOf(streamed, { question: newQuestion(), session_id });
+      expect(body?.status).toBe('success');
+      expect(sent()).toEqual([4, 2, 1]);
+    },
+  );
 
   it('is a 413 only when the question alone is too long', async () => {
     await start();
@@ -52,46 +53,49 @@ describe.each([false, true])('a conversation that is too long (streamed: %s)', (
   });
 });
 
-describe.each([false, true])('an answer that reasoning used up (streamed: %s)', (streamed) => {
-  const usedUp: Fault = { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 };
+describe.each([false, true])(
+  'an answer whose reasoning used up the output limit (streamed: %s)',
+  (streamed) => {
+    const usedUp: Fault = { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 };
 
-  it('is asked once, counted, and says which setting to raise', async () => {
-    await start({
-      env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
+    it('is not retried, its tokens are counted, and the log names the setting to raise', async () => {
+      await start({
+        env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
+      });
+      app.emulator.fault = usedUp;
+      for (let index = 0; index < 3; index++) {
+        const cut = await outcomeOf(streamed, { question: newQuestion() });
+        expect([cut.status, cut.code]).toEqual([422, 'output_limit_reached']);
+        expect(cut.body?.status).toContain('MODEL_MAX_OUTPUT_TOKENS');
+      }
+      expect(app.emulator.requests).toHaveLength(3);
+      const { totals } = (await (await fetch(`${app.url}/health/ready`)).json()) as {
+        totals: { tokens: { completion: number }; cost: { spent: number } };
+      };
+      // The emulator counts one token for the empty text, plus the reasoning tokens.
+      expect(totals.tokens.completion).toBe(3 * 65);
+      expect(totals.cost.spent).toBeGreaterThan(3 * 64);
+      expect(app.output()).toMatch(/"outcome":"output_limit_reached".*"completion":65/);
+      app.emulator.fault = undefined;
+      expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
     });
-    app.emulator.fault = usedUp;
-    for (let index = 0; index < 3; index++) {
-      const cut = await outcomeOf(streamed, { question: newQuestion() });
-      expect([cut.status, cut.code]).toEqual([422, 'output_limit_reached']);
-      expect(cut.body?.status).toContain('MODEL_MAX_OUTPUT_TOKENS');
-    }
-    expect(app.emulator.requests).toHaveLength(3);
-    const { totals } = (await (await fetch(`${app.url}/health/ready`)).json()) as {
-      totals: { tokens: { completion: number }; cost: { spent: number } };
-    };
-    // One token of the emulator's empty text, and those of the reasoning.
-    expect(totals.tokens.completion).toBe(3 * 65);
-    expect(totals.cost.spent).toBeGreaterThan(3 * 64);
-    expect(app.output()).toMatch(/"outcome":"output_limit_reached".*"completion":65/);
-    app.emulator.fault = undefined;
-    expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
-  });
 
-  it('and an empty one for no reason is tried again, which shuts nobody out', async () => {
-    await start();
-    app.emulator.fault = { kind: 'answer', content: '' };
-    for (let index = 0; index < 3; index++) {
-      const empty = await outcomeOf(streamed, { question: newQuestion() });
-      expect([empty.status, empty.code]).toEqual([502, 'model_unavailable']);
-    }
-    expect(app.emulator.requests).toHaveLength(9);
-    app.emulator.fault = undefined;
-    expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
-  });
-});
+    it('an empty answer without a reason is retried, and does not open the circuit breaker', async () => {
+      await start();
+      app.emulator.fault = { kind: 'answer', content: '' };
+      for (let index = 0; index < 3; index++) {
+        const empty = await outcomeOf(streamed, { question: newQuestion() });
+        expect([empty.status, empty.code]).toEqual([502, 'model_unavailable']);
+      }
+      expect(app.emulator.requests).toHaveLength(9);
+      app.emulator.fault = undefined;
+      expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
+    });
+  },
+);
 
 describe('the asynchronous content filter', () => {
-  it('withdraws an answer whose text has come: the event is content_filtered, and nothing is kept', async () => {
+  it('withdraws an answer during the stream: the event is content_filtered, and nothing is stored', async () => {
     await start();
     const session_id = randomUUID();
     for (let index = 0; index < 6; index++) {
@@ -104,7 +108,7 @@ describe('the asynchronous content filter', () => {
     expect(chat_history).toHaveLength(2);
   });
 
-  it('is the same refusal when the answer is no stream', async () => {
+  it('gives the same error when the answer is not streamed', async () => {
     await start();
     app.emulator.failNext({ kind: 'async_content_filter' });
     const refused = await outcomeOf(false, { question: newQuestion() });
@@ -128,7 +132,7 @@ describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %
     });
   };
 
-  it('is none without settings: nothing is sent that was not set', async () => {
+  it('is never sent when its setting is not set', async () => {
     await startReasoning({});
     expect((await ask(app, { question: newQuestion() })).status).toBe('success');
     const [body = {}] = bodies();
@@ -137,7 +141,7 @@ describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %
     expect(bodies()).toHaveLength(1);
   });
 
-  it('is left out or renamed, the question asked once more, and the process remembers', async () => {
+  it('is left out or renamed, the question is retried once, and the process remembers it', async () => {
     await startReasoning({
       MODEL_TEMPERATURE: '0.5',
       MODEL_MAX_OUTPUT_TOKENS: '500',
@@ -155,7 +159,7 @@ describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %
     expect(app.output()).toContain('max_completion_tokens');
   });
 
-  it('makes the cache forget nothing and mix nothing up: its key follows what is sent', async () => {
+  it('keeps the cache correct: the key follows the parameters that are sent', async () => {
     await startReasoning({ MODEL_TEMPERATURE: '0.5' });
     const question = newQuestion();
     await ask(app, { question });
@@ -165,7 +169,7 @@ describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %
   });
 });
 
-it('a parameter that an older model does not know is left out', async () => {
+it('a parameter that an older model does not support is left out', async () => {
   await start({ emulator: { refuses: ['reasoning_effort'] }, env: { MODEL_REASONING_EFFORT: 'high' } });
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
@@ -173,7 +177,7 @@ it('a parameter that an older model does not know is left out', async () => {
   expect(app.output()).toContain('MODEL_REASONING_EFFORT');
 });
 
-it('a refusal of anything else is told, and not repeated', async () => {
+it('a refusal for any other reason is returned and not retried', async () => {
   await start({ env: { MODEL_TEMPERATURE: '0.5' } });
   app.emulator.failNext({
     kind: 'status',

@@ -1,4 +1,4 @@
-/** Requests that cannot be answered: what is wrong with them is said, and the model is not asked. */
+/** Invalid requests: the error says what is wrong, and the model is not called. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { askForError, post, startApp, type TestApp } from '../support/app.ts';
 
@@ -54,9 +54,14 @@ it.each([
     '"new_conversation" must be true or false',
   ],
   ['a lone surrogate in the question', `{"question": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
-  ['one in the session', `{"question": "q", "session_id": "${LONE_SURROGATE}"}`, 'invalid_json', 'surrogate'],
   [
-    'one in an unknown field',
+    'a lone surrogate in the session',
+    `{"question": "q", "session_id": "${LONE_SURROGATE}"}`,
+    'invalid_json',
+    'surrogate',
+  ],
+  [
+    'a lone surrogate in an unknown field',
     `{"question": "q", "x": [{"${LONE_SURROGATE}": 1}]}`,
     'invalid_json',
     'surrogate',
@@ -75,7 +80,7 @@ it('refuses a body that is not UTF-8', async () => {
   expect(await response.text()).toContain('UTF-8');
 });
 
-it('refuses a question over the limit with 413, and takes one at the limit', async () => {
+it('refuses a question over the limit with 413, and accepts one at the limit', async () => {
   const refused = await askForError(app, { question: 'x'.repeat(1001) });
   expect(refused).toMatchObject({ status: 413, body: { error: { code: 'question_too_long' } } });
   expect(refused.body.status).toContain('1000');
@@ -84,7 +89,7 @@ it('refuses a question over the limit with 413, and takes one at the limit', asy
   app.emulator.reset();
 });
 
-it('takes a question at the limit in its longest spelling', async () => {
+it('accepts a question at the limit with the longest JSON encoding', async () => {
   const question = '\\u0041'.repeat(1000);
   const response = await post(app, `{"question": "${question}"}`);
   expect(response.status).toBe(200);
@@ -107,7 +112,7 @@ it.each([
 });
 
 it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
-  'answers %s with 405 and what is allowed',
+  'answers %s with 405 and the allowed method',
   async (method) => {
     const response = await fetch(`${app.url}/ask`, { method });
     expect(response.status).toBe(405);
@@ -125,7 +130,7 @@ it.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']
   },
 );
 
-it('takes null for absent, ignores fields it does not know, and a charset', async () => {
+it('treats null as absent, ignores unknown fields, and accepts a charset', async () => {
   const response = await post(
     app,
     '{"question": "q", "session_id": null, "new_conversation": null, "other": 1}',
@@ -137,7 +142,7 @@ it('takes null for absent, ignores fields it does not know, and a charset', asyn
   app.emulator.reset();
 });
 
-it('names the session in the error when the question had one', async () => {
+it('includes the session id in the error when the question has one', async () => {
   app.emulator.failNext({ kind: 'content_filter' });
   const failed = await askForError(app, { question: 'not asked before', session_id: 'named' });
   expect(failed).toMatchObject({

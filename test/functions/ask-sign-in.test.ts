@@ -1,4 +1,4 @@
-/** The ways to reach a model: with the app's identity instead of a key, and through the v1 API. */
+/** Access to the model with the app's managed identity instead of a key, and through the v1 API. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
@@ -12,7 +12,8 @@ import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoi
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
 
 /**
- * Table Storage with an empty table, over TLS, since the client sends tokens over nothing else. learn.microsoft.com/rest/api/storageservices/query-entities and /insert-entity
+ * Emulates Table Storage with an empty table. It uses TLS, without which the client sends no tokens:
+ * learn.microsoft.com/rest/api/storageservices/query-entities and /insert-entity
  */
 async function startEmptyStorage() {
   const credentials = new Set<string | undefined>();
@@ -37,7 +38,7 @@ afterEach(async () => {
 });
 
 describe('without a key', () => {
-  it('the identity of the app signs in, once for many questions', async () => {
+  it('the app signs in with its identity, once for many questions', async () => {
     tokens = new TokenEndpoint('emulator-key');
     app = await startApp({ env: { ...(await tokens.start()), AZURE_CLIENT_ID: 'client-7' } });
     for (const question of ['What is the capital of France?', 'Hi there']) {
@@ -51,7 +52,7 @@ describe('without a key', () => {
     expect(app.output()).not.toContain('emulator-key');
   });
 
-  it('and without a token: 502, and the log says which role is missing', async () => {
+  it('a refused token is a 502, and the log names the required role', async () => {
     tokens = new TokenEndpoint('emulator-key', NO_IDENTITY);
     app = await startApp({ env: await tokens.start() });
     const failed = await askForError(app, { question: 'q' });
@@ -63,7 +64,7 @@ describe('without a key', () => {
 });
 
 describe('without a key and without an identity', () => {
-  it('the service is misconfigured, however often it is asked', async () => {
+  it('every question is a 502 model_misconfigured', async () => {
     app = await startApp({ env: { AZURE_OPENAI_API_KEY: '' } });
     for (const question of [randomUUID(), randomUUID()]) {
       const failed = await askForError(app, { question });
@@ -76,35 +77,35 @@ describe('while the token endpoint fails', () => {
   it.each([
     ['answers 500', UNAVAILABLE],
     ['breaks connections', 'break' as const],
-  ])('(%s) the model is unavailable, and once it works again it answers', async (_, fault) => {
+  ])('(%s) questions are a 502 model_unavailable, and are answered once it works again', async (_, fault) => {
     tokens = new TokenEndpoint('emulator-key', fault);
     app = await startApp({ env: await tokens.start() });
-    const asked = app;
-    const failing = Array.from({ length: 6 }, () => askForError(asked, { question: randomUUID() }));
-    // As many as would close the endpoint of the model, which nobody has reached.
+    const failingApp = app;
+    const failing = Array.from({ length: 6 }, () => askForError(failingApp, { question: randomUUID() }));
+    // Enough failures to open the circuit breaker, but the model's endpoint was never called.
     for (const failed of await Promise.all(failing)) {
       expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
     }
-    // It is not the settings or the roles that are wrong.
+    // The settings and roles are right.
     expect(app.output()).not.toContain('model_misconfigured');
     expect(app.output()).not.toContain('identity-secret');
     tokens.answer = 'token';
     expect((await ask(app, { question: randomUUID() })).status).toBe('success');
   });
 
-  it('(hangs) the question ends, and once it works again the next is answered at once', async () => {
+  it('(hangs) the question ends, and the next one is answered at once when it works again', async () => {
     tokens = new TokenEndpoint('emulator-key', 'hang');
-    // One place: the question that hung must not keep it.
+    // One concurrent call: the question that hung must release it.
     const env = { REQUEST_TIMEOUT_SECONDS: '4', MODEL_MAX_CONCURRENCY: '1' };
     app = await startApp({ env: { ...(await tokens.start()), ...env } });
-    // The question's own limit and that of the token are the same here; either may be first.
+    // The time limits of the question and of the token request are equal here; either may end first.
     const failed = await askForError(app, { question: randomUUID() });
     expect(['timeout', 'model_unavailable']).toContain(failed.body.error.code);
     tokens.answer = 'token';
     expect((await ask(app, { question: randomUUID() })).status).toBe('success');
   });
 
-  it('(hangs, for storage) questions are answered without their history, and with it once it works again', async () => {
+  it('(hangs, for storage) questions are answered without history, and with it when it works again', async () => {
     tokens = new TokenEndpoint('storage-token', 'hang');
     const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
     const storage = await startEmptyStorage();
@@ -124,7 +125,7 @@ describe('while the token endpoint fails', () => {
   });
 });
 
-describe('in a cloud of its own', () => {
+describe('in a sovereign or custom cloud', () => {
   it.each([
     ['https://name.openai.azure.us', 'https://cognitiveservices.azure.us'],
     ['https://name.cognitiveservices.azure.cn/openai/v1/', 'https://cognitiveservices.azure.cn'],
@@ -132,12 +133,12 @@ describe('in a cloud of its own', () => {
   ])('the token is for the cloud of %s', async (endpoint, resource) => {
     tokens = new TokenEndpoint('token');
     app = await startApp({ env: { ...(await tokens.start()), AZURE_OPENAI_ENDPOINT: endpoint } });
-    // The first token is fetched ahead; no question is sent to a host that is not ours.
+    // The app fetches the first token at startup, so that the test sends no question to a real host.
     await eventually(() => tokens?.requests.length === 1);
     expect(tokens.requests[0]?.query.get('resource')).toBe(resource);
   });
 
-  it('the token is for the cloud that the authority says, behind a domain of the own', async () => {
+  it('AZURE_AUTHORITY_HOST selects the cloud of the token when the endpoint has a custom domain', async () => {
     tokens = new TokenEndpoint('emulator-key');
     const AZURE_AUTHORITY_HOST = 'https://login.microsoftonline.us';
     app = await startApp({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
@@ -148,7 +149,7 @@ describe('in a cloud of its own', () => {
 
 describe('the v1 API', () => {
   it.each(['a key', 'an identity'])(
-    'answers by being written as the endpoint, with %s',
+    'is used when the endpoint is its address, with %s',
     async (credential) => {
       const model = await startEmulator();
       tokens = new TokenEndpoint(model.apiKey);

@@ -1,26 +1,25 @@
-/** What a question costs the storage, and what callers meet when the storage is slow, busy, breaks off or dies. */
+/** Storage requests of a question, and slow, throttled, disconnected or crashed storage as a caller sees it. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
 import type { ChatMessage } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { ask, askForError, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
+import type { StorageProxy } from '../support/storage-proxy.ts';
 
-/** Nothing takes this long unless it hangs; one call to the storage is given up after 1.5 s. */
+/** Only a hanging request takes this long: a storage call times out after 1.5 s. */
 const HANGS_SECONDS = 10;
 
-/** Unlike any before, so that no cache answers. */
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const questionsIn = (history: ChatMessage[]): string[] =>
   history.flatMap(({ role, content }) => (role === 'human' ? content : []));
 
 let app: TestApp;
 
-/** Has a session with one interaction, whose question is given too. */
+/** Creates a session with one interaction. Returns its id and the question. */
 async function startSession(): Promise<{ session_id: string; question: string }> {
   const question = newQuestion();
   const { session_id, performance_metrics: metrics } = await ask(app, { question });
@@ -28,7 +27,7 @@ async function startSession(): Promise<{ session_id: string; question: string }>
   return { session_id, question };
 }
 
-/** The questions that a session holds, as another question shows them. That one is added to the session. */
+/** Returns the questions of a session. It asks another question to read them, which is added to the session. */
 async function questionsOf(session_id: string): Promise<string[]> {
   const { chat_history, performance_metrics: metrics } = await ask(app, {
     question: newQuestion(),
@@ -38,85 +37,72 @@ async function questionsOf(session_id: string): Promise<string[]> {
   return questionsIn(chat_history).slice(0, -1);
 }
 
-describe('between the app and the storage', () => {
+describe('the app behind a storage proxy', () => {
   let proxy: StorageProxy;
-  beforeAll(async () => {
-    proxy = await startStorageProxy();
-    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } });
-    // The first one may have to make the table.
-    await ask(app, { question: newQuestion() });
-  });
-  beforeEach(() => {
-    proxy.reset();
-    app.emulator.reset();
-  });
-  afterAll(async () => {
-    await app.stop();
-    await proxy.close();
-  });
+  useAppBehindProxy((started) => ({ app, proxy } = started));
 
-  const trips = () => proxy.requests.map(({ kind }) => kind);
+  const requestKinds = () => proxy.requests.map(({ kind }) => kind);
   const isStored = (kind: string, index: number): boolean =>
     proxy.requests.filter((request) => request.kind === kind)[index]?.status === 204;
 
-  describe('a question costs', () => {
+  describe('a question needs', () => {
     it('one write in a new session', async () => {
       await ask(app, { question: newQuestion() });
-      expect(trips()).toEqual(['insert']);
+      expect(requestKinds()).toEqual(['insert']);
     });
 
-    it('one read and one write in a session that is known', async () => {
+    it('one read and one write in a known session', async () => {
       const { session_id } = await startSession();
       proxy.reset();
       await ask(app, { question: newQuestion(), session_id });
-      expect(trips()).toEqual(['query', 'insert']);
+      expect(requestKinds()).toEqual(['query', 'insert']);
     });
 
-    it('one read and one write in a session whose id nobody has used', async () => {
+    it('one read and one write in a session with a new id from the caller', async () => {
       await ask(app, { question: newQuestion(), session_id: randomUUID() });
-      expect(trips()).toEqual(['query', 'insert']);
+      expect(requestKinds()).toEqual(['query', 'insert']);
     });
 
-    it('one read and two writes when it begins a new conversation', async () => {
+    it('one read and two writes with new_conversation', async () => {
       const { session_id } = await startSession();
       proxy.reset();
       await ask(app, { question: newQuestion(), session_id, new_conversation: true });
-      expect(trips()).toEqual(['query', 'insert', 'insert']);
+      expect(requestKinds()).toEqual(['query', 'insert', 'insert']);
     });
 
-    it('no more when the cache answers it', async () => {
+    it('no more requests when the cache answers it', async () => {
       const { question } = await startSession();
       proxy.reset();
       const { performance_metrics: metrics } = await ask(app, { question, session_id: randomUUID() });
       expect(metrics.from_cache).toBe(true);
-      expect(trips()).toEqual(['query', 'insert']);
+      expect(requestKinds()).toEqual(['query', 'insert']);
     });
   });
 
   describe('the read', () => {
-    it('is the first that is sent, and the model is not asked without it', async () => {
+    it('is sent first, and the model is called after it', async () => {
       const { session_id, question } = await startSession();
       proxy.reset();
       app.emulator.reset();
       proxy.failNext('query', 'hold');
       const asking = ask(app, { question: newQuestion(), session_id });
       await eventually(() => proxy.requests.length > 0);
-      expect(trips()).toEqual(['query']);
+      expect(requestKinds()).toEqual(['query']);
       expect(app.emulator.requests).toEqual([]);
       proxy.release();
       expect(questionsIn((await asking).chat_history)[0]).toBe(question);
       expect(app.emulator.requests[0]?.messages.map(({ content }) => content)).toContain(question);
     });
 
-    it('does not wait for what other questions are writing', async () => {
+    it('does not wait for the writes of other questions', async () => {
       const { session_id, question } = await startSession();
       proxy.reset();
       proxy.failNext('insert', 'hold');
       let isDone = false;
       const slow = ask(app, { question: newQuestion() }).finally(() => (isDone = true));
-      await eventually(() => trips().includes('insert'));
+      await eventually(() => requestKinds().includes('insert'));
       const asking = ask(app, { question: newQuestion(), session_id });
-      await eventually(() => trips().includes('query'));
+      await eventually(() => requestKinds().includes('query'));
       expect(isDone).toBe(false);
       expect(questionsIn((await asking).chat_history)[0]).toBe(question);
       proxy.release();
@@ -125,18 +111,18 @@ describe('between the app and the storage', () => {
   });
 
   describe('a new conversation', () => {
-    it('is stored while the model is asked: neither waits for the other', async () => {
+    it('is stored while the model is called: neither waits for the other', async () => {
       proxy.failNext('insert', 'hold');
       app.emulator.latencyMs = 500;
       const question = newQuestion();
       const asking = ask(app, { question, session_id: randomUUID(), new_conversation: true });
-      await eventually(() => trips().includes('insert') && app.emulator.requests.length === 1);
+      await eventually(() => requestKinds().includes('insert') && app.emulator.requests.length === 1);
       expect(app.emulator.requests[0]?.status).toBeNull();
       proxy.release();
       expect((await asking).performance_metrics.history_saved).toBe(true);
     });
 
-    it('counts at once, also for what is asked while its own answer is being made', async () => {
+    it('takes effect at once, also for questions that are asked before its answer is complete', async () => {
       const { session_id } = await startSession();
       proxy.reset();
       app.emulator.reset();
@@ -159,16 +145,16 @@ describe('between the app and the storage', () => {
     });
   });
 
-  describe('a storage that is too busy', () => {
-    it('for one read: it is tried again, and the history is there', async () => {
+  describe('throttled storage', () => {
+    it('for one read: the read is retried, and the history is available', async () => {
       const { session_id, question } = await startSession();
       proxy.reset();
       proxy.failNext('query', 'throttle');
       expect(await questionsOf(session_id)).toEqual([question]);
-      expect(trips()).toEqual(['query', 'query', 'insert']);
+      expect(requestKinds()).toEqual(['query', 'query', 'insert']);
     });
 
-    it('for longer than a question waits: it is answered without history, and its answer still finds its place', async () => {
+    it('for longer than a question waits: it is answered without history, and its answer is stored in order', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('query', 'throttle', 2);
       const second = newQuestion();
@@ -178,7 +164,7 @@ describe('between the app and the storage', () => {
       expect(await questionsOf(session_id)).toEqual([question, second]);
     });
 
-    it('for every read: questions are answered without history, and not stored', async () => {
+    it('for every read: questions are answered without history and not stored', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('query', 'throttle', Infinity);
       const answer = await ask(app, { question: newQuestion(), session_id });
@@ -188,7 +174,7 @@ describe('between the app and the storage', () => {
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('and asks for more patience than a question has: it is answered all the same', async () => {
+    it('with a Retry-After beyond the deadline: the question is answered', async () => {
       const { session_id } = await startSession();
       proxy.retryAfter = 60;
       proxy.failNext('query', 'throttle');
@@ -197,14 +183,14 @@ describe('between the app and the storage', () => {
       expect(metrics.timings.history_read).toBeLessThan(HANGS_SECONDS);
     });
 
-    it('for one write: it is tried again, and stored once', async () => {
+    it('for one write: the write is retried, and the interaction is stored once', async () => {
       proxy.failNext('insert', 'throttle');
       const { session_id, question } = await startSession();
-      expect(trips()).toEqual(['insert', 'insert']);
+      expect(requestKinds()).toEqual(['insert', 'insert']);
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('for a write and its repetition: the answer says that it was not stored, and so does the log', async () => {
+    it('for a write and its retry: the answer and the log report that it was not stored', async () => {
       const { session_id, question } = await startSession();
       const before = app.output().length;
       proxy.failNext('insert', 'throttle', 2);
@@ -215,7 +201,7 @@ describe('between the app and the storage', () => {
     });
 
     it.each(['query', 'insert'] as const)(
-      'to forget (%s): that is a 503, and the old conversation is still there',
+      'for a reset (%s): it is a 503, and the old conversation is kept',
       async (kind) => {
         const { session_id, question } = await startSession();
         proxy.failNext(kind, 'throttle', Infinity);
@@ -228,7 +214,7 @@ describe('between the app and the storage', () => {
     );
   });
 
-  it('a storage that is slow for each of many pages still gives all of them', async () => {
+  it('storage that is slow for each of many pages returns all of them', async () => {
     const { session_id } = await startSession();
     for (let index = 1; index < 8; index++) await ask(app, { question: newQuestion(), session_id });
     proxy.maxPageSize = 2;
@@ -238,15 +224,15 @@ describe('between the app and the storage', () => {
     expect(await response.json()).toMatchObject({ interaction_count: 8 });
   });
 
-  describe('a connection that breaks before the storage`s answer comes', () => {
-    it('after a write: the interaction is stored, once, and the answer says so', async () => {
+  describe('a connection that breaks before the response of the storage', () => {
+    it('after a write: the interaction is stored once, and the answer reports it', async () => {
       proxy.failNext('insert', 'lose');
       const { session_id, question } = await startSession();
       expect(proxy.requests.map(({ status }) => status)).toEqual([204, 409]);
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('after a new conversation was stored: it has begun, once', async () => {
+    it('after a reset: one new conversation begins', async () => {
       const { session_id } = await startSession();
       proxy.failNext('insert', 'lose');
       const question = newQuestion();
@@ -255,7 +241,7 @@ describe('between the app and the storage', () => {
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('after the first write of all, for which the table was made: the same', async () => {
+    it('after the first write, which creates the table: the interaction is stored once', async () => {
       const env = {
         SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
         SESSIONS_TABLE_NAME: `t${Date.now()}`,
@@ -264,7 +250,7 @@ describe('between the app and the storage', () => {
       try {
         proxy.failNext('other', 'hold');
         const asking = ask(fresh, { question: newQuestion() });
-        await eventually(() => trips().includes('other'));
+        await eventually(() => requestKinds().includes('other'));
         proxy.failNext('insert', 'lose');
         proxy.release();
         const { session_id, performance_metrics: metrics } = await asking;
@@ -276,14 +262,14 @@ describe('between the app and the storage', () => {
       }
     });
 
-    it('after a read: it is read again', async () => {
+    it('after a read: the read is retried', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('query', 'lose');
       expect(await questionsOf(session_id)).toEqual([question]);
     });
   });
 
-  describe('a storage that stops answering', () => {
+  describe('storage that stops responding', () => {
     it('before the read: the question is answered without history', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('query', 'hold', Infinity);
@@ -294,7 +280,7 @@ describe('between the app and the storage', () => {
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('before the write: the answer comes, and says that it was not stored', async () => {
+    it('before the write: the answer is returned and reports that it was not stored', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('insert', 'hold', Infinity);
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
@@ -304,7 +290,7 @@ describe('between the app and the storage', () => {
       expect(await questionsOf(session_id)).toEqual([question]);
     });
 
-    it('before a new conversation is stored: a 503, although the model has answered', async () => {
+    it('before a reset is stored: it is a 503, although the model has answered', async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('insert', 'hold', Infinity);
       const fields = { question: newQuestion(), session_id, new_conversation: true };
@@ -315,7 +301,7 @@ describe('between the app and the storage', () => {
   });
 });
 
-describe('the storage`s process', () => {
+describe('the storage process', () => {
   let folder: string;
   let azurite: Azurite;
   beforeEach(async () => {
@@ -333,7 +319,7 @@ describe('the storage`s process', () => {
     azurite = await startAzuriteTables(folder, Number(new URL(azurite.url).port));
   };
 
-  it('stops and comes back: what it had stored is there, and questions are stored again', async () => {
+  it('restarts: earlier interactions are kept, and new ones are stored', async () => {
     const { session_id, question } = await startSession();
     expect(await azurite.stop()).toBe(0);
     const lost = await ask(app, { question: newQuestion(), session_id });
@@ -344,7 +330,7 @@ describe('the storage`s process', () => {
     expect(await questionsOf(session_id)).toEqual([question, next]);
   });
 
-  it('is killed while the model works: the answer comes, and the next one is stored again', async () => {
+  it('is killed during the model call: the answer is returned, and the next one is stored', async () => {
     const { session_id } = await startSession();
     app.emulator.reset();
     app.emulator.latencyMs = 1000;
@@ -364,7 +350,7 @@ describe('the storage`s process', () => {
   });
 
   it(
-    'is paused: questions are answered without it, and with it when it goes on',
+    'is paused: questions are answered without history, and with it after it resumes',
     {
       skip: process.platform === 'win32',
     },

@@ -1,9 +1,17 @@
-/** Answers as server-sent events, read by a parser that knows nothing of us. */
+/** Answers as server-sent events, read by an independent parser. */
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, type AppOptions, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import {
+  type AppOptions,
+  ask,
+  eventually,
+  newQuestion,
+  post,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -12,14 +20,13 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-/** Asks the app under test; as {@link streamFrom}. */
+/** {@link streamFrom} the app under test. */
 const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fields, options);
 
 const long = (words = 60): string => Array.from({ length: words }, (_, index) => `wörd${index}💥`).join(' ');
-const newQuestion = (): string => `Question ${randomUUID()}`;
 
 describe('a streamed answer', () => {
-  it('comes as it is made, ends with the whole answer, and is stored', async () => {
+  it('arrives token by token, ends with the whole answer, and is stored', async () => {
     await start();
     app.emulator.tokenDelayMs = 10;
     app.emulator.failNext({ kind: 'answer', content: long() });
@@ -41,13 +48,13 @@ describe('a streamed answer', () => {
     const metrics = done?.performance_metrics;
     expect(metrics?.tokens.completion).toBeGreaterThan(0);
     expect(metrics?.history_saved).toBe(true);
-    // The first came long before the last.
+    // The first token arrived long before the last one.
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(100);
     expect(metrics?.timings.time_to_first_token).toBeLessThan(metrics?.timings.model ?? 0);
     expect((await ask(app, { question: 'And?', session_id })).chat_history).toHaveLength(4);
   });
 
-  it('is asked for in the body as well, and comes at once from the cache', async () => {
+  it('can be requested in the body, and arrives at once from the cache', async () => {
     await start();
     const question = newQuestion();
     await stream({ question, stream: true }, { headers: { Accept: '*/*' } });
@@ -59,7 +66,7 @@ describe('a streamed answer', () => {
     expect((await post(app, '{"question": "q", "stream": "yes"}')).status).toBe(400);
   });
 
-  it('is shared: who asks the same later sees it from the first word, plain callers at its end', async () => {
+  it('is shared with later identical questions: streams get all tokens, plain callers the whole answer', async () => {
     await start();
     app.emulator.tokenDelayMs = 15;
     app.emulator.failNext({ kind: 'answer', content: long() });
@@ -85,7 +92,7 @@ describe('a streamed answer', () => {
     await first;
   });
 
-  it('waits for what was asked plainly, and then comes in one piece', async () => {
+  it('joins the model call of a plain question, and then arrives in one piece', async () => {
     await start({ emulator: { latencyMs: 2000 } });
     const question = newQuestion();
     const plain = ask(app, { question });
@@ -106,7 +113,7 @@ describe('a streamed answer', () => {
     expect(app.emulator.requests).toHaveLength(1);
   });
 
-  it('comes 200 times at once over one connection to the model', async () => {
+  it('works for 200 concurrent streams over one connection to the model', async () => {
     await start({ emulator: { latencyMs: 20 } });
     app.emulator.tokenDelayMs = 5;
     await stream({ question: newQuestion() });
@@ -117,7 +124,7 @@ describe('a streamed answer', () => {
 });
 
 describe('a failure', () => {
-  it('before the first word is a plain error with its status', async () => {
+  it('before the first token is a plain error with its status', async () => {
     await start();
     app.emulator.failNext({ kind: 'status', status: 401 });
     expect(await stream({ question: 'q' })).toMatchObject({
@@ -132,7 +139,7 @@ describe('a failure', () => {
     ['break', 'model_unavailable'],
     ['stall', 'model_unavailable'],
   ] as const)(
-    'in the middle (%s) is an event; half an answer is neither stored, cached nor tried again',
+    'during the stream (%s) is an event; a partial answer is not stored, cached or retried',
     async (kind, code) => {
       await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' } });
       const session_id = randomUUID();
@@ -149,7 +156,7 @@ describe('a failure', () => {
     },
   );
 
-  it('of the content filter in the middle is an event, and the turn is not stored', async () => {
+  it('of the content filter during the stream is an event, and the interaction is not stored', async () => {
     await start();
     const session_id = randomUUID();
     app.emulator.failNext({ kind: 'answer', content: long(), finishReason: 'content_filter' });
@@ -159,7 +166,7 @@ describe('a failure', () => {
     expect((await ask(app, { question: 'next', session_id })).chat_history).toHaveLength(2);
   });
 
-  it('by the deadline is an event when the answer has begun', async () => {
+  it('at the deadline is an event when the answer has begun', async () => {
     await start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
     app.emulator.tokenDelayMs = 50;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
@@ -168,7 +175,7 @@ describe('a failure', () => {
     await eventually(() => app.emulator.requests.every(({ aborted }) => aborted));
   });
 
-  it('by the end of the process is an event', async () => {
+  it('because the process stops is an event', async () => {
     await start();
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
@@ -180,18 +187,18 @@ describe('a failure', () => {
   });
 });
 
-/** Begins to read a long answer, and leaves. */
-const leave = async (fields: object, headers?: Record<string, string>): Promise<void> => {
+/** Starts to read a long answer, then disconnects. */
+const disconnect = async (fields: object, headers?: Record<string, string>): Promise<void> => {
   app.emulator.tokenDelayMs = 20;
   app.emulator.failNext({ kind: 'answer', content: long() });
   await stream(fields, { onToken: () => false, ...(headers && { headers }) });
 };
 
-describe('a caller who leaves', () => {
-  it('leaves an answer that is finished, stored and cached', async () => {
+describe('a caller that disconnects', () => {
+  it('does not stop the answer, which is completed, stored and cached', async () => {
     await start();
     const fields = { question: newQuestion(), session_id: randomUUID() };
-    await leave(fields);
+    await disconnect(fields);
     await eventually(() => app.emulator.requests[0]?.status === 200);
     await eventually(async () => (await fetch(`${app.url}/sessions/${fields.session_id}`)).status === 200);
     expect(app.emulator.requests[0]?.aborted).toBe(false);
@@ -199,15 +206,15 @@ describe('a caller who leaves', () => {
     expect([again.answer, again.performance_metrics.cache.result]).toEqual([long(), 'hit']);
   });
 
-  it('ends a model call that nobody and nothing has a use for', async () => {
+  it('aborts a model call whose result is not needed', async () => {
     await start({ env: { FINISH_ABANDONED: 'off' } });
-    await leave({ question: newQuestion() });
+    await disconnect({ question: newQuestion() });
     await eventually(() => app.emulator.requests[0]?.aborted === true);
-    await leave({ question: newQuestion() }, { 'Cache-Control': 'no-store' });
+    await disconnect({ question: newQuestion() }, { 'Cache-Control': 'no-store' });
     await eventually(() => app.emulator.requests[1]?.aborted === true);
   });
 
-  it('ends no model call that others wait for', async () => {
+  it('does not abort a model call that other callers wait for', async () => {
     await start({ env: { FINISH_ABANDONED: 'off' } });
     const question = newQuestion();
     app.emulator.tokenDelayMs = 20;
@@ -227,7 +234,7 @@ describe('a caller who leaves', () => {
     expect(app.emulator.requests).toMatchObject([{ aborted: false }]);
   });
 
-  it('of a plain answer is noticed too', async () => {
+  it('is also detected for a plain answer', async () => {
     await start({ env: { FINISH_ABANDONED: 'off' }, emulator: { latencyMs: 5000 } });
     const left = new AbortController();
     const asking = fetch(`${app.url}/ask`, {
@@ -243,7 +250,7 @@ describe('a caller who leaves', () => {
   });
 });
 
-it('a caller who reads slowly gets it all, and holds up nobody', async () => {
+it('a slow reader gets the whole answer and does not delay others', async () => {
   await start();
   const content = `${'x'.repeat(1999)} `.repeat(400);
   app.emulator.failNext({ kind: 'answer', content });
@@ -257,7 +264,7 @@ it('a caller who reads slowly gets it all, and holds up nobody', async () => {
     request.once('response', resolve),
   );
   response.pause();
-  // The turn is stored, although hardly anything was read.
+  // The interaction is stored, although the caller has read hardly anything.
   await eventually(async () => (await fetch(`${app.url}/sessions/s`)).status === 200);
   expect((await ask(app, { question: 'fast' })).status).toBe('success');
   let text = '';

@@ -1,4 +1,4 @@
-/** The walk through the product: what a user of POST /ask is promised. */
+/** The main features of POST /ask. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ask, post, startApp, type TestApp } from '../support/app.ts';
@@ -12,12 +12,12 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 beforeEach(() => app.emulator.reset());
 
-/** A question that no other test asks, so that the cache cannot know it. */
+/** A question that no other test asks, so that no cached answer exists. */
 const newQuestion = (): string => `What is the meaning of ${randomUUID()}?`;
 const lastPrompt = () => app.emulator.requests.at(-1)?.messages.slice(1);
 
 describe('a conversation', () => {
-  it('starts with a question alone: the answer comes with a new session id', async () => {
+  it('starts with a question alone: the answer has a new session id', async () => {
     const answer = await ask(app, { question: 'What is the capital of France?' });
     expect(answer.status).toBe('success');
     expect(answer.answer).toContain('Paris');
@@ -28,7 +28,7 @@ describe('a conversation', () => {
     ]);
   });
 
-  it('goes on with the session id: the model receives what was said before', async () => {
+  it('continues with the session id: the model receives the earlier interactions', async () => {
     const first = await ask(app, { question: 'What is the capital of France?' });
     const second = await ask(app, { question: 'What about Spain?', session_id: first.session_id });
     expect(second.answer).toContain('Madrid');
@@ -41,7 +41,7 @@ describe('a conversation', () => {
     expect(second.chat_history).toHaveLength(4);
   });
 
-  it('is forgotten with new_conversation', async () => {
+  it('is reset with new_conversation', async () => {
     const { session_id } = await ask(app, { question: newQuestion() });
     await ask(app, { question: newQuestion(), session_id });
     const fresh = await ask(app, { question: 'Hi there', session_id, new_conversation: true });
@@ -52,7 +52,7 @@ describe('a conversation', () => {
     expect(next.chat_history[0]).toEqual({ role: 'human', content: 'Hi there' });
   });
 
-  it('is kept apart from those of others', async () => {
+  it('is separate from other conversations', async () => {
     const [ann, bob] = await Promise.all([
       ask(app, { question: 'My name is Ann.' }),
       ask(app, { question: 'My name is Bob.' }),
@@ -79,7 +79,7 @@ describe('a conversation', () => {
     expect(asked?.map((message) => message.content)).toEqual(questions.slice(1));
   });
 
-  it('survives the process: another instance goes on with it', async () => {
+  it('survives a restart: another instance continues it', async () => {
     const first = await ask(app, { question: 'My name is Cleo.' });
     const other = await startApp();
     try {
@@ -92,7 +92,7 @@ describe('a conversation', () => {
 });
 
 describe('the cache', () => {
-  it('answers the same question a second time without the model', async () => {
+  it('answers a repeated question without a model call', async () => {
     const question = newQuestion();
     const first = await ask(app, { question });
     const second = await ask(app, { question });
@@ -115,7 +115,7 @@ describe('the cache', () => {
     expect(app.emulator.requests).toHaveLength(1);
   });
 
-  it('never gives a follow-up the answer to another conversation', async () => {
+  it('never answers a follow-up from another conversation', async () => {
     const france = await ask(app, { question: 'What is the capital of France?' });
     const pets = await ask(app, { question: 'I like dogs.' });
     const about = { question: 'What about Spain?' };
@@ -126,13 +126,13 @@ describe('the cache', () => {
     expect(afterPets.performance_metrics.from_cache).toBe(false);
   });
 
-  it('says in a header whether it answered', async () => {
+  it('reports its use in a header', async () => {
     const body = JSON.stringify({ question: newQuestion() });
     expect((await post(app, body)).headers.get('x-cache')).toBe('MISS');
     expect((await post(app, body)).headers.get('x-cache')).toBe('HIT');
   });
 
-  it('keeps no answer that was cut short', async () => {
+  it('does not store a truncated answer', async () => {
     const question = newQuestion();
     app.emulator.failNext({ kind: 'answer', content: 'Half an', finishReason: 'length' });
     expect((await ask(app, { question })).answer).toBe('Half an');
@@ -147,8 +147,8 @@ describe('any text', () => {
     ['emoji', 'What does 👩‍👩‍👧‍👦 mean? 🇫🇷'],
     ['right-to-left text', 'ما هي عاصمة فرنسا؟ ‏שלום'],
     ['NUL and other control characters', 'a\u0000b\u0001c\u001fd'],
-    ['blanks around it', '  spaced \n'],
-  ])('reaches the model and comes back unchanged: %s', async (_, text) => {
+    ['surrounding whitespace', '  spaced \n'],
+  ])('is passed to the model and returned unchanged: %s', async (_, text) => {
     const question = `${text}${randomUUID()}${text}`;
     const first = await ask(app, { question });
     expect(lastPrompt()?.at(-1)?.content).toBe(question);
@@ -175,14 +175,14 @@ describe('any text', () => {
   });
 });
 
-it('tells times and tokens that add up', async () => {
+it('reports times and tokens that add up', async () => {
   app.emulator.latencyMs = 50;
   const { session_id } = await ask(app, { question: newQuestion() });
   const response = await post(app, JSON.stringify({ question: newQuestion(), session_id }));
   const { performance_metrics: metrics } = (await response.json()) as Awaited<ReturnType<typeof ask>>;
   const { timings } = metrics;
   expect(metrics.api_call_time).toBe(timings.model);
-  // The emulator's timer may fire a fraction of a millisecond early.
+  // The emulator's timer may fire slightly early.
   expect(timings.model).toBeGreaterThan(0.045);
   const parts = timings.history_read + timings.cache_lookup + timings.model + timings.history_write;
   expect(parts).toBeLessThanOrEqual(metrics.total_time);

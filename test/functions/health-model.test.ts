@@ -1,8 +1,15 @@
-/** What /health/ready and the statistics say of the model: faults of the model count, those of a question do not. */
-import { randomUUID } from 'node:crypto';
+/** The model in /health/ready and in the statistics: failures of the model count, invalid questions do not. */
 import { afterEach, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import {
+  type AppOptions,
+  ask,
+  askForError,
+  eventually,
+  newQuestion,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
@@ -10,7 +17,6 @@ const start = async (options?: AppOptions): Promise<void> => {
 };
 afterEach(() => app.stop());
 
-const newQuestion = (): string => `Question ${randomUUID()}`;
 interface Readiness {
   status: string;
   error?: { code: string };
@@ -23,7 +29,7 @@ const ready = async (): Promise<{ status: number; body: Readiness }> => {
 };
 const modelCheck = async (): Promise<string> => (await ready()).body.checks.model;
 
-it('a question that is refused says nothing against the model', async () => {
+it('a refused question does not affect the state of the model', async () => {
   await start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
   await ask(app, { question: newQuestion() });
   const refusals: Fault[] = [
@@ -46,7 +52,7 @@ it('a question that is refused says nothing against the model', async () => {
   await Promise.all(asking);
 });
 
-it('an instance is not ready while no endpoint can be reached, before its first question and after', async () => {
+it('an instance is not ready while no endpoint is reachable, before and after its first question', async () => {
   await start();
   expect(await ready()).toMatchObject({
     status: 200,
@@ -60,7 +66,7 @@ it('an instance is not ready while no endpoint can be reached, before its first 
   expect((await ready()).body.status).toContain('model');
 });
 
-it('an instance is not ready while its model is left alone, and ready to try it again', async () => {
+it('an instance is not ready while the circuit breaker is open, and ready when it is half-open', async () => {
   await start();
   app.emulator.fault = { kind: 'status', status: 500 };
   for (let index = 0; index < 3; index++) await askForError(app, { question: newQuestion() });
@@ -68,7 +74,7 @@ it('an instance is not ready while its model is left alone, and ready to try it 
   await eventually(async () => (await ready()).status === 200, 15_000);
 });
 
-it('a model that fails now and then leaves the instance ready: it can be reached', async () => {
+it('an instance stays ready when a reachable model fails occasionally', async () => {
   await start();
   app.emulator.failNext({ kind: 'status', status: 401 });
   await askForError(app, { question: newQuestion() });
@@ -80,7 +86,7 @@ it('a model that fails now and then leaves the instance ready: it can be reached
   expect(await modelCheck()).toBe('ok');
 });
 
-it('a question asked again with less history counts as two calls, not as one long one', async () => {
+it('a retry with less history counts as a second call, not as one long call', async () => {
   await start();
   const { session_id } = await ask(app, { question: newQuestion() });
   app.emulator.latencyMs = 400;
@@ -88,7 +94,7 @@ it('a question asked again with less history counts as two calls, not as one lon
   const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
   expect(metrics.connection_stats.total_requests).toBe(3);
   expect(metrics.api_call_time).toBeGreaterThan(0.8);
-  // Three calls: one that took next to nothing, and two of 0.4 s.
+  // Three calls: one that took almost no time, and two of 0.4 s.
   expect(metrics.connection_stats.avg_response_time).toBeLessThan(0.5);
   expect((await ready()).body.totals.model_calls).toBe(3);
 });

@@ -1,4 +1,4 @@
-/** Whether the process lives, and whether it can answer. */
+/** The liveness check and the readiness check. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
 
@@ -10,13 +10,13 @@ afterAll(() => app.stop());
 
 const ready = async () => (await fetch(`${app.url}/health/ready`)).json();
 
-it('says that it lives', async () => {
+it('reports that the process is alive', async () => {
   const response = await fetch(`${app.url}/health`);
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ status: 'ok' });
 });
 
-it('says what became of the newest model call, and never makes one', async () => {
+it('reports the result of the latest model call, and makes none itself', async () => {
   expect(await ready()).toMatchObject({
     status: 'ready',
     checks: { configuration: 'ok', storage: 'ok', model: 'unknown' },
@@ -29,7 +29,7 @@ it('says what became of the newest model call, and never makes one', async () =>
   expect(await ready()).toMatchObject({ status: 'ready', checks: { model: 'failing' } });
 });
 
-it('is not ready when storage cannot be reached', async () => {
+it('is not ready when storage is unreachable', async () => {
   const lost = await startApp({
     env: {
       SESSIONS_STORAGE_CONNECTION_STRING:

@@ -1,4 +1,4 @@
-/** GET /openapi.json: the document is served, committed, without a fault, and true whatever is asked. */
+/** GET /openapi.json: the document matches its committed copy, passes a linter, and describes every response. */
 import { readFileSync } from 'node:fs';
 import { createConfig, lint } from '@redocly/openapi-core';
 import * as fc from 'fast-check';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
-it('is served to everyone as it is committed', async () => {
+it('is served without a key, and equals the committed copy', async () => {
   const response = await fetch(`${app.url}/openapi.json`);
   expect(response.headers.get('content-type')).toBe('application/json');
   const committed = readFileSync(OPENAPI_FILE, 'utf8');
@@ -27,13 +27,13 @@ it('is served to everyone as it is committed', async () => {
   expect(await (await fetch(app.url)).text()).toContain('<a href="openapi.json">');
 });
 
-it('has nothing that a linter finds', async () => {
+it('passes the linter', async () => {
   const config = await createConfig({ extends: ['recommended-strict'] });
   const problems = await lint({ ref: OPENAPI_FILE, config });
   expect(problems.map(({ ruleId, message }) => `${ruleId}: ${message}`)).toEqual([]);
 });
 
-it('shows every error', () => {
+it('has an example of every error', () => {
   const shown = [...openApiText().matchAll(/"code": "(\w+)"/g)].map(([, code]) => code);
   expect(new Set(shown)).toEqual(new Set(ERROR_CODES));
 });
@@ -59,7 +59,7 @@ const anyValue: fc.Arbitrary<unknown> = fc.oneof(anyText, fc.jsonValue());
 const field = (usual: fc.Arbitrary<unknown>) => mostly(usual, anyValue);
 const flag = field(fc.boolean());
 
-/** Fields that are right, nearly right or wrong, each present or not. */
+/** Optional fields with valid, almost valid or invalid values. */
 const fields = fc.record(
   {
     question: field(fc.string({ minLength: 1, maxLength: 40 })),
@@ -80,7 +80,7 @@ const body = fc.oneof(
   },
 );
 
-/** What a header may hold; more is refused before it is sent. */
+/** Characters that a header can contain; fetch refuses others. */
 const headerText = fc.stringMatching(/^[\x21-\x7e][\x20-\x7e]{0,300}[\x21-\x7e]$/);
 const headers = fc.record(
   {
@@ -131,7 +131,7 @@ const request: fc.Arbitrary<Request> = fc
     isKeyed: mostly(fc.constant(true), fc.constant(false)),
   })
   .map(({ method, at, query: search, headers: sent, body: text, isKeyed }) => {
-    // Most addresses are for reading.
+    // Most paths support only GET.
     const usual = at === '/ask' ? method : method === 'POST' ? 'GET' : method;
     const key = isKeyed && { 'x-functions-key': app.host.masterKey };
     const hasBody = !['GET', 'HEAD'].includes(usual);
@@ -139,17 +139,17 @@ const request: fc.Arbitrary<Request> = fc
   });
 
 async function send({ path: at, ...init }: Request): Promise<void> {
-  // What it is held against: contract.ts.
+  // contract.ts validates the response.
   const response = await fetch(app.url + at, { ...init, signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
-  // That nothing is cached is what was asked about.
+  // 504 not_cached is the documented answer to only-if-cached.
   if (response.status >= 500) expect(text).toContain('"code":"not_cached"');
   if (response.status >= 400) expect(text).not.toMatch(/node_modules|\bat .*\.js/);
   if (response.headers.get('content-type')?.startsWith('text/event-stream'))
     expect(text).not.toContain('event: error');
 }
 
-it('is true for thousands of requests made from and around it: none fails, hangs or is answered otherwise', async () => {
+it('describes the responses to thousands of random requests; none fails or hangs', async () => {
   const before = checked.answers;
   const many = fc.array(request, { minLength: 1, maxLength: REQUESTS_AT_ONCE, size: 'max' });
   await fc.assert(

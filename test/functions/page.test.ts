@@ -1,4 +1,4 @@
-/** GET /, as HTTP. */
+/** GET / at the level of HTTP. */
 import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  // Keys are for questions; the page asks for them itself.
+  // The page needs no key. It asks the user for the key that questions need.
   app = await startApp({ enableAuth: true });
 });
 afterAll(() => app.stop());
 
-it('serves the page, which may run nothing but itself', async () => {
+it('serves the page with a policy that allows only its own scripts and styles', async () => {
   const response = await fetch(app.url);
   expect(response.status).toBe(200);
   expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -37,11 +37,11 @@ it('serves the page, which may run nothing but itself', async () => {
     expect(hashes.length).toBeGreaterThan(0);
     expect(policy).toContain(`${directive} ${hashes.join(' ')};`);
   }
-  // All of it is in the one file.
+  // Everything is in one file.
   expect(html).not.toMatch(/^import |\ssrc="|<link rel="stylesheet"/m);
 });
 
-it('serves it again only when it has changed', async () => {
+it('answers 304 when the page has not changed', async () => {
   const etag = (await fetch(app.url)).headers.get('etag') ?? '';
   expect(etag).toMatch(/^"[^"]+"$/);
   for (const known of [etag, `"other", W/${etag}`, '*']) {
@@ -60,12 +60,12 @@ it('answers HEAD without a body, and other methods with 405', async () => {
   expect(posted.headers.get('allow')).toBe('GET, HEAD');
 });
 
-it('serves nothing else', async () => {
+it('serves no other files', async () => {
   for (const path of ['/index.html', '/chat.js', '/x'])
     expect((await fetch(app.url + path)).status).toBe(404);
 });
 
-it('weighs less than 60 KB in all', () => {
+it('has less than 60 KB in total', () => {
   const files = readdirSync(join(root, 'public')).filter((name) => name !== 'tsconfig.json');
   const bytes = files.map((name) => statSync(join(root, 'public', name)).size);
   expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(60_000);

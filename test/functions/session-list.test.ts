@@ -1,4 +1,4 @@
-/** GET /sessions for who has many: a page costs a page, in the order of their last use, whoever writes meanwhile. */
+/** GET /sessions of a user with many sessions: one request per page, ordered by last use, under concurrent writes. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ask, eventually, startApp, type TestApp } from '../support/app.ts';
@@ -40,13 +40,13 @@ async function allOf(user: Record<string, string>): Promise<SessionList['session
   return all;
 }
 
-it('a page is read with one request, whatever else there is', async () => {
+it('a page is read with one storage request, however many sessions there are', async () => {
   const user = signedIn(randomUUID());
   const ids = Array.from({ length: 120 }, () => randomUUID());
   for (const session_id of ids) await ask(app, { question: `About ${session_id}`, session_id }, user);
   await eventually(async () => (await allOf(user)).length === ids.length);
   proxy.reset();
-  // As many as a page of ours holds, and one more: storage gives as few as it likes.
+  // A page and one more row: storage may return any smaller number of rows.
   proxy.maxPageSize = 51;
   const first = await listOf(user);
   expect(first.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(-50).toReversed());
@@ -55,7 +55,7 @@ it('a page is read with one request, whatever else there is', async () => {
   expect(proxy.requests).toHaveLength(2);
 }, 60_000);
 
-it('questions at the same time leave one entry of their session, with its title', async () => {
+it('concurrent questions leave one entry of their session, with its title', async () => {
   const user = signedIn(randomUUID());
   const session_id = randomUUID();
   await ask(app, { question: 'The first?', session_id }, user);
@@ -73,7 +73,7 @@ it('questions at the same time leave one entry of their session, with its title'
   expect(list.map(({ title }) => title).toSorted()).toEqual(['Another?', 'The first?']);
 });
 
-it('a session that moves to the front while its user turns pages is not shown twice as an old one', async () => {
+it('a session that moves to the front during paging is not listed again at its old position', async () => {
   const user = signedIn(randomUUID());
   const ids = Array.from({ length: 60 }, () => randomUUID());
   for (const session_id of ids) await ask(app, { question: 'q', session_id }, user);

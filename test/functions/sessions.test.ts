@@ -1,4 +1,4 @@
-/** Sessions as callers use them: many questions at once, repeats, reading, deleting and listing, and whose they are. */
+/** Sessions: concurrent questions, idempotency keys, reading, deleting, listing, and ownership. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer, ChatMessage } from '../../src/lib/contract/responses.ts';
@@ -56,7 +56,7 @@ describe('one session on several instances', () => {
   afterEach(() => Promise.all(apps.map((app) => app.stop())));
   const one = (index: number): TestApp => apps[index % apps.length] as TestApp;
 
-  it('keeps each of 50 questions asked at once exactly once, in one order for all', async () => {
+  it('stores each of 50 concurrent questions exactly once, in the same order for all readers', async () => {
     await start({ env: { HISTORY_MAX_INTERACTIONS: '60' }, emulator: { latencyMs: 100 } });
     const session_id = randomUUID();
     const questions = Array.from({ length: 50 }, (_, index) => `Question ${index} of ${session_id}`);
@@ -79,7 +79,7 @@ describe('one session on several instances', () => {
     expect(orders[2]).toEqual(orders[0]);
   });
 
-  it('answers a question that is repeated at once only once', async () => {
+  it('answers concurrent repeats of a question once', async () => {
     await start({ emulator: { latencyMs: 700 } });
     const session_id = randomUUID();
     const body = JSON.stringify({ question: 'What is the capital of Kenya?', session_id });
@@ -99,17 +99,17 @@ describe('one session on several instances', () => {
     expect((await read(one(1), session_id)).interaction_count).toBe(1);
   });
 
-  it('lets another instance answer when the first one died', async () => {
+  it('lets another instance answer when the first one has crashed', async () => {
     await start({ env: { REQUEST_TIMEOUT_SECONDS: '2' }, emulator: { latencyMs: 300_000 } });
     const session_id = randomUUID();
     const headers = { 'Idempotency-Key': 'k' };
     const body = JSON.stringify({ question: 'What is the capital of Japan?', session_id });
-    const lost = post(one(0), body, headers).catch(() => null);
+    const crashed = post(one(0), body, headers).catch(() => null);
     await eventually(() => apps[0]?.emulator.requests.length === 1);
     one(0).host.process.kill('SIGKILL');
-    await lost;
+    await crashed;
     one(0).emulator.latencyMs = 0;
-    // Its lease runs to its deadline and 5 s more; who waits in vain until then is told so.
+    // The lease lasts until 5 s after the deadline. A repeat that waits until its own deadline gets an error.
     await eventually(async () => (await post(one(1), body, headers)).status === 200, 20_000);
     expect((await read(one(2), session_id)).interaction_count).toBe(1);
   }, 40_000);
@@ -123,7 +123,7 @@ describe('a session', () => {
   afterAll(() => app.stop());
   afterEach(() => app.emulator.reset());
 
-  it('is read with all its turns, page by page', async () => {
+  it('is read completely, page by page', async () => {
     const session_id = `a/b ?#%2F💥 ${randomUUID()}`;
     const before = Date.now();
     for (let index = 0; index < 53; index++) await ask(app, { question: `Number ${index}`, session_id });
@@ -143,7 +143,7 @@ describe('a session', () => {
     expect((await read(app, session_id)).interaction_count).toBe(1);
   }, 60_000);
 
-  it('that nobody used, and what is no position, is refused', async () => {
+  it('with an unknown id is a 404, and an invalid position is a 400', async () => {
     expect(await codeOf(await call(app, pathOf(randomUUID())))).toEqual([404, 'session_not_found']);
     const { session_id } = await ask(app, { question: 'q' });
     for (const before of ['', 'x', '0', "' or 1 eq 1", '9'.repeat(63)]) {
@@ -156,7 +156,7 @@ describe('a session', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, DELETE']);
   });
 
-  it('that is deleted is gone, also when it never was', async () => {
+  it('can be deleted, also when it does not exist', async () => {
     const { session_id } = await ask(app, { question: 'My name is Gil.' });
     for (const id of [session_id, session_id, randomUUID()]) {
       expect((await call(app, pathOf(id), 'DELETE')).status).toBe(204);
@@ -167,7 +167,7 @@ describe('a session', () => {
     expect(after.chat_history).toHaveLength(2);
   });
 
-  it('that is deleted or begun anew never shows again what was being answered then', async () => {
+  it('that is deleted or reset never shows an answer that was in flight then', async () => {
     for (const forget of ['DELETE', 'new_conversation']) {
       const { session_id } = await ask(app, { question: 'first' });
       app.emulator.latencyMs = 800;
@@ -182,7 +182,7 @@ describe('a session', () => {
     }
   });
 
-  it('takes an Idempotency-Key: the same question again gives the stored answer, and no other', async () => {
+  it('replays the stored answer for the same Idempotency-Key, and refuses another question with it', async () => {
     const session_id = randomUUID();
     const headers = { 'Idempotency-Key': 'key one' };
     const first = await ask(app, { question: 'My name is Lea.', session_id }, headers);
@@ -212,7 +212,7 @@ describe('a session', () => {
     }
   });
 
-  it('repeats what failed, and begins a conversation anew only once', async () => {
+  it('retries a failed question with its Idempotency-Key, and resets a conversation only once', async () => {
     const { session_id } = await ask(app, { question: 'old' });
     const fields = { question: `anew ${randomUUID()}`, session_id, new_conversation: true };
     const headers = { 'Idempotency-Key': 'anew' };
@@ -226,7 +226,7 @@ describe('a session', () => {
     expect((await askForError(app, fields, headers)).body.error.code).toBe('idempotency_conflict');
   });
 
-  it('belongs to the user who signed in: the same id of another user is another session', async () => {
+  it('belongs to the signed-in user: another user has another session with the same id', async () => {
     const session_id = randomUUID();
     await ask(app, { question: 'My name is Ann.', session_id }, signedIn('ann'));
     await ask(app, { question: 'My name is Bob.', session_id }, signedIn('bob'));
@@ -238,7 +238,7 @@ describe('a session', () => {
     expect((await read(app, session_id, signedIn('ann'))).interaction_count).toBe(2);
   });
 
-  it('is listed to its user, the newest first, until it is deleted', async () => {
+  it('is in the list of its user, the newest first, until it is deleted', async () => {
     const ann = signedIn(`ann ${randomUUID()}`);
     const list = async (): Promise<SessionList> =>
       (await call(app, '/sessions', 'GET', ann)).json() as Promise<SessionList>;
@@ -261,7 +261,7 @@ describe('a session', () => {
     expect((await call(app, '/sessions', 'POST', ann)).headers.get('allow')).toBe('GET');
   });
 
-  it('has an id that nobody can guess', async () => {
+  it('has a random id', async () => {
     const ids = await Promise.all(
       Array.from({ length: 20 }, async () => (await ask(app, { question: 'q' })).session_id),
     );
@@ -272,7 +272,7 @@ describe('a session', () => {
   });
 });
 
-it('headers that name a user are nothing where nobody signs in', async () => {
+it('user headers are ignored when App Service authentication is off', async () => {
   const app = await startApp();
   try {
     const session_id = randomUUID();
@@ -289,7 +289,7 @@ it('headers that name a user are nothing where nobody signs in', async () => {
   }
 });
 
-it('the purge runs by the clock, and says what it did', async () => {
+it('the purge runs on a timer and logs its result', async () => {
   const app = await startApp({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
   try {
     await ask(app, { question: 'q', session_id: 's' });

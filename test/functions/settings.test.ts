@@ -1,4 +1,4 @@
-/** Settings as an operator meets them: what is accepted works, what is wrong is named, and what is optional is not in the way. */
+/** Settings of a running app: accepted values work, and invalid ones are named. */
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -16,7 +16,7 @@ const number = (min: number, max: number) =>
 const integer = (min: number, max: number) => fc.integer({ min, max }).map(String);
 const positive = integer(1, Number.MAX_SAFE_INTEGER);
 
-/** What is accepted for each number; a time limit of less than some seconds would be one for this machine. */
+/** The accepted range of each number. Shorter time limits would fail on a slow test machine. */
 const NUMBERS = fc.record({
   REQUEST_TIMEOUT_SECONDS: number(5, 220),
   ANSWER_CACHE_MEMORY_MB: number(1, 100_000),
@@ -44,7 +44,7 @@ describe('numbers', () => {
     await expectAnswers(app);
   });
 
-  it('whatever is accepted gives an app that answers and remembers', { timeout: 240_000 }, async () => {
+  it('all accepted values give an app that answers and remembers', { timeout: 240_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(NUMBERS, async (env) => {
         app = await startApp({ env });
@@ -55,7 +55,7 @@ describe('numbers', () => {
           app = undefined;
         }
       }),
-      // Making the example smaller would start the app a hundred times.
+      // Shrinking a failing example would start the app a hundred times.
       { numRuns: 8, endOnFailure: true },
     );
   });
@@ -69,7 +69,7 @@ async function expectAnswers(running: TestApp): Promise<void> {
 }
 
 describe('the address of the model', () => {
-  // learn.microsoft.com/azure/ai-foundry/openai/reference; the portals show the whole address of an operation.
+  // learn.microsoft.com/azure/ai-foundry/openai/reference. Portals show the full address of an operation.
   it.each([
     '/openai/deployments/gpt-4o/chat/completions?api-version=2025-01-01-preview',
     '/openai/deployments/gpt-4o/',
@@ -78,7 +78,7 @@ describe('the address of the model', () => {
     '/openai/v1/chat/completions',
     '/openai/v1/responses',
     '/openai/v1/?api-version=preview',
-  ])('may be what a portal shows: %s', async (path) => {
+  ])('can be any address that a portal shows: %s', async (path) => {
     const other = await startApp();
     try {
       const { url, certificatePath, apiKey } = other.emulator;
@@ -99,7 +99,7 @@ describe('the address of the model', () => {
     }
   });
 
-  it('is named with what became of it when there is no such host', async () => {
+  it('is named in the log with the error when the host does not exist', async () => {
     app = await startApp({ env: { AZURE_OPENAI_ENDPOINT: 'https://no-such-name.invalid' } });
     const failed = await askForError(app, { question: randomUUID() });
     expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
@@ -129,14 +129,14 @@ describe('a wrong setting', () => {
     'redis://:secret%zz@localhost:6379',
     'redis://localhost:6379/secret',
     'name.redis.cache.windows.net:6380,password=secret,ssl=True,abortConnect=False',
-  ])('that is a Redis address takes no question down: %s', async (ANSWER_CACHE_REDIS_URL) => {
+  ])('for Redis does not affect questions: %s', async (ANSWER_CACHE_REDIS_URL) => {
     app = await startApp({ env: { ANSWER_CACHE_REDIS_URL } });
     await expectAnswers(app);
     expect(app.output().match(/ANSWER_CACHE_REDIS_URL/g)).toHaveLength(1);
     expect(app.output()).not.toContain('secret');
   });
 
-  it('that has almost the name of one of ours is told once, with that name', async () => {
+  it('with a similar name is reported once, with the right name', async () => {
     app = await startApp({ env: { SYSTEM_PROMT: 'Answer in French.' } });
     await expectAnswers(app);
     expect(app.output().match(/SYSTEM_PROMT .*SYSTEM_PROMPT/g)).toHaveLength(1);

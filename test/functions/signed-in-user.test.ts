@@ -1,5 +1,5 @@
 /**
- * Who asks, by the headers of App Service authentication and the shape of their principal:
+ * Identification of the user by the headers of App Service authentication and their principal:
  * learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 import { randomUUID } from 'node:crypto';
@@ -18,7 +18,7 @@ const NAME_ID = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameident
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
 
-/** The header of a principal with these claims. */
+/** The principal header with these claims. */
 const principal = (claims: Record<string, string>, provider = 'aad') => ({
   'x-ms-client-principal': encode({
     auth_typ: provider,
@@ -31,7 +31,7 @@ const byId = (id: string, provider = 'aad') => ({
   'x-ms-client-principal-id': id,
   'x-ms-client-principal-idp': provider,
 });
-/** All that App Service sends of a user. */
+/** All headers that App Service sends for a user. */
 const whole = (id: string) => ({
   ...principal({ [OBJECT_ID]: id }),
   ...byId(id),
@@ -80,19 +80,22 @@ describe('a user without an id', () => {
     ['an empty id', { ...noId, ...principal({ [OBJECT_ID]: '' }), 'x-ms-client-principal-id': '' }],
     ['no principal', noId],
     ['no provider', { 'x-ms-client-principal': encode({ claims: [{ typ: OBJECT_ID, val: 'u' }] }) }],
-    ['no JSON', { 'x-ms-client-principal': 'bm8gSlNPTg==' }],
-    ['no base64', { 'x-ms-client-principal': '%%%' }],
+    ['invalid JSON', { 'x-ms-client-principal': 'bm8gSlNPTg==' }],
+    ['invalid base64', { 'x-ms-client-principal': '%%%' }],
     ['null', { 'x-ms-client-principal': encode(null) }],
     ['a list', { 'x-ms-client-principal': encode([1]) }],
-    ['claims of another kind', { 'x-ms-client-principal': encode({ auth_typ: 'aad', claims: { typ: 1 } }) }],
     [
-      'odd claims',
+      'claims that are not a list',
+      { 'x-ms-client-principal': encode({ auth_typ: 'aad', claims: { typ: 1 } }) },
+    ],
+    [
+      'claims of wrong types',
       {
         'x-ms-client-principal': encode({ auth_typ: 'aad', claims: [null, 7, { typ: OBJECT_ID, val: {} }] }),
       },
     ],
     ['Static Web Apps', { 'x-ms-client-principal': encode({ identityProvider: 'aad', userId: null }) }],
-  ])('is told to sign in, on every route of sessions: %s', async (_, headers: Record<string, string>) => {
+  ])('gets 401 not_signed_in on every route of sessions: %s', async (_, headers: Record<string, string>) => {
     const asked = await askForError(app, { question: 'q', session_id: 's' }, headers);
     expect([asked.status, asked.body.error.code]).toEqual([401, 'not_signed_in']);
     expect(asked.body.status).toContain('sign in again');
@@ -109,7 +112,7 @@ describe('a user without an id', () => {
   });
 });
 
-it('headers that App Service did not set are not believed, whatever they hold', async () => {
+it('headers that App Service did not set are ignored', async () => {
   const open = await startApp();
   try {
     const headers = { 'x-ms-client-principal': 'bm8gSlNPTg==', 'x-ms-client-principal-id': 'u' };

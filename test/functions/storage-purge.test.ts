@@ -1,4 +1,4 @@
-/** The purge by the clock, on a storage that has no table. */
+/** The timer that purges storage, when the table is missing or being deleted. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
   await proxy.close();
 });
 
-/** What the app prints until `pattern` is among it. */
+/** Runs the purge. Returns the log output up to a match of `pattern`. */
 async function purge(pattern: RegExp): Promise<string> {
   const before = app.output().length;
   const run = await fetch(`${app.url}/admin/functions/purge-sessions`, {
@@ -34,13 +34,13 @@ async function purge(pattern: RegExp): Promise<string> {
   return app.output().slice(before);
 }
 
-it('has nothing to do when there is no table yet, and makes none', async () => {
+it('does nothing when there is no table, and does not create it', async () => {
   expect(await purge(/purge: 0 of 0 rows/)).not.toMatch(/error|exception/i);
   expect(proxy.requests.filter(({ kind }) => kind !== 'get' && kind !== 'query')).toEqual([]);
 });
 
 it.each(['get', 'query'] as const)(
-  'leaves a table that is being deleted (%s) with one line, and no stack',
+  'logs one line without a stack trace for a table that is being deleted (%s)',
   async (kind) => {
     proxy.failNext(kind, { status: 409, code: 'TableBeingDeleted' }, 2);
     expect(await purge(/purge: .*TableBeingDeleted/)).not.toMatch(/^ +at /m);

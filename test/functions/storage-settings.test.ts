@@ -1,4 +1,4 @@
-/** A storage that the settings do not lead to: the log names the setting, in one line, and what storage said. */
+/** Storage settings that do not work: one log line names the setting and the error of the storage. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
@@ -15,7 +15,7 @@ afterEach(async () => {
 const SETTING = 'SESSIONS_STORAGE_CONNECTION_STRING';
 const linesOf = (output: string): string[] => output.split('\n').filter((line) => line.includes(SETTING));
 
-/** What the app prints while a question, and a look at whether it is ready, meet this storage. */
+/** Returns the log output after a question and a readiness check with this storage. */
 async function outputWith(connectionString: string): Promise<string> {
   app = await startApp({ env: { [SETTING]: connectionString } });
   const { performance_metrics: metrics } = await ask(app, { question: 'q', session_id: randomUUID() });
@@ -27,7 +27,7 @@ async function outputWith(connectionString: string): Promise<string> {
   return app.output();
 }
 
-it('a key that storage refuses', async () => {
+it('a wrong account key', async () => {
   proxy = await startStorageProxy();
   for (const kind of ['query', 'insert', 'get'] as const) {
     proxy.failNext(kind, { status: 403, code: 'AuthenticationFailed' }, Infinity);
@@ -43,7 +43,7 @@ it('a key that storage refuses', async () => {
   await eventually(() => linesOf(app.output().slice(before)).length === 2);
 });
 
-it('an address that no server has', async () => {
+it('an unreachable address', async () => {
   const output = await outputWith(
     'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://storage.invalid',
   );
@@ -51,7 +51,7 @@ it('an address that no server has', async () => {
 });
 
 it.each([
-  ['an address that is none', 'AccountName=a;AccountKey=a2V5;TableEndpoint=https://a b'],
+  ['an invalid address', 'AccountName=a;AccountKey=a2V5;TableEndpoint=https://a b'],
   ['a connection string without a key', 'AccountName=a;EndpointSuffix=core.windows.net'],
 ])('%s', async (_, connectionString) => {
   app = await startApp({ env: { [SETTING]: `DefaultEndpointsProtocol=https;${connectionString}` } });

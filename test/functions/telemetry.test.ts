@@ -1,4 +1,4 @@
-/** Traces and metrics, as the real exporters send them to a receiver. */
+/** Traces and metrics that the real exporters send to a receiver. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
@@ -76,7 +76,7 @@ const pointsOf = (metrics: OtlpMetric[], name: string): Point[] => {
 };
 
 describe('over OTLP', () => {
-  it('a question is a part of its host’s trace, with what was done for it and the call of the model', async () => {
+  it('a question is part of the host’s trace, with spans for its steps and the model call', async () => {
     const otlp = await receiver();
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url });
     const question = randomUUID();
@@ -117,7 +117,7 @@ describe('over OTLP', () => {
     expect(attributes['gen_ai.conversation.id']).toMatch(/^[\w-]{43}$/);
   });
 
-  it('metrics have the conventions’ names and buckets, and those of this app', async () => {
+  it('metrics have the names and buckets of the conventions, and those of this app', async () => {
     const otlp = await receiver();
     const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '1.25', MODEL_PRICE_OUTPUT: '10' };
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, ...prices });
@@ -157,13 +157,13 @@ describe('over OTLP', () => {
     expect(cost['saved']).toBeGreaterThan(0);
   });
 
-  it('a failure names its error; a caller’s mistake is none of the service', async () => {
+  it('a failure has its error type; a caller’s mistake does not count as an error', async () => {
     const otlp = await receiver();
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url });
     for (let failures = 0; failures < 6; failures++) app.emulator.failNext({ kind: 'status', status: 500 });
     await askForError(app, { question: randomUUID() }, { traceparent });
     await askForError(app, { question: randomUUID() });
-    // The endpoint is left alone by now: no call is made.
+    // The circuit breaker is open, so that no call is made.
     await askForError(app, { question: randomUUID() });
     await askForError(app, '{"question": 1}');
     await app.stop();
@@ -189,7 +189,7 @@ describe('over OTLP', () => {
     expect(breaker?.asDouble).toBe(1);
   });
 
-  it('nothing of what was said, by whom or with which key is sent, unless that is asked for', async () => {
+  it('no content, user or key is sent unless content capture is enabled', async () => {
     const secret = 'sesame-4c1d';
     const said = async (env: Record<string, string>): Promise<string> => {
       const otlp = await receiver();
@@ -213,7 +213,7 @@ describe('over OTLP', () => {
   });
 });
 
-it('Azure Monitor gets the question in its operation, the call of the model and the metrics', async () => {
+it('Azure Monitor receives the question in its operation, the model call and the metrics', async () => {
   const azure = await receiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
   const key = randomUUID();
   const app = await appWith({
@@ -243,11 +243,11 @@ it('Azure Monitor gets the question in its operation, the call of the model and 
   expect(metrics).toContain('ask.cache.results');
 });
 
-describe('a receiver that fails', () => {
+describe('a failing receiver', () => {
   it.each([
-    ['is not there', async () => 'http://127.0.0.1:1'],
+    ['is unreachable', async () => 'http://127.0.0.1:1'],
     ['never answers', async () => (await receiver(() => null)).url],
-  ])('slows and fails no question when it %s, and holds up no stop', async (_, url) => {
+  ])('does not affect questions or delay the shutdown when it %s', async (_, url) => {
     const endpoint = await url();
     const app = await appWith({
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -257,18 +257,18 @@ describe('a receiver that fails', () => {
       Array.from({ length: 50 }, () => ask(app, { question: randomUUID(), session_id: randomUUID() })),
     );
     expect(answers).toHaveLength(50);
-    // It was not killed for taking too long.
+    // The host did not kill the process for taking too long.
     expect(await app.stop()).toBe(0);
   });
 
-  it('is told in the log', async () => {
+  it('is reported in the log', async () => {
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     await ask(app, { question: randomUUID() });
     await app.stop();
     expect(app.output()).toContain('could not be delivered before the stop');
   });
 
-  it('whose connection string is wrong is told too, and questions are answered', async () => {
+  it('with an invalid connection string is reported, and questions are answered', async () => {
     const app = await appWith({ APPLICATIONINSIGHTS_CONNECTION_STRING: 'InstrumentationKey=sesame' });
     await ask(app, { question: randomUUID() });
     await eventually(() => app.output().includes('Telemetry could not be started'));

@@ -1,4 +1,4 @@
-/** Opens the page in a real browser. */
+/** Opens the chat page in Chromium. */
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
@@ -14,7 +14,7 @@ const QUIET = [
   '--disable-sync',
 ];
 
-/** Starts Chromium. @throws Error that says how to get it when it is not there. */
+/** Starts Chromium. @throws Error that says how to install it when it is missing. */
 export function startBrowser(): Promise<Browser> {
   const executablePath = [process.env['CHROMIUM_PATH'] ?? '', ...PATHS].find(
     (path) => path && existsSync(path),
@@ -26,13 +26,13 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: QUIET });
 }
 
-/** A page, and all that its console said about errors, except that a server's answer was one. */
+/** A page, and the errors in its console except those of failed HTTP requests. */
 export interface OpenPage {
   page: Page;
   problems: string[];
 }
 
-/** Opens an address in a profile of its own, which is gone when the test is finished. */
+/** Opens an address in a new profile, which is closed when the test ends. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -52,13 +52,13 @@ export async function openPage(
   return { page, problems };
 }
 
-/** Asks as a person does, with the keyboard. */
+/** Asks a question with the keyboard. */
 export async function askInPage(page: Page, question: string): Promise<void> {
   await page.getByLabel('Your question').fill(question);
   await page.keyboard.press('Enter');
 }
 
-/** By how many pixels the page is wider than its window. */
+/** The number of pixels by which the page is wider than its window. */
 export const overflow = (page: Page) =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 

@@ -1,4 +1,4 @@
-/** The chat page in a real browser, against the real app. */
+/** The chat page in Chromium with the real app. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
@@ -18,7 +18,7 @@ beforeEach(() => app.emulator.reset());
 const sessionOf = (page: Page) => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('session');
 
 describe('a conversation', () => {
-  it('answers a question and a follow-up, and says under each how it came about', async () => {
+  it('answers a question and a follow-up, and shows the source of each answer', async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'What is the capital of France?');
     await lastTurn(page).getByText('The capital of France is Paris.').waitFor();
@@ -31,12 +31,12 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
-  it('is shown to be cached when it was', async () => {
+  it('shows that an answer was cached', async () => {
     const { page } = await openPage(browser, app.url);
     for (const times of [1, 2]) {
       await page.getByRole('button', { name: 'New conversation' }).click();
       await askInPage(page, 'What is the capital of Kenya?');
-      // Drawn when the answer is stored, a moment after its text is there.
+      // The details appear when the answer is stored, shortly after its text.
       await page
         .locator('#measured rect')
         .nth(times - 1)
@@ -49,7 +49,7 @@ describe('a conversation', () => {
     expect(await page.getByRole('row', { name: /^Cached 1/ }).count()).toBe(1);
   });
 
-  it('keeps its session in the address after the #, and starts a new one on request', async () => {
+  it('keeps its session id in the URL fragment, and starts a new one on request', async () => {
     const { page } = await openPage(browser, app.url);
     await askInPage(page, 'My name is Ada');
     await lastTurn(page).getByText('Nice to meet you').waitFor();
@@ -64,7 +64,7 @@ describe('a conversation', () => {
   });
 
   it.each(['', '.', '..', '%2e%2e', 'x'.repeat(257)])(
-    'begins as a new one when the address names a session that cannot be: "%.20s"',
+    'starts a new session when the URL has an invalid session id: "%.20s"',
     async (id) => {
       const { page, problems } = await openPage(browser, `${app.url}/#session=${id}`);
       await page.getByRole('button', { name: 'What is the capital of' }).first().waitFor();
@@ -75,7 +75,7 @@ describe('a conversation', () => {
     },
   );
 
-  it('is there again after a reload', async () => {
+  it('is restored after a reload', async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'What is the capital of Italy?');
     await lastTurn(page).locator('.facts').waitFor();
@@ -85,7 +85,7 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
-  it('shows an answer while it comes', async () => {
+  it('shows an answer while it is streamed', async () => {
     const { page } = await openPage(browser, app.url);
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: 'First words. '.repeat(30) });
@@ -96,7 +96,7 @@ describe('a conversation', () => {
     await lastTurn(page).locator('.facts').waitFor();
   });
 
-  it('goes on after a reload', async () => {
+  it('continues after a reload', async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'My name is Grace');
     await lastTurn(page).getByText('Nice to meet you').waitFor();
@@ -107,7 +107,7 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
-  it('takes Shift+Enter as a new line, and keeps the focus in the input', async () => {
+  it('inserts a new line on Shift+Enter, and keeps the focus in the input', async () => {
     const { page } = await openPage(browser, app.url);
     await page.keyboard.type('one');
     await page.keyboard.press('Shift+Enter');
@@ -120,7 +120,7 @@ describe('a conversation', () => {
 });
 
 describe('a question without an answer', () => {
-  it('says what went wrong in plain words, and asks again on request', async () => {
+  it('shows a plain error message, and retries on request', async () => {
     const { page, problems } = await openPage(browser, app.url);
     app.emulator.failNext({ kind: 'status', status: 401 });
     await askInPage(page, 'What is the capital of Egypt?');
@@ -134,9 +134,9 @@ describe('a question without an answer', () => {
     expect(problems).toEqual([]);
   });
 
-  it('counts down to when it is worth trying again', async () => {
+  it('counts down to the time of a retry', async () => {
     const { page } = await openPage(browser, app.url);
-    // Longer than the deadline, so that the server does not wait for it itself.
+    // Longer than the deadline, so that the server does not wait itself.
     app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '150' });
     await askInPage(page, 'What is the capital of India?');
     const button = lastTurn(page).getByRole('button', { name: /Try again in 1\d\d s/ });
@@ -144,7 +144,7 @@ describe('a question without an answer', () => {
     expect(await button.isDisabled()).toBe(true);
   });
 
-  it('has words for a server that cannot be reached', async () => {
+  it('shows a message when the server is unreachable', async () => {
     const { page } = await openPage(browser, app.url);
     await page.context().setOffline(true);
     await askInPage(page, 'What is the capital of Italy?');
@@ -154,9 +154,9 @@ describe('a question without an answer', () => {
     await lastTurn(page).getByText('Rome').waitFor();
   });
 
-  it('is stopped by Escape, and asked again on request', async () => {
+  it('is stopped by Escape, and retried on request', async () => {
     const { page, problems } = await openPage(browser, app.url);
-    // The second time joins the model call that the first one has started.
+    // The retry joins the model call of the first request.
     app.emulator.latencyMs = 1500;
     await askInPage(page, 'What is the capital of Japan?');
     await eventually(() => app.emulator.requests.length === 1);
@@ -170,7 +170,7 @@ describe('a question without an answer', () => {
   });
 });
 
-it('says that nobody is signed in, and does not ask for a key then', async () => {
+it('shows that no user is signed in, and does not ask for a key', async () => {
   const signedIn = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
   try {
     const extraHTTPHeaders = { 'x-ms-client-principal-name': 'ada@example.com' };
@@ -183,7 +183,7 @@ it('says that nobody is signed in, and does not ask for a key then', async () =>
   }
 });
 
-it('asks for the function key when the server wants one, and forgets it with the tab', async () => {
+it('asks for the function key when the server requires one, and keeps it for the tab only', async () => {
   const closed = await startApp({ enableAuth: true });
   try {
     const { page, problems } = await openPage(browser, closed.url);

@@ -1,4 +1,4 @@
-/** What the page makes of the Markdown in an answer, whatever it is. */
+/** Rendering of Markdown in answers, including malicious and extreme text. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
@@ -53,7 +53,7 @@ describe('Markdown', () => {
     else expect(made).toMatch(html);
   });
 
-  it('has a button that copies code as it is', async () => {
+  it('has a button that copies code unchanged', async () => {
     const { page, problems } = await openPage(browser, app.url, {
       permissions: ['clipboard-read', 'clipboard-write'],
     });
@@ -67,7 +67,7 @@ describe('Markdown', () => {
   });
 });
 
-describe('an answer that means harm', () => {
+describe('a malicious answer', () => {
   const HOSTILE = [
     '<img src=x onerror="document.title=\'harmed\'"> <script>document.title="harmed"</script>',
     '[a](javascript:document.title="harmed") [b](JaVaScRiPt&#58;x) [c](data:text/html,x) <javascript:x> [d](\tjavascript:x)',
@@ -76,7 +76,7 @@ describe('an answer that means harm', () => {
     '<svg onload=document.title="harmed"></svg><style>body{display:none}</style>',
   ].join('\n\n');
 
-  it('is text', async () => {
+  it('is shown as text', async () => {
     const { page, problems } = await openPage(browser, app.url);
     answerWith(HOSTILE);
     await askInPage(page, 'Harm me');
@@ -94,7 +94,7 @@ describe('an answer that means harm', () => {
     ]);
     expect(await page.title()).toBe('Azure Functions Ask');
     expect(problems).toEqual([]);
-    // Not even a mistake of the page's own could make it markup.
+    // Trusted types prevent the page itself from creating markup out of text.
     await expect(page.evaluate('document.body.innerHTML = "<b>x</b>"')).rejects.toThrow('TrustedHTML');
   });
 
@@ -120,8 +120,8 @@ describe('an answer that means harm', () => {
 
   const LENGTH = 100_000;
   it.each([
-    ['blanks in a heading, and a line separator', `# ${' '.repeat(LENGTH)}x\u2028y`],
-    ['a heading of blanks', `#${' '.repeat(LENGTH)}x`],
+    ['spaces in a heading, and a line separator', `# ${' '.repeat(LENGTH)}x\u2028y`],
+    ['a heading of spaces', `#${' '.repeat(LENGTH)}x`],
     ['tildes, and a backtick', `${'~'.repeat(LENGTH)}\``],
     ['backticks', `${'`'.repeat(LENGTH)}x\``],
     ['runs of backticks of all lengths', Array.from({ length: 400 }, (_, at) => '`'.repeat(at)).join(' ')],
@@ -132,20 +132,20 @@ describe('an answer that means harm', () => {
     ['emphasis', '*_~'.repeat(LENGTH / 3)],
     ['stars', `x${'*'.repeat(LENGTH)}x`],
     ['slashes of an address', `https://${'/)'.repeat(LENGTH / 2)}`],
-    ['blanks and backslashes', `x${' \\'.repeat(LENGTH / 2)}`],
-    ['blanks in a line', `x${' '.repeat(LENGTH)}x`],
+    ['spaces and backslashes', `x${' \\'.repeat(LENGTH / 2)}`],
+    ['spaces in a line', `x${' '.repeat(LENGTH)}x`],
     ['a line of dashes', `${'- '.repeat(LENGTH / 2)}x`],
     ['bars', `|${'|'.repeat(LENGTH)}\n|${'-|'.repeat(LENGTH / 2)}`],
     ['tabs', `${'\t'.repeat(LENGTH)}- x`],
     ['short lines', '> - a\n'.repeat(LENGTH / 6)],
     ['empty lines in a list', `- a${'\n'.repeat(LENGTH)}- b`],
     ['broken lines', '<br'.repeat(LENGTH / 3)],
-  ])('is shown in a moment, however it is built: %s', async (name, content) => {
+  ])('is rendered quickly: %s', async (name, content) => {
     const { page, problems } = await openPage(browser, app.url);
     answerWith(content);
     await askInPage(page, name);
     await lastTurn(page).locator('.facts').waitFor({ timeout: 40_000 });
-    // Longest time for which the page did not react, as the browser has noticed it.
+    // The longest time for which the page was unresponsive, as reported by the browser.
     const longest = await page.evaluate<number>(`new Promise((resolve) => {
       new PerformanceObserver((list) => resolve(Math.max(...list.getEntries().map((e) => e.duration))))
         .observe({ type: 'longtask', buffered: true });

@@ -1,4 +1,4 @@
-/** The chat page before a server whose answers, and their timing, the test decides. */
+/** The chat page with a fake server, whose responses and their timing are controlled by the test. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
@@ -18,8 +18,8 @@ afterAll(async () => {
   await app.stop();
 });
 
-/** Opens the page, asks, and gives the exchange that comes of it. */
-async function asked(question: string) {
+/** Opens the page and asks a question. Returns the page and the exchange. */
+async function openAndAsk(question: string) {
   const opened = await openPage(browser, server.url);
   await askInPage(opened.page, question);
   return { ...opened, exchange: await exchangeOf(question) };
@@ -31,14 +31,14 @@ async function exchangeOf(question: string): Promise<Exchange> {
   return found() as Exchange;
 }
 
-it('shows an answer as it comes, and reads it out once, at its end', async () => {
-  const { page, problems, exchange } = await asked('Stream');
+it('shows an answer while it arrives, and announces it once, at the end', async () => {
+  const { page, problems, exchange } = await openAndAsk('Stream');
   expect(exchange.sessionId).toBeUndefined();
   const turn = lastTurn(page);
   exchange.sendRaw(': a comment\n\nevent: session\ndata: {"session_id": "s 1", "cold_start": true}\n\n');
   exchange.send('token', { text: 'One **two' });
   await turn.locator('p', { hasText: 'One **two' }).waitFor();
-  // In pieces, and in the middle of a character.
+  // Split within a UTF-8 character.
   const bytes = Buffer.from(
     'event: token\r\ndata: {"text": "** thr\u00e9\u00e9"}\r\n\r\n: still there\r\n\r\n',
   );
@@ -55,14 +55,14 @@ it('shows an answer as it comes, and reads it out once, at its end', async () =>
   expect(problems).toEqual([]);
 });
 
-it('keeps what has come when it is stopped, and ends the request', async () => {
-  const { page, exchange } = await asked('Stop this');
+it('keeps the partial answer when it is stopped, and aborts the request', async () => {
+  const { page, exchange } = await openAndAsk('Stop this');
   exchange.send('session', { session_id: 's2', cold_start: false });
   exchange.send('token', { text: 'Half an' });
   await lastTurn(page).getByText('Half an').waitFor();
-  const left = new Promise((resolve) => exchange.response.once('close', resolve));
+  const disconnected = new Promise((resolve) => exchange.response.once('close', resolve));
   await page.getByRole('button', { name: 'Stop' }).click();
-  await left;
+  await disconnected;
   await lastTurn(page).getByText('Half an').waitFor();
   await lastTurn(page).getByText('Stopped.').waitFor();
   await lastTurn(page).getByRole('button', { name: 'Ask again' }).click();
@@ -70,8 +70,8 @@ it('keeps what has come when it is stopped, and ends the request', async () => {
   expect((await exchangeOf('Stop this')).sessionId).toBe('s2');
 });
 
-it('shows an error that comes after a part of the answer', async () => {
-  const { page, exchange } = await asked('Fail late');
+it('shows an error that follows a partial answer', async () => {
+  const { page, exchange } = await openAndAsk('Fail late');
   exchange.send('token', { text: 'Almost' });
   exchange.send('error', { status: 'It went wrong late.', error: { code: 'timeout', retry_after: 60 } });
   exchange.response.end();
@@ -83,16 +83,16 @@ it('shows an error that comes after a part of the answer', async () => {
 it.each([
   ['ends', (exchange: Exchange) => exchange.response.end()],
   ['is cut off', (exchange: Exchange) => exchange.response.destroy()],
-])('says so when a stream %s without its answer', async (how, finish) => {
-  const { page, exchange } = await asked(`Break: ${how}`);
+])('shows an error when a stream %s without the answer', async (how, finish) => {
+  const { page, exchange } = await openAndAsk(`Break: ${how}`);
   exchange.send('token', { text: 'Half an' });
   await lastTurn(page).getByText('Half an').waitFor();
   finish(exchange);
   await lastTurn(page).getByText('The connection was lost before the answer was complete.').waitFor();
 });
 
-it('leaves a reader who has scrolled up where they are', async () => {
-  const { page, exchange } = await asked('Long');
+it('does not scroll when the reader has scrolled up', async () => {
+  const { page, exchange } = await openAndAsk('Long');
   exchange.send('token', { text: 'line\n\n'.repeat(100) });
   const y = () => page.evaluate<number>('scrollY');
   await eventually(async () => (await y()) > 500);
@@ -102,14 +102,14 @@ it('leaves a reader who has scrolled up where they are', async () => {
   expect(await y()).toBe(100);
 });
 
-/** Makes the stand-in know a conversation, of questions and answers in turn. */
+/** Adds a conversation to the fake server: questions and answers in turn. */
 const keepSession = (id: string, next: string | null, ...contents: string[]) => {
   const messages = contents.map((content, index) => ({ role: index % 2 === 0 ? 'human' : 'ai', content }));
   server.sessions.set(id, { session_id: id, chat_history: messages, next });
 };
 
-describe('the session in the address', () => {
-  it('shows its conversation, asks within it, and gives way to another by the Back button', async () => {
+describe('the session in the URL', () => {
+  it('shows its conversation, continues it, and changes with the Back button', async () => {
     keepSession('a/b', 'more', 'First?', 'One **bold**.', 'Second?', 'Two.');
     const { page, problems } = await openPage(browser, `${server.url}/#session=a%2Fb`);
     await lastTurn(page).getByText('Two.').waitFor();
@@ -117,7 +117,7 @@ describe('the session in the address', () => {
     expect(await page.locator('#notice').innerText()).toBe('Earlier messages are not shown.');
     await askInPage(page, 'Third?');
     expect((await exchangeOf('Third?')).sessionId).toBe('a/b');
-    // An answer under way does not follow into another conversation.
+    // An answer in progress is not shown in another conversation.
     await page.getByRole('button', { name: 'New conversation' }).click();
     expect(await page.locator('.turn').count()).toBe(0);
     expect(page.url()).toBe(`${server.url}/`);
@@ -126,13 +126,13 @@ describe('the session in the address', () => {
     expect(problems).toEqual([]);
   });
 
-  it('is an empty conversation when the server does not know it', async () => {
+  it('is an empty conversation when it is unknown to the server', async () => {
     const { page } = await openPage(browser, `${server.url}/#session=unknown`);
     await page.getByText('What would you like to know?').waitFor();
     expect(await page.locator('#notice').innerText()).toBe('');
   });
 
-  it('is read once the function key is there', async () => {
+  it('is read once the function key is entered', async () => {
     server.key = 'the key';
     onTestFinished(() => (server.key = undefined));
     keepSession('closed', null, 'Q', 'A with a key');
@@ -140,7 +140,7 @@ describe('the session in the address', () => {
     await page.getByLabel('The server asks for a function key.').fill('the key');
     await page.keyboard.press('Enter');
     await lastTurn(page).getByText('A with a key').waitFor();
-    // The tab keeps it.
+    // The key is kept for the tab.
     await page.reload();
     await lastTurn(page).getByText('A with a key').waitFor();
   });

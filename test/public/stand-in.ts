@@ -1,33 +1,33 @@
-/** A server that stands in for the app's API: it passes the page on, and answers what the test says, when it says so. */
+/** A fake server of the app's API. It serves the real page, and the test controls its responses and their timing. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Answer } from '../../src/lib/contract/responses.ts';
 
-/** A question that waits for what the test sends. */
+/** A question whose response the test sends. */
 export interface Exchange {
   question: string;
   sessionId: string | undefined;
   response: ServerResponse;
-  /** Sends an event; the first one also starts the stream. */
+  /** Sends an event. The first event also starts the stream. */
   send: (event: string, data: object) => void;
-  /** Sends these characters as they are. */
+  /** Sends these characters unchanged. */
   sendRaw: (text: string) => void;
 }
 
-/** The server, and the questions that reached it. */
+/** The running server, and the questions that it has received. */
 export interface StandIn {
   url: string;
   exchanges: Exchange[];
-  /** What GET /sessions/{session_id} answers; 404 for others. */
+  /** Responses of GET /sessions/{session_id}; 404 for other sessions. */
   sessions: Map<string, object>;
-  /** The function key that it asks for, if any. */
+  /** The required function key, if any. */
   key: string | undefined;
   close: () => Promise<void>;
 }
 
-/** Starts it before the app at `appUrl`. */
+/** Starts the server. It fetches the page from the app at `appUrl`. */
 export async function startStandIn(appUrl: string): Promise<StandIn> {
   const exchanges: Exchange[] = [];
   const sessions = new Map<string, object>();
@@ -50,7 +50,7 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
   const show = (id: string, response: ServerResponse) => {
     const session = sessions.get(id);
     response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(session ?? { status: 'Nobody knows it.', error: { code: 'not_found' } }));
+    response.end(JSON.stringify(session ?? { status: 'Unknown session.', error: { code: 'not_found' } }));
   };
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;
@@ -77,7 +77,7 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
   return standIn;
 }
 
-/** The last event of an answer. */
+/** The `done` event of an answer. */
 export const doneWith = (answer: string, sessionId: string): Answer => ({
   answer,
   chat_history: [],

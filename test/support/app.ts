@@ -1,4 +1,5 @@
-/** Boots the real app for tests: the built app in the functions host, over Azurite and the emulator. */
+/** Starts the real app for tests: the built app in the functions host, with Azurite and the emulator. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,27 +19,27 @@ import type { Environment } from '../../src/lib/config/config.ts';
 import { holdToContract } from './contract.ts';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 
-/** How a test wants its app. */
+/** Options of {@link startApp}. */
 export interface AppOptions {
-  /** Settings beside those of the emulator and Azurite, which they override. `undefined` unsets one. */
+  /** Settings that override those of the emulator and Azurite. `undefined` unsets a setting. */
   env?: Environment;
   emulator?: EmulatorOptions;
   enableAuth?: boolean;
-  /** Folder of the function app; the checkout by default. */
+  /** Folder of the function app; the project by default. */
   root?: string;
 }
 
-/** An app under test, with an emulator and a cache file of its own. Sessions are shared by all: use unique ids. */
+/** An app under test, with its own emulator and cache file. All apps share one session storage: use unique ids. */
 export interface TestApp {
   url: string;
   host: HostProcess;
   emulator: Emulator;
-  /** What the host and the app have printed so far. */
+  /** The output of the host and the app so far. */
   output: () => string;
   stop: () => Promise<number | null>;
 }
 
-/** Starts an app. Keeping warm is off unless `env` turns it on, so that tests see every connection being made. */
+/** Starts an app. Keep-warm is off unless `env` enables it, so that it opens no connections beside those of questions. */
 export async function startApp({
   env = {},
   emulator: emulatorOptions,
@@ -76,7 +77,7 @@ export async function startApp({
   };
 }
 
-/** Asks, and gives the answer of a 200. @throws Error with the body for any other status. */
+/** Asks a question and returns the answer. @throws Error with the response body when the status is not 200. */
 export async function ask(
   app: TestApp,
   fields: AskFields,
@@ -87,13 +88,13 @@ export async function ask(
   return (await response.json()) as Answer;
 }
 
-/** Asks, and gives the status, the headers and the body of an answer that is expected to be an error. */
+/** Asks a question that is expected to fail. Returns the status, the headers and the body of the error. */
 export async function askForError(app: TestApp, body: unknown, headers?: Record<string, string>) {
   const response = await post(app, typeof body === 'string' ? body : JSON.stringify(body), headers);
   return { status: response.status, headers: response.headers, body: (await response.json()) as ErrorBody };
 }
 
-/** Posts a body to /ask as JSON. */
+/** Posts a JSON body to /ask. */
 export function post(
   app: TestApp,
   body: RequestInit['body'],
@@ -106,17 +107,20 @@ export function post(
   });
 }
 
-/** Waits until `condition` holds. @throws Error when it does not within `timeoutMs` milliseconds. */
+/** Returns a question that no other test asks, so that no cached answer exists. */
+export const newQuestion = (): string => `Question ${randomUUID()}`;
+
+/** Waits until `condition` is true. @throws Error after `timeoutMs` milliseconds. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 10_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`The condition did not come true within ${timeoutMs} ms.`);
+    if (Date.now() > end) throw new Error(`The condition did not become true within ${timeoutMs} ms.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** For sorting numbers. */
+/** Compares numbers for sorting. */
 export const ascending = (a: number, b: number): number => a - b;

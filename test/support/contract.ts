@@ -1,6 +1,6 @@
 /**
- * Holds every answer that a test gets against the OpenAPI document. Loaded before each test file, where it takes the
- * place of `fetch`: code and document cannot part, and no test can forget to look.
+ * Validates every response that a test receives against the OpenAPI document. It is loaded before each test file and
+ * replaces `fetch`, so that no test can skip the validation.
  */
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -20,7 +20,7 @@ interface OpenApi {
 }
 
 const document = structuredClone(openApiDocument()) as unknown as OpenApi;
-// Clients are to expect new fields; a test is not.
+// The document allows additional fields, because clients must accept new ones. In tests they are errors.
 for (const schema of Object.values(document.components.schemas)) close(schema);
 const ajv = new Ajv2020.default({ strict: false, allErrors: true });
 addFormats.default(ajv);
@@ -32,20 +32,20 @@ function close(schema: unknown): void {
   for (const part of Object.values(schema)) close(part);
 }
 
-/** How many answers were looked at so far, in this test file. */
+/** Number of responses and events validated so far in this test file. */
 export const checked = { answers: 0, events: 0 };
 
 const origins = new Set<string>();
 const plainFetch = globalThis.fetch;
 
-/** From now on, the answers of the app at `url` are looked at. */
+/** Validates all further responses of the app at `url`. */
 export function holdToContract(url: string): void {
   origins.add(new URL(url).origin);
 }
 
 /**
- * `fetch` that rejects with what is wrong when an answer of an address in the document is not as documented. A stream
- * fails to be read when one of its events is wrong.
+ * `fetch` that rejects when the response of a documented path does not match the document. Reading a stream fails at an
+ * event that does not match.
  */
 globalThis.fetch = async (input, init) => {
   const response = await plainFetch(input, init);
@@ -59,13 +59,13 @@ globalThis.fetch = async (input, init) => {
 
 function operationsAt(path: string): Record<string, Operation> | undefined {
   const template = path.replace(/^\/sessions\/[^/]+$/, '/sessions/{session_id}');
-  // A slash at the end makes no difference to the host.
+  // The host ignores a trailing slash.
   return document.paths[template] ?? document.paths[template.replace(/\/$/, '')];
 }
 
 async function check(response: Response, operations: Record<string, Operation>, method: string) {
   const where = `${method} ${response.url}: ${response.status}`;
-  const documented = describes(response, operations, method);
+  const documented = findResponse(response, operations, method);
   if (!documented) throw new Error(`${where} is not in the OpenAPI document.`);
   checkHeaders(response, documented, where);
   const type = response.headers.get('content-type')?.split(';')[0];
@@ -86,7 +86,7 @@ async function check(response: Response, operations: Record<string, Operation>, 
   if (!content) throw new Error(`${where} has no body in the OpenAPI document.`);
   const body = (await response.clone().json()) as { error?: { code: string } };
   validate(content.schema, body, where);
-  // Which errors a status can mean is told by their examples.
+  // The examples list the error codes that are possible with a status.
   const codes = Object.values(content.examples ?? {}).map(
     ({ value }: { value: { error?: { code: string } } }) => value.error?.code,
   );
@@ -96,8 +96,8 @@ async function check(response: Response, operations: Record<string, Operation>, 
   return response;
 }
 
-/** The response in the document. A method which an address does not know can only be refused, as any other may be. */
-function describes({ status }: Response, operations: Record<string, Operation>, method: string) {
+/** Finds the documented response. An undocumented method must get an error that a documented method can get. */
+function findResponse({ status }: Response, operations: Record<string, Operation>, method: string) {
   const anyOther = operations['get'] ?? operations['post'] ?? operations['delete'];
   const operation = operations[method] ?? (status >= 400 ? anyOther : undefined);
   return operation?.responses[status];
@@ -134,7 +134,7 @@ function eventChecker(where: string): TransformStream<Uint8Array, Uint8Array> {
 
 const validators = new Map<string, ValidateFunction>();
 
-/** @throws Error that says where `value` is not as `schema` says. */
+/** @throws Error that says where `value` does not match `schema`. */
 function validate(schema: object, value: unknown, where: string): void {
   const key = JSON.stringify(schema).replaceAll('"#/', '"openapi#/');
   const validator = validators.get(key) ?? ajv.compile(JSON.parse(key) as object);

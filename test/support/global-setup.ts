@@ -1,4 +1,4 @@
-/** Once for all test files: builds the app and starts the Azurite that they share. */
+/** Runs once for all test files: builds the app and starts the Azurite that they share. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Preloaded by a test: writes the address of every module that its process loads to the file RECORD_LOADS. */
+/** Preloaded by a test: writes the URL of every module that the process loads to the file RECORD_LOADS. */
 import { appendFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 

@@ -1,11 +1,11 @@
-/** One of several processes on one cache file: writes its answers, reads them back, and says how many it missed. */
+/** One of several processes that share a cache file: writes answers, reads them back and reports the missing ones. */
 import { createSqliteTier } from '../../src/lib/cache/sqlite-tier.ts';
 
 const [path = '', name = '', count = '0'] = process.argv.slice(2);
 const tier = createSqliteTier(path, 16 * 1024 * 1024, console.error);
 const indexes = Array.from({ length: Number(count) }, (_, index) => index);
 let missed = 0;
-// Nothing in the tier keeps a process alive.
+// The tier itself does not keep the process alive.
 const alive = setInterval(() => {}, 1000);
 for (const index of indexes) {
   const storedAt = Date.now();

@@ -1,29 +1,29 @@
-/** Asks for an answer as a stream of events, and reads it with a parser that knows nothing of us. */
+/** Requests streamed answers and reads them with an independent parser. */
 import { createParser } from 'eventsource-parser';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { post, type TestApp } from './app.ts';
 
-/** What came of a stream. */
+/** The content of a stream. */
 export interface Streamed {
   response: Response;
-  /** Names of the events, each run of tokens once. */
+  /** Names of the events. Consecutive events with the same name are listed once. */
   names: string[];
   tokens: string[];
   comments: number;
   session: { session_id: string; cold_start: boolean };
   done: Answer | undefined;
-  /** The event `error`, or the body of an answer that is no stream. */
+  /** The event `error`, or the body of a response that is not a stream. */
   error: ErrorBody | undefined;
 }
 
-/** How a stream is asked for and read. */
+/** Options of {@link streamFrom}. */
 export interface StreamOptions {
   headers?: Record<string, string>;
-  /** Is given each piece of text; false ends the reading. */
+  /** Called with each token's text. Reading stops when it returns false. */
   onToken?: (text: string) => boolean;
 }
 
-/** Asks for a stream and reads it to its end, or until `onToken` says false. */
+/** Requests a stream and reads it to the end, or until `onToken` returns false. */
 export async function streamFrom(
   app: TestApp,
   fields: object,

@@ -1,17 +1,17 @@
-/** App Service's local token endpoint, which gives the identity of an app its tokens. */
+/** Emulates App Service's local token endpoint, which issues tokens for an app's managed identity. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Environment } from '../../src/lib/config/config.ts';
 
-/** A refusal or a failure, as the endpoint words it. */
-interface Refusal {
+/** A response of the endpoint. */
+interface TokenResponse {
   status: number;
   body: unknown;
 }
 
-/** The app has no such identity. Wording: AzureAD/microsoft-authentication-library-for-java, ManagedIdentityIT. */
-export const NO_IDENTITY: Refusal = {
+/** The app does not have this identity. Wording from AzureAD/microsoft-authentication-library-for-java, ManagedIdentityIT. */
+export const NO_IDENTITY: TokenResponse = {
   status: 400,
   body: {
     statusCode: 400,
@@ -21,8 +21,8 @@ export const NO_IDENTITY: Refusal = {
   },
 };
 
-/** A passing failure, spelt as the endpoint does: `getMsiErrorResponse` in the tests of the same repository. */
-export const UNAVAILABLE: Refusal = {
+/** A temporary failure. Wording and spelling from `getMsiErrorResponse` in the tests of the same repository. */
+export const UNAVAILABLE: TokenResponse = {
   status: 500,
   body: {
     statusCode: 500,
@@ -31,11 +31,11 @@ export const UNAVAILABLE: Refusal = {
   },
 };
 
-/** Speaks as learn.microsoft.com/azure/app-service/overview-managed-identity says, and can fail. */
+/** Follows learn.microsoft.com/azure/app-service/overview-managed-identity, and can produce failures. */
 export class TokenEndpoint {
   readonly requests: { query: URLSearchParams; secret: string | undefined }[] = [];
-  /** What the next requests get: a token, an error, silence, or a connection that breaks. */
-  answer: 'token' | 'hang' | 'break' | Refusal;
+  /** The response to further requests: a token, no response, a broken connection, or an error. */
+  answer: 'token' | 'hang' | 'break' | TokenResponse;
   readonly #token: string;
   readonly #server: Server;
 
@@ -56,7 +56,7 @@ export class TokenEndpoint {
     });
   }
 
-  /** Gives the settings with which an app without a key finds it. */
+  /** Starts the server. Returns the settings of an app that uses this endpoint instead of a key. */
   async start(): Promise<Environment> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -73,7 +73,7 @@ export class TokenEndpoint {
     this.#server.closeAllConnections();
   }
 
-  #granted(query: URLSearchParams): Refusal {
+  #granted(query: URLSearchParams): TokenResponse {
     return {
       status: 200,
       body: {

@@ -2,7 +2,7 @@
 import type { Prices } from '../config/model-config.ts';
 import type { PerformanceMetrics } from '../contract/metrics.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
-import type { Counters } from './process-metrics.ts';
+import type { Counters } from './counters.ts';
 import type { QuestionRecord } from './question-record.ts';
 import { reportCost, reportTokens } from './tokens.ts';
 

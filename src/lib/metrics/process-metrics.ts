@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
 import type { PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
+import type { Counters } from './counters.ts';
 import { toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
 import { addTokens, noTokens, reportCost, reportTokens } from './tokens.ts';
@@ -34,20 +35,6 @@ export interface ProcessMetrics {
   report(record: QuestionRecord): PerformanceMetrics;
   /** The totals so far, as /health/ready shows them. */
   totals(): Omit<ProcessTotals, 'background_writes'>;
-}
-
-/** The values of the counters. */
-export interface Counters {
-  instanceId: string;
-  lookups: number;
-  hits: number;
-  lookupErrors: number;
-  coalesced: number;
-  tokensPaid: TokenUsage;
-  tokensSaved: TokenUsage;
-  modelCalls: number;
-  modelCallsMs: number;
-  reusedConnections: number;
 }
 
 /**

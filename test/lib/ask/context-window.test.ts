@@ -1,4 +1,4 @@
-/** What of the chat history is sent to the model. */
+/** The part of the chat history that is sent to the model. */
 import * as fc from 'fast-check';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { expect, it } from 'vitest';
@@ -10,7 +10,7 @@ const tokensOf = (texts: string[]): number => texts.reduce((sum, text) => sum + 
 
 const turn = (name: string) => ({ question: `q${name}`, answer: `a${name}` });
 
-it('is the newest whole interactions that fit, and as many as do', async () => {
+it('contains as many of the newest whole interactions as fit', async () => {
   const text = fc.oneof(
     fc.lorem({ maxCount: 30 }),
     fc.constantFrom('', '<|endoftext|>', '💥'.repeat(40), '中文字符'.repeat(30), 'a'.repeat(300)),
@@ -21,7 +21,7 @@ it('is the newest whole interactions that fit, and as many as do', async () => {
       const fitting = await fitHistory(all, limit);
       expect(fitting).toEqual(all.slice(all.length - fitting.length));
       expect(tokensOf(fitting.flatMap(Object.values) as string[])).toBeLessThanOrEqual(limit);
-      // One more would be too much.
+      // One more interaction would exceed the limit.
       const more = all.slice(Math.max(0, all.length - fitting.length - 1));
       if (more.length > fitting.length) {
         expect(tokensOf(more.flatMap(Object.values) as string[])).toBeGreaterThan(limit);
@@ -31,20 +31,20 @@ it('is the newest whole interactions that fit, and as many as do', async () => {
   );
 });
 
-it('is found out without holding up others, however strange the text', async () => {
+it('is computed without blocking the event loop, whatever the text', async () => {
   const strange = ['a', '中文', ' ', '💥'].map((unit) => unit.repeat(50_000));
   let done = false;
   const fitting = fitHistory(
     strange.map((text) => ({ question: text, answer: text })),
     300_000,
   ).finally(() => (done = true));
-  // Others have a turn before it is done.
+  // Other work runs before the computation ends.
   for (let others = 0; others < 20; others++) await new Promise(setImmediate);
   expect(done).toBe(false);
   expect((await fitting).length).toBeLessThan(4);
 });
 
-it('loses its older half when the model says that it is too long', () => {
+it('is reduced to its newer half when the model refuses it as too long', () => {
   const prompt = buildPrompt('s', ['1', '2', '3'].map(turn), 'now');
   const shorter = dropOlderHalf(prompt);
   expect(shorter).toEqual(buildPrompt('s', [turn('3')], 'now'));

@@ -1,4 +1,4 @@
-/** The key of an answer, and how the tiers work together. */
+/** The cache key, and the interaction of the tiers. */
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
@@ -20,7 +20,7 @@ const env: Environment = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 
-/** The request that the model would be sent, as text. */
+/** The request that would be sent to the model, as text. */
 async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   let sent = '';
   const client = {
@@ -67,11 +67,11 @@ describe('the key', () => {
     expect(key({ [name]: value })).not.toBe(key());
   });
 
-  it('is another one for each partition', () => {
+  it('differs for each partition', () => {
     expect(new Set([null, 'a', 'b', ''].map((partition) => key({}, prompt, partition))).size).toBe(4);
   });
 
-  // Few and similar parts, so that two inputs often are nearly, or really, the same.
+  // Few and similar parts, so that two inputs are often almost or exactly equal.
   const text = fc.oneof(
     fc.constantFrom(
       'a',
@@ -104,7 +104,7 @@ describe('the key', () => {
     question: text,
   });
 
-  it('is shared by two requests only if the model would receive the same', async () => {
+  it('is equal for two requests only if the model would receive the same request', async () => {
     const seen = new Map<string, string>();
     await fc.assert(
       fc.asyncProperty(input, async ({ settings, system, history, question }) => {
@@ -118,12 +118,12 @@ describe('the key', () => {
       { numRuns: 1000 },
     );
     expect(new Set(seen.values()).size).toBe(seen.size);
-    // Some were met twice, so the comparison was made.
+    // Some pairs were equal, so the comparison took place.
     expect(seen.size).toBeLessThan(1000);
   }, 60_000);
 });
 
-/** A tier in memory that can be made to fail. */
+/** A memory tier that can be made to fail. */
 function fragileTier(name: TierName): CacheTier & { broken: boolean } {
   const memory = createMemoryTier(1_000_000);
   const tier = {
@@ -164,7 +164,7 @@ describe('the tiers', () => {
     vi.useRealTimers();
   });
 
-  it('are asked in order, and one that has it fills those before it', async () => {
+  it('are read in order, and a hit is copied to the tiers before it', async () => {
     await store();
     await memory.clear();
     await sqlite.clear();
@@ -176,7 +176,7 @@ describe('the tiers', () => {
     expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
   });
 
-  it('keep to the absolute expiry when an answer moves up', async () => {
+  it('keep the absolute expiry of a copied answer', async () => {
     open(1000);
     await store();
     await memory.clear();
@@ -187,7 +187,7 @@ describe('the tiers', () => {
     expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
   });
 
-  it('look further down for an answer that is young enough', async () => {
+  it('continue with the next tier when an answer is too old', async () => {
     await store();
     later(5000);
     const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
@@ -198,18 +198,18 @@ describe('the tiers', () => {
       ageMs: expect.closeTo(5000, -2) as number,
     });
     expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'redis' });
-    // The younger one took the place of the older.
+    // The younger answer has replaced the older one.
     expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'memory' });
     expect(await older.lookUp('k', 0)).toEqual({ result: 'miss' });
   });
 
-  it('never say that an answer is younger than nothing, whatever the clocks', async () => {
+  it('never report a negative age, even when clocks differ', async () => {
     await store();
     later(-10_000);
     expect(await cache.lookUp('k')).toMatchObject({ ageMs: 0 });
   });
 
-  it('fail one by one: it is an error only when no other has the answer', async () => {
+  it('may fail individually: the result is an error only when no other tier has the answer', async () => {
     await store();
     await memory.clear();
     sqlite.broken = true;
@@ -220,14 +220,14 @@ describe('the tiers', () => {
     expect(cache.writes.done).toBe(2);
   });
 
-  it('fail to be written: that is counted each time, and said once a minute', async () => {
+  it('count each failed write, and log it once a minute', async () => {
     sqlite.broken = true;
     for (let count = 0; count < 3; count++) await store();
     expect(cache.writes).toEqual({ done: 3, failed: 3 });
     expect(warnings).toEqual([expect.stringContaining('not kept in sqlite')]);
   });
 
-  it('are emptied, and those that could not be are named', async () => {
+  it('are cleared, and those that could not be cleared are returned', async () => {
     await store();
     expect(await cache.clear()).toEqual([]);
     expect(await cache.lookUp('k')).toEqual({ result: 'miss' });

@@ -1,4 +1,4 @@
-/** What every tier of the answer cache does, and what each does when its store fails. */
+/** The contract of all cache tiers, and the behaviour of each when its store fails. */
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -54,7 +54,7 @@ const sqlite = (maxBytes = 16 * MEGABYTE, file = path): CacheTier =>
   opened(createSqliteTier(file, maxBytes, warn));
 const finds = (tier: CacheTier, key: string): Promise<boolean> => tier.get(key).then(Boolean, () => false);
 
-/** The first column of what a query on the file gives. */
+/** The first column of the first row of a query on the file. */
 function inFile(sql: string): unknown {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
@@ -64,27 +64,27 @@ function inFile(sql: string): unknown {
   }
 }
 
-/** Writes nonsense over all but the first page. */
+/** Overwrites all pages but the first. */
 function overwrite(): void {
   const bytes = readFileSync(path);
   bytes.fill(0xa5, 8192);
   writeFileSync(path, bytes);
 }
 
-/** True when a promise is kept. */
-const kept = (promise: Promise<unknown>): Promise<boolean> =>
+/** Resolves to whether the promise is fulfilled. */
+const isFulfilled = (promise: Promise<unknown>): Promise<boolean> =>
   promise.then(
     () => true,
     () => false,
   );
-/** True when `tier` keeps what it is given now. */
+/** Resolves to whether the tier can write and read. */
 const works = async (tier: CacheTier): Promise<boolean> =>
-  (await kept(tier.set('new', answer('new')))) && finds(tier, 'new');
+  (await isFulfilled(tier.set('new', answer('new')))) && finds(tier, 'new');
 
-/** A tier that has reached its Redis. */
+/** A tier that is connected to its Redis. */
 async function connected(url: string): Promise<CacheTier> {
   const tier = opened(createRedisTier(url, warn));
-  await eventually(() => kept(tier.set('k', answer('a'))));
+  await eventually(() => isFulfilled(tier.set('k', answer('a'))));
   return tier;
 }
 
@@ -102,7 +102,7 @@ describe.each(['memory', 'sqlite', 'redis'] as const)('the tier in %s', (name) =
   });
   afterEach(() => redis?.kill());
 
-  it('gives back exactly what it was given', async () => {
+  it('returns exactly what was stored', async () => {
     for (const text of ['', 'a\u0000💥\n"\\', 'é\u0065\u0301', 'x'.repeat(200_000)]) {
       const stored = answer(text);
       await tier.set('k', stored);
@@ -111,19 +111,19 @@ describe.each(['memory', 'sqlite', 'redis'] as const)('the tier in %s', (name) =
     expect(await tier.get('other')).toBeUndefined();
   });
 
-  it('forgets at the expiry', async () => {
+  it('drops an answer when it expires', async () => {
     await tier.set('k', answer('short-lived', 300));
     expect(await tier.get('k')).toBeDefined();
     await delay(310);
     expect(await tier.get('k')).toBeUndefined();
   });
 
-  it('keeps nothing that has expired already', async () => {
+  it('does not store an expired answer', async () => {
     await tier.set('k', answer('late', 0));
     expect(await tier.get('k')).toBeUndefined();
   });
 
-  it('is empty when it was cleared, also of what was being written', async () => {
+  it('is empty after it was cleared, also of pending writes', async () => {
     await Promise.all(
       Array.from({ length: 1200 }, (_, index) => tier.set(`k${index}`, answer('a')).catch(() => {})),
     );
@@ -137,7 +137,7 @@ describe.each(['memory', 'sqlite', 'redis'] as const)('the tier in %s', (name) =
 });
 
 describe('memory', () => {
-  it('keeps to its bound, and what was used last', async () => {
+  it('stays within its bound, and keeps the most recently used answers', async () => {
     const tier = createMemoryTier(MEGABYTE);
     for (let index = 0; index < 100; index++) await tier.set(`k${index}`, answer('x'.repeat(50_000)));
     const found = await Promise.all(Array.from({ length: 100 }, (_, index) => finds(tier, `k${index}`)));
@@ -152,7 +152,7 @@ describe('the SQLite file', () => {
     expect([inFile('PRAGMA page_size'), inFile('PRAGMA journal_mode')]).toEqual([8192, 'wal']);
   });
 
-  it('keeps to its bound: the oldest make room for the newest', async () => {
+  it('stays within its bound: the newest answers replace the oldest', async () => {
     const tier = sqlite(MEGABYTE);
     for (let index = 0; index < 400; index++) {
       await tier.set(`k${index}`, answer('x'.repeat(10_000), 60_000 + index));
@@ -164,7 +164,7 @@ describe('the SQLite file', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is made anew when it is larger than its bound', async () => {
+  it('is recreated when it is larger than its bound', async () => {
     const large = sqlite(4 * MEGABYTE);
     for (let index = 0; index < 20; index++) await large.set(`k${index}`, answer('x'.repeat(100_000)));
     await large.close();
@@ -174,7 +174,7 @@ describe('the SQLite file', () => {
     expect(await finds(small, 'k')).toBe(true);
   });
 
-  it('is made anew when the machine was started since', async () => {
+  it('is recreated after a restart of the machine', async () => {
     const before = sqlite();
     await before.set('k', answer('a'));
     await before.close();
@@ -188,7 +188,7 @@ describe('the SQLite file', () => {
     expect(await works(after)).toBe(true);
   });
 
-  it('is shared by processes that open, write and read it together', async () => {
+  it('can be opened, written and read by several processes at once', async () => {
     const script = join(import.meta.dirname, '../../support/sqlite-tier-child.ts');
     const children = await Promise.all(
       ['a', 'b', 'c', 'd'].map(async (name) => {
@@ -206,7 +206,7 @@ describe('the SQLite file', () => {
     }
   }, 60_000);
 
-  it('is purged of what has expired, a few rows at a time', async () => {
+  it('is purged of expired rows, a few at a time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const tier = sqlite();
     for (let index = 0; index < 20; index++) await tier.set(`k${index}`, answer('a', 50));
@@ -219,10 +219,10 @@ describe('the SQLite file', () => {
   });
 
   it.each([
-    ['no database', () => writeFileSync(path, 'This is no database.'.repeat(1000))],
-    ['cut short', () => truncateSync(path, 8192 + 100)],
+    ['not a database', () => writeFileSync(path, 'This is not a database.'.repeat(1000))],
+    ['truncated', () => truncateSync(path, 8192 + 100)],
     ['overwritten in the middle', () => overwrite()],
-  ])('that is %s is made anew, and it is said once', async (_, damage) => {
+  ])('that is %s is recreated, and it is logged once', async (_, damage) => {
     const before = sqlite();
     for (let index = 0; index < 200; index++) await before.set(`k${index}`, answer('x'.repeat(1000)));
     await before.close();
@@ -237,7 +237,7 @@ describe('the SQLite file', () => {
     expect(warnings[1]).toContain('can be used again');
   });
 
-  it('that is damaged while it is in use is made anew', async () => {
+  it('that is damaged while it is in use is recreated', async () => {
     const tier = sqlite();
     for (let index = 0; index < 1000; index++) await tier.set(`k${index}`, answer('x'.repeat(10_000)));
     overwrite();
@@ -249,7 +249,7 @@ describe('the SQLite file', () => {
     expect(await finds(tier, 'k0')).toBe(false);
   });
 
-  it('that is removed while it is in use is missed by nobody', async () => {
+  it('that is deleted while it is in use causes no errors', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const tier = sqlite();
     await tier.set('k', answer('a'));
@@ -263,7 +263,7 @@ describe('the SQLite file', () => {
     expect(await finds(tier, 'new')).toBe(true);
   });
 
-  it('that another process holds for a while is written when it lets go', async () => {
+  it('that another process locks briefly is written after the lock is released', async () => {
     const tier = sqlite();
     await tier.set('k', answer('a'));
     const other = new DatabaseSync(path);
@@ -277,7 +277,7 @@ describe('the SQLite file', () => {
     other.close();
   });
 
-  it('that another process holds for long: the write is given up, and lookups go on', async () => {
+  it('that another process locks for long: the write is dropped, and lookups work', async () => {
     const tier = sqlite();
     await tier.set('k', answer('a'));
     const other = new DatabaseSync(path);
@@ -289,7 +289,7 @@ describe('the SQLite file', () => {
     await tier.set('k2', answer('b'));
   });
 
-  it('that is held while it is opened is opened later', async () => {
+  it('that is locked while it is opened is opened later', async () => {
     const before = sqlite();
     await before.set('k', answer('a'));
     await before.close();
@@ -302,8 +302,8 @@ describe('the SQLite file', () => {
     await eventually(() => finds(tier, 'k'));
   });
 
-  it('that cannot be made is said once, and every lookup fails at once', async () => {
-    // The file system of processes takes no files, not even from root.
+  it('that cannot be created is logged once, and every lookup fails at once', async () => {
+    // No file can be created in /proc, not even by root.
     const tier = sqlite(MEGABYTE, process.platform === 'linux' ? '/proc/answers.sqlite' : join(path, 'x'));
     if (process.platform !== 'linux') writeFileSync(path, '');
     for (let index = 0; index < 5; index++) await expect(tier.get('k')).rejects.toThrow();
@@ -311,11 +311,11 @@ describe('the SQLite file', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  // Root may mount a small disk; elsewhere this cannot be tried.
-  it('on a disk that is full goes on without new answers, and with them when there is room', async (context) => {
+  // Needs root, to mount a small disk.
+  it('on a full disk stores no new answers until there is room again', async (context) => {
     const disk = mkdtempSync(join(tmpdir(), 'ask-disk-'));
     const mount = promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
-    context.skip(!(await kept(mount)), 'no disk can be mounted here');
+    context.skip(!(await isFulfilled(mount)), 'no disk can be mounted here');
     const tier = sqlite(16 * MEGABYTE, join(disk, 'answers.sqlite'));
     try {
       await tier.set('k', answer('a'));
@@ -335,7 +335,7 @@ describe('the SQLite file', () => {
 describe('Redis', () => {
   let redis: Redis | undefined;
   afterEach(() => redis?.kill());
-  it('that refuses is left out at once, said once, and used when it comes', async () => {
+  it('that refuses connections is skipped at once, logged once, and used when it is available', async () => {
     redis = await startRedis();
     await redis.kill();
     const tier = opened(createRedisTier(redis.url, warn));
@@ -351,17 +351,17 @@ describe('Redis', () => {
     expect(warnings).toHaveLength(2);
   });
 
-  it('that dies and comes back is used again', async () => {
+  it('that restarts is used again', async () => {
     redis = await startRedis();
     const tier = await connected(redis.url);
     await redis.kill();
-    await eventually(async () => !(await kept(tier.get('k'))));
+    await eventually(async () => !(await isFulfilled(tier.get('k'))));
     redis = await startRedis(redis.port);
     await eventually(() => works(tier));
     expect(warnings).toHaveLength(2);
   });
 
-  it.skipIf(process.platform === 'win32')('that hangs costs one lookup its time, and no other', async () => {
+  it.skipIf(process.platform === 'win32')('that hangs delays one lookup only', async () => {
     redis = await startRedis();
     const tier = await connected(redis.url);
     redis.process.kill('SIGSTOP');
@@ -373,7 +373,7 @@ describe('Redis', () => {
     expect(warnings).toHaveLength(2);
   });
 
-  it('behind a network that falls silent is reached over a new connection', async () => {
+  it('behind a silent network is reached over a new connection', async () => {
     redis = await startRedis();
     const proxy = await startTcpProxy(redis.port);
     const tier = await connected(`redis://127.0.0.1:${proxy.port}`);
@@ -385,7 +385,7 @@ describe('Redis', () => {
     await proxy.close();
   });
 
-  it('that is out of memory goes on answering', async () => {
+  it('that is out of memory still answers lookups', async () => {
     redis = await startRedis();
     const tier = await connected(redis.url);
     await promisify(execFile)('redis-cli', ['-p', String(redis.port), 'config', 'set', 'maxmemory', '1']);

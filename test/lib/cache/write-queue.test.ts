@@ -1,4 +1,4 @@
-/** Background writes: none is forgotten, none holds the process up, and a busy process keeps up with them. */
+/** Background writes: all are carried out, without blocking the event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { WriteQueue } from '../../../src/lib/cache/write-queue.ts';
@@ -12,7 +12,7 @@ async function turnsOf(work: Promise<unknown>): Promise<number> {
   return turns;
 }
 
-it('carries out many small writes in few turns, in their order', async () => {
+it('carries out many small writes in few turns of the event loop, in order', async () => {
   const queue = new WriteQueue(1000);
   const written: number[] = [];
   const writes = Array.from({ length: 900 }, (_, index) => queue.add(async () => void written.push(index)));
@@ -25,13 +25,13 @@ async function slow(): Promise<void> {
   while (performance.now() < end);
 }
 
-it('lets other work have its turn between writes that take long', async () => {
+it('lets other work run between slow writes', async () => {
   const queue = new WriteQueue(10);
   const writes = Array.from({ length: 5 }, () => queue.add(slow));
   expect(await turnsOf(Promise.all(writes))).toBeGreaterThanOrEqual(5);
 });
 
-it('refuses what would make it too long, and goes on after a write that failed', async () => {
+it('refuses writes when it is full, and continues after a failed write', async () => {
   const queue = new WriteQueue(1);
   const failed = queue.add(() => Promise.reject(new Error('disk full')));
   const second = queue.add(async () => {});

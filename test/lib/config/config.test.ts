@@ -1,4 +1,4 @@
-/** The settings: what is required, what is refused, and that the example and the README name each of them. */
+/** The settings: required ones, invalid values, and their documentation in the example and the README. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const minimal: Environment = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 
-/** What a portal shows, and nothing beside it. */
+/** Only the address that a portal shows. */
 const PORTAL: Environment = {
   AZURE_OPENAI_ENDPOINT:
     'https://name.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2025-01-01-preview',
@@ -29,7 +29,7 @@ function problems(env: Environment): readonly string[] {
 }
 
 describe('settings', () => {
-  it('have defaults for all but the model and the storage', () => {
+  it('have defaults except for the model and the storage', () => {
     expect(readConfig(minimal)).toMatchObject({
       model: {
         endpoints: [{ url: 'https://name.openai.azure.com', api: 'deployments', apiKey: 'key' }],
@@ -45,11 +45,11 @@ describe('settings', () => {
     });
   });
 
-  it('are all checked at once', () => {
+  it('are checked together', () => {
     expect(() => readConfig({})).toThrow(/AZURE_OPENAI_ENDPOINT.*DEPLOYMENT_NAME.*Storage/);
   });
 
-  it('may be empty, which is the same as absent', () => {
+  it('are unset when they are empty', () => {
     expect(problems({ MODEL_TEMPERATURE: '', SYSTEM_PROMPT: '  ', HTTP_AUTH_LEVEL: '' })).toEqual([]);
     expect(problems({ AZURE_OPENAI_ENDPOINT: '' })).toEqual(['AZURE_OPENAI_ENDPOINT is missing.']);
   });
@@ -94,7 +94,7 @@ describe('settings', () => {
     ['https://name.cognitiveservices.azure.com', ''],
     ['https://name.services.ai.azure.com', ''],
     ['https://gateway.example.com', '/models'],
-  ])('take the deployment and the version from the address of an operation at %s%s', (origin, prefix) => {
+  ])('take the deployment and the API version from the address of an operation: %s%s', (origin, prefix) => {
     const env = {
       ...minimal,
       AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '',
@@ -124,11 +124,11 @@ describe('settings', () => {
     ]);
   });
 
-  it('keep their secrets out of the message', () => {
+  it('keep secrets out of the messages', () => {
     expect(problems({ AzureWebJobsStorage: 'AccountKey=secret' }).join()).not.toContain('secret');
   });
 
-  it('name the storage in a fixed order', () => {
+  it('select the storage in a fixed order', () => {
     const own = {
       SESSIONS_STORAGE_CONNECTION_STRING:
         'DefaultEndpointsProtocol=https;AccountName=own;AccountKey=k;EndpointSuffix=core.windows.net',
@@ -151,7 +151,7 @@ describe('settings', () => {
     });
   });
 
-  it('name the storage of the cloud in which the app is', () => {
+  it('select the storage in the cloud of the app', () => {
     const account = { ...minimal, AzureWebJobsStorage: '', AzureWebJobsStorage__accountName: 'acct' };
     const american = readConfig({ ...account, AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.us' });
     expect(american.storage).toMatchObject({
@@ -169,7 +169,7 @@ describe('settings', () => {
     });
   });
 
-  it('want endpoints of one cloud where one identity signs in', () => {
+  it('require all endpoints in one cloud when the app signs in with an identity', () => {
     const AZURE_OPENAI_FALLBACK_ENDPOINTS = 'https://b.openai.azure.us';
     expect(problems({ AZURE_OPENAI_API_KEY: '', AZURE_OPENAI_FALLBACK_ENDPOINTS })).toEqual([
       expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be in the same cloud'),
@@ -177,7 +177,7 @@ describe('settings', () => {
     expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
   });
 
-  it('have all prices of the model or none, and 0 is one', () => {
+  it('require all prices of the model or none, and accept 0', () => {
     const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '0', MODEL_PRICE_OUTPUT: '10' };
     expect(readConfig(minimal).model.prices).toBeNull();
     expect(readConfig({ ...minimal, ...prices }).model.prices).toEqual({
@@ -193,7 +193,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('want telemetry only where somebody receives it', () => {
+  it('enable telemetry only when a receiver is set', () => {
     expect(readConfig({ ...minimal, OTEL_SERVICE_NAME: 'ask' }).telemetry).toBeNull();
     const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', WEBSITE_SITE_NAME: 'my-app' };
     expect(readConfig({ ...minimal, ...otlp }).telemetry).toEqual({
@@ -207,7 +207,7 @@ describe('settings', () => {
     ]);
   });
 
-  it('ask for a key unless told otherwise', () => {
+  it('require a function key by default', () => {
     expect(readAuthLevel({})).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'nonsense' })).toBe('function');
     expect(readAuthLevel({ HTTP_AUTH_LEVEL: 'anonymous' })).toBe('anonymous');
@@ -216,7 +216,7 @@ describe('settings', () => {
 
 const warnings = (env: Environment): readonly string[] => readConfig({ ...minimal, ...env }).warnings;
 
-describe('names that are almost those of settings', () => {
+describe('names that are similar to those of settings', () => {
   it.each([
     ['SYSTEM_PROMT', 'SYSTEM_PROMPT'],
     ['AZURE_OPENAI_ENDPIONT', 'AZURE_OPENAI_ENDPOINT'],
@@ -227,14 +227,14 @@ describe('names that are almost those of settings', () => {
     ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
     ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
     ['log_level', 'LOG_LEVEL'],
-  ])('%s is told with the likely name', (name, likely) => {
+  ])('%s is reported with the likely name', (name, likely) => {
     expect(warnings({ [name]: 'secret' })).toEqual([
       `${name} is not a setting of this app: did you mean ${likely}?`,
     ]);
     expect(warnings({ [name]: '' })).toEqual([]);
   });
 
-  it('are told when the settings are refused too: they may be the reason', () => {
+  it('are also reported with invalid settings: they may be the cause', () => {
     const env = { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '', AZURE_OPENAI_DEPLOYMENT: 'gpt-4o' };
     expect(problems(env)).toEqual([
       'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME is missing.',
@@ -242,7 +242,7 @@ describe('names that are almost those of settings', () => {
     ]);
   });
 
-  it('are not seen in what Azure, its host, the system and other tools set', () => {
+  it('are not found among the variables of Azure, the Functions host, the system and other tools', () => {
     // learn.microsoft.com/azure/app-service/reference-app-settings, .../azure-functions/functions-app-settings
     const names = `
       APPSETTING_SYSTEM_PROMPT APPSETTING_AZURE_OPENAI_ENDPOINT APPSETTING_WEBSITE_SITE_NAME
@@ -270,14 +270,14 @@ describe('names that are almost those of settings', () => {
 describe('the example and the README', () => {
   const read = new Set<string>();
   readConfig(new Proxy(minimal, { get: (env, name: string) => (read.add(name), env[name]) }));
-  // LangChain's own are read to be refused.
+  // LangChain's own settings are read only to refuse them.
   const names = [...read].filter((name) => !name.startsWith('LANG')).toSorted();
   const example = JSON.parse(readFileSync(join(root, 'local.settings.example.json'), 'utf8')) as {
     IsEncrypted: boolean;
     Values: Record<string, unknown>;
   };
 
-  it('local.settings.example.json holds every setting that is read, as strings', () => {
+  it('local.settings.example.json contains every setting, as strings', () => {
     expect(Object.keys(example.Values).toSorted()).toEqual(['FUNCTIONS_WORKER_RUNTIME', ...names].toSorted());
     for (const value of Object.values(example.Values)) expect(value).toBeTypeOf('string');
     expect(example.IsEncrypted).toBe(false);

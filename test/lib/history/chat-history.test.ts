@@ -1,4 +1,4 @@
-/** What every chat history promises; each implementation runs the whole suite. */
+/** The contract of the chat history. It runs on every row store. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ChatHistory } from '../../../src/lib/history/chat-history.ts';
@@ -24,12 +24,12 @@ const turn = (name: string | number): Interaction => ({
   answer: `answer ${name}`,
 });
 
-/** Turns the clock; what is stored then is stored then. */
+/** Sets the clock, which decides the times of stored rows. */
 const setClock = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: ms });
-/** A lease that lasts. */
+/** The end of a lease that does not expire during a test. */
 const later = (): number => Date.now() + 60_000;
 
-/** All pages of a session, the newest first. */
+/** Reads all pages of a session, the newest first. */
 async function pagesOf(history: ChatHistory, session: SessionKey, limit: number) {
   const all = [];
   let before: string | undefined;
@@ -67,23 +67,23 @@ describe.each<[string, () => Promise<RowStore>]>([
     }
   };
 
-  it('is empty for a session that nobody used', async () => {
+  it('is empty for an unknown session', async () => {
     expect(await history.read(session, LIMIT)).toEqual({ ...FIRST_POSITION, interactions: [] });
   });
 
-  it('gives interactions oldest first', async () => {
+  it('returns interactions oldest first', async () => {
     await append(turn(1), turn(2), turn(3));
     expect(await read()).toEqual([turn(1), turn(2), turn(3)]);
   });
 
-  it('gives the newest when there are more than asked for', async () => {
+  it('returns the newest interactions up to the limit', async () => {
     const turns = Array.from({ length: LIMIT + 3 }, (__, index) => turn(index));
     await append(...turns);
     expect(await read()).toEqual(turns.slice(3));
     expect((await history.read(session, 1)).interactions).toEqual(turns.slice(-1));
   });
 
-  it('keeps sessions and users apart, whatever their names are', async () => {
+  it('separates sessions and users, whatever their names', async () => {
     const others: SessionKey[] = [
       { userId: 'u', sessionId: session.sessionId },
       { userId: null, sessionId: `${session.sessionId} ` },
@@ -94,7 +94,7 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   it.each(['../../etc', 'a/b#c?d\\e', 'x'.repeat(256), "o'hara", '💥\u0000\u0007', ' '])(
-    'takes any text as a session id: %s',
+    'accepts any text as a session id: %s',
     async (name) => {
       session = { userId: randomUUID(), sessionId: name };
       await append(turn(1));
@@ -105,11 +105,11 @@ describe.each<[string, () => Promise<RowStore>]>([
   it.each([
     ['empty', ''],
     ['with every kind of character', 'a\u0000\u001f\ud83d\ude00é\u200f\uffff"\\\r\n'],
-    ['with blanks around it', '  \n text \t '],
-    ['just short enough to stay plain', 'x'.repeat(4090)],
+    ['with surrounding whitespace', '  \n text \t '],
+    ['just short enough to stay uncompressed', 'x'.repeat(4090)],
     ['long', 'äöü𝒳'.repeat(20_000)],
     ['long and hard to compress', Array.from({ length: 5000 }, () => randomUUID()).join('')],
-  ])('gives text back as it was: %s', async (__, text) => {
+  ])('returns text unchanged: %s', async (__, text) => {
     await append({ question: text, answer: 'short' }, { question: 'short', answer: text });
     expect(await read()).toEqual([
       { question: text, answer: 'short' },
@@ -117,7 +117,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     ]);
   });
 
-  it('keeps all that is appended at the same time, and every later read agrees on the order', async () => {
+  it('stores all concurrent interactions, and every later read returns them in the same order', async () => {
     await append(turn('first'));
     const position = await history.read(session, LIMIT);
     const turns = Array.from({ length: 9 }, (__, index) => turn(index));
@@ -129,7 +129,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     expect(await read()).toEqual(seen);
   });
 
-  it('puts an answer after all that its question saw, even when the clock goes back', async () => {
+  it('orders an answer after the interactions that its question saw, even when the clock goes back', async () => {
     await append(turn(1));
     const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
     await append(turn(2));
@@ -137,7 +137,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     expect(await read()).toEqual([turn(1), turn(2)]);
   });
 
-  it('forgets on reset, and goes on in the new conversation', async () => {
+  it('starts a new conversation on reset', async () => {
     await append(turn(1), turn(2));
     const position = await history.reset(session);
     expect(await read()).toEqual([]);
@@ -146,7 +146,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     expect(await read()).toEqual([turn(3), turn(4)]);
   });
 
-  it('hides what a late writer adds to an old conversation', async () => {
+  it('hides late writes to an old conversation', async () => {
     const old = await history.read(session, LIMIT);
     const current = await history.reset(session);
     await history.append(session, old, turn('late'));
@@ -155,7 +155,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     expect(await read()).toEqual([turn('new')]);
   });
 
-  it('can be reset again and again, even when the clock stands still', async () => {
+  it('can be reset repeatedly, even when the clock stands still', async () => {
     const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
     for (const name of ['a', 'b', 'c']) {
       const position = await history.reset(session);
@@ -165,7 +165,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     clock.mockRestore();
   });
 
-  it('shows a full conversation after a reset: the marker takes nobody`s place', async () => {
+  it('returns a full conversation after a reset: the marker does not count', async () => {
     await history.reset(session);
     const turns = Array.from({ length: LIMIT }, (__, index) => turn(index));
     await append(...turns);
@@ -173,9 +173,9 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   it.each([
-    ['every plane, and pairs at every border', '𝒳\u{10ffff}é\u{e000}ab'],
-    ['what compresses badly', null],
-  ])('keeps 256 KB of question and of answer whole: %s', async (__, unit) => {
+    ['every plane, and surrogate pairs at every border', '𝒳\u{10ffff}é\u{e000}ab'],
+    ['incompressible text', null],
+  ])('stores 256 KB of question and of answer completely: %s', async (__, unit) => {
     const text = unit
       ? unit.repeat(Math.floor(262_144 / Buffer.byteLength(unit)))
       : Array.from({ length: 7000 }, () => randomUUID()).join('');
@@ -183,7 +183,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     expect(await read()).toEqual([{ question: text, answer: `${text}!` }]);
   });
 
-  it('keeps what no row can hold without its end, and says so', async () => {
+  it('truncates an interaction that is too large for a row, and marks it', async () => {
     const long = Array.from({ length: 60_000 }, () => randomUUID()).join('') + '𝒳'.repeat(500_000);
     for (const turned of [
       { question: 'q', answer: long },
@@ -204,7 +204,7 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   describe('deleted', () => {
-    it('is gone: nothing is read, and an unknown session stays unknown', async () => {
+    it('is unknown afterwards, like a session that never existed', async () => {
       await append(turn(1), turn(2));
       expect(await history.delete(session)).toMatchObject({ removed: true });
       expect(await read()).toEqual([]);
@@ -214,7 +214,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       await history.delete({ userId: null, sessionId: randomUUID() });
     });
 
-    it('is not brought back by an answer that was under way', async () => {
+    it('is not restored by an answer that was in flight', async () => {
       const known = await history.read(session, LIMIT);
       await history.delete(session);
       await history.append(session, known, turn('late'));
@@ -235,11 +235,11 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   describe('page by page', () => {
-    it('is unknown when nobody used it', async () => {
+    it('is null for an unknown session', async () => {
       expect(await history.readPage(session, LIMIT)).toBeNull();
     });
 
-    it('gives the newest page first, each oldest first, with every interaction once', async () => {
+    it('returns the newest page first, each page oldest first, with every interaction once', async () => {
       const turns = Array.from({ length: 7 }, (__, index) => turn(index));
       await history.reset(session);
       await append(...turns);
@@ -255,10 +255,10 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await pagesOf(history, session, 7)).toHaveLength(1);
     });
 
-    it('goes on for more rows than one answer of the store holds', async () => {
+    it('continues beyond the rows of one response of the store', async () => {
       const position = await history.read(session, LIMIT);
       const count = 1100;
-      // Not all at once: a loaded machine would not store them within the time that one call has.
+      // In batches: a busy machine could not store all of them within the time limit of a call.
       for (let start = 0; start < count; start += 50) {
         const turns = Array.from({ length: 50 }, (__, index) => turn(start + index));
         await Promise.all(turns.map((interaction) => history.append(session, position, interaction)));
@@ -270,7 +270,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(new Set(questions).size).toBe(count);
     });
 
-    it('knows no position of a conversation that was forgotten', async () => {
+    it('does not accept a position in a conversation that was reset', async () => {
       await append(turn(1), turn(2));
       const page = await history.readPage(session, 1);
       await history.reset(session);
@@ -281,7 +281,7 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   describe('with time', () => {
-    it('shows nothing that is too old, and goes on in the same conversation', async () => {
+    it('hides expired interactions, and continues in the same conversation', async () => {
       const now = Date.now();
       await history.reset(session);
       setClock(now + 1000);
@@ -293,7 +293,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await history.readPage(session, LIMIT)).toMatchObject({ count: 1, interactions: [turn('new')] });
     });
 
-    it('is purged, in an order in which nothing forgotten comes back', async () => {
+    it('is purged in an order that never makes hidden interactions visible again', async () => {
       store = place === 'in memory' ? store : await onTable(`purge${Date.now()}`);
       history = new ChatHistory(store, TTL_MS);
       const now = Date.now();
@@ -309,14 +309,14 @@ describe.each<[string, () => Promise<RowStore>]>([
       setClock(now + TTL_MS + 60_000);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 1 });
       expect(await read()).toEqual([turn('newer')]);
-      // The marker outlives what it hid by a day.
+      // The marker is kept a day longer than the rows that it hides.
       setClock(now + 1.6 * TTL_MS);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 2 });
       expect(await rowsLeft()).toBe(0);
       expect(await history.readPage(session, LIMIT)).toBeNull();
     });
 
-    it('is purged bit by bit when one run has not enough time', async () => {
+    it('is purged over several runs when one run has too little time', async () => {
       store = place === 'in memory' ? store : await onTable(`bits${Date.now()}`);
       history = new ChatHistory(store, TTL_MS);
       const sessions = Array.from({ length: 40 }, () => ({ userId: null, sessionId: randomUUID() }));
@@ -331,12 +331,12 @@ describe.each<[string, () => Promise<RowStore>]>([
         finished = report.finished;
       }
       expect([removed, finished]).toEqual([120, true]);
-      // Table Storage gives a thousand rows at a time, which is all there are.
+      // Table Storage returns a thousand rows at a time, which is all of them here.
       expect(runs).toBeGreaterThan(place === 'in memory' ? 30 : 0);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 0, finished: true });
     });
 
-    it('is purged piece by piece when it alone is more than one run can do', async () => {
+    it('is purged over several runs when one session is too large for one run', async () => {
       store = place === 'in memory' ? store : await onTable(`piece${Date.now()}`);
       history = new ChatHistory(store, TTL_MS);
       const partition = sessionPartition(session);
@@ -358,14 +358,14 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(reports.length).toBeGreaterThan(1);
       const removed = reports.map((report) => report.removed);
       expect(removed.reduce((sum, one) => sum + one)).toBe(count);
-      // Only the marker is left, which hid them to the last; the next run finds nothing below it.
+      // Only the marker remains, which hid the rows until the end. The next run finds no rows below it.
       expect(await store.list(partition)).toHaveLength(1);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ finished: true, removed: 1 });
       expect(await store.list(partition)).toEqual([]);
     });
   });
 
-  describe('exactly once', () => {
+  describe('idempotency claims', () => {
     const asked = ['question', false];
     let claims: Claims;
     beforeEach(() => {
@@ -382,7 +382,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       return result.claim;
     };
 
-    it('one of many at the same time may answer', async () => {
+    it('are acquired by one of many concurrent requests', async () => {
       const results = await Promise.all(
         Array.from({ length: 10 }, () =>
           claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() }),
@@ -394,7 +394,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       ]);
     });
 
-    it('leads to the answer once it is stored', async () => {
+    it('lead to the answer once it is stored', async () => {
       await append(turn('before'));
       const claim = await claimed('k');
       const position = await history.read(session, LIMIT);
@@ -419,12 +419,12 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await history.readUpTo(session, key, LIMIT)).toBeNull();
     });
 
-    it('can be given back', async () => {
+    it('can be released', async () => {
       await claims.release(await claimed('k'));
       await claims.release(await claimed('k'));
     });
 
-    it('is not given back by who has lost it to another', async () => {
+    it('are not released by a request that has lost its claim to another', async () => {
       const late = await claims.claim({
         session,
         idempotencyKey: 'k',
@@ -438,7 +438,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       ).toEqual({ state: 'pending' });
     });
 
-    it('is taken over when its holder is late, who then stores nothing', async () => {
+    it('are taken over after the lease, and the first holder then stores nothing', async () => {
       const late = await claims.claim({
         session,
         idempotencyKey: 'k',
@@ -454,7 +454,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await read()).toEqual([turn('next')]);
     });
 
-    it('is forgotten with the session, and after a day', async () => {
+    it('are deleted with the session, and after a day', async () => {
       const claim = await claimed('k');
       await history.append(session, FIRST_POSITION, turn(1), (key) => claims.fulfil(claim, key));
       await history.delete(session);
@@ -475,7 +475,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     });
   });
 
-  describe('listed', () => {
+  describe('the session index', () => {
     let index: SessionIndex;
     let userId: string;
     beforeEach(() => {
@@ -486,7 +486,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     const note = (sessionId: string, epoch: number, firstQuestion?: string) =>
       index.note(userId, { sessionId, epoch, firstQuestion });
 
-    it('has the first question as its title, and the newest comes first', async () => {
+    it('lists the newest session first, with its first question as the title', async () => {
       const now = Date.now();
       for (const [offset, name] of ['a', 'b', 'c'].entries()) {
         setClock(now + offset);
@@ -502,7 +502,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect((await titles())[0]).toBe(`${'𝒳'.repeat(80)}…`);
     });
 
-    it('comes page by page, each session once', async () => {
+    it('is paged, with each session once', async () => {
       const now = Date.now();
       for (let number = 0; number < 7; number++) {
         setClock(now + number);
@@ -518,7 +518,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(seen).toEqual(['6', '5', '4', '3', '2', '1', '0']);
     });
 
-    it('shows a session that was deleted no more, whoever still writes to it, until it is used anew', async () => {
+    it('omits a deleted session despite late writers, until the session is used again', async () => {
       await note('s', 0, 'old');
       await index.forget(userId, 's', 5);
       await note('s', 0);
@@ -527,21 +527,21 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual(['new']);
     });
 
-    it('has one entry, the latest, for a session that many note at the same time', async () => {
+    it('has one entry, the latest, for a session with concurrent writers', async () => {
       await note('s', 0, 'first');
       await Promise.all(Array.from({ length: 12 }, () => note('s', 0)));
       const { sessions } = await index.list(userId, LIMIT);
       expect(sessions.map(({ title }) => title)).toEqual(['first']);
     });
 
-    it('is not listed again by who writes late to a conversation that was begun anew', async () => {
+    it('is not changed by a late writer of a conversation that was reset', async () => {
       await note('s', 5, 'new');
       await note('s', 0, 'old');
       await index.forget(userId, 's', 5);
       expect(await titles()).toEqual(['new']);
     });
 
-    it('is purged with what leads to it, and can be used again after half a purge', async () => {
+    it('is purged with its state rows, and usable after an interrupted purge', async () => {
       store = place === 'in memory' ? store : await onTable(`index${Date.now()}`);
       index = new SessionIndex(store, TTL_MS);
       const partition = digest('index', userId);
@@ -554,7 +554,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       setClock(now + TTL_MS + 2 * DAY_MS);
       expect(await purgeSessions(store, TTL_MS, 60_000)).toMatchObject({ removed: 3 });
       expect(await titles()).toEqual(['unused']);
-      // Only its entry was removed when the purge was ended.
+      // Only the entry had been removed when the purge was interrupted.
       const entries = (await store.list(partition, { keysOnly: true })).map(({ key }) => key);
       await store.remove(
         partition,
@@ -564,7 +564,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       expect(await titles()).toEqual(['unused']);
     });
 
-    it('shows nobody else`s, and nothing that is too old', async () => {
+    it('omits sessions of other users and expired ones', async () => {
       await note('s', 0, 'mine');
       expect((await index.list(randomUUID(), LIMIT)).sessions).toEqual([]);
       setClock(Date.now() + TTL_MS + 1000);

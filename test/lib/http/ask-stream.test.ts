@@ -1,4 +1,4 @@
-/** When a stream sends its headers, and what it says while the model is silent. The clock is turned by hand. */
+/** When a stream sends its headers, and its comments while the model is silent. The tests use fake timers. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../../src/lib/ask/question.ts';
 import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
@@ -7,7 +7,7 @@ import { errors } from '../../../src/lib/contract/errors.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A stream whose only event comes, or fails, when the test says so. */
+/** A stream whose only event the test resolves or rejects. */
 function silentStream() {
   const event = Promise.withResolvers<AnswerEvent>();
   const failed: string[] = [];
@@ -25,7 +25,7 @@ function silentStream() {
   return { stream, event, failed };
 }
 
-it('holds its headers until the first event, so that a failure has its own status', async () => {
+it('delays its headers until the first event, so that a failure has its own status', async () => {
   const { stream, event } = silentStream();
   const refused = expect(streamAnswer(stream)).rejects.toMatchObject({ status: 422 });
   await vi.advanceTimersByTimeAsync(14_900);

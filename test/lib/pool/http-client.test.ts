@@ -1,4 +1,4 @@
-/** The pool under load and faults, and what its records say, compared with the emulator's own log. */
+/** The connection pool under load and faults. Its records are compared with the emulator's log. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../../dev/azure-openai-emulator/emulator.ts';
@@ -25,7 +25,7 @@ describe.each([
     await emulator.close();
   });
 
-  it('nobody of a cold burst reused a connection, and later everybody on an older one did', async () => {
+  it('requests of a cold burst reuse no connection, and later ones on an older connection do', async () => {
     await start();
     const { records: cold } = await model.run({ name: 'cold', count: 40 });
     const { records: warm, openConnections } = await model.run({ name: 'warm', count: 40 });
@@ -39,21 +39,21 @@ describe.each([
     if (protocol === 'h2') expect(openConnections).toBe(1);
   });
 
-  it('is right about each of 1,000 concurrent calls', async () => {
+  it('records the right connection for each of 1,000 concurrent calls', async () => {
     await start();
     const { records, failures } = await model.run({ name: 'many', count: 1000 });
     expect(failures).toEqual([]);
     expect(wrongRecords(emulator, 'many', records)).toEqual([]);
   });
 
-  it('uses at most two connections over HTTP/2, and 64 over HTTP/1.1, for 200 at once', async () => {
+  it('uses at most two connections over HTTP/2, and 64 over HTTP/1.1, for 200 concurrent calls', async () => {
     await start();
     const { failures } = await model.run({ name: 'burst', count: 200 });
     expect(failures).toEqual([]);
     expect(emulator.sockets.length).toBeLessThanOrEqual(protocol === 'h2' ? 2 : 64);
   });
 
-  it('is right about what was tried again after resets, refusals and the end of a connection', async () => {
+  it('records the retries after resets, refused streams and GOAWAY', async () => {
     await start();
     await model.run({ name: 'before', count: 1 });
     emulator.failNext({ kind: 'goaway' }, { kind: 'reset' }, { kind: 'refuse' }, { kind: 'goaway' });
@@ -65,7 +65,7 @@ describe.each([
     expect(wrongRecords(emulator, 'after', after)).toEqual([]);
   });
 
-  it('resumes the TLS session on a new connection, and says so', async () => {
+  it('resumes the TLS session on a new connection, and records it', async () => {
     await start({ maxIdleMs: 300 });
     const { records: first } = await model.run({ name: 'first', count: 1 });
     await delay(400);
@@ -75,7 +75,7 @@ describe.each([
     expect(emulator.sockets.map((socket) => socket.resumed)).toEqual([false, true]);
   });
 
-  it('goes on with another connection when a probe finds that nothing comes back', async () => {
+  it('replaces a connection on which a probe gets no response', async () => {
     await start(undefined, 0);
     const upstream = new URL(emulator.url);
     proxy = await startTcpProxy(Number(upstream.port));
@@ -92,7 +92,7 @@ describe.each([
     expect(proxy.connections).toBe(2);
   });
 
-  it('tries again on another connection when nothing comes back to a question', async () => {
+  it('retries on another connection when a question gets no response', async () => {
     await start(undefined, 0);
     const upstream = new URL(emulator.url);
     proxy = await startTcpProxy(Number(upstream.port));
@@ -103,13 +103,13 @@ describe.each([
     proxy.silence();
     const { records, failures } = await model.run({ name: 'b', count: 3 });
     expect(failures).toEqual([]);
-    // Over HTTP/1.1 only one of the three met the dead connection.
+    // Over HTTP/1.1 only one of the three requests used the dead connection.
     const attempts = protocol === 'h2' ? [2, 2, 2] : [1, 1, 2];
     expect(records.map((record) => record.attempts).toSorted(ascending)).toEqual(attempts);
     expect(records.every((record) => record.id > 1)).toBe(true);
   });
 
-  it('keeps its connection, and its memory, through 5,000 completions and 5,000 streams', async () => {
+  it('keeps its connection, and does not leak memory, over 5,000 completions and 5,000 streams', async () => {
     await start(undefined, 0);
     const load = { count: 2500, concurrency: 10 };
     const ways = ['complete', 'stream'] as const;
@@ -124,23 +124,23 @@ describe.each([
       connections.push(emulator.sockets.length);
       emulator.requests.length = 0;
     }
-    // Over HTTP/1.1 the end of a stream may come a moment after the next question, which then takes another one.
+    // Over HTTP/1.1 a stream may end just after the next question, which then uses another connection.
     expect(connections[0]).toBeLessThanOrEqual(protocol === 'h2' ? 1 : 2 * load.concurrency);
     expect(connections[1]).toBe(connections[0]);
     expect(emulator.sockets.every((socket) => socket.open)).toBe(true);
     const [, before = 0, , after = 0] = heap;
-    // What 5,000 leaked bodies would take is many times this.
+    // 5,000 leaked bodies would take many times this.
     expect(after - before).toBeLessThan(3_000_000);
   }, 120_000);
 
-  it('still answers after 2,000 streams that were left in the middle', async () => {
+  it('still answers after 2,000 aborted streams', async () => {
     await start(undefined, 0);
-    await model.run({ name: 'left', how: 'leave', count: 2000, concurrency: 10 });
+    await model.run({ name: 'aborted', how: 'abort', count: 2000, concurrency: 10 });
     const { failures } = await model.run({ name: 'after', count: 10 });
     expect(failures).toEqual([]);
   }, 60_000);
 
-  // SIGSTOP is what Azure does to an idle instance; Windows has no such thing.
+  // SIGSTOP pauses the process as Azure pauses an idle instance. Windows has no equivalent.
   it.skipIf(process.platform === 'win32')(
     'never uses a connection that was idle while the process was paused',
     async () => {

@@ -1,4 +1,4 @@
-/** When the connection to the model is kept warm, and when no longer. The clock is turned by hand. */
+/** When keep-warm probes the connection to the model, and when it stops. The tests use fake timers. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +7,7 @@ import { type KeepWarm, createKeepWarm } from '../../../src/lib/pool/keep-warm.t
 import { createHttpClient, type HttpClient } from '../../../src/lib/pool/http-client.ts';
 
 const MINUTE_MS = 60_000;
-/** The longest time between two probes: DESIGN leaves it to us; idle connections are closed after 60 s. */
+/** The longest time between two probes. Idle connections are closed after 60 s. */
 const LONGEST_MS = 35_000;
 
 let server: Server;
@@ -40,10 +40,10 @@ const start = (keepWarmMs: number): void => {
   keepWarm = createKeepWarm(client, [`http://127.0.0.1:${port}`], keepWarmMs);
 };
 const probed = (count: number): Promise<void> => vi.waitFor(() => expect(probes).toHaveLength(count));
-/** Lets answers that are on their way arrive: real time, which the hand-turned clock does not give. */
+/** Lets pending responses arrive. This needs real time, which fake timers do not advance. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
-it('opens the connection at once, and uses it before it would be closed', async () => {
+it('opens the connection at once, and probes it before it would be closed as idle', async () => {
   start(5 * MINUTE_MS);
   await probed(1);
   for (let count = 2; count < 5; count++) {
@@ -54,7 +54,7 @@ it('opens the connection at once, and uses it before it would be closed', async 
   expect(new Set(probes)).toEqual(new Set(['GET /']));
 });
 
-it('stops when no question has come for the set time, and goes on with the next one', async () => {
+it('stops when there was no question for the set time, and resumes with the next one', async () => {
   start(MINUTE_MS);
   await probed(1);
   for (let round = 0; round < 10; round++) {
@@ -70,7 +70,7 @@ it('stops when no question has come for the set time, and goes on with the next 
   await probed(stopped + 1);
 });
 
-it('never sends a probe while another is under way', async () => {
+it('never sends a probe while another is in flight', async () => {
   hold = Promise.withResolvers();
   start(10 * MINUTE_MS);
   await probed(1);
@@ -83,7 +83,7 @@ it('never sends a probe while another is under way', async () => {
   hold.resolve();
 });
 
-it('does nothing at all with 0', async () => {
+it('does nothing with 0 minutes', async () => {
   start(0);
   keepWarm.touch();
   await vi.advanceTimersByTimeAsync(10 * MINUTE_MS);

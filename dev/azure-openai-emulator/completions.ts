@@ -1,0 +1,80 @@
+/** The JSON of chat completions, plain and in chunks, as Azure OpenAI sends it. */
+import { randomUUID } from 'node:crypto';
+import { promptFilterResult } from './refusals.ts';
+
+/** The values of a completion that vary. */
+export interface Completion {
+  content: string | null;
+  finishReason: string;
+  promptTokens: number;
+  reasoningTokens: number;
+}
+
+const MODEL = 'gpt-4o-2024-11-20';
+const FINGERPRINT = 'fp_emulator';
+
+/** A rough estimate of four characters per token: real tokenizers differ by language and model. */
+export function estimateTokens(text: string): number {
+  return Math.max(1, Math.ceil(text.length / 4));
+}
+
+/** The body of a plain (not streamed) completion. */
+export function toCompletion(completion: Completion): object {
+  return {
+    ...head('chat.completion'),
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: completion.content, refusal: null },
+        logprobs: null,
+        finish_reason: completion.finishReason,
+      },
+    ],
+    usage: usageOf(completion),
+  };
+}
+
+/** The chunks of a streamed completion, in the order in which Azure sends them, with one word in each chunk. */
+export function toChunks(completion: Completion, includeUsage: boolean): object[] {
+  const common = { ...head('chat.completion.chunk'), ...(includeUsage && { usage: null }) };
+  const chunk = (delta: object, finishReason: string | null = null): object => ({
+    ...common,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+  });
+  const words = completion.content?.split(/(?<=\s)(?=\S)/).filter(Boolean) ?? [];
+  return [
+    {
+      choices: [],
+      created: 0,
+      id: '',
+      model: '',
+      object: '',
+      prompt_filter_results: [promptFilterResult(false)],
+    },
+    chunk({ role: 'assistant', content: '', refusal: null }),
+    ...words.map((content) => chunk({ content })),
+    chunk({}, completion.finishReason),
+    ...(includeUsage ? [{ ...common, choices: [], usage: usageOf(completion) }] : []),
+  ];
+}
+
+function head(object: string): object {
+  return {
+    id: `chatcmpl-${randomUUID()}`,
+    object,
+    created: Math.floor(Date.now() / 1000),
+    model: MODEL,
+    system_fingerprint: FINGERPRINT,
+  };
+}
+
+function usageOf({ content, promptTokens, reasoningTokens }: Completion): object {
+  const completionTokens = estimateTokens(content ?? '') + reasoningTokens;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens, audio_tokens: 0 },
+  };
+}
