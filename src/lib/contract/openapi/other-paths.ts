@@ -2,7 +2,7 @@
 import { MAX_SESSION_ID_CHARS } from '../ask-fields.ts';
 import { errorBody, errors } from '../errors.ts';
 import { sessionExample, sessionListExample } from './examples.ts';
-import { commonErrors, errorResponses, json, serviceErrors, missingKey, ref } from './components.ts';
+import { commonErrors, errorResponses, json, missingKey, ref, serviceErrors } from './components.ts';
 
 const before = {
   name: 'before',
