@@ -1,7 +1,7 @@
 /**
- * The cost of the answer cache: `npm run bench:cache`. It measures a lookup in each tier, the file with a thousand and a
- * million rows, how long the event loop is blocked while the file is locked, full or cleared, and bursts of identical
- * questions. Compare ratios, not times. The Redis part needs redis-server.
+ * The cost of the answer cache: `npm run bench:cache`. It measures a lookup in each tier, the file with a thousand
+ * and a million rows, how long the event loop is blocked while the file is locked, full or cleared, and bursts of
+ * identical questions. Compare ratios, not times. The Redis part needs redis-server.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -76,8 +76,8 @@ async function compareSizes(): Promise<void> {
 }
 
 /**
- * Measures how long the event loop is blocked. It uses its own file and runs before the large file is written, whose disk
- * writes would be measured too.
+ * Measures how long the event loop is blocked. It uses its own file and runs before the large file is written, whose
+ * disk writes would be measured too.
  */
 async function measureBlocking(): Promise<void> {
   console.log('The file');
@@ -151,8 +151,8 @@ function fill(file: string, rows: number): void {
 }
 
 let longestStatementMs = 0;
-// The driver is synchronous, so that its longest statement is the longest block of the event loop. An event loop monitor
-// would mostly show the benchmark's garbage collection.
+// The driver is synchronous, so that its longest statement is the longest block of the event loop. An event loop
+// monitor would mostly show the benchmark's garbage collection.
 for (const method of ['run', 'all'] as const) {
   const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
   Object.assign(StatementSync.prototype, {

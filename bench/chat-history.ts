@@ -1,6 +1,7 @@
 /**
- * The cost of chat history on Azurite: `npm run bench:history`. It measures reads and appends in sessions of several sizes
- * and among many sessions, and the rate of the purge. Azurite differs from Azure: compare only values of one run.
+ * The cost of chat history on Azurite: `npm run bench:history`. It measures reads and appends in sessions of several
+ * sizes and among many sessions, and the rate of the purge. Azurite differs from Azure: compare only values of one
+ * run.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';

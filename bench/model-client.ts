@@ -1,6 +1,6 @@
 /**
- * The cost of the model client, and the correctness of its connection records: `npm run bench:model`. All values are from
- * one run with the emulator. Compare ratios, not times.
+ * The cost of the model client, and the correctness of its connection records: `npm run bench:model`. All values are
+ * from one run with the emulator. Compare ratios, not times.
  */
 import { type Emulator, startEmulator } from '../dev/azure-openai-emulator/emulator.ts';
 import { startTcpProxy } from '../dev/stack/tcp-proxy.ts';

@@ -1,6 +1,6 @@
 /**
- * The gain and the cost of streaming: `npm run bench:streams`. It measures the time to first token of streamed and plain
- * answers, and the memory of the app's process with 500 stalled readers. Linux only: memory is read from /proc.
+ * The gain and the cost of streaming: `npm run bench:streams`. It measures the time to first token of streamed and
+ * plain answers, and the memory of the app's process with 500 stalled readers. Linux only: memory is read from /proc.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** `npm run func`: `func start` (the user's Azure Functions Core Tools) with the project's Node, Azurite and the emulator. */
+/**
+ * `npm run func`: `func start` (the user's Azure Functions Core Tools) with the project's Node, Azurite and the
+ * emulator.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';

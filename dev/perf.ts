@@ -44,7 +44,7 @@ async function perform(options: Options): Promise<number> {
     // Imported late, so that loading the chart library does not slow down measured requests.
     const { drawChart } = await import('./perf/chart.ts');
     write(options.output, drawChart(results));
-    console.log(`\nPlot: ${options.output}`);
+    console.log(`\nChart: ${options.output}`);
   }
   if (statistics.answered < statistics.requests) return 1;
   return run.interrupted && options.from === null ? INTERRUPTED : 0;

@@ -38,9 +38,9 @@ export function inline(text, linked = false) {
     const inWord = run[0] === '_' && /[\p{L}\p{N}]/u.test(before) && /[\p{L}\p{N}]/u.test(after);
     const canOpen = !inWord && /\S/.test(after);
     const canClose = !inWord && /\S/.test(before);
-    for (let left = run; left;) {
-      const closes = open.findLastIndex(({ marker }) => marker && left.startsWith(marker));
-      const marker = closes > 0 && canClose ? (open[closes]?.marker ?? '') : left.slice(0, 2);
+    for (let rest = run; rest;) {
+      const closes = open.findLastIndex(({ marker }) => marker && rest.startsWith(marker));
+      const marker = closes > 0 && canClose ? (open[closes]?.marker ?? '') : rest.slice(0, 2);
       if (closes > 0 && canClose) {
         while (open.length > closes + 1) end(false);
         end(true);
@@ -49,7 +49,7 @@ export function inline(text, linked = false) {
       } else {
         add(marker);
       }
-      left = left.slice(marker.length);
+      rest = rest.slice(marker.length);
     }
   };
 

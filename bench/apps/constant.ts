@@ -1,4 +1,6 @@
-/** The baseline of `npm run bench`: a function with a constant answer. `DELAY_MS` simulates the latency of the model. */
+/**
+ * The baseline of `npm run bench`: a function with a constant answer. `DELAY_MS` simulates the latency of the model.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { app } from '@azure/functions';
 

@@ -14,7 +14,8 @@ export interface Load {
 }
 
 /**
- * Sends `count` requests over `connections` connections. Each connection sends its next request after the last response.
+ * Sends `count` requests over `connections` connections. Each connection sends its next request after the last
+ * response.
  * @throws Error when a status is not 200, or when a stream ends without its answer.
  */
 export async function load(url: string, connections: number, count: number, body: Body): Promise<Load> {

@@ -12,7 +12,10 @@ const MODEL_MS = 200;
 const REQUESTS = 3000;
 const CORES = 2;
 
-/** Alternates between the constant function, which waits as long as the model takes, and the app. Each starts anew. */
+/**
+ * Alternates between the constant function, which waits as long as the model takes, and the app. Each round starts
+ * new processes.
+ */
 export async function measureThroughput(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({ latencyMs: MODEL_MS });
   const results: Record<'memory' | 'time' | 'tail' | 'wait', Round[]> = {

@@ -1,6 +1,6 @@
 /**
- * An emulated Azure OpenAI chat model for development and tests. It serves HTTP/2 and HTTP/1.1 over TLS, produces faults
- * on demand, and records connections and requests.
+ * An emulated Azure OpenAI chat model for development and tests. It serves HTTP/2 and HTTP/1.1 over TLS, produces
+ * faults on demand, and records connections and requests.
  */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

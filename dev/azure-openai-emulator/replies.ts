@@ -40,8 +40,9 @@ function complete({ messages, body, stream }: Prompt, answer: Partial<Completion
 }
 
 /**
- * A stream that the asynchronous content filter ends. Its last choice has no `delta`: learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming,
- * and github.com/openai/openai-python/issues/1677.
+ * A stream that the asynchronous content filter ends. Its last choice has no `delta`:
+ * learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming, and
+ * github.com/openai/openai-python/issues/1677.
  */
 function withdrawn(prompt: Prompt): Reply {
   const text = answerTo(prompt.messages);

@@ -42,7 +42,9 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
   return metafile;
 }
 
-/** Writes changed files and removes obsolete ones. A build without changes does not touch the files of a running app. */
+/**
+ * Writes changed files and removes obsolete ones. A build without changes does not touch the files of a running app.
+ */
 function replaceFolder(folder: string, files: readonly OutputFile[]): void {
   for (const { path, contents } of files) {
     if (existsSync(path) && readFileSync(path).equals(contents)) continue;

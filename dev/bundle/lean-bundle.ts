@@ -1,6 +1,6 @@
 /**
- * An esbuild plugin that leaves out the parts of the libraries that the app does not use. A cold start reads and compiles
- * every byte that is loaded. docs/performance.md lists the size of each part.
+ * An esbuild plugin that leaves out the parts of the libraries that the app does not use. A cold start reads and
+ * compiles every byte that is loaded. docs/performance.md lists the size of each part.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,10 @@ const LEFT_OUT = [
   /^zod\/v3\//,
 ];
 
-/** The parts of undici that the app uses: without fetch, WebSocket, proxies, mocks, caches and the experimental parser. */
+/**
+ * The parts of undici that the app uses: without fetch, WebSocket, proxies, mocks, caches and the experimental
+ * parser.
+ */
 const UNDICI = `
   const Dispatcher = require('undici/lib/dispatcher/dispatcher');
   Object.assign(Dispatcher.prototype, require('undici/lib/api'));

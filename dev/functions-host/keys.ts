@@ -8,7 +8,9 @@ export function randomKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Returns a function that checks a request's key against an authorization level. Keys are compared in constant time. */
+/**
+ * Returns a function that checks a request's key against an authorization level. Keys are compared in constant time.
+ */
 export function createKeyCheck(enabled: boolean, functionKey: string, masterKey: string) {
   const [functionDigest, masterDigest] = [digest(functionKey), digest(masterKey)];
   return (level: Binding['authLevel'], request: IncomingMessage): boolean => {

@@ -110,7 +110,10 @@ function thin(points: [number, number][], count: number, { min, max, type }: Sca
   return [...cells.values()];
 }
 
-/** Lines with labels at the right. The upper label is above its line, the lower label below, so that they do not overlap. */
+/**
+ * Lines with labels at the right. The upper label is above its line, the lower label below, so that they do not
+ * overlap.
+ */
 function medians({ client_time: time, cached, uncached }: Statistics): object {
   type Named = [string, number] | null;
   const upper: Named = cached && uncached ? ['uncached', uncached.p50] : time && ['p95', time.p95];

@@ -33,7 +33,7 @@ export const SCALE = 1.5;
 
 /** Positions in the drawing, in its units. */
 export const LEFT = 84;
-export const RIGHT = 118;
+const RIGHT = 118;
 export const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
 export const UPPER = { top: 270, height: 270 };
 export const LOWER = { top: 636, height: 196 };

@@ -9,7 +9,10 @@ export interface Certificate {
 
 let certificate: Promise<Certificate> | undefined;
 
-/** Returns the certificate for localhost, 127.0.0.1 and ::1. All servers share it, so that a client trusts all of them. */
+/**
+ * Returns the certificate for localhost, 127.0.0.1 and ::1. All servers share it, so that a client trusts all of
+ * them.
+ */
 export function localhostCertificate(): Promise<Certificate> {
   certificate ??= create();
   return certificate;

@@ -14,8 +14,8 @@ export interface Command {
   count: number;
   concurrency?: number;
   /**
-   * `complete` (the default) waits for the answer, `stream` reads a stream, `abort` ends a stream after its first chunk,
-   * `raw` uses undici's `request` directly, `warm` only opens the connection.
+   * `complete` (the default) waits for the answer, `stream` reads a stream, `abort` ends a stream after its first
+   * chunk, `raw` uses undici's `request` directly, `warm` only opens the connection.
    */
   how?: 'complete' | 'stream' | 'abort' | 'raw' | 'warm';
 }
@@ -67,8 +67,8 @@ export function startModelProcess(
 }
 
 /**
- * Compares the connection records of the questions `<name> 0`, `<name> 1`... with the emulator's log. Returns the records
- * whose connection, number of requests on the connection, or number of attempts is wrong.
+ * Compares the connection records of the questions `<name> 0`, `<name> 1`... with the emulator's log. Returns the
+ * records whose connection, number of requests on the connection, or number of attempts is wrong.
  */
 export function wrongRecords(emulator: Emulator, name: string, records: Report['records']): unknown[] {
   const socketOf = new Map<number, number>();

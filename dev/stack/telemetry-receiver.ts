@@ -20,8 +20,8 @@ export interface Receiver {
 }
 
 /**
- * Starts a receiver over TLS, which Azure Monitor's exporter requires. `answer` returns the JSON response; null leaves the
- * request unanswered.
+ * Starts a receiver over TLS, which Azure Monitor's exporter requires. `answer` returns the JSON response; null
+ * leaves the request unanswered.
  */
 export async function startReceiver(answer: (path: string) => object | null = () => ({})): Promise<Receiver> {
   const received: Received[] = [];

@@ -181,10 +181,10 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     emulator.failNext({ kind: 'hang' });
     const agent = client(allowH2);
     const controller = new AbortController();
-    const left = send(agent, { body: question, signal: controller.signal });
+    const pending = send(agent, { body: question, signal: controller.signal });
     await eventually(() => emulator.requests[0]?.messages.length === 1);
     controller.abort();
-    await expect(left).rejects.toThrow('aborted');
+    await expect(pending).rejects.toThrow('aborted');
     await eventually(() => emulator.requests[0]?.aborted === true);
     expect(emulator.requests[0]?.status).toBeNull();
     expect(await ask(agent, 'Hi there')).toContain('Hello');
@@ -194,10 +194,10 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
   it('records a client that aborts during the latency', async () => {
     await start({ latencyMs: 600_000 });
     const controller = new AbortController();
-    const left = send(client(allowH2), { body: question, signal: controller.signal });
+    const pending = send(client(allowH2), { body: question, signal: controller.signal });
     await eventually(() => emulator.requests.length === 1);
     controller.abort();
-    await expect(left).rejects.toThrow('aborted');
+    await expect(pending).rejects.toThrow('aborted');
     await eventually(() => emulator.requests[0]?.aborted === true);
   });
 

@@ -168,7 +168,7 @@ describe('requests and answers', () => {
   beforeAll(async () => {
     host = await boot(
       source(`
-        let release, left;
+        let release, cancelled;
         const http = (name, handler) => app.http(name, { methods: [], handler });
         http('echo', async (request) => ({ body: request.body, headers: { 'content-type': 'application/x-bytes' } }));
         http('describe', async (request, context) => ({ status: 201, headers: { 'x-answer': 'yes' },
@@ -180,7 +180,7 @@ describe('requests and answers', () => {
             controller.enqueue('first ');
             release = () => { controller.enqueue('last'); controller.close(); };
           },
-          cancel() { left = true; } }) }));
+          cancel() { cancelled = true; } }) }));
         http('release', async () => { release(); return {}; });
         http('early', async () => ({ status: 413, body: 'too large' }));
         http('nothing', async () => {});
@@ -246,10 +246,10 @@ describe('requests and answers', () => {
   });
 
   it('notifies the app when a client disconnects', async () => {
-    const leave = new AbortController();
-    const response = await host.call('/slow', { signal: leave.signal });
+    const client = new AbortController();
+    const response = await host.call('/slow', { signal: client.signal });
     await response.body?.getReader().read();
-    leave.abort();
+    client.abort();
     await until(() => host.output.stdout.includes('closed, finished: false'));
   });
 

@@ -317,9 +317,9 @@ it.skipIf(process.platform === 'win32')(
 it('the totals of a process include the savings of the cache', async () => {
   await start();
   const question = newQuestion();
-  const asked = await ask(app, { question });
+  const uncached = await ask(app, { question });
   await cacheOf(question);
-  const { prompt, completion } = asked.performance_metrics.tokens;
+  const { prompt, completion } = uncached.performance_metrics.tokens;
   await eventually(async () => (await totalsOf(app)).background_writes.done === 1);
   expect(await totalsOf(app)).toEqual({
     model_calls: 1,

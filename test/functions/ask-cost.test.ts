@@ -18,16 +18,16 @@ const totals = async (from: TestApp): Promise<Ready['totals']> =>
   ((await (await fetch(`${from.url}/health/ready`)).json()) as Ready).totals;
 
 it('reports the cost of a model call, the savings of the cache, and the totals', async () => {
-  const asked = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
-  const { prompt, completion, cached } = asked.tokens;
+  const uncached = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
+  const { prompt, completion, cached } = uncached.tokens;
   expect(prompt).toBeGreaterThan(0);
   expect(cached).toBe(0);
   const spent = (prompt * 2500 + completion * 10_000) / 1e6;
-  expect(asked.cost).toEqual({ spent: expect.closeTo(spent, 8) as number, saved: 0 });
+  expect(uncached.cost).toEqual({ spent: expect.closeTo(spent, 8) as number, saved: 0 });
 
   const hit = (await ask(app, { question: 'What is the capital of France?' })).performance_metrics;
-  expect(hit.cost).toEqual({ spent: 0, saved: asked.cost?.spent });
-  expect((await totals(app)).cost).toEqual({ spent: asked.cost?.spent, saved: asked.cost?.spent });
+  expect(hit.cost).toEqual({ spent: 0, saved: uncached.cost?.spent });
+  expect((await totals(app)).cost).toEqual({ spent: uncached.cost?.spent, saved: uncached.cost?.spent });
 });
 
 it('counts the savings of coalesced questions', async () => {

@@ -16,7 +16,10 @@ const sent = (): number[] =>
   app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
 const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
 
-/** Asks plainly or as a stream. Returns the answer, or the error with its status (for a stream, the equivalent status). */
+/**
+ * Asks plainly or as a stream. Returns the answer, or the error with its status (for a stream, the equivalent
+ * status).
+ */
 async function outcomeOf(streamed: boolean, fields: { question: string; session_id?: string }) {
   if (!streamed) {
     const { status, body } = await askForError(app, fields);

@@ -122,7 +122,7 @@ describe('the app behind a storage proxy', () => {
       expect((await asking).performance_metrics.history_saved).toBe(true);
     });
 
-    it('takes effect at once, also for questions that are asked before its answer is complete', async () => {
+    it('takes effect at once, also for questions that are firstQuestion before its answer is complete', async () => {
       const { session_id } = await startSession();
       proxy.reset();
       app.emulator.reset();
@@ -134,12 +134,12 @@ describe('the app behind a storage proxy', () => {
       app.emulator.latencyMs = 0;
       const followUp = await ask(app, { question: newQuestion(), session_id });
       expect(app.emulator.requests[0]?.status).toBeNull();
-      const [asked = ''] = questionsIn(followUp.chat_history);
+      const [firstQuestion = ''] = questionsIn(followUp.chat_history);
       expect(followUp.chat_history).toHaveLength(2);
 
       const reset = await resetting;
       expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
-      const all = [asked, slow.question];
+      const all = [firstQuestion, slow.question];
       expect(await questionsOf(session_id)).toEqual(all);
       expect((await questionsOf(session_id)).slice(0, 2)).toEqual(all);
     });
@@ -322,8 +322,8 @@ describe('the storage process', () => {
   it('restarts: earlier interactions are kept, and new ones are stored', async () => {
     const { session_id, question } = await startSession();
     expect(await azurite.stop()).toBe(0);
-    const lost = await ask(app, { question: newQuestion(), session_id });
-    expect(lost.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+    const unsaved = await ask(app, { question: newQuestion(), session_id });
+    expect(unsaved.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
     await restart();
     const next = newQuestion();
     await ask(app, { question: next, session_id });

@@ -236,15 +236,15 @@ describe('a caller that disconnects', () => {
 
   it('is also detected for a plain answer', async () => {
     await start({ env: { FINISH_ABANDONED: 'off' }, emulator: { latencyMs: 5000 } });
-    const left = new AbortController();
+    const caller = new AbortController();
     const asking = fetch(`${app.url}/ask`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ question: newQuestion() }),
-      signal: left.signal,
+      signal: caller.signal,
     }).catch(() => null);
     await eventually(() => app.emulator.requests.length === 1);
-    left.abort();
+    caller.abort();
     await asking;
     await eventually(() => app.emulator.requests[0]?.aborted === true);
   });

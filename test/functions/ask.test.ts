@@ -75,8 +75,8 @@ describe('a conversation', () => {
     expect(eleventh.chat_history).toHaveLength(20);
     expect(eleventh.chat_history[0]?.content).toBe(questions[1]);
     await ask(app, { question: questions[11] ?? '', session_id });
-    const asked = lastPrompt()?.filter((message) => message.role === 'user');
-    expect(asked?.map((message) => message.content)).toEqual(questions.slice(1));
+    const sentQuestions = lastPrompt()?.filter((message) => message.role === 'user');
+    expect(sentQuestions?.map((message) => message.content)).toEqual(questions.slice(1));
   });
 
   it('survives a restart: another instance continues it', async () => {

@@ -30,21 +30,21 @@ it('reports the result of the latest model call, and makes none itself', async (
 });
 
 it('is not ready when storage is unreachable', async () => {
-  const lost = await startApp({
+  const appWithoutStorage = await startApp({
     env: {
       SESSIONS_STORAGE_CONNECTION_STRING:
         'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
     },
   });
   try {
-    const response = await fetch(`${lost.url}/health/ready`);
+    const response = await fetch(`${appWithoutStorage.url}/health/ready`);
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({
       error: { code: 'not_ready' },
       checks: { storage: 'failing' },
     });
   } finally {
-    await lost.stop();
+    await appWithoutStorage.stop();
   }
 });
 

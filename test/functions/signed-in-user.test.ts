@@ -96,9 +96,9 @@ describe('a user without an id', () => {
     ],
     ['Static Web Apps', { 'x-ms-client-principal': encode({ identityProvider: 'aad', userId: null }) }],
   ])('gets 401 not_signed_in on every route of sessions: %s', async (_, headers: Record<string, string>) => {
-    const asked = await askForError(app, { question: 'q', session_id: 's' }, headers);
-    expect([asked.status, asked.body.error.code]).toEqual([401, 'not_signed_in']);
-    expect(asked.body.status).toContain('sign in again');
+    const refused = await askForError(app, { question: 'q', session_id: 's' }, headers);
+    expect([refused.status, refused.body.error.code]).toEqual([401, 'not_signed_in']);
+    expect(refused.body.status).toContain('sign in again');
     for (const [method, path] of [
       ['GET', '/sessions'],
       ['GET', '/sessions/s'],

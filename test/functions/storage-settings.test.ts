@@ -20,10 +20,10 @@ async function outputWith(connectionString: string): Promise<string> {
   app = await startApp({ env: { [SETTING]: connectionString } });
   const { performance_metrics: metrics } = await ask(app, { question: 'q', session_id: randomUUID() });
   expect(metrics).toMatchObject({ history_available: false, history_saved: false });
-  const asked = app.output();
-  expect(linesOf(asked)).not.toEqual([]);
+  const output = app.output();
+  expect(linesOf(output)).not.toEqual([]);
   expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
-  await eventually(() => linesOf(app.output().slice(asked.length)).length === 1);
+  await eventually(() => linesOf(app.output().slice(output.length)).length === 1);
   return app.output();
 }
 

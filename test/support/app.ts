@@ -39,7 +39,9 @@ export interface TestApp {
   stop: () => Promise<number | null>;
 }
 
-/** Starts an app. Keep-warm is off unless `env` enables it, so that it opens no connections beside those of questions. */
+/**
+ * Starts an app. Keep-warm is off unless `env` enables it, so that it opens no connections beside those of questions.
+ */
 export async function startApp({
   env = {},
   emulator: emulatorOptions,

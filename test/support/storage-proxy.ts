@@ -60,7 +60,10 @@ interface Held {
   forward: () => void;
 }
 
-/** Starts a proxy in front of the tables of `storage`, a connection string; by default the tables that all tests share. */
+/**
+ * Starts a proxy in front of the tables of `storage`, a connection string; by default the tables that all tests
+ * share.
+ */
 export async function startStorageProxy(storage = inject('storage')): Promise<StorageProxy> {
   const { host } = new URL(/TableEndpoint=([^;]+)/.exec(storage)?.[1] ?? '');
   const [hostname, port] = host.split(':');

@@ -10,7 +10,10 @@ interface TokenResponse {
   body: unknown;
 }
 
-/** The app does not have this identity. Wording from AzureAD/microsoft-authentication-library-for-java, ManagedIdentityIT. */
+/**
+ * The app does not have this identity. Wording from AzureAD/microsoft-authentication-library-for-java,
+ * ManagedIdentityIT.
+ */
 export const NO_IDENTITY: TokenResponse = {
   status: 400,
   body: {

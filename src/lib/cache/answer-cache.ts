@@ -70,7 +70,7 @@ export async function openAnswerCache(
 }
 
 /** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
-export async function openCacheTiers(
+async function openCacheTiers(
   { memoryBytes, path, maxBytes, redisUrl }: Config['cache'],
   warn: (message: string) => void,
 ): Promise<CacheTier[]> {

@@ -66,7 +66,7 @@ export class StorageError extends LoggableError {
 }
 
 /** Maximum number of rows that one call may remove. */
-export const MAX_ROWS_PER_CALL = 100;
+const MAX_ROWS_PER_CALL = 100;
 
 /**
  * Stores rows. Every method takes one round trip, or one for each page. Every method rejects when the store fails, with

@@ -17,7 +17,7 @@ export const timedOut = (ms: number): StorageError =>
   new StorageError(`Table Storage did not answer within ${ms} ms.`, { code: 'timeout' });
 
 /** The error code of Table Storage. It says more than the HTTP status, which many codes share. */
-export function storageCode(error: unknown): string | undefined {
+function storageCode(error: unknown): string | undefined {
   if (error instanceof StorageError) return error.code;
   if (!(error instanceof RestError)) return undefined;
   const { response } = error;

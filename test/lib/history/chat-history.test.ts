@@ -366,7 +366,7 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   describe('idempotency claims', () => {
-    const asked = ['question', false];
+    const content = ['question', false];
     let claims: Claims;
     beforeEach(() => {
       claims = new Claims(store);
@@ -375,7 +375,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       const result = await claims.claim({
         session,
         idempotencyKey: key,
-        content: asked,
+        content,
         leaseUntil: later(),
       });
       if (result.state !== 'claimed') throw new Error(result.state);
@@ -385,7 +385,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     it('are acquired by one of many concurrent requests', async () => {
       const results = await Promise.all(
         Array.from({ length: 10 }, () =>
-          claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() }),
+          claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() }),
         ),
       );
       expect(results.map(({ state }) => state).toSorted()).toEqual([
@@ -400,7 +400,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       const position = await history.read(session, LIMIT);
       await history.append(session, position, turn(1), (key) => claims.fulfil(claim, key));
       await append(turn('after'));
-      const again = await claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() });
+      const again = await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() });
       expect(again.state).toBe('answered');
       const key = again.state === 'answered' ? again.interaction : '';
       expect(await history.readUpTo(session, key, LIMIT)).toEqual([turn('before'), turn(1)]);
@@ -413,7 +413,7 @@ describe.each<[string, () => Promise<RowStore>]>([
         }),
       ).toEqual({ state: 'conflict' });
       expect(
-        (await claims.claim({ session, idempotencyKey: 'k2', content: asked, leaseUntil: later() })).state,
+        (await claims.claim({ session, idempotencyKey: 'k2', content, leaseUntil: later() })).state,
       ).toBe('claimed');
       await history.reset(session);
       expect(await history.readUpTo(session, key, LIMIT)).toBeNull();
@@ -428,21 +428,21 @@ describe.each<[string, () => Promise<RowStore>]>([
       const late = await claims.claim({
         session,
         idempotencyKey: 'k',
-        content: asked,
+        content,
         leaseUntil: Date.now() - 1,
       });
       await claimed('k');
       if (late.state === 'claimed') await claims.release(late.claim);
-      expect(
-        await claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() }),
-      ).toEqual({ state: 'pending' });
+      expect(await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() })).toEqual({
+        state: 'pending',
+      });
     });
 
     it('are taken over after the lease, and the first holder then stores nothing', async () => {
       const late = await claims.claim({
         session,
         idempotencyKey: 'k',
-        content: asked,
+        content,
         leaseUntil: Date.now() - 1,
       });
       const next = await claimed('k');
@@ -458,9 +458,9 @@ describe.each<[string, () => Promise<RowStore>]>([
       const claim = await claimed('k');
       await history.append(session, FIRST_POSITION, turn(1), (key) => claims.fulfil(claim, key));
       await history.delete(session);
-      expect(
-        (await claims.claim({ session, idempotencyKey: 'k', content: asked, leaseUntil: later() })).state,
-      ).toBe('claimed');
+      expect((await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() })).state).toBe(
+        'claimed',
+      );
       setClock(Date.now() + DAY_MS + 1000);
       expect(
         (
