@@ -25,6 +25,8 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
     platform: 'node',
     target: 'node24',
     minify: true,
+    // Licences are published in files of their own, which no cold start reads.
+    legalComments: 'external',
     sourcemap: true,
     chunkNames: 'chunks/[name]-[hash]',
     // CommonJS packages call `require` for Node's built-in modules; an ES module has no `require` of its own.
@@ -52,6 +54,6 @@ function replaceFolder(folder: string, files: readonly OutputFile[]): void {
     writeFileSync(path, contents);
   }
   const current = new Set(files.map(({ path }) => path));
-  const present = globSync('**/*.{js,map}', { cwd: folder }).map((name) => join(folder, name));
+  const present = globSync('**/*.{js,map,txt}', { cwd: folder }).map((name) => join(folder, name));
   for (const path of present) if (!current.has(path)) rmSync(path);
 }
