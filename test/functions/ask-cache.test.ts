@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import {
   type AppOptions,
@@ -17,6 +17,7 @@ import {
   startApp,
   type TestApp,
 } from '../support/app.ts';
+import { startStorageProxy } from '../support/storage-proxy.ts';
 import { startRedis } from '../../dev/stack/redis.ts';
 
 let app: TestApp;
@@ -79,10 +80,14 @@ describe('200 identical concurrent questions', () => {
   });
 
   it('continue when the first question fails', async () => {
-    // Its storage does not exist, so that resetting its conversation fails.
-    const gone =
-      'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
-    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 4000 } });
+    // Resetting its conversation fails only after a while, because the storage does not respond.
+    const proxy = await startStorageProxy();
+    onTestFinished(() => proxy.close());
+    await start({
+      env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString },
+      emulator: { latencyMs: 8000 },
+    });
+    proxy.failNext('query', 'hold', 10);
     const question = newQuestion();
     const first = askForError(app, { question, session_id: 's', new_conversation: true });
     await eventually(() => app.emulator.requests.length === 1);

@@ -26,11 +26,12 @@ export async function fitHistory(interactions: Interaction[], maxTokens: number)
     ({ question, answer }) => Buffer.byteLength(question) + Buffer.byteLength(answer),
   );
   let bytes = sizes.reduce((sum, size) => sum + size, 0);
-  if (maxTokens === 0 && bytes > 0) return [];
   let remaining = maxTokens;
   for (let index = interactions.length - 1; index >= 0; index--) {
     // A token has at least one byte, so the older interactions fit without counting.
     if (bytes <= remaining) break;
+    // And a text that is not empty has at least one token.
+    if (remaining === 0 && sizes[index] !== 0) return interactions.slice(index + 1);
     const { question, answer } = interactions[index] as Interaction;
     remaining -= await tokensOf(question);
     if (remaining >= 0) remaining -= await tokensOf(answer);
