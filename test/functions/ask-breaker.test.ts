@@ -35,7 +35,7 @@ async function openAndWait(): Promise<void> {
 
 describe.each(['h2', 'http/1.1'] as const)('a connection that breaks over %s', (protocol) => {
   it('counts as one failure, and each question in flight is answered on a new connection', async () => {
-    await start({ emulator: { protocols: [protocol], latencyMs: 300 } });
+    await start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
     const first = ask(app, { question: newQuestion() });
     await first;
     app.emulator.reset();
