@@ -2,23 +2,20 @@
 import { once } from 'node:events';
 import { join, relative } from 'node:path';
 import { ConfigError, readConfig } from '../src/lib/config/config.ts';
-import { type Emulator, startEmulator } from './azure-openai-emulator/emulator.ts';
 import { type Azurite, startAzuriteTables } from './stack/azurite.ts';
+import { type LocalModel, startLocalModel } from './stack/local-model.ts';
 import { root } from './stack/root.ts';
 import { buildApp } from './bundle/bundle.ts';
 import { type HostProcess, HostStartError, startHostProcess } from './stack/host-process.ts';
-import { emulatorSettings, readLocalSettings } from './stack/settings.ts';
+import { readLocalSettings } from './stack/settings.ts';
 import { readOptions, type StartOptions, UsageError, USAGE } from './stack/start-options.ts';
 
 const DATA_FOLDER = join(root, '.data');
 
-/** About the speed of a real model. */
-const TOKEN_DELAY_MS = 20;
-
 interface Stack {
-  /** The model's address in the settings; with the emulator, the emulator's address. */
+  /** The model's address in the settings; of the local model, if there is one. */
   endpoint: string | undefined;
-  emulator: Emulator | null;
+  localModel: LocalModel | null;
   azurite: Azurite | null;
   host: HostProcess;
 }
@@ -63,17 +60,16 @@ async function startStack(
   running: { stop: () => Promise<unknown> }[],
 ): Promise<Stack> {
   const settings = readLocalSettings();
-  let emulator: Emulator | null = null;
+  let localModel: LocalModel | null = null;
   if (!settings['AZURE_OPENAI_ENDPOINT']) {
-    const { modelLatencyMs: latencyMs, behaviour: { fault, refuses } = {} } = options;
-    emulator = await startEmulator({ latencyMs, tokenDelayMs: TOKEN_DELAY_MS, fault, refuses });
-    running.push({ stop: emulator.close });
-    Object.assign(settings, emulatorSettings(emulator));
+    localModel = await startLocalModel(options);
+    running.push(localModel);
+    Object.assign(settings, localModel.settings);
   }
   // Separate files, so that emulated answers are never mixed with real ones.
   settings['ANSWER_CACHE_PATH'] ||= join(
     DATA_FOLDER,
-    emulator ? 'emulated-answers.sqlite' : 'answers.sqlite',
+    localModel ? 'emulated-answers.sqlite' : 'answers.sqlite',
   );
   const usesAzurite = needsAzurite(settings);
   if (usesAzurite) settings['AzureWebJobsStorage'] = 'UseDevelopmentStorage=true';
@@ -91,7 +87,7 @@ async function startStack(
   const { port, enableAuth } = options;
   const host = await startHostProcess({ root, port, env: settings, enableAuth });
   running.push(host);
-  return { endpoint: settings['AZURE_OPENAI_ENDPOINT'], emulator, azurite, host };
+  return { endpoint: settings['AZURE_OPENAI_ENDPOINT'], localModel, azurite, host };
 }
 
 /** Azurite is needed when no storage is set, or only `UseDevelopmentStorage=true`. */
@@ -116,7 +112,7 @@ async function ended(host: HostProcess): Promise<number> {
   ]);
 }
 
-function printBanner({ endpoint, emulator, azurite, host }: Stack, options: StartOptions): void {
+function printBanner({ endpoint, localModel, azurite, host }: Stack, options: StartOptions): void {
   const key = options.enableAuth ? [`x-functions-key: ${host.functionKey}`] : [];
   console.log(`
 Azure Functions Ask
@@ -124,7 +120,7 @@ Azure Functions Ask
   Page      ${host.url}/
   Ask       ${host.url}/ask
   Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys required'}
-  Model     ${emulator ? `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)` : `Azure OpenAI at ${endpoint}`}
+  Model     ${localModel?.description ?? endpoint}
   Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage in the settings'}
   Data      ${relative(process.cwd(), DATA_FOLDER) || DATA_FOLDER}
 ${options.enableAuth ? `  Keys      function ${host.functionKey}, admin ${host.masterKey}\n` : ''}

@@ -1,5 +1,6 @@
 /** The behaviours that `npm start -- --model-fault NAME` can give the emulated model. */
 import type { RefusedParameter } from './refusals.ts';
+import type { Reasoning } from './exchange.ts';
 import type { Fault } from './faults.ts';
 
 /** Options of the emulator, and the line of help that describes them. */
@@ -7,13 +8,15 @@ export interface Behaviour {
   help: string;
   fault?: Fault;
   refuses?: RefusedParameter[];
+  reasoning?: Reasoning;
 }
 
 /** Behaviours by name. docs/faults.md lists what a caller then sees. */
 export const BEHAVIOURS: Record<string, Behaviour> = {
   'reasoning-model': {
-    help: 'refuses temperature and max_tokens, as gpt-5 and the o-series do',
+    help: 'thinks for 5 s, and refuses temperature and max_tokens, as gpt-5 and the o-series do',
     refuses: ['temperature', 'max_tokens'],
+    reasoning: { thinkMs: 5000, tokens: 64 },
   },
   'context-length': { help: 'every conversation is too long', fault: { kind: 'context_length' } },
   'context-length-newer': {
@@ -33,6 +36,10 @@ export const BEHAVIOURS: Record<string, Behaviour> = {
   'rate-limit': { help: '429, Retry-After: 30', fault: { kind: 'status', status: 429, retryAfter: '30' } },
   'server-error': { help: '500', fault: { kind: 'status', status: 500 } },
   'wrong-key': { help: '401', fault: { kind: 'status', status: 401 } },
+  'retired-model': {
+    help: '400 OperationNotSupported: the model is retired',
+    fault: { kind: 'retired_model' },
+  },
   'no-deployment': { help: '404 DeploymentNotFound', fault: { kind: 'no_deployment' } },
   hang: { help: 'no answer until the client gives up', fault: { kind: 'hang' } },
   stall: { help: 'half an answer, then silence', fault: { kind: 'stall' } },

@@ -16,6 +16,7 @@ export interface ChatRequest extends Prompt {
   socket: number;
   protocol: 'h2' | 'h1';
   deployment: string;
+  isV1: boolean;
   /** Empty when the request names none. */
   apiVersion: string;
   /** The status sent; null while (or if) none was sent. */
@@ -28,14 +29,20 @@ const MAX_REQUESTS = 10_000;
 /** The path of a deployment, or of the v1 API, which takes the deployment from `model` and needs no API version. */
 const CHAT_PATH = /^\/openai\/(?:v1|deployments\/([^/]+))\/chat\/completions$/;
 
-/** Adds a request to `requests`. Returns its record, or null when it is not a chat completion request. */
+/** The Responses API has no path per deployment. */
+const RESPONSES_PATH = /^\/openai(?:\/v1)?\/responses$/;
+
+/** Adds a request to `requests`. Returns its record, or null when it asks for no completion. */
 export function recordRequest(request: Request, requests: ChatRequest[]): ChatRequest | null {
   const [path = '', query] = (request.url ?? '').split('?', 2);
-  const match = CHAT_PATH.exec(path);
+  const api = RESPONSES_PATH.test(path) ? 'responses' : 'chat';
+  const match = CHAT_PATH.exec(path) ?? RESPONSES_PATH.exec(path);
   const socket = recordOf(request.socket);
   if (request.method !== 'POST' || !match || !socket) return null;
   socket.requests++;
   const record: ChatRequest = {
+    api,
+    isV1: path.startsWith('/openai/v1/'),
     socket: socket.id,
     protocol: socket.protocol,
     deployment: match[1] ?? '',

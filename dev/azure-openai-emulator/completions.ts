@@ -8,9 +8,11 @@ export interface Completion {
   finishReason: string;
   promptTokens: number;
   reasoningTokens: number;
+  /** What the model says in place of an answer. */
+  refusal?: string | undefined;
 }
 
-const MODEL = 'gpt-4o-2024-11-20';
+export const MODEL = 'gpt-4o-2024-11-20';
 const FINGERPRINT = 'fp_emulator';
 
 /** A rough estimate of four characters per token: real tokenizers differ by language and model. */
@@ -25,7 +27,7 @@ export function toCompletion(completion: Completion): object {
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: completion.content, refusal: null },
+        message: { role: 'assistant', content: completion.content, refusal: completion.refusal ?? null },
         logprobs: null,
         finish_reason: completion.finishReason,
       },
@@ -53,6 +55,7 @@ export function toChunks(completion: Completion, includeUsage: boolean): object[
     },
     chunk({ role: 'assistant', content: '', refusal: null }),
     ...words.map((content) => chunk({ content })),
+    ...(completion.refusal ? [chunk({ refusal: completion.refusal })] : []),
     chunk({}, completion.finishReason),
     ...(includeUsage ? [{ ...common, choices: [], usage: usageOf(completion) }] : []),
   ];

@@ -12,8 +12,24 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { localhostCertificate } from '../stack/certificate.ts';
 import { type ChatRequest, recordRequest, type Request } from './chat-request.ts';
-import { type Exchange, respond, type Response, send, whenClosed, write } from './exchange.ts';
-import { INVALID, NOT_FOUND, refusalOf, type RefusedParameter, WRONG_KEY } from './refusals.ts';
+import {
+  type Exchange,
+  type Reasoning,
+  respond,
+  type Response,
+  send,
+  whenClosed,
+  write,
+} from './exchange.ts';
+import {
+  FIRST_WITH_RESPONSES,
+  INVALID,
+  NOT_FOUND,
+  NO_RESPONSES_API,
+  type RefusedParameter,
+  WRONG_KEY,
+  refusalOf,
+} from './refusals.ts';
 import type { Fault } from './faults.ts';
 import { readPrompt } from './prompt.ts';
 import { createServer, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
@@ -34,6 +50,8 @@ export interface EmulatorOptions extends ServerOptions {
   fault?: Fault | undefined;
   /** Request parameters that the model refuses, as reasoning models do. */
   refuses?: RefusedParameter[] | undefined;
+  /** Makes it a reasoning model. */
+  reasoning?: Reasoning | undefined;
 }
 
 /** A running emulator. */
@@ -111,7 +129,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
   };
   server.on('request', (request: Request, response: Response) => {
-    void handleRequest({ server, emulator, faults }, request, response);
+    void handleRequest({ server, emulator, faults, reasoning: options.reasoning }, request, response);
   });
   return emulator;
 }
@@ -127,10 +145,11 @@ interface Running {
   emulator: Emulator;
   /** The faults of the next requests. */
   faults: Fault[];
+  reasoning: Reasoning | undefined;
 }
 
 async function handleRequest(
-  { server, emulator, faults }: Running,
+  { server, emulator, faults, reasoning }: Running,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -146,6 +165,7 @@ async function handleRequest(
     record,
     fault: authorized ? (faults.shift() ?? emulator.fault) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
+    reasoning,
     endedByEmulator: false,
   };
   const closed = whenClosed(exchange, () => server.listening);
@@ -153,15 +173,20 @@ async function handleRequest(
   // Reading and waiting end early only when the client disconnected, which `whenClosed` records.
   const body = await text(request).catch(() => null);
   if (body === null) return;
-  const prompt = readPrompt(body);
+  const prompt = readPrompt(body, record.api);
   if (prompt) Object.assign(record, prompt);
-  const isV1 = record.deployment === '';
-  if (isV1 && typeof prompt?.body['model'] === 'string') record.deployment = prompt.body['model'];
-  if (latencyMs > 0) await delay(latencyMs, undefined, { signal: closed }).catch(() => {});
+  if (record.deployment === '' && typeof prompt?.body['model'] === 'string')
+    record.deployment = prompt.body['model'];
+  // A plain answer comes when the model has finished thinking; a stream begins before.
+  const silenceMs = latencyMs + (prompt?.stream ? 0 : (reasoning?.thinkMs ?? 0));
+  if (silenceMs > 0) await delay(silenceMs, undefined, { signal: closed }).catch(() => {});
   if (closed.aborted) return;
   if (!authorized) return send(exchange, WRONG_KEY);
-  if (!record.apiVersion && !isV1) return send(exchange, NOT_FOUND);
-  const refusal = prompt ? refusalOf(prompt.body, emulator.refuses) : INVALID;
+  if (!record.apiVersion && !record.isV1) return send(exchange, NOT_FOUND);
+  if (record.api === 'responses' && !record.isV1 && record.apiVersion < FIRST_WITH_RESPONSES) {
+    return send(exchange, NO_RESPONSES_API);
+  }
+  const refusal = prompt ? refusalOf(prompt, emulator.refuses) : INVALID;
   if (!prompt || refusal) return send(exchange, refusal ?? INVALID);
   respond(exchange, prompt);
 }

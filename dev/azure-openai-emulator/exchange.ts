@@ -18,6 +18,8 @@ export interface Exchange {
   fault: Fault | undefined;
   /** Milliseconds between the events of a stream. */
   tokenDelayMs: number;
+  /** Set for a reasoning model. */
+  reasoning: Reasoning | undefined;
   /** The emulator itself ended the exchange, so that its end is not recorded as the client's abort. */
   endedByEmulator: boolean;
 }
@@ -29,9 +31,9 @@ export function respond(exchange: Exchange, prompt: Prompt): void {
     case 'hang':
       return;
     case 'stall':
-      return void sendHalf(exchange, replyTo(prompt));
+      return void sendHalf(exchange, replyTo(prompt, undefined, exchange.reasoning?.tokens));
     case 'break':
-      return void sendHalf(exchange, replyTo(prompt)).then(() =>
+      return void sendHalf(exchange, replyTo(prompt, undefined, exchange.reasoning?.tokens)).then(() =>
         endStream(exchange, constants.NGHTTP2_INTERNAL_ERROR),
       );
     case 'reset':
@@ -43,7 +45,7 @@ export function respond(exchange: Exchange, prompt: Prompt): void {
     case 'lose_connection':
       return loseConnection(exchange);
     default:
-      return send(exchange, replyTo(prompt, fault));
+      return send(exchange, replyTo(prompt, fault, exchange.reasoning?.tokens));
   }
 }
 
@@ -88,10 +90,17 @@ function loseConnection(exchange: Exchange): void {
   else response.destroy();
 }
 
+/** A reasoning model: it thinks before each answer. */
+export interface Reasoning {
+  thinkMs: number;
+  /** Billed as completion tokens. */
+  tokens: number;
+}
+
 /** Sends a reply. The events of a stream are sent `tokenDelayMs` apart. */
 export function send(exchange: Exchange, reply: Reply): void {
   exchange.record.status = reply.status;
-  void write(exchange.response, reply, exchange.tokenDelayMs);
+  void write(exchange.response, reply, exchange);
 }
 
 async function sendHalf(exchange: Exchange, { status, headers, parts }: Reply): Promise<void> {
@@ -109,11 +118,13 @@ async function sendHalf(exchange: Exchange, { status, headers, parts }: Reply): 
 export async function write(
   response: Response,
   { status, headers, parts }: Reply,
-  delayMs = 0,
+  { tokenDelayMs: delayMs = 0, reasoning }: Partial<Exchange> = {},
 ): Promise<void> {
   const ids = { 'x-request-id': randomUUID(), 'apim-request-id': randomUUID(), 'x-ms-region': 'emulator' };
   response.writeHead(status, { ...headers, ...ids });
-  for (const part of parts) {
+  for (const [index, part] of parts.entries()) {
+    // A stream begins at once, and is silent while the model thinks.
+    if (reasoning && parts.length > 1 && index === 2) await delay(reasoning.thinkMs);
     if (delayMs > 0 && parts.length > 1) {
       await delay(delayMs);
       if (response.destroyed) return;

@@ -20,6 +20,8 @@ export type ReplyFault =
   | { kind: 'async_content_filter' }
   /** The 400 for a conversation that is too long, in the wording of GPT-4o or of newer models. */
   | { kind: 'context_length'; wording?: 'older' | 'newer' }
+  /** The 400 for a deployment whose model is retired. */
+  | { kind: 'retired_model' }
   /** The 404 for a deployment that does not exist. */
   | { kind: 'no_deployment' }
   /** A 200 whose body is not JSON. */
@@ -27,7 +29,16 @@ export type ReplyFault =
   /** A 200 without a body. */
   | { kind: 'empty' }
   /** A 200 with this text; `finishReason` is `stop` by default. Reasoning tokens count as completion tokens. */
-  | { kind: 'answer'; content: string | null; finishReason?: string; reasoningTokens?: number };
+  | {
+      kind: 'answer';
+      content: string | null;
+      finishReason?: string;
+      reasoningTokens?: number;
+      /** What the model says in place of an answer. */
+      refusal?: string;
+    }
+  /** A stream that reports an error; of the Responses API by the event `error`, or by `response.failed`. */
+  | { kind: 'stream_error'; event?: 'error' | 'failed' };
 
 /** No response, or an incomplete one. Over HTTP/1.1, resets and refusals close the connection. */
 export type ConnectionFault =

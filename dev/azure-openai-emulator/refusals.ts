@@ -1,4 +1,5 @@
 /** The error responses of Azure OpenAI, with its exact wording where the wording is known. */
+import type { Prompt } from './prompt.ts';
 
 /** An HTTP response. `parts` are written one after the other. */
 export interface Reply {
@@ -28,6 +29,15 @@ export const NO_DEPLOYMENT: Reply = json(404, {
   },
 });
 
+/** For a deployment whose model is retired: github.com/BerriAI/litellm/issues/11505. */
+export const RETIRED_MODEL: Reply = json(400, {
+  error: {
+    code: 'OperationNotSupported',
+    message:
+      'The chatCompletion operation does not work with the specified model, gpt-4o. Please choose different model and try again. You can learn more about which models can be used with each operation here: https://go.microsoft.com/fwlink/?linkid=2197993.',
+  },
+});
+
 /** For a request that is not JSON or has no messages. */
 export const INVALID: Reply = refused({ message: 'The request must be JSON with a list of messages.' });
 
@@ -46,11 +56,32 @@ export function tooLong(wording: 'older' | 'newer'): Reply {
   return refused({ message, param: 'messages', code: 'context_length_exceeded' });
 }
 
+/** Azure's Responses API begins with this version: github.com/Aider-AI/aider/issues/4029. */
+export const FIRST_WITH_RESPONSES = '2025-03-01-preview';
+
+/** For the Responses API at an older version. */
+export const NO_RESPONSES_API: Reply = json(400, {
+  error: {
+    code: 'BadRequest',
+    message: 'Azure OpenAI Responses API is enabled only for api-version 2025-03-01-preview and later',
+  },
+});
+
+/** An error within a stream of chat completions. */
+export const STREAM_ERROR = toError('server_error', 'The server had an error while processing your request.');
+
 /** A parameter that the emulated model can refuse, as reasoning models or older models do. */
-export type RefusedParameter = 'temperature' | 'max_tokens' | 'max_completion_tokens' | 'reasoning_effort';
+export type RefusedParameter =
+  | 'temperature'
+  | 'max_tokens'
+  | 'max_completion_tokens'
+  | 'reasoning_effort'
+  | 'verbosity'
+  | 'stream_options';
 
 /** Returns the refusal of a request that uses one of `parameters`; undefined when it uses none of them. */
-export function refusalOf(body: Record<string, unknown>, parameters: RefusedParameter[]): Reply | undefined {
+export function refusalOf({ api, body }: Prompt, parameters: RefusedParameter[]): Reply | undefined {
+  if (api === 'responses') return refusalOfResponses(body, parameters);
   const param = parameters.find((name) => name in body && !(name === 'temperature' && body[name] === 1));
   if (!param) return undefined;
   switch (param) {
@@ -74,6 +105,23 @@ export function refusalOf(body: Record<string, unknown>, parameters: RefusedPara
       // github.com/davidmigloz/langchain_dart/issues/712
       return refused({ message: `Unrecognized request argument supplied: ${param}` });
   }
+}
+
+/** The Responses API names its nested parameters by their path. */
+const PATHS: Partial<Record<RefusedParameter, [string, string]>> = {
+  reasoning_effort: ['reasoning', 'reasoning.effort'],
+  verbosity: ['text', 'text.verbosity'],
+};
+
+/** Of some models its errors have no code: github.com/OpenHands/software-agent-sdk/issues/1837. */
+function refusalOfResponses(
+  body: Record<string, unknown>,
+  parameters: RefusedParameter[],
+): Reply | undefined {
+  const name = parameters.find((each) => (PATHS[each]?.[0] ?? each) in body);
+  if (!name) return undefined;
+  const param = PATHS[name]?.[1] ?? name;
+  return refused({ message: `Unsupported parameter: '${param}' is not supported with this model.`, param });
 }
 
 function refused(error: { message: string; param?: string; code?: string }): Reply {

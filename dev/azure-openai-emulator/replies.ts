@@ -2,11 +2,21 @@
 import { answerTo } from './answers.ts';
 import { type Completion, estimateTokens, toChunks, toCompletion } from './completions.ts';
 import type { ReplyFault } from './faults.ts';
+import { failing, respond } from './responses-api.ts';
 import type { Prompt } from './prompt.ts';
-import { CONTENT_FILTERED, json, NO_DEPLOYMENT, type Reply, tooLong, toError } from './refusals.ts';
+import {
+  CONTENT_FILTERED,
+  json,
+  NO_DEPLOYMENT,
+  RETIRED_MODEL,
+  type Reply,
+  STREAM_ERROR,
+  tooLong,
+  toError,
+} from './refusals.ts';
 
 /** Returns the model's answer, or the response that `fault` asks for. */
-export function replyTo(prompt: Prompt, fault?: ReplyFault): Reply {
+export function replyTo(prompt: Prompt, fault?: ReplyFault, reasoningTokens = 0): Reply {
   switch (fault?.kind) {
     case 'answer':
       return complete(prompt, fault);
@@ -20,20 +30,25 @@ export function replyTo(prompt: Prompt, fault?: ReplyFault): Reply {
         : complete(prompt, { content: '', finishReason: 'content_filter' });
     case 'context_length':
       return tooLong(fault.wording ?? 'older');
+    case 'retired_model':
+      return RETIRED_MODEL;
     case 'no_deployment':
       return NO_DEPLOYMENT;
+    case 'stream_error':
+      return prompt.api === 'responses' ? failing(fault.event ?? 'error') : events([STREAM_ERROR]);
     case 'garbage':
       return json(200, '<html>This is not JSON.');
     case 'empty':
       return json(200, '');
     default:
-      return complete(prompt, { content: answerTo(prompt.messages) });
+      return complete(prompt, { content: answerTo(prompt.messages), reasoningTokens });
   }
 }
 
-function complete({ messages, body, stream }: Prompt, answer: Partial<Completion>): Reply {
+function complete({ api, messages, body, stream }: Prompt, answer: Partial<Completion>): Reply {
   const promptTokens = estimateTokens(messages.map((message) => message.content).join(''));
   const completion = { content: null, finishReason: 'stop', reasoningTokens: 0, promptTokens, ...answer };
+  if (api === 'responses') return respond(stream, completion);
   if (!stream) return json(200, toCompletion(completion));
   const options = body['stream_options'] as { include_usage?: boolean } | null | undefined;
   return events(toChunks(completion, options?.include_usage === true));
@@ -46,7 +61,9 @@ function complete({ messages, body, stream }: Prompt, answer: Partial<Completion
  */
 function withdrawn(prompt: Prompt): Reply {
   const text = answerTo(prompt.messages);
-  const completion = { content: text.slice(0, text.length / 2), promptTokens: 1, reasoningTokens: 0 };
+  const half = text.slice(0, text.length / 2);
+  if (prompt.api === 'responses') return complete(prompt, { content: half, finishReason: 'content_filter' });
+  const completion = { content: half, promptTokens: 1, reasoningTokens: 0 };
   const chunks = toChunks({ ...completion, finishReason: 'stop' }, false).slice(0, -1);
   const end = {
     id: '',

@@ -16,7 +16,7 @@ const SIDE_EFFECT_FREE = /^(@azure\/core-xml|@langchain\/(core|openai)|langsmith
 /** Modules that are referenced only by code that the app never runs. */
 const LEFT_OUT = [
   // The clients of OpenAI's other APIs. The main client creates all of them.
-  /^openai\/resources\/(?!index|shared|chat\/)/,
+  /^openai\/resources\/(?!index|shared|chat\/|responses\/responses)/,
   // Helpers for streamed completions and for structured output.
   /^openai\/(helpers\/|lib\/(ChatCompletion|AbstractChatCompletion|RunnableFunction|EventStream))/,
   // OpenAI's workload identity. It reads the global `Response`, which loads Node's built-in undici.

@@ -10,6 +10,7 @@ export const USAGE = `npm start -- [options]
   --port N            serve on port N instead of 3001 (or set PORT)
   --enable-auth       require function keys, as on Azure; they are printed
   --model-latency MS  delay of the emulated model (default 300)
+  --model-server KIND azure (default), or compatible: a server that is not Azure's, as Ollama or vLLM
   --model-fault NAME  how the emulated model treats every question:
 ${Object.entries(BEHAVIOURS)
   .map(([name, { help }]) => `                        ${name.padEnd(NAME_WIDTH)}${help}`)
@@ -21,6 +22,8 @@ export interface StartOptions {
   port: number;
   enableAuth: boolean;
   modelLatencyMs: number;
+  /** Whether the model runs on an OpenAI-compatible server that is not Azure's. */
+  otherServer: boolean;
   /** Behaviour of the emulated model; undefined for ordinary answers. */
   behaviour: Behaviour | undefined;
 }
@@ -37,12 +40,14 @@ export function readOptions(args: string[]): StartOptions {
         port: { type: 'string', default: process.env['PORT'] || '3001' },
         'enable-auth': { type: 'boolean', default: false },
         'model-latency': { type: 'string', default: '300' },
+        'model-server': { type: 'string', default: 'azure' },
         'model-fault': { type: 'string' },
       },
     });
     return {
       port: wholeNumber('port', values.port, 65_535),
       enableAuth: values['enable-auth'],
+      otherServer: isOtherServer(values['model-server']),
       modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
       behaviour: behaviourOf(values['model-fault']),
     };
@@ -55,6 +60,11 @@ function wholeNumber(name: string, text: string, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= max) return value;
   throw new Error(`The ${name} must be a whole number from 0 to ${max}, not "${text}".`);
+}
+
+function isOtherServer(kind: string): boolean {
+  if (kind === 'azure' || kind === 'compatible') return kind === 'compatible';
+  throw new Error(`The model server is azure or compatible, not "${kind}".`);
 }
 
 function behaviourOf(name: string | undefined): Behaviour | undefined {
