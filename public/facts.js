@@ -47,9 +47,12 @@ function sourceOf({ from_cache: fromCache, cache }) {
 }
 
 /** @param {PerformanceMetrics} metrics */
-function tokensOf({ tokens: { prompt, completion, saved } }) {
+function tokensOf({ tokens: { prompt, completion, reasoning, saved } }) {
   if (saved > 0) return `${formatNumber(saved)} tokens saved`;
-  return prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out`;
+  const thought = reasoning > 0 ? `, ${formatNumber(reasoning)} of them reasoning` : '';
+  return (
+    prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out${thought}`
+  );
 }
 
 /** Formats a time with a non-breaking space. @param {number} seconds */

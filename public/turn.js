@@ -5,6 +5,8 @@ import { renderMarkdown } from './markdown.js';
 
 /** @import { PerformanceMetrics } from '../src/lib/contract/metrics.ts' */
 
+/** A reasoning model is silent for longer than this. */
+const THINKING_MS = 4000;
 const FRAME_MS = 16;
 
 /** A question in the conversation, and its answer while it arrives. */
@@ -35,12 +37,13 @@ export class Turn {
 
   /** Clears the answer for a retry. */
   restart() {
+    const note = hidden('Waiting');
     this.#show('');
-    this.#end(
-      'waiting',
-      element('span', { class: 'dots' }, element('i'), element('i'), element('i')),
-      hidden('Waiting'),
-    );
+    this.#end('waiting', element('span', { class: 'dots' }, element('i'), element('i'), element('i')), note);
+    setTimeout(() => {
+      note.className = 'thinking';
+      note.textContent = 'The model is thinking';
+    }, THINKING_MS);
   }
 
   /**

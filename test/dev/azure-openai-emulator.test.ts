@@ -98,6 +98,8 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     });
     expect(emulator.requests).toEqual([
       {
+        api: 'chat',
+        isV1: false,
         socket: 1,
         protocol,
         deployment: 'gpt-4o',

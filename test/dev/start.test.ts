@@ -143,13 +143,26 @@ describe.runIf(posix)('npm start', () => {
       KEEP_WARM_MINUTES: '0',
     });
     await serving();
-    expect(output).toContain('Azure OpenAI at https://name.openai.azure.com');
+    expect(output).toContain('https://name.openai.azure.com');
     expect(output).not.toContain('emulator at');
+  });
+
+  it.each([
+    [['--model-server', 'compatible'], {}, 'OpenAI-compatible server at http://127.0.0.1'],
+    [['--model-fault', 'reasoning-model'], { MODEL_API: 'responses' }, 'emulator at'],
+  ])('answers with another model: %j %j', async (args, env, model) => {
+    const port = await freePort();
+    start(['--port', String(port), ...args], env);
+    await serving();
+    expect(output).toContain(model);
+    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    expect((JSON.parse(shell(line)) as Answer).answer).toBe('The capital of France is Paris.');
   });
 
   it.each([
     [['--port', 'x'], {}, 2, 'port must be a whole number'],
     [['--prot', '1'], {}, 2, '--prot'],
+    [['--model-server', 'aws'], {}, 2, 'azure or compatible'],
     [[], { PORT: '0', MODEL_TEMPERATURE: 'hot', HISTORY_MAX_INTERACTIONS: '0' }, 1, '- MODEL_TEMPERATURE'],
   ])('refuses invalid options and settings: %j %j', async (args, env, code, message) => {
     start(args, env);

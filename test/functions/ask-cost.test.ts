@@ -46,7 +46,10 @@ it('counts the savings of coalesced questions', async () => {
 
 it('uses the lower price for cached prompt tokens', () => {
   const prices = { input: 2, cachedInput: 1, output: 10 };
-  expect(costOf(prices, { prompt: 1000, cached: 400, completion: 100 })).toBeCloseTo(0.0026, 12);
+  expect(costOf(prices, { prompt: 1000, cached: 400, completion: 100, reasoning: 0 })).toBeCloseTo(
+    0.0026,
+    12,
+  );
 });
 
 it('reports no cost when no price is set', async () => {

@@ -55,6 +55,18 @@ it('shows an answer while it arrives, and announces it once, at the end', async 
   expect(problems).toEqual([]);
 });
 
+it('says that the model is thinking when no text comes, and shows how much of the answer was reasoning', async () => {
+  const { page, exchange } = await openAndAsk('Think');
+  exchange.send('session', { session_id: 's3', cold_start: false });
+  await lastTurn(page).getByText('The model is thinking').waitFor();
+  const done = doneWith('Forty-two.', 's3');
+  done.performance_metrics.tokens = { prompt: 20, completion: 103, cached: 0, reasoning: 100, saved: 0 };
+  exchange.send('token', { text: 'Forty-two.' });
+  exchange.send('done', done);
+  await lastTurn(page).getByText('103 out, 100 of them reasoning').waitFor();
+  expect(await lastTurn(page).getByText('The model is thinking').count()).toBe(0);
+});
+
 it('keeps the partial answer when it is stopped, and aborts the request', async () => {
   const { page, exchange } = await openAndAsk('Stop this');
   exchange.send('session', { session_id: 's2', cold_start: false });

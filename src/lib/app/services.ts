@@ -74,7 +74,7 @@ export async function createServices(config: Config): Promise<Services> {
 
   return {
     config,
-    answerer: createAnswerer({ conversations, finder, metrics, config, pending: requests }),
+    answerer: createAnswerer({ conversations, finder, metrics, model, config, pending: requests }),
     sessions: createSessions({ history, index, pending }),
     cache,
     history,

@@ -2,6 +2,7 @@
 import { type Interaction, toMessages } from '../history/interaction.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { markFirstToken, timed } from '../metrics/question-record.ts';
+import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 import { fitHistory } from './context-window.ts';
 import type { Conversation, Conversations } from './conversation.ts';
@@ -15,6 +16,7 @@ export interface AnswererParts {
   conversations: Conversations;
   finder: AnswerFinder;
   metrics: ProcessMetrics;
+  model: Pick<ResilientModel, 'modelName'>;
   config: { model: { systemPrompt: string }; historyMaxInteractions: number; historyMaxTokens: number };
   /** Takes the answers in progress: they are completed even if the caller stops reading the events. */
   pending: PendingWork;
@@ -79,7 +81,7 @@ interface Turn {
 
 /** Finds the answer, forwards its text, and stores the interaction. */
 async function finish(
-  { finder, config }: AnswererParts,
+  { finder, model, config }: AnswererParts,
   conversation: Conversation,
   { question, context, tokens }: Turn,
 ): Promise<Interaction> {
@@ -90,7 +92,7 @@ async function finish(
     if (question.stream) tokens.push(text);
   };
   try {
-    const history = await fitHistory(conversation.interactions, config.historyMaxTokens);
+    const history = await fitHistory(conversation.interactions, config.historyMaxTokens, model.modelName());
     const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
     const answer = await finder.find({ question, prompt, context, resetFailed, onToken });
     // Without a stream, the whole answer arrives at once and is the first token.

@@ -17,11 +17,22 @@ const SMALL_PIECE_CHARS = 64;
 /** Token counts by digest of the text: each question of a session needs the counts of the same history again. */
 const countCache = new LRUCache<string, Promise<number>>({ max: 10_000 });
 
+/** Models with the encoding o200k_base: github.com/openai/tiktoken, tiktoken/model.py. */
+const O200K = /^(?:chatgpt-|gpt-(?:4o|4\.1|4\.5|[5-9]|oss)|o\d)/;
+/** Bytes of a token at least, on average, of a model whose encoding is not known: about half of what texts have. */
+const ESTIMATED_BYTES = 2;
+
 /**
- * Drops the oldest of `interactions` (oldest first) until the rest has at most `maxTokens` tokens in the encoding of
- * GPT-4o. The tokenizer is imported only when the interactions might exceed the limit.
+ * Drops the oldest of `interactions` (oldest first) until the rest has at most `maxTokens` tokens of the model with this
+ * name. Tokens are counted only when the interactions might exceed the limit: with the encoding o200k_base, also while
+ * the model is not known, and with an estimate, rather too high than too low, for a model whose encoding is not known.
  */
-export async function fitHistory(interactions: Interaction[], maxTokens: number): Promise<Interaction[]> {
+export async function fitHistory(
+  interactions: Interaction[],
+  maxTokens: number,
+  model: string | undefined,
+): Promise<Interaction[]> {
+  const countOf = model === undefined || O200K.test(model) ? tokensOf : estimate;
   const sizes = interactions.map(
     ({ question, answer }) => Buffer.byteLength(question) + Buffer.byteLength(answer),
   );
@@ -33,8 +44,8 @@ export async function fitHistory(interactions: Interaction[], maxTokens: number)
     // And a text that is not empty has at least one token.
     if (remaining === 0 && sizes[index] !== 0) return interactions.slice(index + 1);
     const { question, answer } = interactions[index] as Interaction;
-    remaining -= await tokensOf(question);
-    if (remaining >= 0) remaining -= await tokensOf(answer);
+    remaining -= await countOf(question);
+    if (remaining >= 0) remaining -= await countOf(answer);
     if (remaining < 0) return interactions.slice(index + 1);
     bytes -= sizes[index] ?? 0;
   }
@@ -48,6 +59,9 @@ export function dropOlderHalf(prompt: Message[]): Message[] | null {
   if (!system || interactions < 1) return null;
   return [system, ...rest.slice(2 * Math.ceil(interactions / 2))];
 }
+
+const estimate = async (text: string): Promise<number> =>
+  Math.ceil(Buffer.byteLength(text) / ESTIMATED_BYTES);
 
 /** The number of tokens of a text. Concurrent requests for the same text share one count. */
 function tokensOf(text: string): Promise<number> {

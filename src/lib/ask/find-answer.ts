@@ -4,8 +4,7 @@ import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { timed } from '../metrics/question-record.ts';
-import type { Completion, Message } from '../model/completion.ts';
-import type { ModelParameters } from '../model/parameters.ts';
+import type { Completion, Message, ModelTarget } from '../model/completion.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import { type CallOptions, completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
@@ -44,10 +43,10 @@ export interface AnswerFinder {
 interface CachePlan {
   cache: AnswerCache;
   key: string;
-  /** The model parameters of `key`. */
-  parameters: ModelParameters;
-  /** Gives the key for other model parameters. */
-  keyWith: (parameters: ModelParameters) => string;
+  /** The deployment and the parameters of `key`. */
+  target: ModelTarget;
+  /** Gives the key for another deployment or other parameters. */
+  keyFor: (target: ModelTarget) => string;
 }
 
 /** Creates the answer finder of this process. */
@@ -59,9 +58,9 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   function planOf({ cacheControl, userId }: Question, prompt: Message[]): CachePlan | null {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
-    const parameters = model.parameters();
-    const keyWith = (sent: ModelParameters): string => answerCacheKey(config, sent, prompt, partition);
-    return { cache, key: keyWith(parameters), parameters, keyWith };
+    const target = model.target();
+    const keyFor = (each: ModelTarget): string => answerCacheKey(config, each, prompt, partition);
+    return { cache, key: keyFor(target), target, keyFor };
   }
 
   return {
@@ -102,6 +101,7 @@ async function lookUp(
     record.cache.tier = found.tier;
     record.cache.ageMs = found.ageMs;
     record.tokensSaved = found.answer.tokens;
+    record.model = found.answer.model ?? null;
   }
   metrics.countLookup(found.result, record.tokensSaved);
   if (found.result !== 'hit') return null;
@@ -114,15 +114,16 @@ async function shareModelCall(
   parts: FinderParts,
   inFlight: SingleFlight<Completion>,
   lookup: Lookup,
-  { cache, key, keyWith, parameters }: CachePlan,
+  { cache, key, keyFor, target }: CachePlan,
 ): Promise<Completion> {
   const { question, prompt, context, resetFailed, onToken } = lookup;
   const { record, signal, disconnected } = context;
   const work: FlightWork<Completion> = async (abort, onText) => {
     const completion = await completeFitting(prompt, callOptions(parts, lookup, abort, onText));
     if (completion.finishReason === 'stop' && !completion.historyDropped) {
-      // The model may have refused a parameter: the key has to match the parameters of the call that succeeded.
-      cache.store(completion.parameters === parameters ? key : keyWith(completion.parameters), completion);
+      // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
+      // that succeeded.
+      cache.store(completion.target === target ? key : keyFor(completion.target), completion);
     }
     return completion;
   };
@@ -143,6 +144,7 @@ async function shareModelCall(
   // Nothing was streamed when the question that started the call wants a plain answer.
   if (!streamed) onToken(completion.text);
   record.tokensSaved = completion.tokens;
+  record.model = completion.model ?? null;
   parts.metrics.countCoalesced(record.tokensSaved);
   return completion;
 }

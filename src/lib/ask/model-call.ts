@@ -58,6 +58,7 @@ async function callModel(prompt: Message[], options: CallOptions): Promise<Compl
     const onCompletion = (completion: Completion): void => {
       call.completion = completion;
       addTokens(call.tokens, completion.tokens);
+      record.model = completion.model ?? null;
     };
     const onText = streamed ? onStreamedText : undefined;
     return await timed(record, 'model', () =>

@@ -3,13 +3,12 @@ import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { createHash } from 'node:crypto';
 import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
-import type { ModelParameters } from '../model/parameters.ts';
-import type { Message } from '../model/completion.ts';
+import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
 export type Lookup =
@@ -27,7 +26,7 @@ export interface AnswerCache {
   /** Looks for an answer younger than `maxAgeMs`, the fastest tier first. */
   lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
   /** Stores an answer for the configured lifetime. Slow tiers are written in the background. */
-  store(key: string, answer: Pick<CachedAnswer, 'text' | 'tokens'>): void;
+  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): void;
   /** Clears all tiers. Gives the names of the tiers that failed. */
   clear(): Promise<TierName[]>;
   readonly tiers: readonly TierName[];
@@ -42,17 +41,17 @@ export interface AnswerCache {
  */
 export function answerCacheKey(
   config: Config,
-  parameters: ModelParameters,
+  { deployment, parameters }: ModelTarget,
   prompt: readonly Message[],
   partition: string | null = null,
 ): string {
-  const { endpoints, apiVersion, deployment } = config.model;
-  // Fallback endpoints serve the same deployment, so the endpoint that answered is no part of the key.
+  const { endpoints, apiVersion, modelApi } = config.model;
+  // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
     partition,
-    [api, url, apiVersion, deployment],
+    [modelApi, api, url, apiVersion, deployment],
     Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     prompt,
   ];
@@ -126,9 +125,9 @@ export function createAnswerCache(
       }
       return { result: failed ? 'error' : 'miss' };
     },
-    store(key, { text, tokens }) {
+    store(key, { text, model, tokens }) {
       const storedAt = Date.now();
-      fill(tiers, key, { text, tokens, storedAt, expiresAt: storedAt + ttlMs });
+      fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
     async clear() {
       const failed: TierName[] = [];

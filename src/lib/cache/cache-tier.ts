@@ -5,6 +5,8 @@ import type { TokenUsage } from '../model/completion.ts';
 /** A complete answer of the model. Times in milliseconds since 1970. */
 export interface CachedAnswer {
   text: string;
+  /** Name and version of the model that answered; absent when it gave none. */
+  model?: string | undefined;
   tokens: TokenUsage;
   storedAt: number;
   expiresAt: number;

@@ -22,6 +22,7 @@ const tokens = z
     prompt: count('Tokens of the prompts sent.'),
     completion: count('Tokens of the completions received.'),
     cached: count("Tokens of `prompt` that were in the model's prompt cache."),
+    reasoning: count('Reasoning tokens, which are part of `completion` and never shown.'),
     saved: count('Tokens avoided by answers without a model call of their own.'),
   })
   .register(schemas, { id: 'Tokens', description: 'Tokens as counted by the model.' });
@@ -94,6 +95,9 @@ export const performanceMetrics = z
     cache: cacheMetrics,
     connection: z.nullable(connectionMetrics).check(z.describe('Null without a model call.')),
     timings,
+    model: z
+      .nullable(z.string())
+      .check(z.describe('The model that the answer is from, with its version; null when it gave none.')),
     tokens,
     cost: z.optional(cost),
     history_available: flag('Whether the chat history could be read.'),

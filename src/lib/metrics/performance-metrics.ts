@@ -46,6 +46,7 @@ export function toPerformanceMetrics(
       history_write: seconds(timings.history_write),
       time_to_first_token: seconds(timings.time_to_first_token),
     },
+    model: record.model,
     tokens: reportTokens(record.tokens, record.tokensSaved),
     ...reportCost(prices, record.tokens, record.tokensSaved),
     history_available: record.historyAvailable,

@@ -57,6 +57,8 @@ export interface QuestionRecord {
   tokens: TokenUsage;
   /** Tokens of the model call that the cache, or an identical question in flight, made unnecessary. */
   tokensSaved: TokenUsage;
+  /** Name and version of the model that the answer is from; null when it gave none. */
+  model: string | null;
   historyAvailable: boolean;
   historySaved: boolean;
   /** The answer was stored by an earlier request with the same Idempotency-Key. */
@@ -80,6 +82,7 @@ export function createQuestionRecord(
     connection: null,
     tokens: noTokens(),
     tokensSaved: noTokens(),
+    model: null,
     historyAvailable: true,
     historySaved: false,
     replayed: false,

@@ -4,13 +4,14 @@ import type { Cost } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
 import { costOf } from './price.ts';
 
-export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0 });
+export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0, reasoning: 0 });
 
 /** Adds tokens to `sum`, in place. */
-export function addTokens(sum: TokenUsage, { prompt, completion, cached }: TokenUsage): void {
+export function addTokens(sum: TokenUsage, { prompt, completion, cached, reasoning }: TokenUsage): void {
   sum.prompt += prompt;
   sum.completion += completion;
   sum.cached += cached;
+  sum.reasoning += reasoning;
 }
 
 /** Gives the JSON field `tokens`. */

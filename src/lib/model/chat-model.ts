@@ -3,14 +3,17 @@ import { coerceMessageLikeToMessage, type UsageMetadata } from '@langchain/core/
 import type { ChatOpenAICompletions } from '@langchain/openai';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { errors } from '../contract/errors.ts';
-import type { Completion, Message } from './completion.ts';
+import type { Completion, Message, ModelTarget } from './completion.ts';
+import type { LangChainModel } from './langchain-model.ts';
 import { toModelError } from './model-errors.ts';
-import type { ModelParameters } from './parameters.ts';
+import { REFUSAL } from './stream-events.ts';
 
 /** One request to the model. */
 export interface ModelRequest {
   prompt: Message[];
-  parameters: ModelParameters;
+  target: ModelTarget;
+  /** A reasoning model may be silent until the deadline: the HTTP client's shorter time limits do not apply. */
+  patient: boolean;
   /** Filled in with the connection of the request. */
   record: ConnectionRecord;
   /** Aborts the request, which then rejects with the signal's reason. */
@@ -23,7 +26,14 @@ export interface ModelRequest {
 interface ModelMessage {
   text: string;
   id?: string | undefined;
-  response_metadata: { finish_reason?: string | undefined; model_name?: string | undefined };
+  /** Chat completions have `finish_reason`, the Responses API has `status`. */
+  response_metadata: {
+    finish_reason?: string | undefined;
+    status?: string | undefined;
+    incomplete_details?: { reason?: string } | null;
+    model_name?: string | undefined;
+  };
+  additional_kwargs?: Record<string, unknown> | undefined;
   usage_metadata?: UsageMetadata | undefined;
 }
 
@@ -31,17 +41,22 @@ interface ModelMessage {
  * Sends one request that is not streamed.
  * @throws AskError when the model fails or refuses, or the reason of the signal when the request was aborted.
  */
-export async function complete(model: ChatOpenAICompletions, request: ModelRequest): Promise<Completion> {
-  const { prompt, parameters, record, signal, onResponse } = request;
+export async function complete(model: LangChainModel, request: ModelRequest): Promise<Completion> {
+  const { prompt, target, patient, record, signal, onResponse } = request;
+  const { parameters } = target;
   // LangChain passes `options` to the OpenAI client, and that passes `fetchOptions` to our fetch: both are untyped.
-  const options = { signal, parameters, options: { fetchOptions: { record, onResponse } } };
+  const options = { signal, parameters, options: { fetchOptions: { record, onResponse, patient } } };
   let message: ModelMessage;
   try {
-    message = await model.invoke(prompt, options as Partial<ChatOpenAICompletions['ParsedCallOptions']>);
+    // Both kinds of models have the same methods, as far as they are used here.
+    message = await (model as ChatOpenAICompletions).invoke(
+      prompt,
+      options as Partial<ChatOpenAICompletions['ParsedCallOptions']>,
+    );
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
-  return toCompletion(message, parameters);
+  return toCompletion(message, target);
 }
 
 /**
@@ -49,23 +64,28 @@ export async function complete(model: ChatOpenAICompletions, request: ModelReque
  * @throws as {@link complete}, possibly after some calls of `onToken`.
  */
 export async function stream(
-  model: ChatOpenAICompletions,
+  model: LangChainModel,
   request: ModelRequest,
   onToken: (text: string) => void,
 ): Promise<Completion> {
-  const { prompt, parameters, record, signal, onResponse } = request;
+  const { prompt, target, patient, record, signal, onResponse } = request;
+  const { parameters } = target;
   // LangChain passes `fetchOptions` to the OpenAI client, and that passes them to our fetch: both are untyped.
-  const options = { signal, parameters, fetchOptions: { record, onResponse } };
+  const options = { signal, parameters, fetchOptions: { record, onResponse, patient } };
   const message = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
   // A chunk may end in the middle of a surrogate pair; the first half is held back until the second one arrives.
   let half = '';
   try {
     // LangChain's public `stream` adds callbacks and a web stream, which doubles the CPU time: docs/performance.md.
     // oxlint-disable-next-line no-underscore-dangle -- LangChain documents this method for implementers of models
-    const chunks = model._streamResponseChunks(prompt.map(coerceMessageLikeToMessage), options);
+    const chunks = (model as ChatOpenAICompletions)._streamResponseChunks(
+      prompt.map(coerceMessageLikeToMessage),
+      options,
+    );
     for await (const { message: chunkMessage, generationInfo } of chunks) {
       const chunk = chunkMessage as unknown as ModelMessage;
-      Object.assign(message.response_metadata, generationInfo);
+      Object.assign(message.response_metadata, chunk.response_metadata, generationInfo);
+      if (refusalOf(chunk) !== '') message.additional_kwargs = chunk.additional_kwargs;
       message.usage_metadata ??= chunk.usage_metadata;
       message.id ??= chunk.id;
       const text = half + chunk.text;
@@ -78,25 +98,39 @@ export async function stream(
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
   // No finish_reason: the stream was cut off, even if it closed cleanly.
-  if (message.response_metadata.finish_reason === undefined) {
+  if (finishReasonOf(message) === '') {
     throw errors.modelUnavailable(new Error('the stream ended without a finish_reason'));
   }
-  return toCompletion(message, parameters);
+  return toCompletion(message, target);
 }
 
-function toCompletion(message: ModelMessage, parameters: ModelParameters): Completion {
+/** Returns the finish reason under the names of chat completions; empty when there is none. */
+function finishReasonOf({ response_metadata: metadata }: ModelMessage): string {
+  const { finish_reason: finishReason, status, incomplete_details: incomplete } = metadata;
+  if (finishReason !== undefined) return finishReason;
+  if (status === 'completed') return 'stop';
+  const reason = status === 'incomplete' ? incomplete?.reason : undefined;
+  return reason === 'max_output_tokens' ? 'length' : (reason ?? '');
+}
+
+const refusalOf = ({ additional_kwargs: more }: ModelMessage): string =>
+  typeof more?.['refusal'] === 'string' ? more['refusal'] : '';
+
+function toCompletion(message: ModelMessage, target: ModelTarget): Completion {
   const usage = message.usage_metadata;
+  const refusal = message.text === '' ? refusalOf(message) : '';
   return {
     // JSON may contain a lone surrogate, which cannot be encoded as UTF-8.
-    text: message.text.toWellFormed(),
-    finishReason: message.response_metadata.finish_reason ?? '',
+    text: (message.text || refusal).toWellFormed(),
+    finishReason: refusal === '' ? finishReasonOf(message) : REFUSAL,
     tokens: {
       prompt: usage?.input_tokens ?? 0,
       completion: usage?.output_tokens ?? 0,
       cached: usage?.input_token_details?.cache_read ?? 0,
+      reasoning: usage?.output_token_details?.reasoning ?? 0,
     },
     id: message.id,
     model: message.response_metadata.model_name,
-    parameters,
+    target,
   };
 }

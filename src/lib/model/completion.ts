@@ -15,13 +15,22 @@ export interface Completion {
   id: string | undefined;
   /** Name and version of the model that answered. */
   model: string | undefined;
-  /** The parameters of the request. */
+  /** What the request was sent to, and with which parameters. */
+  target: ModelTarget;
+}
+
+/** The deployment and the parameters of a request. The answer depends on both. */
+export interface ModelTarget {
+  deployment: string;
   parameters: ModelParameters;
 }
 
-/** Token counts of the model. `cached` is the part of `prompt` that was in the model's prompt cache. */
+/** Token counts of the model. */
 export interface TokenUsage {
   prompt: number;
   completion: number;
+  /** The part of `prompt` that was in the model's prompt cache. */
   cached: number;
+  /** The part of `completion` that was reasoning, which is never shown. */
+  reasoning: number;
 }

@@ -1,18 +1,24 @@
 /** One endpoint of the model, with its circuit breaker, its rate limit and the parameters that it accepts. */
-import type { ChatOpenAICompletions } from '@langchain/openai';
 import { AskError, errors } from '../contract/errors.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 import { IdentityError } from '../runtime/identity.ts';
 import { complete, type ModelRequest, stream } from './chat-model.ts';
 import { CircuitBreaker, OPEN_MS } from './circuit-breaker.ts';
-import type { Completion } from './completion.ts';
-import { EmptyAnswerError } from './model-errors.ts';
-import { adapt, type ModelParameters } from './parameters.ts';
+import type { Completion, ModelTarget } from './completion.ts';
+import type { LangChainModel } from './langchain-model.ts';
+import { EmptyAnswerError, isDeploymentGone } from './model-errors.ts';
+import { adapt } from './parameters.ts';
 
 /** Duration of a rate limit when the response has no `Retry-After`. */
 const DEFAULT_RATE_LIMIT_MS = 1000;
 /** Largest random addition to a wait time, as a share of it, so that the waiting calls do not all retry at once. */
 const RATE_LIMIT_JITTER = 0.1;
+
+/** For this time other endpoints are tried before an endpoint whose deployment is gone. */
+const GONE_MS = 60_000;
+
+/** Names of reasoning models. A deployment can have any name, so other signs are needed too. */
+const REASONING_NAME = /(?:^|[^a-z\d])(?:o\d|gpt-?[5-9])/i;
 
 /** The part of a request that does not depend on the endpoint. */
 export type EndpointRequest = Pick<ModelRequest, 'prompt' | 'record' | 'signal'> & {
@@ -27,21 +33,23 @@ export class ModelEndpoint {
   /** Index in the settings: 0 is the primary endpoint. */
   readonly index: number;
   readonly breaker: CircuitBreaker;
-  readonly #model: ChatOpenAICompletions;
+  readonly #model: LangChainModel;
   readonly #warn: (message: string) => void;
-  #parameters: ModelParameters;
+  #target: ModelTarget;
+  /** The settings, the name of the deployment or an earlier answer show that it is a reasoning model. */
+  #isReasoning: boolean;
   /** On the clock of `performance.now()`. */
   #rateLimitedUntil = 0;
+  #goneUntil = 0;
+  /** The model of the last completion. */
+  #modelName: string | undefined;
 
-  constructor(
-    index: number,
-    model: ChatOpenAICompletions,
-    parameters: ModelParameters,
-    warn: (message: string) => void,
-  ) {
+  constructor(index: number, model: LangChainModel, target: ModelTarget, warn: (message: string) => void) {
     this.index = index;
     this.#model = model;
-    this.#parameters = parameters;
+    this.#target = target;
+    const { deployment, parameters } = target;
+    this.#isReasoning = parameters.reasoningEffort !== undefined || REASONING_NAME.test(deployment);
     this.#warn = warn;
     this.breaker = new CircuitBreaker(() =>
       warn(
@@ -50,9 +58,19 @@ export class ModelEndpoint {
     );
   }
 
-  /** The configured parameters without those that the endpoint refused. */
-  get parameters(): ModelParameters {
-    return this.#parameters;
+  /** The deployment, and the configured parameters without those that the endpoint refused. */
+  get target(): ModelTarget {
+    return this.#target;
+  }
+
+  /** Name and version of the model; undefined before the first completion, since a deployment can have any name. */
+  get modelName(): string | undefined {
+    return this.#modelName;
+  }
+
+  /** Whether the deployment was missing at the last request, less than a minute ago. */
+  get isGone(): boolean {
+    return performance.now() < this.#goneUntil;
   }
 
   /** Milliseconds until the rate limit of the endpoint ends; 0 when it is not rate-limited. */
@@ -68,7 +86,7 @@ export class ModelEndpoint {
       this.#rateLimitedUntil = 0;
       return completion;
     } catch (error) {
-      this.#noteRateLimit(error);
+      this.#noteUnavailability(error);
       throw error;
     }
   }
@@ -77,28 +95,31 @@ export class ModelEndpoint {
   async #send(request: EndpointRequest, onHealthy: () => void): Promise<Completion> {
     const onResponse = (status: number): void => void (status < 400 && onHealthy());
     for (;;) {
-      const parameters = this.#parameters;
+      const target = this.#target;
       const { onToken } = request;
-      const modelRequest: ModelRequest = { ...request, parameters, onResponse };
+      const modelRequest: ModelRequest = { ...request, target, patient: this.#isReasoning, onResponse };
       try {
         const completion = await (onToken
           ? stream(this.#model, modelRequest, onToken)
           : complete(this.#model, modelRequest));
         request.onCompletion(completion);
+        this.#modelName = completion.model;
+        this.#isReasoning ||= completion.tokens.reasoning > 0;
         return assertAnswer(completion);
       } catch (error) {
-        const adapted = adapt(parameters, error);
+        const adapted = adapt(target.parameters, error);
         if (!adapted) throw error;
         // Otherwise a concurrent request has already changed the parameters.
-        if (this.#parameters === parameters) {
-          this.#parameters = adapted.parameters;
+        if (this.#target === target) {
+          this.#target = { ...target, parameters: adapted.parameters };
           this.#warn(`Endpoint ${this.index} of the model ${adapted.advice}`);
         }
       }
     }
   }
 
-  #noteRateLimit(error: unknown): void {
+  #noteUnavailability(error: unknown): void {
+    if (isDeploymentGone(error)) this.#goneUntil = performance.now() + GONE_MS;
     if (!isRetryable(error)) return;
     const { code, retryAfterMs = code === 'model_rate_limited' ? DEFAULT_RATE_LIMIT_MS : 0 } = error;
     const waitMs = retryAfterMs * (1 + RATE_LIMIT_JITTER * Math.random());

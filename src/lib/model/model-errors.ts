@@ -3,10 +3,43 @@ import { ContextOverflowError } from '@langchain/core/errors';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 import { AskError, errors } from '../contract/errors.ts';
+import { LoggableError } from '../runtime/log.ts';
 
 /** The model answered without text and without a known reason. */
 export class EmptyAnswerError extends Error {
   override readonly name = 'EmptyAnswerError';
+}
+
+/** The endpoint does not serve the deployment or its model, or no longer does. */
+class DeploymentGoneError extends LoggableError {
+  override readonly name = 'DeploymentGoneError';
+}
+
+/** Whether another endpoint may serve what this one does not. */
+export const isDeploymentGone = (error: unknown): boolean =>
+  chainOf(error).some((cause) => cause instanceof DeploymentGoneError);
+
+/**
+ * Codes for a missing deployment or model. For retired models, Azure was also seen to answer OperationNotSupported
+ * (github.com/BerriAI/litellm/issues/11505) and a 404 without a code of its own (github.com/BerriAI/litellm/issues/11116).
+ */
+const GONE: Record<string, string> = {
+  DeploymentNotFound: 'the deployment does not exist',
+  OperationNotSupported: 'the model of the deployment does not support this API, or is retired',
+  model_not_found: 'the model does not exist, or is retired',
+};
+
+function deploymentGone(codes: Set<unknown>, status: number | null): DeploymentGoneError | null {
+  const code = [...codes].find(
+    (each): each is string => typeof each === 'string' && Object.hasOwn(GONE, each),
+  );
+  let reason = code === undefined ? undefined : GONE[code];
+  if (status === 410) reason = 'the model is retired';
+  if (status === 404)
+    reason ??= 'the address, the API version or the deployment does not exist, or the model is retired';
+  if (reason === undefined) return null;
+  const advice = 'Check AZURE_OPENAI_CHAT_DEPLOYMENT_NAME, AZURE_OPENAI_API_VERSION and MODEL_API.';
+  return new DeploymentGoneError(`${reason} (${[status, code].filter(Boolean).join(' ')}). ${advice}`);
 }
 
 /** Statuses from 400 to 499 after which a retry may succeed: request timeout, conflict, too early. */
@@ -26,7 +59,11 @@ export function toModelError(error: unknown, record: ConnectionRecord): AskError
   if (codes.has('context_length_exceeded') || ContextOverflowError.isInstance(error)) {
     return errors.conversationTooLong(error);
   }
-  if (status === 429) return errors.modelRateLimited(retryAfterMs(headers), error);
+  const gone = deploymentGone(codes, status);
+  if (gone) return errors.modelMisconfigured(gone);
+  // Within a stream an error has a code, and no status of its own.
+  if (status === 429 || codes.has('rate_limit_exceeded'))
+    return errors.modelRateLimited(retryAfterMs(headers), error);
   // A retry would be refused again.
   if (status !== null && status >= 400 && status < 500 && !TRANSIENT_STATUSES.has(status)) {
     return errors.modelMisconfigured(error);

@@ -1,34 +1,49 @@
-/** The parameters of a model call, and how they change when a model refuses one of them. */
-import type { ModelConfig } from '../config/config.ts';
+/** The parameters of a model call, their names in each API, and how they change when a model refuses one of them. */
+import type { ModelApi, ModelConfig } from '../config/model-config.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 
-/** Parameters under their names in the API. Absent parameters are not sent. */
+/** Absent parameters are not sent. */
 export interface ModelParameters {
   readonly temperature?: number;
-  readonly max_tokens?: number;
-  readonly max_completion_tokens?: number;
-  readonly reasoning_effort?: string;
+  readonly maxOutputTokens?: number;
+  readonly reasoningEffort?: string;
+  readonly verbosity?: string;
+  /** Chat completions: reasoning models accept `max_completion_tokens` instead of `max_tokens`. */
+  readonly outputLimitName?: 'max_completion_tokens';
+  /** Chat completions: false when the server refuses `stream_options`, which request the token counts of a stream. */
+  readonly streamUsage?: false;
 }
 
-type Name = keyof ModelParameters;
-
-const SETTINGS: Record<Name, string> = {
-  temperature: 'MODEL_TEMPERATURE',
-  max_tokens: 'MODEL_MAX_OUTPUT_TOKENS',
-  max_completion_tokens: 'MODEL_MAX_OUTPUT_TOKENS',
-  reasoning_effort: 'MODEL_REASONING_EFFORT',
-};
-
-/** Returns the parameters of the settings, with the names that GPT-4o accepts. */
-export const parametersOf = ({
-  temperature,
-  maxOutputTokens,
-  reasoningEffort,
-}: ModelConfig): ModelParameters => ({
-  ...(temperature !== undefined && { temperature }),
-  ...(maxOutputTokens !== undefined && { max_tokens: maxOutputTokens }),
-  ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
+/** Returns the parameters of the settings. */
+export const parametersOf = (config: ModelConfig): ModelParameters => ({
+  ...(config.temperature !== undefined && { temperature: config.temperature }),
+  ...(config.maxOutputTokens !== undefined && { maxOutputTokens: config.maxOutputTokens }),
+  ...(config.reasoningEffort !== undefined && { reasoningEffort: config.reasoningEffort }),
+  ...(config.verbosity !== undefined && { verbosity: config.verbosity }),
 });
+
+/** Returns the fields of a request's body for `api`. Undefined fields override the values that LangChain guesses. */
+export function toBody(api: ModelApi, parameters: ModelParameters): Record<string, unknown> {
+  const { temperature, maxOutputTokens, reasoningEffort, verbosity, outputLimitName } = parameters;
+  if (api === 'responses') {
+    return {
+      temperature,
+      max_output_tokens: maxOutputTokens,
+      reasoning: reasoningEffort === undefined ? undefined : { effort: reasoningEffort },
+      text: verbosity === undefined ? undefined : { verbosity },
+      // The chat history is in our storage: the provider must not store anything.
+      store: false,
+    };
+  }
+  return {
+    temperature,
+    max_tokens: outputLimitName ? undefined : maxOutputTokens,
+    max_completion_tokens: outputLimitName ? maxOutputTokens : undefined,
+    reasoning_effort: reasoningEffort,
+    verbosity,
+    ...(parameters.streamUsage === false && { stream_options: undefined }),
+  };
+}
 
 /** The replacement for parameters of which one was refused. */
 export interface Adaptation {
@@ -37,36 +52,58 @@ export interface Adaptation {
   advice: string;
 }
 
+type Setting = 'temperature' | 'maxOutputTokens' | 'reasoningEffort' | 'verbosity';
+
+/** Names in a request's body, the parameter, and its setting. */
+const NAMES: Record<string, [Setting, string]> = {
+  temperature: ['temperature', 'MODEL_TEMPERATURE'],
+  max_tokens: ['maxOutputTokens', 'MODEL_MAX_OUTPUT_TOKENS'],
+  max_completion_tokens: ['maxOutputTokens', 'MODEL_MAX_OUTPUT_TOKENS'],
+  max_output_tokens: ['maxOutputTokens', 'MODEL_MAX_OUTPUT_TOKENS'],
+  reasoning_effort: ['reasoningEffort', 'MODEL_REASONING_EFFORT'],
+  reasoning: ['reasoningEffort', 'MODEL_REASONING_EFFORT'],
+  'reasoning.effort': ['reasoningEffort', 'MODEL_REASONING_EFFORT'],
+  verbosity: ['verbosity', 'MODEL_VERBOSITY'],
+  text: ['verbosity', 'MODEL_VERBOSITY'],
+  'text.verbosity': ['verbosity', 'MODEL_VERBOSITY'],
+};
+
 /** Returns other parameters when `error` is the refusal of one of `parameters`; null for all other errors. */
 export function adapt(parameters: ModelParameters, error: unknown): Adaptation | null {
   const name = refusedParameter(error);
-  if (name === null || !isName(name) || !(name in parameters)) return null;
-  const { [name]: value, ...rest } = parameters;
-  // Reasoning models accept only `max_completion_tokens`, which includes the reasoning tokens.
-  if (name === 'max_tokens' && typeof value === 'number') {
+  if (name === null) return null;
+  if (name === 'stream_options' && parameters.streamUsage !== false) {
     return {
-      parameters: { ...rest, max_completion_tokens: value },
+      parameters: { ...parameters, streamUsage: false },
+      advice: 'refuses "stream_options": the tokens of streamed answers are not counted.',
+    };
+  }
+  const [own, setting] = NAMES[name] ?? [];
+  if (own === undefined || setting === undefined || !(own in parameters)) return null;
+  if (name === 'max_tokens' && !parameters.outputLimitName) {
+    return {
+      parameters: { ...parameters, outputLimitName: 'max_completion_tokens' },
       advice: 'does not accept "max_tokens": MODEL_MAX_OUTPUT_TOKENS is sent as "max_completion_tokens".',
     };
   }
+  const { [own]: _, ...rest } = parameters;
   return {
     parameters: rest,
-    advice: `refuses the parameter "${name}" or its value, so it is no longer sent. Change or remove ${SETTINGS[name]}.`,
+    advice: `refuses the parameter "${name}" or its value, so it is no longer sent. Change or remove ${setting}.`,
   };
 }
 
-const isName = (name: string): name is Name => name in SETTINGS;
-
 const REFUSALS = new Set(['unsupported_value', 'unsupported_parameter', 'unknown_parameter']);
 
-/**
- * Returns the name of the refused parameter. A model that knows the parameter sends a code and `param`; a model that is
- * older than the parameter sends only a message (github.com/davidmigloz/langchain_dart/issues/712).
- */
+/** Messages without a code: davidmigloz/langchain_dart/issues/712 and OpenHands/software-agent-sdk/issues/1837 on GitHub. */
+const REFUSAL_MESSAGE =
+  /(?:Unrecognized request argument supplied: |Unsupported parameter: '|Unknown parameter: ')([\w.]+)/;
+
+/** Returns the name of the refused parameter, from the code and `param` or from the message. */
 function refusedParameter(error: unknown): string | null {
   for (const { code, param, message } of chainOf(error)) {
     if (REFUSALS.has(String(code)) && typeof param === 'string') return param;
-    const [, name] = /Unrecognized request argument supplied: (\w+)/.exec(message) ?? [];
+    const [, name] = REFUSAL_MESSAGE.exec(message) ?? [];
     if (name !== undefined) return name;
   }
   return null;

@@ -1,17 +1,18 @@
 /** The model with fallback endpoints, retries and a concurrency limit. */
 import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
-import type { ModelConfig } from '../config/config.ts';
+import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { Bulkhead } from './bulkhead.ts';
-import type { Completion, Message } from './completion.ts';
+import type { Completion, Message, ModelTarget } from './completion.ts';
 import { createTokenProvider } from './credential.ts';
 import { type EndpointRequest, isRetryable, ModelEndpoint } from './endpoint.ts';
 import { createLangChainModel } from './langchain-model.ts';
-import { type ModelParameters, parametersOf } from './parameters.ts';
+import { isDeploymentGone } from './model-errors.ts';
+import { parametersOf } from './parameters.ts';
 
 /** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
@@ -36,8 +37,10 @@ export interface ModelCall {
 export interface ResilientModel {
   /** Calls the model. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
   complete(prompt: Message[], call: ModelCall): Promise<Completion>;
-  /** Parameters for the primary endpoint: the configured ones without those that it refused. */
-  parameters(): ModelParameters;
+  /** The deployment and the parameters of the next call: the cache keeps its answer under them. */
+  target(): ModelTarget;
+  /** Name of the model that gets the next call; undefined before its first completion. */
+  modelName(): string | undefined;
   /** Milliseconds until the first circuit breaker lets a request through; 0 when one does now. */
   waitMs(): number;
   /** Resolves to true when at least one endpoint responds. The check uses no tokens. */
@@ -55,17 +58,29 @@ export function createResilientModel(
   // Created only when an endpoint has no key, and then shared.
   let sharedProvider: (() => Promise<string>) | undefined;
   const tokenProvider = () => (sharedProvider ??= createTokenProvider(config.identity, config.tokenScope));
+  // A client needs some key, also for a server that needs none.
+  const credentialOf = ({ apiKey, isAzure }: EndpointConfig) =>
+    apiKey ?? (isAzure ? tokenProvider() : 'none');
   const parameters = parametersOf(config);
+  // Endpoints with the same deployment share one target, so that their answers have the same cache key.
+  const targets = new Map<string, ModelTarget>();
+  const targetOf = (deployment: string): ModelTarget => {
+    const target = targets.get(deployment) ?? { deployment, parameters };
+    targets.set(deployment, target);
+    return target;
+  };
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
-    const model = createLangChainModel(config, endpoint, endpoint.apiKey ?? tokenProvider(), client);
-    return new ModelEndpoint(index, model, parameters, warn);
+    const model = createLangChainModel(config, endpoint, credentialOf(endpoint), client);
+    return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
   };
   const primary = createEndpoint(first, 0);
   const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];
   const bulkhead = new Bulkhead(config.maxConcurrency, errors.busy);
+  const next = () => endpoints.find(({ isGone }) => !isGone) ?? primary;
   return {
-    parameters: () => primary.parameters,
+    target: () => next().target,
+    modelName: () => next().modelName,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
       const answers = config.endpoints.map(({ url }) => client.warm(new URL(url).origin));
@@ -116,7 +131,10 @@ function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: Model
       },
       shouldRetry({ error, attemptNumber, retryDelay }) {
         const next = pick();
-        if (attemptNumber >= MAX_ATTEMPTS || !isRetryable(error) || !next || hasText) return false;
+        if (attemptNumber >= MAX_ATTEMPTS || !next || hasText) return false;
+        // Another endpoint may have the deployment that is gone here.
+        const mayBeElsewhere = isDeploymentGone(error) && !next.isGone && !attempts.has(next);
+        if (!isRetryable(error) && !mayBeElsewhere) return false;
         return performance.now() + Math.max(retryDelay, next.rateLimitMs) < deadline;
       },
     },
@@ -127,8 +145,8 @@ const shortestWaitMs = (endpoints: ModelEndpoint[]): number =>
   Math.min(...endpoints.map(({ breaker }) => breaker.waitMs));
 
 /**
- * Returns the endpoint for the next attempt: of those whose breaker lets requests through, the one whose rate limit ends
- * first, then the one with the fewest attempts, then the first in the settings.
+ * Returns the endpoint for the next attempt: of those whose breaker lets requests through, one whose deployment is not
+ * known to be gone, then the one whose rate limit ends first, then the one with the fewest attempts, then the first in the settings.
  */
 function pickEndpoint(
   endpoints: ModelEndpoint[],
@@ -137,5 +155,8 @@ function pickEndpoint(
   const attemptsAt = (endpoint: ModelEndpoint): number => attempts.get(endpoint) ?? 0;
   return endpoints
     .filter(({ breaker }) => breaker.waitMs === 0)
-    .toSorted((a, b) => a.rateLimitMs - b.rateLimitMs || attemptsAt(a) - attemptsAt(b))[0];
+    .toSorted(
+      (a, b) =>
+        Number(a.isGone) - Number(b.isGone) || a.rateLimitMs - b.rateLimitMs || attemptsAt(a) - attemptsAt(b),
+    )[0];
 }

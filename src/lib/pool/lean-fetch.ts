@@ -15,6 +15,8 @@ export type FetchInit = RequestInit & {
   record?: ConnectionRecord;
   /** Called with the HTTP status when the response headers arrive. */
   onResponse?: (status: number) => void;
+  /** No limit of time but that of the signal. */
+  patient?: boolean;
 };
 
 /** Time limit for the rest of a stream that the OpenAI client stopped reading. After that its connection is closed. */
@@ -28,7 +30,7 @@ export async function leanFetch(
 ): Promise<Response> {
   const url = target instanceof Request ? target.url : String(target);
   const { origin, pathname, search } = new URL(url);
-  const { record, onResponse } = init;
+  const { record, onResponse, patient } = init;
   if (record) beginAttempt(record);
   const options: Dispatcher.RequestOptions & RecordedOptions = {
     origin,
@@ -38,6 +40,7 @@ export async function leanFetch(
     body: (init.body ?? null) as string | null,
     signal: init.signal ?? null,
     ...(record && { record }),
+    ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
   };
   const { statusCode, headers, body } = await poolOf(origin).request(options);
   onResponse?.(statusCode);

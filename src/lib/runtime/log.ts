@@ -32,7 +32,10 @@ const OPERATOR_ERRORS = new Set<string>(['model_rate_limited', 'output_limit_rea
 /** Logs the details of an error that are not sent to the caller. */
 export function logError(error: AskError, log: Invocation['log']): void {
   if (error.status < 500 && !OPERATOR_ERRORS.has(error.code)) return;
-  if (error.code === 'model_misconfigured') {
+  if (error.cause instanceof LoggableError) {
+    const write = error.code === 'model_misconfigured' ? log.error : log.warn;
+    write(error.code, error.cause.message);
+  } else if (error.code === 'model_misconfigured') {
     log.error(
       'model_misconfigured: check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
         'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
@@ -48,7 +51,7 @@ export function logError(error: AskError, log: Invocation['log']): void {
       causes(error),
     );
   } else {
-    log.warn(error.code, error.cause instanceof LoggableError ? error.cause.message : causes(error));
+    log.warn(error.code, causes(error));
   }
 }
 

@@ -8,11 +8,12 @@ import type { CallRecord } from '../metrics/question-record.ts';
 
 /** Attributes of all metrics of a call. Each has few distinct values, to keep the cardinality low. */
 export function commonAttributes({ model }: Config, { connection, completion }: CallRecord): Attributes {
-  const url = URL.parse(model.endpoints[connection.endpoint]?.url ?? '');
+  const endpoint = model.endpoints[connection.endpoint] ?? model.endpoints[0];
+  const url = URL.parse(endpoint.url);
   return {
     [GEN_AI.operation]: CHAT,
     [GEN_AI.provider]: PROVIDER,
-    [GEN_AI.requestModel]: model.deployment,
+    [GEN_AI.requestModel]: endpoint.deployment,
     ...(completion?.model && { [GEN_AI.responseModel]: completion.model }),
     ...(url && { [GENERAL.serverAddress]: url.hostname, [GENERAL.serverPort]: portOf(url) }),
   };
@@ -21,13 +22,12 @@ export function commonAttributes({ model }: Config, { connection, completion }: 
 /** All attributes of a span, except the contents of prompt and answer. */
 export function callAttributes(config: Config, call: CallRecord): Attributes {
   const { connection, completion, error, streamed, tokens } = call;
-  const parameters = completion?.parameters ?? parametersOf(config.model);
-  const maxTokens = parameters.max_completion_tokens ?? parameters.max_tokens;
+  const { temperature, maxOutputTokens } = completion?.target.parameters ?? parametersOf(config.model);
   return {
     ...commonAttributes(config, call),
     [GEN_AI.requestStream]: streamed,
-    ...(parameters.temperature !== undefined && { [GEN_AI.requestTemperature]: parameters.temperature }),
-    ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
+    ...(temperature !== undefined && { [GEN_AI.requestTemperature]: temperature }),
+    ...(maxOutputTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxOutputTokens }),
     ...(streamed && call.firstTokenAt !== null && { [GEN_AI.timeToFirstChunk]: timeToFirstChunk(call) }),
     ...(completion && {
       ...(completion.id && { [GEN_AI.responseId]: completion.id }),
@@ -35,6 +35,7 @@ export function callAttributes(config: Config, call: CallRecord): Attributes {
       [GEN_AI.inputTokens]: tokens.prompt,
       [GEN_AI.outputTokens]: tokens.completion,
       [GEN_AI.cachedTokens]: tokens.cached,
+      ...(tokens.reasoning > 0 && { [GEN_AI.reasoningTokens]: tokens.reasoning }),
     }),
     ...(error !== null && { [GENERAL.errorType]: error }),
     ...(connection.protocol && { [GENERAL.protocolVersion]: connection.protocol === 'h2' ? '2' : '1.1' }),

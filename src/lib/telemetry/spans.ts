@@ -74,7 +74,7 @@ function writeCall(
   call: CallRecord,
 ): void {
   write({
-    name: `${CHAT} ${config.model.deployment}`,
+    name: `${CHAT} ${(config.model.endpoints[call.connection.endpoint] ?? config.model.endpoints[0]).deployment}`,
     kind: SpanKind.CLIENT,
     startedAt: call.startedAt,
     endedAt: call.endedAt ?? performance.now(),

@@ -18,7 +18,7 @@ it('contains as many of the newest whole interactions as fit', async () => {
   const interactions = fc.array(fc.record({ question: text, answer: text }), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(interactions, fc.integer({ min: 0, max: 600 }), async (all, limit) => {
-      const fitting = await fitHistory(all, limit);
+      const fitting = await fitHistory(all, limit, 'gpt-4o-2024-11-20');
       expect(fitting).toEqual(all.slice(all.length - fitting.length));
       expect(tokensOf(fitting.flatMap(Object.values) as string[])).toBeLessThanOrEqual(limit);
       // One more interaction would exceed the limit.
@@ -37,11 +37,21 @@ it('is computed without blocking the event loop, whatever the text', async () =>
   const fitting = fitHistory(
     strange.map((text) => ({ question: text, answer: text })),
     300_000,
+    undefined,
   ).finally(() => (done = true));
   // Other work runs before the computation ends.
   for (let others = 0; others < 20; others++) await new Promise(setImmediate);
   expect(done).toBe(false);
   expect((await fitting).length).toBeLessThan(4);
+});
+
+it('is estimated for a model whose encoding is not known', async () => {
+  const interactions = ['1', '2', '3'].map(() => ({ question: 'x'.repeat(100), answer: 'y'.repeat(100) }));
+  const fitting = async (limit: number) => (await fitHistory(interactions, limit, 'llama3.2')).length;
+  // A token has at least 2 bytes on average, so an interaction has at most 100 tokens.
+  expect([await fitting(99), await fitting(100), await fitting(299), await fitting(300)]).toEqual([
+    0, 1, 2, 3,
+  ]);
 });
 
 it('is reduced to its newer half when the model refuses it as too long', () => {

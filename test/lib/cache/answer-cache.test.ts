@@ -20,6 +20,11 @@ const env: Environment = {
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
 
+const targetOf = ({ model }: Config) => ({
+  deployment: model.endpoints[0].deployment,
+  parameters: parametersOf(model),
+});
+
 /** The request that would be sent to the model, as text. */
 async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   let sent = '';
@@ -34,14 +39,14 @@ async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   };
   const model = createLangChainModel(config.model, config.model.endpoints[0], 'key', client);
   const { signal } = new AbortController();
-  const parameters = parametersOf(config.model);
+  const target = targetOf(config);
   const record = createConnectionRecord();
-  await complete(model, { prompt, parameters, record, signal, onResponse() {} });
+  await complete(model, { prompt, target, patient: false, record, signal, onResponse() {} });
   return sent;
 }
 
 const keyFor = (config: Config, messages: Message[], partition: string | null = null): string =>
-  answerCacheKey(config, parametersOf(config.model), messages, partition);
+  answerCacheKey(config, targetOf(config), messages, partition);
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
@@ -62,6 +67,8 @@ describe('the key', () => {
     ['MODEL_TEMPERATURE', '0.5'],
     ['MODEL_MAX_OUTPUT_TOKENS', '100'],
     ['MODEL_REASONING_EFFORT', 'low'],
+    ['MODEL_VERBOSITY', 'low'],
+    ['MODEL_API', 'responses'],
     ['CACHE_VERSION', '2'],
   ])('changes with %s', (name, value) => {
     expect(key({ [name]: value })).not.toBe(key());
@@ -141,7 +148,7 @@ function fragileTier(name: TierName): CacheTier & { broken: boolean } {
 const later = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 
 describe('the tiers', () => {
-  const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0 } };
+  const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 } };
   const hit = (tier: TierName) => ({ result: 'hit', tier, answer: given });
   let work: PendingWork;
   let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];

@@ -26,7 +26,7 @@ import { type Redis, startRedis } from '../../../dev/stack/redis.ts';
 const MEGABYTE = 1024 * 1024;
 const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
   text,
-  tokens: { prompt: 3, completion: 2, cached: 0 },
+  tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 },
   storedAt: Date.now(),
   expiresAt: Date.now() + lifetimeMs,
 });

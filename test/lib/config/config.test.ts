@@ -61,6 +61,10 @@ describe('settings', () => {
     ['MODEL_TEMPERATURE', 'warm'],
     ['MODEL_MAX_OUTPUT_TOKENS', '1.5'],
     ['MODEL_REASONING_EFFORT', 'very high'],
+    ['MODEL_API', 'completions'],
+    ['MODEL_VERBOSITY', 'very low'],
+    ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'one-too-many'],
+    ['AZURE_OPENAI_ENDPOINT', 'http://models.example.com/v1'],
     ['HISTORY_MAX_INTERACTIONS', '0'],
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
@@ -101,8 +105,7 @@ describe('settings', () => {
       AZURE_OPENAI_ENDPOINT: `${origin}${prefix}/openai/deployments/my%20model/chat/completions?api-version=2025-01-01-preview`,
     };
     expect(readConfig(env).model).toMatchObject({
-      endpoints: [{ url: origin + prefix, api: 'deployments' }],
-      deployment: 'my model',
+      endpoints: [{ url: origin + prefix, api: 'deployments', isAzure: true, deployment: 'my model' }],
       apiVersion: '2025-01-01-preview',
     });
   });
@@ -113,15 +116,42 @@ describe('settings', () => {
       AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/',
     };
     const { model } = readConfig({ ...env, AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c' });
+    const same = { isAzure: true, deployment: 'gpt-4o' };
     expect(model.endpoints.slice(1)).toEqual([
-      { url: 'https://b.openai.azure.com', api: 'deployments', apiKey: 'key-b' },
-      { url: 'https://c.openai.azure.com/openai/v1', api: 'v1', apiKey: 'key-c' },
+      { ...same, url: 'https://b.openai.azure.com', api: 'deployments', apiKey: 'key-b' },
+      { ...same, url: 'https://c.openai.azure.com/openai/v1', api: 'v1', apiKey: 'key-c' },
     ]);
     expect(readConfig({ ...env, AZURE_OPENAI_API_KEY: '' }).model.endpoints[2]?.apiKey).toBeUndefined();
     expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com,b' })).toEqual([
       expect.stringContaining('AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each'),
       expect.stringContaining('AZURE_OPENAI_FALLBACK_ENDPOINTS must be an address'),
     ]);
+  });
+
+  it('name a deployment for each fallback endpoint', () => {
+    const { model } = readConfig({
+      ...minimal,
+      AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/',
+      AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c',
+      AZURE_OPENAI_FALLBACK_DEPLOYMENTS: 'gpt-4.1, gpt-5',
+    });
+    expect(model.endpoints.map(({ deployment }) => deployment)).toEqual(['gpt-4o', 'gpt-4.1', 'gpt-5']);
+  });
+
+  it.each([
+    ['http://localhost:11434/v1', 'http://localhost:11434/v1'],
+    ['https://api.openai.com/v1/', 'https://api.openai.com/v1'],
+    ['https://models.github.ai/inference/chat/completions', 'https://models.github.ai/inference'],
+  ])('take the address of another OpenAI-compatible server: %s', (address, url) => {
+    const env = { ...minimal, AZURE_OPENAI_ENDPOINT: address, AZURE_OPENAI_API_KEY: '' };
+    expect(readConfig(env).model.endpoints).toEqual([
+      { url, api: 'v1', isAzure: false, deployment: 'gpt-4o', apiKey: undefined },
+    ]);
+  });
+
+  it('choose the API version by the API of the model', () => {
+    expect(readConfig(minimal).model.apiVersion).toBe('2024-10-21');
+    expect(readConfig({ ...minimal, MODEL_API: 'responses' }).model.apiVersion).toBe('2025-04-01-preview');
   });
 
   it('keep secrets out of the messages', () => {

@@ -1,0 +1,118 @@
+/** The settings of the model's endpoints: addresses, deployments and keys. */
+import { type ModelAddress, parseModelAddress } from './model-address.ts';
+import type { SettingsReader } from './settings-reader.ts';
+
+/** One endpoint of the model. */
+export interface EndpointConfig {
+  /** Base address of the resource or of its v1 API, without a trailing slash. */
+  url: string;
+  /** `deployments`: the API with one path for each deployment; `v1`: the API under `/openai/v1/`. */
+  api: 'deployments' | 'v1';
+  /** False for an OpenAI-compatible server that is not Azure's. */
+  isAzure: boolean;
+  /** Name of the deployment; on a server that is not Azure's, name of the model. */
+  deployment: string;
+  /** When undefined, the app signs in with its managed identity on Azure, and sends no key elsewhere. */
+  apiKey: string | undefined;
+}
+
+/** The endpoints of the settings. */
+export interface Endpoints {
+  /** The primary endpoint, then the fallback endpoints in the order in which they are tried. */
+  endpoints: [EndpointConfig, ...EndpointConfig[]];
+  /** Undefined when neither a setting nor an address has one. */
+  apiVersion: string | undefined;
+}
+
+/** Reads them. Invalid values are added to the problems of `settings`. */
+export function readEndpoints(settings: SettingsReader): Endpoints {
+  const text = settings.text('AZURE_OPENAI_ENDPOINT') ?? settings.missing('AZURE_OPENAI_ENDPOINT');
+  const apiKey = settings.text('AZURE_OPENAI_API_KEY');
+  const fallbackTexts = settings.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
+  const keys = settings.list('AZURE_OPENAI_FALLBACK_API_KEYS');
+  if (keys.length !== (apiKey === undefined ? 0 : fallbackTexts.length)) {
+    settings.problems.push(
+      'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
+    );
+  }
+  settings.checkKeys('AZURE_OPENAI_API_KEY', apiKey === undefined ? [] : [apiKey]);
+  settings.checkKeys('AZURE_OPENAI_FALLBACK_API_KEYS', keys);
+  const primary = text === '' ? NO_ADDRESS : readAddress(settings, 'AZURE_OPENAI_ENDPOINT', text);
+  const fallbacks = fallbackTexts.map((each) =>
+    readAddress(settings, 'AZURE_OPENAI_FALLBACK_ENDPOINTS', each),
+  );
+  const [deployment, ...others] = readDeployments(settings, primary, fallbacks);
+  const versions = [primary, ...fallbacks].map(({ apiVersion }) => apiVersion);
+  return {
+    endpoints: [
+      { ...toEndpoint(primary, deployment), apiKey },
+      ...fallbacks.map((fallback, index) => ({
+        ...toEndpoint(fallback, others[index] ?? deployment),
+        apiKey: keys[index],
+      })),
+    ],
+    apiVersion: commonValue(settings, 'AZURE_OPENAI_API_VERSION', versions),
+  };
+}
+
+/** One name for each endpoint. Without AZURE_OPENAI_FALLBACK_DEPLOYMENTS, all endpoints have the same deployment. */
+function readDeployments(
+  settings: SettingsReader,
+  primary: ModelAddress,
+  fallbacks: ModelAddress[],
+): [string, ...string[]] {
+  const name = 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME';
+  const others = settings.list('AZURE_OPENAI_FALLBACK_DEPLOYMENTS');
+  if (others.length === 0) {
+    const inAddresses = [primary, ...fallbacks].map(({ deployment }) => deployment);
+    return [commonValue(settings, name, inAddresses) ?? settings.missing(name)];
+  }
+  if (others.length !== fallbacks.length) {
+    settings.problems.push(
+      'AZURE_OPENAI_FALLBACK_DEPLOYMENTS must have one name for each of AZURE_OPENAI_FALLBACK_ENDPOINTS.',
+    );
+  }
+  return [commonValue(settings, name, [primary.deployment]) ?? settings.missing(name), ...others];
+}
+
+const NO_ADDRESS: ModelAddress = {
+  url: '',
+  api: 'deployments',
+  isAzure: true,
+  deployment: undefined,
+  apiVersion: undefined,
+};
+
+function readAddress(settings: SettingsReader, name: string, text: string): ModelAddress {
+  const problemsBefore = settings.problems.length;
+  const url = settings.parseHttpsUrl(name, text);
+  const address = parseModelAddress(text);
+  if (address === undefined && settings.problems.length === problemsBefore) {
+    settings.problems.push(
+      `${name} has a path or a query that is not known: use https://NAME.openai.azure.com, the address that the portal shows for chat completions, or for another server its address up to /v1.`,
+    );
+  }
+  return address ?? { ...NO_ADDRESS, url };
+}
+
+/** Returns the value that the setting and the addresses agree on; undefined when none of them has one. */
+function commonValue(
+  settings: SettingsReader,
+  name: string,
+  inAddresses: (string | undefined)[],
+): string | undefined {
+  const values = new Set([settings.text(name), ...inAddresses].filter((value) => value !== undefined));
+  if (values.size > 1) {
+    settings.problems.push(
+      `${name} and the addresses in AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS have different values: use one value.`,
+    );
+  }
+  return [...values][0];
+}
+
+const toEndpoint = ({ url, api, isAzure }: ModelAddress, deployment: string) => ({
+  url,
+  api,
+  isAzure,
+  deployment,
+});

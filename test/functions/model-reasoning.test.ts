@@ -1,0 +1,61 @@
+/** Reasoning models are silent for long: what cuts a call off, and what does not. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ask, askForError, type AppOptions, startApp, type TestApp } from '../support/app.ts';
+import { streamFrom } from '../support/streamed.ts';
+
+let app: TestApp;
+afterEach(() => app.stop());
+
+const newQuestion = (): string => `Question ${randomUUID()}`;
+/** One attempt of another model would end after 60 % of this: 3 s. */
+const TIMEOUT_SECONDS = '5';
+
+describe.each([
+  ['chat', 'h2'],
+  ['chat', 'http/1.1'],
+  ['responses', 'h2'],
+] as const)('a reasoning model, MODEL_API=%s over %s', (api, protocol) => {
+  const start = async (env: AppOptions['env'] = {}): Promise<void> => {
+    app = await startApp({
+      emulator: { protocols: [protocol], reasoning: { thinkMs: 3800, tokens: 64 } },
+      env: { MODEL_API: api, REQUEST_TIMEOUT_SECONDS: TIMEOUT_SECONDS, ...env },
+    });
+  };
+
+  it('has all the time there is, plain and streamed, and its reasoning is not shown', async () => {
+    await start({ MODEL_REASONING_EFFORT: 'low' });
+    const question = newQuestion();
+    const [plain, streamed] = await Promise.all([
+      ask(app, { question }),
+      streamFrom(app, { question: newQuestion() }),
+    ]);
+    expect(plain.performance_metrics.connection?.attempts).toBe(1);
+    expect(plain.performance_metrics.tokens.reasoning).toBe(64);
+    expect(streamed.names).toEqual(['session', 'token', 'done']);
+    expect(streamed.done?.performance_metrics.connection?.attempts).toBe(1);
+    expect(streamed.tokens.join('')).not.toContain('Thinking');
+  });
+
+  it('is known by its first answer, without a setting', async () => {
+    await start({ REQUEST_TIMEOUT_SECONDS: '12' });
+    expect((await ask(app, { question: newQuestion() })).performance_metrics.tokens.reasoning).toBe(64);
+    app.emulator.latencyMs = 4500;
+    const slow = await ask(app, { question: newQuestion() });
+    expect(slow.performance_metrics.connection?.attempts).toBe(1);
+  });
+
+  it('is known by the name of its deployment, before its first answer', async () => {
+    await start({ AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'my-gpt-5-mini' });
+    const first = await ask(app, { question: newQuestion() });
+    expect(first.performance_metrics.connection?.attempts).toBe(1);
+  });
+
+  it('still ends at the deadline', async () => {
+    await start({ MODEL_REASONING_EFFORT: 'low' });
+    app.emulator.latencyMs = 3000;
+    const late = await askForError(app, { question: newQuestion() });
+    expect([late.status, late.body.error.code]).toEqual([504, 'timeout']);
+    expect(app.emulator.requests).toHaveLength(1);
+  });
+});
