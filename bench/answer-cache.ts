@@ -193,7 +193,7 @@ function answer(text = TEXT): CachedAnswer {
   const storedAt = Date.now();
   return {
     text,
-    tokens: { prompt: 100, completion: 30, cached: 0 },
+    tokens: { prompt: 100, completion: 30, cached: 0, reasoning: 0 },
     storedAt,
     expiresAt: storedAt + 3_600_000,
   };
