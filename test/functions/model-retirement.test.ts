@@ -16,6 +16,7 @@ const newQuestion = (): string => `Question ${randomUUID()}`;
 const gone: [Fault, string][] = [
   [{ kind: 'no_deployment' }, 'the deployment does not exist (404 DeploymentNotFound)'],
   [{ kind: 'retired_model' }, 'or is retired (400 OperationNotSupported)'],
+  [{ kind: 'status', status: 400, code: 'ServiceModelDeprecated' }, 'the model is retired (400'],
   [{ kind: 'status', status: 404, code: 'model_not_found' }, 'the model does not exist, or is retired'],
   [{ kind: 'status', status: 404, message: 'Resource not found' }, 'or the model is retired (404'],
   [{ kind: 'status', status: 410 }, 'the model is retired (410'],

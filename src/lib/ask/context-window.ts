@@ -18,9 +18,9 @@ const SMALL_PIECE_CHARS = 64;
 const countCache = new LRUCache<string, Promise<number>>({ max: 10_000 });
 
 /** Models with the encoding o200k_base: github.com/openai/tiktoken, tiktoken/model.py. */
-const O200K = /^(?:chatgpt-|gpt-(?:4o|4\.1|4\.5|[5-9]|oss)|o\d)/;
-/** Bytes of a token at least, on average, of a model whose encoding is not known: about half of what texts have. */
-const ESTIMATED_BYTES = 2;
+const O200K = /^(?:openai\/)?(?:chatgpt-|gpt-(?:4o|4\.1|4\.5|[5-9]|oss)|o\d)/;
+/** For a model whose encoding is not known. In ordinary text a token has more bytes on average. */
+const BYTES_PER_TOKEN = 2;
 
 /**
  * Drops the oldest of `interactions` (oldest first) until the rest has at most `maxTokens` tokens of the model with this
@@ -61,7 +61,7 @@ export function dropOlderHalf(prompt: Message[]): Message[] | null {
 }
 
 const estimate = async (text: string): Promise<number> =>
-  Math.ceil(Buffer.byteLength(text) / ESTIMATED_BYTES);
+  Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 
 /** The number of tokens of a text. Concurrent requests for the same text share one count. */
 function tokensOf(text: string): Promise<number> {

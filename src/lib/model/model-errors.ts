@@ -21,11 +21,14 @@ export const isDeploymentGone = (error: unknown): boolean =>
 
 /**
  * Codes for a missing deployment or model. For retired models, Azure was also seen to answer OperationNotSupported
- * (github.com/BerriAI/litellm/issues/11505) and a 404 without a code of its own (github.com/BerriAI/litellm/issues/11116).
+ * (github.com/BerriAI/litellm/issues/11505), ServiceModelDeprecated when they are deployed
+ * (github.com/Azure-Samples/aks-store-demo/issues/203), and a 404 without a code of its own
+ * (github.com/BerriAI/litellm/issues/11116).
  */
 const GONE: Record<string, string> = {
   DeploymentNotFound: 'the deployment does not exist',
   OperationNotSupported: 'the model of the deployment does not support this API, or is retired',
+  ServiceModelDeprecated: 'the model is retired',
   model_not_found: 'the model does not exist, or is retired',
 };
 

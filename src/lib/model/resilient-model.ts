@@ -146,7 +146,8 @@ const shortestWaitMs = (endpoints: ModelEndpoint[]): number =>
 
 /**
  * Returns the endpoint for the next attempt: of those whose breaker lets requests through, one whose deployment is not
- * known to be gone, then the one whose rate limit ends first, then the one with the fewest attempts, then the first in the settings.
+ * known to be gone, then the one whose rate limit ends first, then the one with the fewest attempts, then the first in
+ * the settings.
  */
 function pickEndpoint(
   endpoints: ModelEndpoint[],

@@ -1,14 +1,19 @@
 /** The attributes of a model call, for spans and metrics. */
 import type { Attributes } from '@opentelemetry/api';
-import type { Config } from '../config/config.ts';
+import type { Config, EndpointConfig } from '../config/config.ts';
 import { CHAT, GEN_AI, GENERAL, PROVIDER } from './gen-ai-conventions.ts';
 import { parametersOf } from '../model/parameters.ts';
 import type { Message } from '../model/completion.ts';
 import type { CallRecord } from '../metrics/question-record.ts';
 
+/** The endpoint that a call was sent to last; the primary one when no request was sent. */
+export const endpointOf = ({ model }: Config, { connection }: CallRecord): EndpointConfig =>
+  model.endpoints[connection.endpoint] ?? model.endpoints[0];
+
 /** Attributes of all metrics of a call. Each has few distinct values, to keep the cardinality low. */
-export function commonAttributes({ model }: Config, { connection, completion }: CallRecord): Attributes {
-  const endpoint = model.endpoints[connection.endpoint] ?? model.endpoints[0];
+export function commonAttributes(config: Config, call: CallRecord): Attributes {
+  const endpoint = endpointOf(config, call);
+  const { completion } = call;
   const url = URL.parse(endpoint.url);
   return {
     [GEN_AI.operation]: CHAT,

@@ -11,7 +11,7 @@ import {
 import type { Config } from '../config/config.ts';
 import { type FinishedQuestion, outcomeName } from './finished-question.ts';
 import { CHAT, GEN_AI, GENERAL } from './gen-ai-conventions.ts';
-import { callAttributes, contentAttributes } from './model-call-attributes.ts';
+import { callAttributes, contentAttributes, endpointOf } from './model-call-attributes.ts';
 import type { CallRecord, Step } from '../metrics/question-record.ts';
 import { sessionPartition } from '../history/row-keys.ts';
 
@@ -74,7 +74,7 @@ function writeCall(
   call: CallRecord,
 ): void {
   write({
-    name: `${CHAT} ${(config.model.endpoints[call.connection.endpoint] ?? config.model.endpoints[0]).deployment}`,
+    name: `${CHAT} ${endpointOf(config, call).deployment}`,
     kind: SpanKind.CLIENT,
     startedAt: call.startedAt,
     endedAt: call.endedAt ?? performance.now(),
