@@ -7,10 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
-import { freePort } from '../../dev/stack/child-process.ts';
+import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
-import { systemEnvironment } from '../../dev/stack/child-process.ts';
 import { eventually } from '../support/app.ts';
 
 const posix = process.platform !== 'win32';

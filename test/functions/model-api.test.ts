@@ -2,14 +2,20 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import {
+  ask,
+  askForError,
+  type AppOptions,
+  eventually,
+  newQuestion,
+  startApp,
+  type TestApp,
+} from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());
 
-/** Unlike any before, so that no cache answers. */
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
 
 /** Asks plainly or as a stream; gives the status, the code of an error, and the answer. */

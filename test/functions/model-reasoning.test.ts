@@ -1,13 +1,11 @@
 /** Reasoning models are silent for long: what cuts a call off, and what does not. */
-import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ask, askForError, type AppOptions, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, type AppOptions, newQuestion, startApp, type TestApp } from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());
 
-const newQuestion = (): string => `Question ${randomUUID()}`;
 /** One attempt of another model would end after 60 % of this: 3 s. */
 const TIMEOUT_SECONDS = '5';
 

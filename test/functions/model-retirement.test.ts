@@ -1,8 +1,7 @@
 /** A deployment or a model that is gone, and another one that takes over. */
-import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
 let fallback: Emulator | undefined;
@@ -12,7 +11,6 @@ afterEach(async () => {
   fallback = undefined;
 });
 
-const newQuestion = (): string => `Question ${randomUUID()}`;
 const gone: [Fault, string][] = [
   [{ kind: 'no_deployment' }, 'the deployment does not exist (404 DeploymentNotFound)'],
   [{ kind: 'retired_model' }, 'or is retired (400 OperationNotSupported)'],

@@ -1,8 +1,7 @@
 /** Sessions: concurrent questions, idempotency keys, reading, deleting, listing, and ownership. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Answer, ChatMessage } from '../../src/lib/contract/responses.ts';
-import type { ErrorBody } from '../../src/lib/contract/responses.ts';
+import type { Answer, ChatMessage, ErrorBody } from '../../src/lib/contract/responses.ts';
 import {
   ask,
   askForError,

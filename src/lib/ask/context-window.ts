@@ -74,6 +74,7 @@ function tokensOf(text: string): Promise<number> {
   counting.catch(() => countCache.delete(key));
   return counting;
 }
+
 async function countTokens(text: string): Promise<number> {
   const tokenizer = await import('gpt-tokenizer/encoding/o200k_base');
   // The merge cache would keep what users wrote.
