@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { type Kind, kindOf } from '../../public/facts.js';
-import type { Answer } from '../../src/lib/contract/responses.ts';
-import type { ErrorBody } from '../../src/lib/contract/responses.ts';
+import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 
 /** Use of the cache: neither read nor written, written only, or read and written. */

@@ -13,11 +13,10 @@ import { root } from '../../dev/stack/root.ts';
 import { systemEnvironment } from '../../dev/stack/child-process.ts';
 import { type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
-import type { Answer } from '../../src/lib/contract/responses.ts';
+import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
 import type { Environment } from '../../src/lib/config/config.ts';
 import { holdToContract } from './contract.ts';
-import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 
 /** Options of {@link startApp}. */
 export interface AppOptions {

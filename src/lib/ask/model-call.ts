@@ -1,13 +1,12 @@
 /** A model call for one question: recorded, counted, and repeated with less history when the prompt is too long. */
 import type { QuestionContext } from './question.ts';
-import type { Completion } from '../model/completion.ts';
+import type { Completion, Message } from '../model/completion.ts';
 import { createConnectionRecord } from '../pool/connection-record.ts';
 import { dropOlderHalf } from './context-window.ts';
 import { AskError } from '../contract/errors.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { addTokens } from '../metrics/tokens.ts';
 import { beginCall, type CallRecord, timed } from '../metrics/question-record.ts';
-import type { Message } from '../model/completion.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 
 /** What a model call needs. */
