@@ -11,6 +11,7 @@ if (Number.parseInt(process.versions.node, 10) < required) {
 const [script, ...args] = process.argv.slice(2);
 // Without SCRIPT only the version is checked.
 if (script !== undefined) {
-  const { main } = await import(`./${script}.ts`);
-  await main(args);
+  const { help, main } = await import(`./${script}.ts`);
+  if (args.includes('--help')) console.log(help);
+  else await main(args);
 }

@@ -1,118 +1,42 @@
 /** `npm start`: runs the whole app locally, without Azure. */
 import { once } from 'node:events';
-import { join, relative } from 'node:path';
-import { ConfigError, readConfig } from '../src/lib/config/config.ts';
-import { type Azurite, startAzuriteTables } from './stack/azurite.ts';
-import { type LocalModel, startLocalModel } from './stack/local-model.ts';
-import { root } from './stack/root.ts';
-import { buildApp } from './bundle/bundle.ts';
-import { type HostProcess, HostStartError, startHostProcess } from './stack/host-process.ts';
-import { readLocalSettings } from './stack/settings.ts';
-import { readOptions, type StartOptions, UsageError, USAGE } from './stack/start-options.ts';
+import { relative } from 'node:path';
+import { ConfigError } from '../src/lib/config/config.ts';
+import { DATA_FOLDER, type LocalStack, startLocalStack } from './stack/local-stack.ts';
+import { help, readOptions, type StartOptions, UsageError } from './stack/start-options.ts';
 
-const DATA_FOLDER = join(root, '.data');
-
-interface Stack {
-  /** The model's address in the settings; of the local model, if there is one. */
-  endpoint: string | undefined;
-  localModel: LocalModel | null;
-  azurite: Azurite | null;
-  host: HostProcess;
-}
+export { help };
 
 /** Starts the stack, prints its addresses, and stops it on Ctrl-C, on SIGTERM, or when the host ends. */
 export async function main(args: string[]): Promise<void> {
-  if (args.includes('--help')) {
-    console.log(USAGE);
-    return;
-  }
+  await runStack(args, async ({ host }) => {
+    await once(host.process, 'exit');
+  });
+}
+
+/**
+ * Runs the stack until `work` ends, which is a failure, or until a signal or a message from the parent process stops it.
+ * Sets the exit code: 0 when stopped, 1 after a failure, 2 for invalid options.
+ */
+export async function runStack(args: string[], work: (stack: LocalStack) => Promise<void>): Promise<void> {
   try {
-    process.exitCode = await serve(readOptions(args));
+    const options = readOptions(args);
+    const stopped = ['SIGINT', 'SIGTERM', 'message'].map((event) => once(process, event));
+    const stack = await startLocalStack(options);
+    printBanner(stack, options);
+    try {
+      const events = stopped.map((event) => event.then(() => 0));
+      process.exitCode = await Promise.race([...events, work(stack).then(() => 1)]);
+    } finally {
+      await stack.stop();
+    }
   } catch (error) {
     console.error(explain(error));
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
 
-/** Runs the stack until it is stopped. Returns the exit code. */
-async function serve(options: StartOptions): Promise<number> {
-  const running: { stop: () => Promise<unknown> }[] = [];
-  try {
-    const stack = await startStack(options, running);
-    printBanner(stack, options);
-    return await ended(stack.host);
-  } catch (error) {
-    if (error instanceof HostStartError && error.code === 'EADDRINUSE') {
-      const { port } = options;
-      throw new Error(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`, {
-        cause: error,
-      });
-    }
-    throw error;
-  } finally {
-    // In reverse order, so that the host stores its last answers before storage stops.
-    for (const part of running.toReversed()) await part.stop();
-  }
-}
-
-async function startStack(
-  options: StartOptions,
-  running: { stop: () => Promise<unknown> }[],
-): Promise<Stack> {
-  const settings = readLocalSettings();
-  let localModel: LocalModel | null = null;
-  if (!settings['AZURE_OPENAI_ENDPOINT']) {
-    localModel = await startLocalModel(options);
-    running.push(localModel);
-    Object.assign(settings, localModel.settings);
-  }
-  // Separate files, so that emulated answers are never mixed with real ones.
-  settings['ANSWER_CACHE_PATH'] ||= join(
-    DATA_FOLDER,
-    localModel ? 'emulated-answers.sqlite' : 'answers.sqlite',
-  );
-  const usesAzurite = needsAzurite(settings);
-  if (usesAzurite) settings['AzureWebJobsStorage'] = 'UseDevelopmentStorage=true';
-  // Checks the settings before the slow steps, so that errors appear immediately.
-  readConfig(settings);
-  // Builds while Azurite starts. A failure is handled by the await below.
-  const built = buildApp();
-  built.catch(() => {});
-  const azurite = usesAzurite ? await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables')) : null;
-  if (azurite) {
-    running.push(azurite);
-    settings['AzureWebJobsStorage'] = azurite.connectionString;
-  }
-  await built;
-  const { port, enableAuth } = options;
-  const host = await startHostProcess({ root, port, env: settings, enableAuth });
-  running.push(host);
-  return { endpoint: settings['AZURE_OPENAI_ENDPOINT'], localModel, azurite, host };
-}
-
-/** Azurite is needed when no storage is set, or only `UseDevelopmentStorage=true`. */
-function needsAzurite(settings: Record<string, string>): boolean {
-  const storageSettings = [
-    'SESSIONS_STORAGE_CONNECTION_STRING',
-    'SESSIONS_TABLE_ENDPOINT',
-    'AzureWebJobsStorage',
-    'AzureWebJobsStorage__tableServiceUri',
-    'AzureWebJobsStorage__accountName',
-  ].map((name) => settings[name]);
-  return storageSettings.every((value) => !value || value === 'UseDevelopmentStorage=true');
-}
-
-/** Returns 0 after a signal or a message from the parent process, 1 when the host ends by itself. */
-async function ended(host: HostProcess): Promise<number> {
-  return Promise.race([
-    once(process, 'SIGINT').then(() => 0),
-    once(process, 'SIGTERM').then(() => 0),
-    once(process, 'message').then(() => 0),
-    once(host.process, 'exit').then(() => 1),
-  ]);
-}
-
-function printBanner({ endpoint, localModel, azurite, host }: Stack, options: StartOptions): void {
+function printBanner({ endpoint, localModel, azurite, host }: LocalStack, options: StartOptions): void {
   const key = options.enableAuth ? [`x-functions-key: ${host.functionKey}`] : [];
   console.log(`
 Azure Functions Ask

@@ -1,14 +1,51 @@
-/** The behaviours that `npm start -- --model-fault NAME` can give the emulated model. */
+/** The behaviours that the options of `npm start` can give the emulated model. */
 import type { RefusedParameter } from './refusals.ts';
 import type { Reasoning } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import type { Fault, LastingFault } from './faults.ts';
 
 /** Options of the emulator, and the line of help that describes them. */
 export interface Behaviour {
   help: string;
-  fault?: Fault;
+  fault?: LastingFault;
   refuses?: RefusedParameter[];
   reasoning?: Reasoning;
+  latencyMs?: number;
+  tokenDelayMs?: number;
+}
+
+const REQUESTS_PER_MINUTE = 5;
+
+/** The behaviours that have an option of their own, such as `--slow`. */
+export const MOODS: Record<'slow' | 'limited' | 'failing', Behaviour> = {
+  slow: { help: 'answers begin after 5 s and come slowly', latencyMs: 5000, tokenDelayMs: 150 },
+  limited: {
+    help: `${REQUESTS_PER_MINUTE} requests a minute, then 429 with Retry-After`,
+    fault: rateLimit(REQUESTS_PER_MINUTE),
+  },
+  failing: { help: 'half of the requests fail: 500, 503, reset or no data', fault: half() },
+};
+
+/** A quota that is full again at the start of each minute. */
+function rateLimit(perMinute: number): () => Fault | undefined {
+  let minute = 0;
+  let requests = 0;
+  return () => {
+    const now = Date.now() / 60_000;
+    if (Math.floor(now) !== minute) requests = 0;
+    minute = Math.floor(now);
+    if (++requests <= perMinute) return undefined;
+    return { kind: 'status', status: 429, retryAfter: String(Math.ceil(60 * (minute + 1 - now))) };
+  };
+}
+
+function half(): () => Fault | undefined {
+  const faults: (Fault | undefined)[] = [
+    { kind: 'status', status: 500 },
+    { kind: 'status', status: 503 },
+    { kind: 'reset' },
+    { kind: 'empty' },
+  ];
+  return () => faults[Math.floor(Math.random() * 2 * faults.length)];
 }
 
 /** Behaviours by name. docs/faults.md lists what a caller then sees. */

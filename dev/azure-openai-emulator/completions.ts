@@ -12,7 +12,8 @@ export interface Completion {
   refusal?: string | undefined;
 }
 
-export const MODEL = 'gpt-4o-2024-11-20';
+/** Says in each answer, and so in `performance_metrics.model`, that no real model made it. */
+export const MODEL = 'gpt-4o-2024-11-20-emulated';
 const FINGERPRINT = 'fp_emulator';
 
 /** A rough estimate of four characters per token: real tokenizers differ by language and model. */

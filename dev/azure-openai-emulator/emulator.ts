@@ -30,7 +30,7 @@ import {
   WRONG_KEY,
   refusalOf,
 } from './refusals.ts';
-import type { Fault } from './faults.ts';
+import type { Fault, LastingFault } from './faults.ts';
 import { readPrompt } from './prompt.ts';
 import { createServer, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
 
@@ -47,7 +47,7 @@ export interface EmulatorOptions extends ServerOptions {
   /** The required value of the header `api-key` or of the bearer token. */
   apiKey?: string;
   /** The fault of every chat request for which {@link Emulator.failNext} has queued none. */
-  fault?: Fault | undefined;
+  fault?: LastingFault | undefined;
   /** Request parameters that the model refuses, as reasoning models do. */
   refuses?: RefusedParameter[] | undefined;
   /** Makes it a reasoning model. */
@@ -69,7 +69,7 @@ export interface Emulator {
   /** A change applies to requests that arrive later. */
   tokenDelayMs: number;
   /** The fault of every chat request. A change applies to requests that arrive later. */
-  fault: Fault | undefined;
+  fault: LastingFault | undefined;
   /** Parameters that the model refuses. */
   readonly refuses: RefusedParameter[];
   /** Queues faults: each of the next chat requests with the right key gets one, in order. */
@@ -148,6 +148,8 @@ interface Running {
   reasoning: Reasoning | undefined;
 }
 
+const faultOf = ({ fault }: Emulator): Fault | undefined => (typeof fault === 'function' ? fault() : fault);
+
 async function handleRequest(
   { server, emulator, faults, reasoning }: Running,
   request: Request,
@@ -163,7 +165,7 @@ async function handleRequest(
   const exchange: Exchange = {
     response,
     record,
-    fault: authorized ? (faults.shift() ?? emulator.fault) : undefined,
+    fault: authorized ? (faults.shift() ?? faultOf(emulator)) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
     reasoning,
     endedByEmulator: false,

@@ -3,6 +3,9 @@
 /** What one chat request gets instead of an ordinary answer. */
 export type Fault = ReplyFault | ConnectionFault;
 
+/** The fault of every request, or a function that decides for each request. */
+export type LastingFault = Fault | (() => Fault | undefined);
+
 /** A complete HTTP response other than the ordinary answer. */
 export type ReplyFault =
   /** An error with this status. The `retry-after` headers are sent as given (seconds or a date, milliseconds). */

@@ -123,7 +123,8 @@ async function main(): Promise<void> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (!notifyParent) exitFailed(message);
-    notifyParent({ type: 'failed', code: codeOf(error), message }, () => exitFailed(message));
+    // The parent process reports the message.
+    notifyParent({ type: 'failed', code: codeOf(error), message }, () => process.exit(1));
   }
 }
 

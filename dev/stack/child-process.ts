@@ -1,7 +1,9 @@
 /** Helpers for the child processes of the local stack: ports, environment, stopping. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
 import type { Environment } from '../../src/lib/config/config.ts';
 
 /** Returns a port of 127.0.0.1 that was free a moment ago, for a process that needs a port as an argument. */
@@ -12,6 +14,15 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Returns the path of the first of these programs that is on the PATH, or undefined. */
+export function findProgram(...names: string[]): string | undefined {
+  const suffix = process.platform === 'win32' ? '.exe' : '';
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return names
+    .flatMap((name) => folders.map((folder) => join(folder, name + suffix)))
+    .find((path) => existsSync(path));
 }
 
 /** Returns whether a process listens on a port of this machine. */

@@ -15,8 +15,10 @@ export interface HostOptions {
   port: number;
   env: Environment;
   enableAuth?: boolean;
+  /** Opens the inspector on this port of 127.0.0.1. */
+  inspect?: number | undefined;
   /** Receives the output of the host and the app. By default they inherit the streams of this process. */
-  onOutput?: (text: string) => void;
+  onOutput?: ((text: string) => void) | undefined;
 }
 
 /** A running host. */
@@ -29,37 +31,28 @@ export interface HostProcess {
   stop(): Promise<number | null>;
 }
 
-/** The host could not start; `code` is `EADDRINUSE` when its port is taken. */
-export class HostStartError extends Error {
-  override readonly name = 'HostStartError';
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 type HostMessage =
   | { type: 'ready'; port: number; functionKey: string; masterKey: string }
   | { type: 'failed'; code: string; message: string };
 
 /**
  * Starts the host and waits until it accepts requests.
- * @throws HostStartError when it cannot start.
+ * @throws Error when it cannot start, for example because the port is taken.
  */
 export async function startHostProcess(options: HostOptions): Promise<HostProcess> {
-  const { root, port, env, enableAuth = false, onOutput } = options;
+  const { root, port, env, enableAuth = false, inspect, onOutput } = options;
+  const execArgv = inspect === undefined ? [] : [`--inspect=127.0.0.1:${inspect}`, '--enable-source-maps'];
   const child = fork(
     fileURLToPath(new URL('../functions-host/host.ts', import.meta.url)),
     ['--root', root, '--port', String(port), ...(enableAuth ? ['--enable-auth'] : [])],
-    { env, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', onOutput ? 'pipe' : 'inherit', 'ipc'] },
+    { env, execArgv, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', onOutput ? 'pipe' : 'inherit', 'ipc'] },
   );
   child.stdout?.on('data', (data: Buffer) => onOutput?.(data.toString()));
   child.stderr?.on('data', (data: Buffer) => onOutput?.(data.toString()));
 
   const message = await firstMessage(child);
-  if (message.type === 'failed') throw new HostStartError(message.code, message.message);
+  if (message.type === 'failed')
+    throw new Error(message.code === 'EADDRINUSE' ? `Port ${port} is in use.` : message.message);
   return {
     url: `http://localhost:${message.port}`,
     functionKey: message.functionKey,

@@ -19,13 +19,11 @@ const TOKEN_DELAY_MS = 20;
 /** Starts the model that the options name. */
 export async function startLocalModel(options: StartOptions): Promise<LocalModel> {
   if (options.otherServer) return startOther();
-  const { modelLatencyMs: latencyMs, behaviour: { fault, refuses, reasoning } = {} } = options;
+  const { help: _, ...behaviour } = options.behaviour ?? { help: '' };
   const emulator = await startEmulator({
-    latencyMs,
+    latencyMs: options.modelLatencyMs,
     tokenDelayMs: TOKEN_DELAY_MS,
-    fault,
-    refuses,
-    reasoning,
+    ...behaviour,
   });
   return {
     description: `emulator at ${emulator.url} (AZURE_OPENAI_ENDPOINT is not set)`,

@@ -1,28 +1,35 @@
 /** Runs a real Redis server for tests and benchmarks. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from './child-process.ts';
+import { text } from 'node:stream/consumers';
+import { connect } from 'node:net';
+import { findProgram, freePort } from './child-process.ts';
 
 /** A running server. */
 export interface Redis {
   url: string;
   port: number;
   process: ChildProcess;
+  /** Sends a command without spaces in its arguments. Returns the reply as it is on the wire. */
+  command(...words: string[]): Promise<string>;
   /** Kills the server, like a crash. */
   kill(): Promise<void>;
 }
 
-/** Starts a server without persistence. @throws Error that says what to install when redis-server is missing. */
+/** Returns the path of Redis, or of Valkey, which speaks the same protocol. Undefined when neither is on the PATH. */
+export const findRedis = (): string | undefined => findProgram('redis-server', 'valkey-server');
+
+/** Starts a server without persistence. @throws Error that says what to install when there is none. */
 export async function startRedis(port?: number): Promise<Redis> {
+  const program = findRedis();
+  if (!program) throw new Error('redis-server was not found. On Debian: apt-get install redis-server');
   const chosen = port ?? (await freePort());
-  const child = spawn('redis-server', ['--port', String(chosen), '--save', '', '--appendonly', 'no'], {
+  const child = spawn(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await new Promise<void>((resolve, reject) => {
-    child.once('error', () =>
-      reject(new Error('redis-server was not found. On Debian: apt-get install redis-server')),
-    );
-    child.once('exit', (code) => reject(new Error(`redis-server ended with code ${code}`)));
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`${program} ended with code ${code}`)));
     child.stdout.on('data', (data: Buffer) => {
       if (data.includes('Ready to accept connections')) resolve();
     });
@@ -31,6 +38,11 @@ export async function startRedis(port?: number): Promise<Redis> {
     url: `redis://127.0.0.1:${chosen}`,
     port: chosen,
     process: child,
+    command(...words) {
+      const socket = connect(chosen, '127.0.0.1');
+      socket.end(`${words.join(' ')}\r\n`);
+      return text(socket);
+    },
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');

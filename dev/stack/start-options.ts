@@ -1,20 +1,29 @@
 /** The options of `npm start`. */
 import { parseArgs } from 'node:util';
-import { BEHAVIOURS, type Behaviour } from '../azure-openai-emulator/behaviours.ts';
+import { BEHAVIOURS, type Behaviour, MOODS } from '../azure-openai-emulator/behaviours.ts';
 
+const INDENT = ' '.repeat(24);
 const NAME_WIDTH = 2 + Math.max(...Object.keys(BEHAVIOURS).map(({ length }) => length));
 
-/** The help text. */
-export const USAGE = `npm start -- [options]
+const describe = (behaviours: Record<string, Behaviour>, prefix: string, width: number): string =>
+  Object.entries(behaviours)
+    .map(([name, { help }]) => `${(prefix + name).padEnd(width)}${help}`)
+    .join('\n');
+
+/** The help text of `npm start`. */
+export const help = `npm start -- [options]
+
+Runs the whole app on this machine: the functions, Azurite for storage, and an emulated model unless
+AZURE_OPENAI_ENDPOINT is set.
 
   --port N            serve on port N instead of 3001 (or set PORT)
   --enable-auth       require function keys, as on Azure; they are printed
   --model-latency MS  delay of the emulated model (default 300)
+${describe(MOODS, '  --', 22)}
   --model-server KIND azure (default), or compatible: a server that is not Azure's, as Ollama or vLLM
   --model-fault NAME  how the emulated model treats every question:
-${Object.entries(BEHAVIOURS)
-  .map(([name, { help }]) => `                        ${name.padEnd(NAME_WIDTH)}${help}`)
-  .join('\n')}
+${describe(BEHAVIOURS, INDENT, INDENT.length + NAME_WIDTH)}
+  --inspect[=PORT]    open the inspector of the functions host for a debugger (default port 9229)
   --help`;
 
 /** The parsed options. */
@@ -26,6 +35,8 @@ export interface StartOptions {
   otherServer: boolean;
   /** Behaviour of the emulated model; undefined for ordinary answers. */
   behaviour: Behaviour | undefined;
+  /** Port of the inspector; undefined for none. */
+  inspect: number | undefined;
 }
 
 /** The options are invalid; the message includes the help text. */
@@ -35,13 +46,16 @@ export class UsageError extends Error {}
 export function readOptions(args: string[]): StartOptions {
   try {
     const { values } = parseArgs({
-      args,
+      // parseArgs has no options with an optional value.
+      args: args.map((arg) => (arg === '--inspect' ? `--inspect=${INSPECTOR_PORT}` : arg)),
       options: {
+        inspect: { type: 'string' },
         port: { type: 'string', default: process.env['PORT'] || '3001' },
         'enable-auth': { type: 'boolean', default: false },
         'model-latency': { type: 'string', default: '300' },
         'model-server': { type: 'string', default: 'azure' },
         'model-fault': { type: 'string' },
+        ...MOOD_OPTIONS,
       },
     });
     return {
@@ -49,10 +63,12 @@ export function readOptions(args: string[]): StartOptions {
       enableAuth: values['enable-auth'],
       otherServer: isOtherServer(values['model-server']),
       modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
-      behaviour: behaviourOf(values['model-fault']),
+      behaviour: behaviourOf(values),
+      inspect:
+        values.inspect === undefined ? undefined : wholeNumber('inspector port', values.inspect, 65_535),
     };
   } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
   }
 }
 
@@ -67,7 +83,17 @@ function isOtherServer(kind: string): boolean {
   throw new Error(`The model server is azure or compatible, not "${kind}".`);
 }
 
-function behaviourOf(name: string | undefined): Behaviour | undefined {
+const INSPECTOR_PORT = 9229;
+const flag = { type: 'boolean', default: false } as const;
+const MOOD_OPTIONS = { slow: flag, limited: flag, failing: flag };
+
+type BehaviourValues = Record<keyof typeof MOODS, boolean> & { 'model-fault'?: string | undefined };
+
+function behaviourOf({ 'model-fault': name, ...moods }: BehaviourValues): Behaviour | undefined {
+  const chosen = (['slow', 'limited', 'failing'] as const).filter((mood) => moods[mood]);
+  if (chosen.length + (name === undefined ? 0 : 1) > 1)
+    throw new Error('Choose one of --slow, --limited, --failing and --model-fault.');
+  if (chosen[0]) return MOODS[chosen[0]];
   if (name === undefined) return undefined;
   const behaviour = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined;
   if (!behaviour) throw new Error(`Unknown model fault "${name}".`);

@@ -81,7 +81,7 @@ describe.each(PROTOCOLS)('over %s', (protocol, allowH2) => {
     expect(response.headers['x-request-id']).not.toBe(response.headers['apim-request-id']);
     expect(await response.body.json()).toMatchObject({
       object: 'chat.completion',
-      model: 'gpt-4o-2024-11-20',
+      model: 'gpt-4o-2024-11-20-emulated',
       choices: [
         {
           index: 0,
@@ -415,7 +415,7 @@ describe('the model', () => {
     [['What was my last question?'], 'This is your first question.'],
     [
       ['What is the capital of Atlantis?'],
-      'This is an emulated answer to: "What is the capital of Atlantis?". Set AZURE_OPENAI_ENDPOINT to ask a real model.',
+      'I know only a few answers, and none to "What is the capital of Atlantis?". Ask me for a haiku, or about serverless computing.',
     ],
   ];
   it('answers known questions with their context, and marks other answers as emulated', async () => {

@@ -11,8 +11,8 @@ import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { eventually } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 
-const posix = process.platform !== 'win32';
 let child: ChildProcess;
 let output = '';
 afterEach(() => child.kill('SIGKILL'));
@@ -56,7 +56,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-describe.runIf(posix)('npm start', () => {
+describe('npm start', { tags: ['posix', 'curl'] }, () => {
   it('serves a question, and prints its addresses and a working curl command on one screen', async () => {
     const port = await freePort();
     start(['--port', String(port)]);
@@ -85,7 +85,7 @@ describe.runIf(posix)('npm start', () => {
     expect((JSON.parse(shell(line)) as ErrorBody).error.code).toBe('content_filtered');
   });
 
-  it('is started and stopped by npm run perf when no app is running', async () => {
+  it('is started and stopped by npm run perf when no app is running', { tags: ['long'] }, async () => {
     const port = await freePort();
     const plot = join(mkdtempSync(join(tmpdir(), 'ask-perf-')), 'plot.png');
     spawnScript('perf', ['--requests', '2', '--delay', '0', '--output', plot], { PORT: String(port) });
@@ -97,18 +97,22 @@ describe.runIf(posix)('npm start', () => {
     await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow('fetch failed');
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)('stops on %s and leaves no processes behind', async (signal) => {
-    start([], { PORT: String(await freePort()) });
-    await serving();
-    const children = descendants(child.pid);
-    expect(children.length).toBeGreaterThanOrEqual(2);
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    expect(await exited).toEqual([0, null]);
-    await eventually(() => children.every((pid) => !isRunning(pid)));
-  });
+  it.for(sampled(['SIGINT', 'SIGTERM'] as const))(
+    'stops on %s and leaves no processes behind',
+    { tags: ['ps'] },
+    async (signal) => {
+      start([], { PORT: String(await freePort()) });
+      await serving();
+      const children = descendants(child.pid);
+      expect(children.length).toBeGreaterThanOrEqual(2);
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      expect(await exited).toEqual([0, null]);
+      await eventually(() => children.every((pid) => !isRunning(pid)));
+    },
+  );
 
-  it('leaves no processes behind when it is killed', async () => {
+  it('leaves no processes behind when it is killed', { tags: ['ps', 'long'] }, async () => {
     start(['--port', String(await freePort())]);
     await serving();
     const children = descendants(child.pid);
@@ -127,29 +131,34 @@ describe.runIf(posix)('npm start', () => {
     server.close();
   });
 
-  it('prints the keys and a curl command with a key for --enable-auth', async () => {
+  it('prints the keys and a curl command with a key for --enable-auth', { tags: ['long'] }, async () => {
     start(['--port', String(await freePort()), '--enable-auth']);
     await serving();
     const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
     expect((JSON.parse(shell(line)) as Answer).status).toBe('success');
   });
 
-  it('uses the real service when its endpoint is set, and prints its address', async () => {
-    start(['--port', String(await freePort())], {
-      AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
-      AZURE_OPENAI_API_KEY: 'key',
-      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
-      KEEP_WARM_MINUTES: '0',
-    });
-    await serving();
-    expect(output).toContain('https://name.openai.azure.com');
-    expect(output).not.toContain('emulator at');
-  });
+  it(
+    'uses the real service when its endpoint is set, and prints its address',
+    { tags: ['long'] },
+    async () => {
+      start(['--port', String(await freePort())], {
+        AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
+        AZURE_OPENAI_API_KEY: 'key',
+        AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
+        KEEP_WARM_MINUTES: '0',
+      });
+      await serving();
+      expect(output).toContain('https://name.openai.azure.com');
+      expect(output).not.toContain('emulator at');
+    },
+  );
 
-  it.each([
+  const MODELS: [string[], Record<string, string>, string][] = [
     [['--model-server', 'compatible'], {}, 'OpenAI-compatible server at http://127.0.0.1'],
     [['--model-fault', 'reasoning-model'], { MODEL_API: 'responses' }, 'emulator at'],
-  ])('answers with another model: %j %j', async (args, env, model) => {
+  ];
+  it.each(sampled(MODELS))('answers with another model: %j %j', async (args, env, model) => {
     const port = await freePort();
     start(['--port', String(port), ...args], env);
     await serving();

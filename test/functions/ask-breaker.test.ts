@@ -11,6 +11,7 @@ import {
   startApp,
   type TestApp,
 } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -33,7 +34,7 @@ async function openAndWait(): Promise<void> {
   await delay(OPEN_MS);
 }
 
-describe.each(['h2', 'http/1.1'] as const)('a connection that breaks over %s', (protocol) => {
+describe.each(sampled(['h2', 'http/1.1'] as const))('a connection that breaks over %s', (protocol) => {
   it('counts as one failure, and each question in flight is answered on a new connection', async () => {
     await start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
     const first = ask(app, { question: newQuestion() });
@@ -63,7 +64,7 @@ it('a restart of the endpoint, which refuses all connections for a moment, count
   expect(app.output()).not.toContain('circuit breaker is open');
 });
 
-describe('a half-open circuit breaker', () => {
+describe('a half-open circuit breaker', { tags: ['long'] }, () => {
   it('lets a few questions through at once: a slow one does not block the others', async () => {
     await start();
     await openAndWait();

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import {
   type AppOptions,
@@ -18,7 +18,7 @@ import {
   type TestApp,
 } from '../support/app.ts';
 import { startStorageProxy } from '../support/storage-proxy.ts';
-import { startRedis } from '../../dev/stack/redis.ts';
+import { type Redis, startRedis } from '../../dev/stack/redis.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
@@ -68,7 +68,7 @@ describe('200 identical concurrent questions', () => {
   });
 
   it('share the failure of the model call, which is not repeated', async () => {
-    await start({ emulator: { latencyMs: 5000 } });
+    await start({ emulator: { latencyMs: 1500 } });
     app.emulator.failNext({ kind: 'content_filter' });
     const question = newQuestion();
     const failed = await Promise.all(Array.from({ length: 200 }, () => askForError(app, { question })));
@@ -79,7 +79,7 @@ describe('200 identical concurrent questions', () => {
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
   });
 
-  it('continue when the first question fails', async () => {
+  it('continue when the first question fails', { tags: ['long'] }, async () => {
     // Resetting its conversation fails only after a while, because the storage does not respond.
     const proxy = await startStorageProxy();
     onTestFinished(() => proxy.close());
@@ -156,7 +156,7 @@ describe('Cache-Control', () => {
   });
 
   it('only-if-cached returns a cached answer or 504, and changes nothing', async () => {
-    await start({ emulator: { latencyMs: 3000 } });
+    await start({ emulator: { latencyMs: 1000 } });
     const only = { 'Cache-Control': 'only-if-cached' };
     const session_id = randomUUID();
     await ask(app, { question: 'My name is Ida.', session_id });
@@ -247,9 +247,16 @@ describe('several processes', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+});
 
-  it('share Redis, and work without it', async () => {
-    const redis = await startRedis();
+describe('Redis', { tags: ['redis'] }, () => {
+  let redis: Redis;
+  beforeEach(async () => {
+    redis = await startRedis();
+  });
+  afterEach(() => redis.kill());
+
+  it('is shared by several processes, which work without it', async () => {
     const env = { ANSWER_CACHE_REDIS_URL: redis.url };
     await start({ env });
     const other = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
@@ -272,15 +279,11 @@ describe('several processes', () => {
       expect(app.output()).not.toContain(redis.url);
     } finally {
       await other.stop();
-      await redis.kill();
     }
   });
-});
 
-it.skipIf(process.platform === 'win32')('a hanging Redis delays at most one question', async () => {
-  const redis = await startRedis();
-  await start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
-  try {
+  it('that hangs delays at most one question', { tags: ['posix'] }, async () => {
+    await start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
     redis.process.kill('SIGSTOP');
     for (let count = 0; count < 3; count++) {
@@ -290,34 +293,29 @@ it.skipIf(process.platform === 'win32')('a hanging Redis delays at most one ques
     redis.process.kill('SIGCONT');
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
     expect(app.output().match(/not used for now/g)).toHaveLength(1);
-  } finally {
-    await redis.kill();
-  }
+  });
 });
 
-it.skipIf(process.platform === 'win32')(
-  'pending cache writes are completed when SIGTERM ends the process',
-  async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
-    const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-    await start({ env });
-    const questions = Array.from({ length: 40 }, newQuestion);
-    await Promise.all(questions.map((question) => ask(app, { question })));
-    const exited = once(app.host.process, 'exit');
-    app.host.process.kill('SIGTERM');
-    await exited;
-    const again = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
-    try {
-      for (const question of questions) {
-        const { performance_metrics: metrics } = await ask(again, { question });
-        expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
-      }
-    } finally {
-      await again.stop();
-      rmSync(folder, { recursive: true, force: true });
+it('pending cache writes are completed when SIGTERM ends the process', { tags: ['posix'] }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
+  const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
+  await start({ env });
+  const questions = Array.from({ length: 40 }, newQuestion);
+  await Promise.all(questions.map((question) => ask(app, { question })));
+  const exited = once(app.host.process, 'exit');
+  app.host.process.kill('SIGTERM');
+  await exited;
+  const again = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
+  try {
+    for (const question of questions) {
+      const { performance_metrics: metrics } = await ask(again, { question });
+      expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
     }
-  },
-);
+  } finally {
+    await again.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 it('the totals of a process include the savings of the cache', async () => {
   await start();

@@ -127,7 +127,7 @@ describe('a caller that disconnects', () => {
   });
 });
 
-it('nothing follows `done` when the deadline passes while it is read', async () => {
+it('nothing follows `done` when the deadline passes while it is read', { tags: ['long'] }, async () => {
   app = await startApp({ env: { REQUEST_TIMEOUT_SECONDS: '3', HISTORY_MAX_TOKENS: '0' } });
   const session_id = randomUUID();
   // The history in `done` is larger than all buffers between the app and the client.
@@ -148,7 +148,7 @@ it('nothing follows `done` when the deadline passes while it is read', async () 
   await eventually(() => outcomes().length === 9);
   expect(outcomes()).toEqual(Array.from({ length: 9 }, () => 'answered'));
   expect(app.output()).not.toContain('timeout');
-}, 60_000);
+});
 
 const lists = (depth: number, inside = '') => '['.repeat(depth) + inside + ']'.repeat(depth);
 const objects = (depth: number, inside: string) => '{"a":'.repeat(depth) + inside + '}'.repeat(depth);

@@ -152,7 +152,7 @@ describe('a stopping process', () => {
     expect(await stopped).toBe(0);
   });
 
-  it('stops on SIGTERM alone', { skip: process.platform === 'win32' }, async () => {
+  it('stops on SIGTERM alone', { tags: ['posix'] }, async () => {
     await start({ emulator: { latencyMs: 500 } });
     const answering = post(app, '{"question": "q"}');
     await eventually(() => app.emulator.requests.length === 1);

@@ -12,6 +12,7 @@ import {
   startApp,
   type TestApp,
 } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 
 let app: TestApp;
 const start = async (options?: AppOptions): Promise<void> => {
@@ -146,7 +147,7 @@ describe('Retry-After of the model', () => {
   });
 });
 
-describe.each(['h2', 'http/1.1'] as const)('no data over %s', (alpn) => {
+describe.each(sampled(['h2', 'http/1.1'] as const))('no data over %s', (alpn) => {
   const emulator = { protocols: [alpn] };
 
   it.each(['hang', 'stall'] as const)('is retried (%s)', async (kind) => {
@@ -166,27 +167,31 @@ describe.each(['h2', 'http/1.1'] as const)('no data over %s', (alpn) => {
 });
 
 describe('the circuit breaker after five consecutive failures', () => {
-  it('is open for 10 s, and opens again when the first question after that fails', async () => {
-    await start();
-    const fault: Fault = { kind: 'status', status: 500 };
-    app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
-    for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
-      const failed = await askForError(app, { question: 'q' });
-      expect(failed.body.error.code).toBe(code);
-      if (code === 'circuit_open') {
-        expect(failed.status).toBe(503);
-        expect(Number(failed.headers.get('retry-after'))).toBeGreaterThan(8);
+  it(
+    'is open for 10 s, and opens again when the first question after that fails',
+    { tags: ['long'] },
+    async () => {
+      await start();
+      const fault: Fault = { kind: 'status', status: 500 };
+      app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
+      for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
+        const failed = await askForError(app, { question: 'q' });
+        expect(failed.body.error.code).toBe(code);
+        if (code === 'circuit_open') {
+          expect(failed.status).toBe(503);
+          expect(Number(failed.headers.get('retry-after'))).toBeGreaterThan(8);
+        }
       }
-    }
-    expect(app.emulator.requests).toHaveLength(5);
-    expect(app.output()).toContain('circuit breaker is open');
-    await delay(10_000);
-    // The sixth fault hits the probe and keeps the circuit breaker open.
-    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
-    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
-    await delay(10_000);
-    expect((await ask(app, { question: question() })).status).toBe('success');
-  }, 60_000);
+      expect(app.emulator.requests).toHaveLength(5);
+      expect(app.output()).toContain('circuit breaker is open');
+      await delay(10_000);
+      // The sixth fault hits the probe and keeps the circuit breaker open.
+      expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
+      expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
+      await delay(10_000);
+      expect((await ask(app, { question: question() })).status).toBe('success');
+    },
+  );
 
   it('does not count refusals and rate limits', async () => {
     await start();
@@ -261,7 +266,7 @@ describe('with a fallback endpoint', () => {
 });
 
 describe('more questions than MODEL_MAX_CONCURRENCY', () => {
-  it('wait up to the same number; further ones get 503 with Retry-After', async () => {
+  it('wait up to the same number; further ones get 503 with Retry-After', { tags: ['long'] }, async () => {
     await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
     const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
     await eventually(() => app.emulator.requests.length === 2);

@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import type { Environment } from '../../src/lib/config/config.ts';
 import { type AppOptions, ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -29,7 +31,7 @@ async function outcomeOf(streamed: boolean, fields: { question: string; session_
   return { status: response.status, code: error?.error.code, body: done ?? error };
 }
 
-describe.each([false, true])('a conversation that is too long (streamed: %s)', (streamed) => {
+describe.each(sampled([false, true]))('a conversation that is too long (streamed: %s)', (streamed) => {
   it.each(['older', 'newer'] as const)(
     'is retried with less of its history (%s wording)',
     async (wording) => {
@@ -56,7 +58,7 @@ describe.each([false, true])('a conversation that is too long (streamed: %s)', (
   });
 });
 
-describe.each([false, true])(
+describe.each(sampled([false, true]))(
   'an answer whose reasoning used up the output limit (streamed: %s)',
   (streamed) => {
     const usedUp: Fault = { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 };
@@ -119,21 +121,14 @@ describe('the asynchronous content filter', () => {
   });
 });
 
-describe.each(['deployments', 'v1'])('a parameter that the model refuses, over %s', (api) => {
+describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuses, over %s', (api) => {
   const refuses = ['temperature', 'max_tokens'] as const;
-  const startReasoning = async (env: AppOptions['env']): Promise<void> => {
-    await start({
+  const startReasoning = (env: Environment): Promise<void> =>
+    start({
       emulator: { refuses: [...refuses] },
       env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env },
+      envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: api === 'v1' ? `${url}/openai/v1/` : url }),
     });
-    if (api === 'deployments') return;
-    const { url } = app.emulator;
-    await app.stop();
-    app = await startApp({
-      emulator: { refuses: [...refuses], port: Number(new URL(url).port) },
-      env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env, AZURE_OPENAI_ENDPOINT: `${url}/openai/v1/` },
-    });
-  };
 
   it('is never sent when its setting is not set', async () => {
     await startReasoning({});

@@ -66,13 +66,17 @@ it('an instance is not ready while no endpoint is reachable, before and after it
   expect((await ready()).body.status).toContain('model');
 });
 
-it('an instance is not ready while the circuit breaker is open, and ready when it is half-open', async () => {
-  await start();
-  app.emulator.fault = { kind: 'status', status: 500 };
-  for (let index = 0; index < 3; index++) await askForError(app, { question: newQuestion() });
-  expect(await ready()).toMatchObject({ status: 503, body: { checks: { model: 'failing' } } });
-  await eventually(async () => (await ready()).status === 200, 15_000);
-});
+it(
+  'an instance is not ready while the circuit breaker is open, and ready when it is half-open',
+  { tags: ['long'] },
+  async () => {
+    await start();
+    app.emulator.fault = { kind: 'status', status: 500 };
+    for (let index = 0; index < 3; index++) await askForError(app, { question: newQuestion() });
+    expect(await ready()).toMatchObject({ status: 503, body: { checks: { model: 'failing' } } });
+    await eventually(async () => (await ready()).status === 200, 15_000);
+  },
+);
 
 it('an instance stays ready when a reachable model fails occasionally', async () => {
   await start();

@@ -1,6 +1,7 @@
 /** Reasoning models are silent for long: what cuts a call off, and what does not. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, type AppOptions, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -9,11 +10,13 @@ afterEach(() => app.stop());
 /** One attempt of another model would end after 60 % of this: 3 s. */
 const TIMEOUT_SECONDS = '5';
 
-describe.each([
+const WAYS = [
   ['chat', 'h2'],
   ['chat', 'http/1.1'],
   ['responses', 'h2'],
-] as const)('a reasoning model, MODEL_API=%s over %s', (api, protocol) => {
+] as const;
+
+describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, protocol) => {
   const start = async (env: AppOptions['env'] = {}): Promise<void> => {
     app = await startApp({
       emulator: { protocols: [protocol], reasoning: { thinkMs: 3800, tokens: 64 } },
@@ -35,7 +38,7 @@ describe.each([
     expect(streamed.tokens.join('')).not.toContain('Thinking');
   });
 
-  it('is known by its first answer, without a setting', async () => {
+  it('is known by its first answer, without a setting', { tags: ['long'] }, async () => {
     await start({ REQUEST_TIMEOUT_SECONDS: '12' });
     expect((await ask(app, { question: newQuestion() })).performance_metrics.tokens.reasoning).toBe(64);
     app.emulator.latencyMs = 4500;

@@ -1,4 +1,7 @@
-/** Accessibility of the page, checked by axe at the narrowest and at a common width. */
+/**
+ * Accessibility of the page, checked by axe at the narrowest and at a common width.
+ * @module-tag browser
+ */
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

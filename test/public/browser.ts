@@ -1,29 +1,13 @@
 /** Opens the chat page in Chromium. */
-import { existsSync } from 'node:fs';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
+import { launchBrowser } from '../support/programs.ts';
 
-const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** Starts Chromium. @throws Error that says how to install it when it is missing. */
-export function startBrowser(): Promise<Browser> {
-  const executablePath = [process.env['CHROMIUM_PATH'] ?? '', ...PATHS].find(
-    (path) => path && existsSync(path),
-  );
-  if (!executablePath)
-    throw new Error(
-      'These tests need Chromium: on Debian "apt-get install chromium", elsewhere set CHROMIUM_PATH to its program.',
-    );
-  return chromium.launch({ executablePath, args: QUIET });
+/** Starts the browser. @throws Error when none starts. */
+export async function startBrowser(): Promise<Browser> {
+  const browser = await launchBrowser();
+  if (!browser) throw new Error('No browser starts here.');
+  return browser;
 }
 
 /** A page, and the errors in its console except those of failed HTTP requests. */

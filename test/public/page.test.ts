@@ -1,4 +1,7 @@
-/** The chat page in Chromium with the real app. */
+/**
+ * The chat page in Chromium with the real app.
+ * @module-tag browser
+ */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';

@@ -1,4 +1,7 @@
-/** Rendering of Markdown in answers, including malicious and extreme text. */
+/**
+ * Rendering of Markdown in answers, including malicious and extreme text.
+ * @module-tag browser
+ */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';

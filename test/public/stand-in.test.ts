@@ -1,4 +1,7 @@
-/** The chat page with a fake server, whose responses and their timing are controlled by the test. */
+/**
+ * The chat page with a fake server, whose responses and their timing are controlled by the test.
+ * @module-tag browser
+ */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';

@@ -22,6 +22,8 @@ import { holdToContract } from './contract.ts';
 export interface AppOptions {
   /** Settings that override those of the emulator and Azurite. `undefined` unsets a setting. */
   env?: Environment;
+  /** Further settings, which depend on the emulator. */
+  envFor?: (emulator: Emulator) => Environment;
   emulator?: EmulatorOptions;
   enableAuth?: boolean;
   /** Folder of the function app; the project by default. */
@@ -43,6 +45,7 @@ export interface TestApp {
  */
 export async function startApp({
   env = {},
+  envFor,
   emulator: emulatorOptions,
   ...options
 }: AppOptions = {}): Promise<TestApp> {
@@ -59,6 +62,9 @@ export async function startApp({
       AzureWebJobsStorage: inject('storage'),
       ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
       KEEP_WARM_MINUTES: '0',
+      // The test run starts the same code hundreds of times.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'azure-functions-ask-compile-cache'),
+      ...envFor?.(emulator),
       ...env,
     },
     ...options,

@@ -1,0 +1,84 @@
+/**
+ * The programs outside npm that some tests need. Each is a tag of those tests: vitest.config.ts skips the tests of absent
+ * programs, or fails with `CI` set.
+ */
+import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
+import { findProgram } from '../../dev/stack/child-process.ts';
+import { findRedis } from '../../dev/stack/redis.ts';
+
+export const PROGRAM_TAGS = ['redis', 'browser', 'curl', 'ps'] as const;
+
+declare module 'vitest' {
+  interface TestTags {
+    names: (typeof PROGRAM_TAGS)[number] | 'posix' | 'long';
+  }
+}
+
+/** A program that tests need. */
+export interface Program {
+  tag: (typeof PROGRAM_TAGS)[number];
+  name: string;
+  /** How to get it. */
+  install: string;
+}
+
+const NEEDED: readonly (Program & { find: () => unknown })[] = [
+  {
+    tag: 'redis',
+    name: 'redis-server',
+    install: 'Debian: apt-get install redis-server. macOS: brew install redis. Windows: test in WSL.',
+    find: findRedis,
+  },
+  {
+    tag: 'browser',
+    name: 'Chromium, Chrome or Edge',
+    install: 'Debian: apt-get install chromium. Or set CHROMIUM_PATH to the program.',
+    find: async () => {
+      const browser = await launchBrowser();
+      await browser?.close();
+      return browser;
+    },
+  },
+  { tag: 'curl', name: 'curl', install: 'Debian: apt-get install curl.', find: () => findProgram('curl') },
+  { tag: 'ps', name: 'ps', install: 'Debian: apt-get install procps.', find: () => findProgram('ps') },
+];
+
+/** Returns the programs that are absent here. */
+export async function absentPrograms(): Promise<Program[]> {
+  const found = await Promise.all(NEEDED.map(({ find }) => find()));
+  return NEEDED.filter((_, index) => !found[index]);
+}
+
+// Without the last five, Chromium looks for its maker's servers.
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Starts the browser at CHROMIUM_PATH or the first that is installed. Returns null when none is. */
+export async function launchBrowser(): Promise<Browser | null> {
+  for (const options of browsers()) {
+    try {
+      return await chromium.launch({ ...options, args: ARGUMENTS });
+    } catch {
+      // Not installed.
+    }
+  }
+  return null;
+}
+
+/** Where browsers are looked for. A channel is an ordinary installation on Linux, macOS or Windows. */
+function browsers(): LaunchOptions[] {
+  const chosen = process.env['CHROMIUM_PATH'];
+  if (chosen) return [{ executablePath: chosen }];
+  const installed = findProgram('chromium', 'chromium-browser', 'google-chrome');
+  return [
+    ...(installed === undefined ? [] : [{ executablePath: installed }]),
+    ...['chrome', 'msedge', 'chromium'].map((channel) => ({ channel })),
+  ];
+}

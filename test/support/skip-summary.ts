@@ -1,0 +1,31 @@
+/** Says at the end of a test run what was skipped, why, and how to get it. */
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import type { Program } from './programs.ts';
+
+/** Prints one line for each absent program, after the summary of the test run. */
+export class SkipSummary implements Reporter {
+  readonly #absent: readonly Program[];
+
+  constructor(absent: readonly Program[]) {
+    this.#absent = absent;
+  }
+
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const skipped = modules.flatMap((module) => [...module.children.allTests('skipped')]);
+    const lines = this.#absent.flatMap((program) => {
+      const { length } = skipped.filter((test) => test.tags.includes(program.tag));
+      return length === 0 ? [] : [`  ${count(length)} ${program.name} (${program.install})`];
+    });
+    const others = skipped.filter((test) => !this.#absent.some(({ tag }) => test.tags.includes(tag)));
+    const reasons = Object.entries(Object.groupBy(others, reasonOf));
+    lines.push(...reasons.map(([reason, tests = []]) => `  ${tests.length}: ${reason}`));
+    if (lines.length > 0) console.log(['Skipped tests:', ...lines, ''].join('\n'));
+  }
+}
+
+const count = (tests: number): string => (tests === 1 ? '1 needs' : `${tests} need`);
+
+function reasonOf(test: TestCase): string {
+  const result = test.result();
+  return (result.state === 'skipped' && result.note) || `not on ${process.platform}`;
+}
