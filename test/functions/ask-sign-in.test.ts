@@ -1,8 +1,11 @@
 /** Access to the model with the app's managed identity instead of a key, and through the v1 API. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { localhostCertificate } from '../../dev/stack/certificate.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
@@ -60,6 +63,22 @@ describe('without a key', () => {
     expect(app.output()).toContain('Cognitive Services OpenAI User');
     expect(app.output()).not.toContain('identity-secret');
     expect(app.emulator.requests).toHaveLength(0);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('without a key on the machine of a developer', () => {
+  it('the app uses the account of "az login"', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
+    const calls = join(folder, 'calls');
+    // learn.microsoft.com/cli/azure/account#az-account-get-access-token
+    const token = { accessToken: 'emulator-key', expires_on: Date.now() / 1000 + 3600, tokenType: 'Bearer' };
+    const script = `#!/bin/sh\necho "$@" >> '${calls}'\necho '${JSON.stringify(token)}'\n`;
+    writeFileSync(join(folder, 'az'), script, { mode: 0o755 });
+    const path = [folder, process.env['PATH']].join(delimiter);
+    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '', PATH: path } });
+    expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
+    expect(readFileSync(calls, 'utf8')).toContain('account get-access-token');
+    rmSync(folder, { recursive: true });
   });
 });
 

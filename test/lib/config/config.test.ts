@@ -1,4 +1,4 @@
-/** The settings: required ones, invalid values, and their documentation in the example and the README. */
+/** The settings: required ones, invalid values, their example and their documentation. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -297,7 +297,7 @@ describe('names that are similar to those of settings', () => {
   });
 });
 
-describe('the example and the README', () => {
+describe('the example and docs/settings.md', () => {
   const read = new Set<string>();
   readConfig(new Proxy(minimal, { get: (env, name: string) => (read.add(name), env[name]) }));
   // LangChain's own settings are read only to refuse them.
@@ -306,6 +306,12 @@ describe('the example and the README', () => {
     IsEncrypted: boolean;
     Values: Record<string, unknown>;
   };
+  const page = readFileSync(join(root, 'docs/settings.md'), 'utf8');
+  /** The settings of the tables. The default is undefined when the table describes it in words. */
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (.*?) \| /gm)].map(([, name = '', cell = '']) => ({
+    name,
+    value: /^`([^`]*)`$/.exec(cell)?.[1],
+  }));
 
   it('local.settings.example.json contains every setting, as strings', () => {
     expect(Object.keys(example.Values).toSorted()).toEqual(['FUNCTIONS_WORKER_RUNTIME', ...names].toSorted());
@@ -319,11 +325,26 @@ describe('the example and the README', () => {
     expect(config).toEqual(readConfig(minimal));
   });
 
-  it('the README explains every setting', () => {
-    const readme = readFileSync(join(root, 'README.md'), 'utf8');
-    const explained = [...readme.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
-      [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name),
-    );
-    expect(explained).toEqual(expect.arrayContaining(names));
+  it('docs/settings.md has one row for every setting, and no other', () => {
+    expect(rows.map(({ name }) => name).toSorted()).toEqual(names);
   });
+
+  it('docs/settings.md has the default of every setting that has a value in the example', () => {
+    const { FUNCTIONS_WORKER_RUNTIME: _, AzureWebJobsStorage: __, ...values } = example.Values;
+    const documented = rows.filter(({ name }) => values[name]);
+    expect(documented.length).toBeGreaterThan(10);
+    expect(Object.fromEntries(documented.map(({ name, value }) => [name, value]))).toEqual(
+      Object.fromEntries(Object.entries(values).filter(([, value]) => value !== '')),
+    );
+  });
+
+  it.each(rows.filter(({ value }) => value !== undefined))(
+    'the default in docs/settings.md is the default of the code: $name',
+    ({ name, value }) => {
+      // With a receiver, because the settings of the telemetry have no effect without one.
+      const env: Environment = { ...minimal, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' };
+      const set = { ...env, [name]: value };
+      expect([readAuthLevel(set), readConfig(set)]).toEqual([readAuthLevel(env), readConfig(env)]);
+    },
+  );
 });
