@@ -4,6 +4,12 @@ import { join } from 'node:path';
 import { startAzurite } from './stack/azurite.ts';
 import { root } from './stack/root.ts';
 
+/** The help text. */
+export const help = `npm run azurite
+
+Runs Azurite, the local emulator of Azure Storage, with its data in .data/azurite: blob, queue and table on the ports 10000,
+10001 and 10002, which UseDevelopmentStorage=true means.`;
+
 /** Runs Azurite until a signal stops it. */
 export async function main(): Promise<void> {
   const azurite = await startAzurite(join(root, '.data', 'azurite'));

@@ -1,4 +1,8 @@
 /** `npm run build`: builds the app into dist/. */
 import { buildApp } from './bundle/bundle.ts';
 
+export const help = `npm run build
+
+Builds the function app from src/ into dist/.`;
+
 export const main = buildApp;

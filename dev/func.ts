@@ -18,6 +18,12 @@ const NO_FUNC = `"func" was not found: npm run func needs the Azure Functions Co
 Get them with "npm install --global azure-functions-core-tools@4", "winget install Microsoft.Azure.FunctionsCoreTools"
 or "brew install azure/functions/azure-functions-core-tools@4". Without them, "npm start" runs the same app.`;
 
+/** The help text. */
+export const help = `npm run func -- [options of func start]
+
+Runs the app under the Azure Functions Core Tools, if you have them, with Azurite and the emulated model unless
+AZURE_OPENAI_ENDPOINT is set. Makes local.settings.json from the example when there is none.`;
+
 /** Runs until `func` ends. `args` are passed to `func start`. */
 export async function main(args: string[]): Promise<void> {
   // On Windows `func` is a script, which needs a shell.

@@ -10,6 +10,11 @@ export const OPENAPI_FILE = join(root, 'docs', 'openapi.json');
 /** The text of the committed copy. */
 export const openApiText = (): string => `${JSON.stringify(openApiDocument(), null, 2)}\n`;
 
+/** The help text. */
+export const help = `npm run openapi
+
+Writes docs/openapi.json, the document that GET /openapi.json returns, from the schemas in src/lib/contract.`;
+
 /** Writes the file. */
 export function main(): void {
   writeFileSync(OPENAPI_FILE, openApiText());

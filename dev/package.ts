@@ -23,6 +23,11 @@ export function writePackage(out: string): void {
 /** Source maps and type settings are for development only. */
 const isNeeded = (file: string): boolean => !/\.map$|tsconfig\.json$/.test(file);
 
+/** The help text. */
+export const help = `npm run package
+
+Builds the app and writes out/, the folder that is published to Azure. It needs no node_modules.`;
+
 /** Builds the app and writes the package. */
 export async function main(): Promise<void> {
   await buildApp();

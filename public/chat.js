@@ -139,6 +139,7 @@ async function answer(turn) {
         keepSession(id);
         turn.finish(text, metrics);
         addToPanel(page.measured, metrics);
+        if (metrics.model?.endsWith('emulated')) byId('emulated', HTMLElement).hidden = false;
         scroll();
         page.status.textContent = `Answer: ${turn.spoken}`;
         return;

@@ -83,7 +83,11 @@ const fault = (code: number, type: string, message: string) => ({
 /** No ids of the service, no filter results, no details of the usage; and no usage in a stream that did not ask. */
 function complete(response: ServerResponse, { messages, body, stream }: Prompt, model: string): void {
   const content = answerTo(messages);
-  const head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
+  const head = {
+    id: `chatcmpl-${randomUUID()}`,
+    created: Math.floor(Date.now() / 1000),
+    model: `${model}-emulated`,
+  };
   const usage = { prompt_tokens: 20, completion_tokens: 8, total_tokens: 28 };
   if (!stream) {
     const message = { role: 'assistant', content };
