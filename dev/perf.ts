@@ -101,7 +101,7 @@ function readResults(option: string, file: string): Results {
     const results = JSON.parse(readFileSync(file, 'utf8')) as Partial<Results>;
     if (!Array.isArray(results.run?.requests) || !results.statistics)
       throw new Error('it was not written by --json');
-    return analyse(results.run as Run);
+    return analyse(results.run);
   } catch (error) {
     throw new UsageError(`--${option} ${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }

@@ -78,7 +78,6 @@ function comparisonTitles(earlier: EarlierResults | null): TitleComponentOption[
         [GROUPS.reused.color, 'this run'],
       ]
     : ['Uncached and cached', [GROUPS.reused.color, 'uncached'], [GROUPS.cached.color, 'cached']];
-  const square = (color = ''): object => ({ fontSize: 16, color });
   return [
     panelTitle(title, COMPARED.left, LOWER.top),
     titleOf({
@@ -94,6 +93,8 @@ function comparisonTitles(earlier: EarlierResults | null): TitleComponentOption[
     }),
   ];
 }
+
+const square = (color = ''): object => ({ fontSize: 16, color });
 
 const titleOf = (title: Partial<TitleComponentOption>): TitleComponentOption => ({
   padding: 0,

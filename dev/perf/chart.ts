@@ -3,7 +3,8 @@ import type { EChartsOption } from 'echarts';
 import type { EarlierResults, Results } from './results.ts';
 import { HEIGHT, WIDTH } from './chart-style.ts';
 import { heading } from './chart-heading.ts';
-import { cachePanel, earlierPanel, histogramPanel } from './chart-lower.ts';
+import { cachePanel, earlierPanel } from './chart-bars.ts';
+import { histogramPanel } from './chart-histogram.ts';
 import { type Panel, requestsPanel } from './chart-requests.ts';
 import { drawPicture } from './picture.ts';
 

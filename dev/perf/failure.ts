@@ -1,5 +1,5 @@
 /** Recognizes a test in which every request fails, and explains the failure. */
-import type { Run, Sample } from './measure.ts';
+import type { Outcome } from './ask.ts';
 
 /** Failures without an answer after which the test stops, where the cause could pass by itself. */
 const MAX_FAILURES = 5;
@@ -63,14 +63,24 @@ const causeOf = (error: string): Cause | undefined => CAUSES.find((cause) => cau
  * Returns whether the test should stop, because nothing was answered and nothing will be. `clients` is the number of
  * clients, and `failed` the number of those that have failed at least once: an answer may be on its way to the others.
  */
-export function isHopeless(requests: Sample[], clients: number, failed: number): boolean {
+export function isHopeless(requests: Outcome[], clients: number, failed: number): boolean {
   if (requests.length === 0 || requests.some(({ error }) => error === null)) return false;
   if (requests.some(({ error }) => causeOf(error ?? ''))) return true;
   return requests.length >= MAX_FAILURES && failed >= clients;
 }
 
-/** Explains a run in which every request failed. */
-export function explainFailure({ url, requests, interrupted }: Run, errors: Record<string, number>): string {
+/** A run in which every request failed. */
+interface FailedRun {
+  url: string;
+  requests: Outcome[];
+  interrupted: boolean;
+}
+
+/** Explains why every request failed, and what to do. `errors` counts the failures by error. */
+export function explainFailure(
+  { url, requests, interrupted }: FailedRun,
+  errors: Record<string, number>,
+): string {
   const counts = Object.entries(errors).toSorted((a, b) => b[1] - a[1]);
   const cause = counts.map(([error]) => causeOf(error)).find((found) => found !== undefined);
   const count = requests.length === 1 ? '1 request' : `${requests.length} requests`;
