@@ -14,22 +14,30 @@ import { createRedisTier } from '../src/lib/cache/redis-tier.ts';
 import { createSqliteTier } from '../src/lib/cache/sqlite-tier.ts';
 import { startRedis } from '../dev/stack/redis.ts';
 import { withApp } from './harness/app.ts';
+import { readBenchOptions } from './harness/options.ts';
 
 const MEGABYTE = 1024 * 1024;
 const LOOKUPS = 20_000;
 const TEXT = 'The capital of France is Paris. '.repeat(4);
 
-const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
-const path = join(folder, 'answers.sqlite');
+/** The help text. */
+export const help = `npm run bench:cache
+
+Measures and prints the cost of the answer cache: a lookup in each tier, files of a thousand and a million rows, how
+long the event loop is blocked, and bursts of identical questions. Compare ratios, not times. Needs redis-server.
+
+  --help`;
 
 /** Runs the measurements and prints the results. */
-export async function main(): Promise<void> {
+export async function main(args: string[]): Promise<void> {
+  if (!readBenchOptions(args, help)) return;
+  const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   // The tiers themselves do not keep the process alive.
   const alive = setInterval(() => {}, 1000);
   try {
-    await compareTiers();
-    await measureBlocking();
-    await compareSizes();
+    await compareTiers(join(folder, 'answers.sqlite'));
+    await measureBlocking(join(folder, 'bounded.sqlite'));
+    await compareSizes(join(folder, 'large.sqlite'));
     await measureBursts();
   } finally {
     clearInterval(alive);
@@ -37,7 +45,7 @@ export async function main(): Promise<void> {
   }
 }
 
-async function compareTiers(): Promise<void> {
+async function compareTiers(path: string): Promise<void> {
   const redis = await startRedis();
   const tiers = [
     createMemoryTier(32 * MEGABYTE),
@@ -57,8 +65,7 @@ async function compareTiers(): Promise<void> {
 }
 
 /** Measures the file with a thousand and a million rows. */
-async function compareSizes(): Promise<void> {
-  const large = join(folder, 'large.sqlite');
+async function compareSizes(large: string): Promise<void> {
   const tier = createSqliteTier(large, 1024 * MEGABYTE, console.error);
   await tier.set('first', answer());
   const times: number[] = [];
@@ -79,9 +86,8 @@ async function compareSizes(): Promise<void> {
  * Measures how long the event loop is blocked. It uses its own file and runs before the large file is written, whose
  * disk writes would be measured too.
  */
-async function measureBlocking(): Promise<void> {
+async function measureBlocking(bounded: string): Promise<void> {
   console.log('The file');
-  const bounded = join(folder, 'bounded.sqlite');
   const tier = createSqliteTier(bounded, 16 * MEGABYTE, console.error);
   await tier.set('first', answer());
   const full = await longestBlock(async () => {

@@ -1,10 +1,11 @@
-/** `npm run bench:chart`: draws the results of `npm run bench`, and writes them as a table into docs/performance.md. */
+/** `npm run bench:chart`: the results of `npm run bench -- --write` as a table and as a chart. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { EChartsOption } from 'echarts';
 import { root } from '../dev/stack/root.ts';
 import { INK, LINE, MUTED } from '../dev/perf/chart-style.ts';
-import { drawPicture } from '../dev/perf/picture.ts';
 import { type Cost, format, ratioOf, spreadOf } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 import { type BenchResults, RESULTS_FILE } from './costs.ts';
 
 const PAGE = join(root, 'docs', 'performance.md');
@@ -14,10 +15,26 @@ const TABLE = /(<!-- results -->\n)[^]*?(<!-- end of results -->)/;
 /** Colours that are distinguishable with colour blindness. */
 const COLORS = { met: '#2f6fb7', missed: '#c9781a', untargeted: '#8b9499' };
 
-/** Reads the results and writes the chart and the table. */
-export async function main(): Promise<void> {
+/** The help text. */
+export const help = `npm run bench:chart -- [options]
+
+Prints the results in docs/performance.json as a Markdown table.
+
+  --write  write the table into docs/performance.md and the chart to docs/performance.png
+  --help`;
+
+/** Prints the table. With `--write`, writes the chart and the table instead. */
+export async function main(args: string[]): Promise<void> {
+  const options = readBenchOptions(args, help, { writes: true });
+  if (!options) return;
   const results = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
-  writeFileSync(PICTURE, draw(results));
+  if (!options.write) {
+    console.log(table(results).trim());
+    return;
+  }
+  // Imported late, because loading the chart library takes seconds.
+  const { drawPicture } = await import('../dev/perf/picture.ts');
+  writeFileSync(PICTURE, drawPicture(optionOf(results), 1200, 140 + 52 * results.costs.length));
   const page = readFileSync(PAGE, 'utf8');
   if (!TABLE.test(page)) throw new Error(`${PAGE} has no markers for the table: ${TABLE.source}`);
   writeFileSync(
@@ -43,7 +60,8 @@ function table({ costs, measured_at: at, node, cores }: BenchResults): string {
 const verdictOf = (cost: Cost): keyof typeof COLORS =>
   cost.target === null ? 'untargeted' : ratioOf(cost).median <= cost.target ? 'met' : 'missed';
 
-function draw({ costs }: BenchResults): Uint8Array {
+/** The chart in the terms of ECharts. */
+function optionOf({ costs }: BenchResults): EChartsOption {
   // ECharts draws the first category at the bottom.
   const shown = costs.toReversed();
   const labels = shown.map(({ name, baseline }) => `${name}\n{small|compared with ${baseline}}`);
@@ -70,6 +88,8 @@ function draw({ costs }: BenchResults): Uint8Array {
     grid: { left: 400, right: 140, top: 110, bottom: 50 },
     xAxis: {
       type: 'value',
+      // The length of a bar is its ratio.
+      min: 0,
       splitLine: { lineStyle: { color: LINE } },
       axisLabel: { formatter: '{value}x', color: MUTED },
     },
@@ -93,5 +113,5 @@ function draw({ costs }: BenchResults): Uint8Array {
       },
     ],
   };
-  return drawPicture(option as Parameters<typeof drawPicture>[0], 1200, 140 + 52 * costs.length);
+  return option as EChartsOption;
 }

@@ -19,6 +19,7 @@ import {
 import type { RowStore } from '../src/lib/history/row-store.ts';
 import { createTableRowStore } from '../src/lib/history/table-row-store.ts';
 import { median } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;
@@ -26,8 +27,17 @@ const TURN = { question: 'What is the capital of France?', answer: 'The capital 
 const SESSIONS = 10_000;
 const ROUNDS = 100;
 
+/** The help text. */
+export const help = `npm run bench:history
+
+Measures and prints the cost of chat history on Azurite: reads and appends in sessions of several sizes and among many
+sessions, and the rate of the purge. Compare only values of one run.
+
+  --help`;
+
 /** Runs the measurements and prints the results. */
-export async function main(): Promise<void> {
+export async function main(args: string[]): Promise<void> {
+  if (!readBenchOptions(args, help)) return;
   const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   const azurite = await startAzuriteTables(folder);
   try {

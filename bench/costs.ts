@@ -1,6 +1,6 @@
 /**
  * The cost of the app, as ratios to a function with a constant answer: `npm run bench`. Every value is measured in the
- * same run as its baseline, in alternation. `npm run bench -- cpu` measures one part; BENCH_ROUNDS sets the rounds.
+ * same run as its baseline, in alternation.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -10,6 +10,7 @@ import { measureClients } from './parts/clients.ts';
 import { measureColdStart } from './parts/cold-start.ts';
 import { type Arena, withArena } from './harness/contestants.ts';
 import { type Cost, formatCost } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 import { measureCpu } from './parts/cpu.ts';
 import { measureTelemetry } from './parts/telemetry.ts';
 import { measureThroughput } from './parts/throughput.ts';
@@ -24,7 +25,18 @@ const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise
     telemetry: { measure: measureTelemetry, rounds: 5 },
   };
 
-/** The results of the last complete run, for `npm run bench:chart`. */
+/** The help text. */
+export const help = `npm run bench -- [options] [PART...]
+
+Measures and prints the cost of the app as ratios to a function with a constant answer, in about five minutes. Linux
+only. Without PART, all parts: ${Object.keys(PARTS).join(', ')}.
+
+  --write  also write the results of all parts to docs/performance.json, for npm run bench:chart
+  --help
+
+BENCH_ROUNDS sets the number of rounds.`;
+
+/** The results of the last complete run that was written, for `npm run bench:chart`. */
 export const RESULTS_FILE = join(root, 'docs', 'performance.json');
 
 /** The content of that file. */
@@ -35,21 +47,20 @@ export interface BenchResults {
   costs: Cost[];
 }
 
-/** Measures and prints the named parts. Without names, measures all parts and writes the results file. */
-export async function main(names: string[]): Promise<void> {
-  const unknown = names.filter((name) => !PARTS[name]);
-  if (unknown.length > 0)
-    throw new Error(`Unknown part ${unknown.join(', ')}; choose from ${Object.keys(PARTS).join(', ')}.`);
+/** Measures and prints the named parts, or all. With `--write`, writes the results file. */
+export async function main(args: string[]): Promise<void> {
+  const options = readBenchOptions(args, help, { writes: true, parts: Object.keys(PARTS) });
+  if (!options) return;
   const costs: Cost[] = [];
   await withArena(async (arena) => {
     for (const [name, { measure, rounds }] of Object.entries(PARTS)) {
-      if (names.length > 0 && !names.includes(name)) continue;
+      if (options.parts.length > 0 && !options.parts.includes(name)) continue;
       const found = await measure(arena, Number(process.env['BENCH_ROUNDS'] || rounds));
       for (const cost of found) console.log(formatCost(cost));
       costs.push(...found);
     }
   });
-  if (names.length > 0) return;
+  if (!options.write) return;
   const results: BenchResults = {
     measured_at: new Date().toISOString(),
     node: process.version,

@@ -9,11 +9,21 @@ import { root } from '../dev/stack/root.ts';
 import { bundle } from '../dev/bundle/bundle.ts';
 import { leanBundle } from '../dev/bundle/lean-bundle.ts';
 import { spreadOf } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 
 const ROUNDS = 15;
 
+/** The help text. */
+export const help = `npm run bench:imports
+
+Bundles the app into a temporary folder, with lean and with complete libraries, and prints the size of each package in
+the chunk that the first question loads, and the import time of that chunk.
+
+  --help`;
+
 /** Prints both for the app's bundle and for a bundle with complete libraries. */
-export async function main(): Promise<void> {
+export async function main(args: string[]): Promise<void> {
+  if (!readBenchOptions(args, help)) return;
   const folder = mkdtempSync(join(tmpdir(), 'ask-imports-'));
   try {
     const ways = { plain: [], lean: [leanBundle(root)] };

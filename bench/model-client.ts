@@ -11,12 +11,22 @@ import {
   wrongRecords,
 } from '../dev/stack/model-process.ts';
 import { median } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 
 const ONE_WAY_MS = 20;
 const ROUNDS = 5;
 
+/** The help text. */
+export const help = `npm run bench:model
+
+Measures and prints the cost of the model client and the correctness of its connection records, with the emulated
+model. Compare ratios, not times.
+
+  --help`;
+
 /** Measures both protocols and prints the results. */
-export async function main(): Promise<void> {
+export async function main(args: string[]): Promise<void> {
+  if (!readBenchOptions(args, help)) return;
   for (const alpn of ['h2', 'http/1.1'] as const) {
     console.log(`\nOver ${alpn}`);
     const emulator = await startEmulator({ protocols: [alpn], latencyMs: 20 });

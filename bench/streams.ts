@@ -8,14 +8,24 @@ import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BenchApp, withApp } from './harness/app.ts';
 import { median } from './harness/cost.ts';
+import { readBenchOptions } from './harness/options.ts';
 
 const READERS = 500;
 const ANSWER_BYTES = 128 * 1024;
 const TOKENS = 200;
 const TOKEN_DELAY_MS = 5;
 
+/** The help text. */
+export const help = `npm run bench:streams
+
+Measures and prints the time to first token of streamed and plain answers, and the memory of the app with 500 stalled
+readers. Linux only.
+
+  --help`;
+
 /** Runs the measurements and prints the results. */
-export async function main(): Promise<void> {
+export async function main(args: string[]): Promise<void> {
+  if (!readBenchOptions(args, help)) return;
   await withApp({ latencyMs: 100 }, async (app) => {
     await compareFirstTokens(app);
     await measureSlowReaders(app);

@@ -2,13 +2,16 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+let ticks: number | undefined;
+/** Asked for when it is first needed, so that `--help` starts no process. */
+const ticksPerSecond = (): number =>
+  (ticks ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' })));
 
 /** User and system time of all threads of a process so far, in milliseconds, with a resolution of 10 ms. */
 export function cpuTime(pid: number): number {
   // Skips the name, which is in parentheses and may contain any text: proc_pid_stat(5), fields 14 and 15.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond();
 }
 
 /** Resets the peak memory of a process. */

@@ -38,7 +38,7 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
     // The app's JavaScript uses one core; all processes together share the cores of the machine.
     const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
     results.time.push({ app: app.durationMs / REQUESTS, baseline: ideal });
-    results.tail.push({ app: app.times.p99, baseline: app.times.p50 });
+    results.tail.push({ app: app.times.p99 ?? Number.NaN, baseline: app.times.p50 });
     results.wait.push({ app: app.times.p50, baseline: baseline.times.p50 });
   }
   const name = `${CONNECTIONS} connections, model at ${MODEL_MS} ms`;

@@ -111,6 +111,6 @@ async function readStream(response: Response, onToken: () => void): Promise<Resu
 /** The error code, which fetch stores in the error's `cause`. */
 function codeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const { code, name } = cause as { code?: string; name?: string };
-  return code || name || String(cause);
+  const { code, name, message } = cause as { code?: string; name?: string; message?: string };
+  return code || (name === 'Error' ? message : name) || String(cause);
 }

@@ -1,42 +1,24 @@
 /** The heading of the chart: the description of the run, the key figures, and the titles of the panels. */
 import type { EChartsOption, TitleComponentOption } from 'echarts';
 import { formatTime } from '../../public/facts.js';
-import { INK, LEFT, LOWER, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
-import type { Run } from './measure.ts';
+import { COMPARED, EARLIER, GROUPS, INK, LEFT, LOWER, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import { describePlan, formatFactor, shorten } from './report.ts';
+import type { EarlierResults, Results } from './results.ts';
 import type { Share, Statistics } from './statistics.ts';
 
 const MARGIN = 40;
+/** A longer line would leave the picture. */
+const LINE_LENGTH = 130;
 
-/** Titles and key figures. ECharts builds the legend from the names of the series. */
-export function heading(run: Run, statistics: Statistics): EChartsOption {
-  const figures = keyFigures(statistics);
-  const columnWidth = (PLOT_WIDTH + LEFT - MARGIN) / figures.length;
-  const { cached, uncached } = statistics;
+/** Titles and key figures. ECharts builds the legend of the requests from the names of the series. */
+export function heading(results: Results, earlier: EarlierResults | null, compares: boolean): EChartsOption {
   return {
     title: [
-      titleOf({
-        text: `Answer times of “${shorten(run.plan.question, 60)}”`,
-        subtext: `${describePlan(run)}\n${run.url}, ${run.started_at.slice(0, 16).replace('T', ' ')} UTC${run.interrupted ? ', stopped early' : ''}`,
-        left: MARGIN,
-        top: 30,
-        textStyle: { fontSize: 24, color: INK },
-        subtextStyle: { fontSize: 14, color: MUTED, lineHeight: 21 },
-      }),
-      ...figures.map(([value, label], index) =>
-        titleOf({
-          text: value,
-          subtext: label,
-          left: MARGIN + index * columnWidth,
-          top: 132,
-          itemGap: 6,
-          textStyle: { fontSize: 22, color: INK },
-          subtextStyle: { fontSize: 13, color: MUTED },
-        }),
-      ),
+      description(results, earlier),
+      ...figureTitles(results.statistics, earlier?.statistics ?? null),
       panelTitle('Each request', MARGIN, UPPER.top),
       panelTitle('Distribution of times', MARGIN, LOWER.top),
-      ...(cached && uncached ? [panelTitle('Cached against uncached', 680, LOWER.top)] : []),
+      ...(compares ? comparisonTitles(earlier) : []),
     ],
     legend: {
       top: UPPER.top - 46,
@@ -48,6 +30,71 @@ export function heading(run: Run, statistics: Statistics): EChartsOption {
     },
   };
 }
+
+function description({ run }: Results, earlier: EarlierResults | null): TitleComponentOption {
+  const lines = [
+    describePlan(run),
+    `${run.url}, ${minuteOf(run.started_at)}${run.interrupted ? ', stopped early' : ''}`,
+    ...(earlier
+      ? [`Earlier: ${nameOf(earlier)}, ${minuteOf(earlier.run.started_at)}, ${describePlan(earlier.run)}`]
+      : []),
+  ];
+  return titleOf({
+    text: `Answer times of “${shorten(run.plan.question, 60)}”`,
+    subtext: lines.map((line) => shorten(line, LINE_LENGTH)).join('\n'),
+    left: MARGIN,
+    top: 26,
+    textStyle: { fontSize: 24, color: INK },
+    subtextStyle: { fontSize: 14, color: MUTED, lineHeight: 20 },
+  });
+}
+
+const minuteOf = (time: string): string => `${time.slice(0, 16).replace('T', ' ')} UTC`;
+const nameOf = ({ name }: EarlierResults): string => shorten(name, 28);
+
+/** The key figures, with those of the earlier run below. */
+function figureTitles(statistics: Statistics, earlier: Statistics | null): TitleComponentOption[] {
+  const figures = keyFigures(statistics);
+  const before = new Map(earlier ? keyFigures(earlier).map(([value, label]) => [label, value]) : []);
+  const columnWidth = (PLOT_WIDTH + LEFT - MARGIN) / figures.length;
+  return figures.map(([value, label], index) =>
+    titleOf({
+      text: value,
+      subtext: [label, ...(before.has(label) ? [`earlier ${before.get(label)}`] : [])].join('\n'),
+      left: MARGIN + index * columnWidth,
+      top: 136,
+      itemGap: 6,
+      textStyle: { fontSize: 22, color: INK },
+      subtextStyle: { fontSize: 13, color: MUTED, lineHeight: 18 },
+    }),
+  );
+}
+
+function comparisonTitles(earlier: EarlierResults | null): TitleComponentOption[] {
+  const [title, first, second] = earlier
+    ? [
+        'This run and the earlier one',
+        [EARLIER, `earlier (${nameOf(earlier)})`],
+        [GROUPS.reused.color, 'this run'],
+      ]
+    : ['Uncached and cached', [GROUPS.reused.color, 'uncached'], [GROUPS.cached.color, 'cached']];
+  return [
+    panelTitle(title, COMPARED.left, LOWER.top),
+    titleOf({
+      text: `{first|■} ${first[1]}   {second|■} ${second[1]}`,
+      left: COMPARED.left,
+      top: LOWER.top - 22,
+      textStyle: {
+        fontSize: 13,
+        fontWeight: 'normal',
+        color: INK,
+        rich: { first: square(first[0]), second: square(second[0]) },
+      },
+    }),
+  ];
+}
+
+const square = (color = ''): object => ({ fontSize: 16, color });
 
 const titleOf = (title: Partial<TitleComponentOption>): TitleComponentOption => ({
   padding: 0,
@@ -74,7 +121,7 @@ function keyFigures(statistics: Statistics): [string, string][] {
     compared && [formatTime(cached.p50), 'cached'],
     compared && [formatFactor(uncached.p50 / cached.p50), 'faster, cached'],
     !compared && time && [formatTime(time.p50), 'median'],
-    !compared && time && [formatTime(time.p95), '95th percentile'],
+    !compared && time && time.p95 !== null && [formatTime(time.p95), '95th percentile'],
     !compared && time && [formatTime(time.max), 'slowest'],
     statistics.time_to_first_token && [formatTime(statistics.time_to_first_token.p50), 'first token'],
     [statistics.requests_per_second.toFixed(1), 'requests/s'],

@@ -2,7 +2,7 @@
 import { formatTime } from '../../public/facts.js';
 import { type Group, groupOf, GROUPS, INK, LEFT, LINE, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import type { Run, Sample } from './measure.ts';
-import { type Scale, scaleFor } from './scale.ts';
+import { LEAST_TIME, type Scale, scaleFor, scaleFromZero } from './scale.ts';
 import type { Statistics } from './statistics.ts';
 
 /** The ECharts options of one panel, without the indexes of its axes. */
@@ -13,17 +13,16 @@ export interface Panel {
   series: object[];
 }
 
-/** More requests than this are drawn as points. */
+/** More requests than this are drawn as points, and so are times on a logarithmic axis. */
 const MAX_BARS = 60;
 /** Overlapping points are drawn once: one point for each cell of about one pixel. */
 const CELLS = { across: 1000, up: 300 };
 
 /** Draws a bar or a point for each request. */
 export function requestsPanel({ requests }: Run, statistics: Statistics): Panel {
-  const scale = scaleFor(
-    requests.map((sample) => chartTime(sample)),
-    true,
-  );
+  const times = requests.map(chartTime);
+  const fitting = scaleFor(times);
+  const scale = fitting.type === 'log' ? fitting : scaleFromZero(times);
   const count = requests.length;
   const series = (Object.keys(GROUPS) as Group[]).flatMap((group) => {
     const all = requests.flatMap((sample, index): [number, number][] =>
@@ -58,8 +57,6 @@ export function timeAxis({ type, ticks, min, max }: Scale): object {
     type,
     min,
     max,
-    // The base of the bars. By default, bars on a logarithmic axis start at 1 s.
-    startValue: min,
     axisLine: { show: false },
     axisTick: { show: false, customValues: ticks },
     axisLabel: { fontSize: 13, color: MUTED, formatter: formatTime, customValues: ticks },
@@ -67,13 +64,14 @@ export function timeAxis({ type, ticks, min, max }: Scale): object {
   };
 }
 
-/** A request's time, at least 0.1 ms because a logarithmic axis has no 0. */
-export const chartTime = ({ client_time: time }: Sample): number => Math.max(time, 0.0001);
+/** A request's time, not 0 because a logarithmic axis has no 0. */
+export const chartTime = ({ client_time: time }: Sample): number => Math.max(time, LEAST_TIME);
 
 function groupSeries(group: Group, points: [number, number][], count: number, scale: Scale): object {
   const { name, color, symbol } = GROUPS[group];
   const label = `${name} (${points.length})`;
-  if (count <= MAX_BARS && group !== 'failed') {
+  // A logarithmic axis has no 0, so that the lengths of bars would mean nothing.
+  if (count <= MAX_BARS && scale.type === 'value' && group !== 'failed') {
     const barWidth = Math.min(64, (0.7 * PLOT_WIDTH) / count);
     return {
       type: 'bar',
@@ -85,7 +83,7 @@ function groupSeries(group: Group, points: [number, number][], count: number, sc
     };
   }
   const rare = group === 'failed' || group === 'cold' || group === 'new';
-  const symbolSize = count > 1000 ? (rare ? 8 : 4) : rare ? 11 : 8;
+  const symbolSize = count > 1000 ? (rare ? 8 : 4) : rare || count <= MAX_BARS ? 11 : 8;
   const itemStyle = { color, opacity: rare || count <= 300 ? 0.9 : 0.5 };
   return {
     type: 'scatter',
@@ -116,7 +114,8 @@ function thin(points: [number, number][], count: number, { min, max, type }: Sca
  */
 function medians({ client_time: time, cached, uncached }: Statistics): object {
   type Named = [string, number] | null;
-  const upper: Named = cached && uncached ? ['uncached', uncached.p50] : time && ['p95', time.p95];
+  const upper: Named =
+    cached && uncached ? ['uncached', uncached.p50] : time && time.p95 !== null ? ['p95', time.p95] : null;
   const lower: Named = cached && uncached ? ['cached', cached.p50] : time && ['median', time.p50];
   return {
     symbol: 'none',

@@ -25,6 +25,8 @@ export const INK = '#1e2326';
 export const MUTED = '#5e676c';
 export const LINE = '#e2dfd8';
 export const PAPER = '#fbfaf8';
+/** The earlier run of a comparison. */
+export const EARLIER = '#b3babd';
 
 /** Size of the drawing. The image is SCALE times as large. */
 export const WIDTH = 1200;
@@ -36,4 +38,6 @@ export const LEFT = 84;
 const RIGHT = 118;
 export const PLOT_WIDTH = WIDTH - LEFT - RIGHT;
 export const UPPER = { top: 270, height: 270 };
+/** The panel at the lower right: its left edge, and the widths of its labels and of its bars. */
+export const COMPARED = { left: 660, labels: 150, width: 260 };
 export const LOWER = { top: 636, height: 196 };

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask, type CacheMode, type Outcome } from './ask.ts';
+import { isHopeless } from './failure.ts';
 import type { Plan } from './options.ts';
 
 /** A measured request. Times in seconds. */
@@ -35,9 +36,13 @@ export interface Target {
   onSample: (sample: Sample, done: number) => void;
 }
 
-/** Sends the planned requests. Failed requests are recorded; an abort sets `interrupted`. */
+/**
+ * Sends the planned requests. Failed requests are recorded. An abort sets `interrupted`, and so does the end of a test
+ * in which everything fails.
+ */
 export async function measure(plan: Plan, target: Target): Promise<Run> {
-  const { signal } = target;
+  const hopeless = new AbortController();
+  const signal = AbortSignal.any([target.signal, hopeless.signal]);
   const startedAt = performance.now();
   const elapsed = (): number => (performance.now() - startedAt) / 1000;
   const run: Run = {
@@ -50,7 +55,9 @@ export async function measure(plan: Plan, target: Target): Promise<Run> {
   };
   const modes: CacheMode[] = plan.test_cache ? ['no-cache', 'cached'] : ['no-store'];
   const session = plan.test_session ? randomUUID() : null;
-  const askOnce = async (cache: CacheMode): Promise<void> => {
+  const clients = Math.min(plan.concurrency, plan.duration === null ? plan.requests : plan.concurrency);
+  const failed = new Set<number>();
+  const askOnce = async (client: number, cache: CacheMode): Promise<void> => {
     const started = elapsed();
     const newConversation = plan.test_session && plan.test_cache;
     const { question, stream } = plan;
@@ -61,6 +68,8 @@ export async function measure(plan: Plan, target: Target): Promise<Run> {
     run.duration = elapsed();
     const planned = plan.requests * modes.length;
     target.onSample(sample, plan.duration ? run.duration / plan.duration : run.requests.length / planned);
+    if (sample.error !== null) failed.add(client);
+    if (isHopeless(run.requests, clients, failed.size)) hopeless.abort();
   };
   try {
     await inParallel(plan, modes, { elapsed, askOnce, signal });
@@ -75,7 +84,8 @@ export async function measure(plan: Plan, target: Target): Promise<Run> {
 interface Asking {
   /** Seconds since the start. */
   elapsed: () => number;
-  askOnce: (cache: CacheMode) => Promise<void>;
+  /** `client` is the number of the client. */
+  askOnce: (client: number, cache: CacheMode) => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -91,15 +101,15 @@ async function inParallel(
     const seconds = Math.max(0, Math.min(plan.delay, remainingTime()));
     return delay(1000 * seconds, undefined, { signal });
   };
-  const worker = async (): Promise<void> => {
+  const worker = async (client: number): Promise<void> => {
     while (hasMore()) {
       begun++;
       for (const [index, mode] of modes.entries()) {
         if (index > 0) await pause();
-        await askOnce(mode);
+        await askOnce(client, mode);
       }
       if (hasMore() && plan.delay > 0) await pause();
     }
   };
-  await Promise.all(Array.from({ length: plan.concurrency }, worker));
+  await Promise.all(Array.from({ length: plan.concurrency }, (_, client) => worker(client)));
 }

@@ -1,8 +1,8 @@
 /** The command-line options of the performance test. */
 import { parseArgs } from 'node:util';
 
-/** What `--help` prints. */
-export const USAGE = `npm run perf -- [options]
+/** The help text. */
+export const help = `npm run perf -- [options]
 
 Asks the app one question repeatedly and measures the answers. Prints statistics and writes a chart.
 
@@ -15,15 +15,18 @@ Asks the app one question repeatedly and measures the answers. Prints statistics
   --test-session      send all requests in one session instead of a new session each. With --test-cache
                       each request starts a new conversation, because a follow-up has another cache key
   --stream            stream the answers and measure the time to first token
-  --url URL           default the local app, http://localhost:3001/ask (or PORT). If it is not running,
-                      it is started for the test, with the emulated model or the model in the settings
+  --port N            port of the local app, instead of 3001 (or set PORT). If nothing listens there, the app
+                      is started for the test, with the emulated model or the model in the settings
+  --url URL           the address of another app, instead of http://localhost:3001/ask
   --key KEY           the function key (x-functions-key)
   --output FILE       the chart, a PNG (default performance_results.png)
   --json FILE         write all measurements, with times in seconds
-  --compare FILE      compare this test with the --json file of an earlier one
+  --compare FILE      compare with the --json file of an earlier test, in the report and in the chart
   --from FILE         send no requests; use the --json file of an earlier test
   --help
 
+p95 is computed from 20 times on, p99 from 100 on.
+If nothing is answered, the test stops early, says why, and writes no file.
 Without --test-cache the requests are sent with Cache-Control: no-store, so that the model is measured.
 Ctrl-C ends the test and reports the results so far; a second Ctrl-C ends immediately.
 Exit code: 0 all answered, 1 a request failed or the test could not run, 2 invalid options, 130 stopped with Ctrl-C.`;
@@ -44,8 +47,9 @@ export interface Plan {
 /** The parsed options. */
 export interface Options {
   plan: Plan;
-  /** null for the local app. */
-  url: string | null;
+  url: string;
+  /** The port of the local app, which is started if nothing listens there; null with `--url`. */
+  port: number | null;
   key: string | null;
   output: string;
   json: string | null;
@@ -67,20 +71,19 @@ const OPTIONS = {
   'test-cache': flag,
   'test-session': flag,
   stream: flag,
+  port: text,
   url: text,
   key: text,
   output: text,
   json: text,
   compare: text,
   from: text,
-  help: flag,
 };
 
-/** Parses the options. Returns null for `--help`. @throws UsageError */
-export function readOptions(args: string[]): Options | null {
+/** Parses the options. @throws UsageError */
+export function readOptions(args: string[]): Options {
   try {
     const { values } = parseArgs({ args, options: OPTIONS });
-    if (values.help) return null;
     return toOptions(values);
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
@@ -93,6 +96,8 @@ function toOptions(values: Values): Options {
   if (values.requests !== undefined && values.duration !== undefined)
     throw new Error('Choose --requests or --duration, not both.');
   const question = values.question ?? 'What is the capital of France?';
+  if (values.port !== undefined && values.url !== undefined)
+    throw new Error('Choose --port or --url, not both: --port is the port of the local app.');
   if (!question.trim()) throw new Error('--question must not be empty.');
   return {
     plan: {
@@ -105,13 +110,24 @@ function toOptions(values: Values): Options {
       test_session: values['test-session'],
       stream: values.stream,
     },
-    url: values.url === undefined ? null : webAddress(values.url),
+    ...addressOf(values),
     key: values.key ?? null,
     output: values.output || 'performance_results.png',
     json: values.json ?? null,
     compare: values.compare ?? null,
     from: values.from ?? null,
   };
+}
+
+/** The app to ask: `--url`, or the local app on `--port` or on the port in `PORT`. */
+function addressOf(values: Values): Pick<Options, 'url' | 'port'> {
+  if (values.url !== undefined) return { url: webAddress(values.url), port: null };
+  const port = number('port', values.port ?? (process.env['PORT'] || '3001'), {
+    min: 1,
+    max: 65_535,
+    whole: true,
+  });
+  return { url: `http://localhost:${port}/ask`, port };
 }
 
 interface Range {

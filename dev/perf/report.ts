@@ -1,8 +1,9 @@
 /** Formats the statistics of the performance test for a terminal. */
 import { formatTime } from '../../public/facts.js';
 import type { Run } from './measure.ts';
-import type { Share, Statistics, Summary } from './statistics.ts';
+import { MIN_TIMES, type Share, type Statistics, type Summary } from './statistics.ts';
 
+const MISSING = `"-": p95 needs at least ${MIN_TIMES.p95} times, p99 at least ${MIN_TIMES.p99}.`;
 const COLUMNS = ['min', 'mean', 'p50', 'p95', 'p99', 'max'] as const;
 
 /** Describes a run in one line. */
@@ -32,11 +33,14 @@ export function formatReport(run: Run, statistics: Statistics): string {
   const timeRows = measured.map(([label, summary]) => [
     label,
     String(summary.count),
-    ...COLUMNS.map((column) => formatTime(summary[column])),
+    ...COLUMNS.map((column) => formatOptional(summary[column])),
   ]);
+  const tables = [...measured.map(([, summary]) => summary), cached, uncached];
+  const isMissing = tables.some((summary) => summary?.p99 === null);
   return [
     `${run.interrupted ? 'Stopped early. ' : ''}${describePlan(run)}; "${shorten(run.plan.question, 60)}" at ${run.url}`,
     ...(timeRows.length > 0 ? [table([['', 'count', ...COLUMNS], ...timeRows])] : []),
+    ...(isMissing ? [MISSING] : []),
     table(countRows(run, statistics)),
     ...(cached && uncached ? [compareCached(cached, uncached)] : []),
   ].join('\n\n');
@@ -59,8 +63,8 @@ function countRows(run: Run, statistics: Statistics): string[][] {
 function compareCached(cached: Summary, uncached: Summary): string {
   const rows = COLUMNS.map((column) => [
     column,
-    formatTime(uncached[column]),
-    formatTime(cached[column]),
+    formatOptional(uncached[column]),
+    formatOptional(cached[column]),
     describeGain(uncached[column], cached[column]),
   ]);
   const counts = ['count', String(uncached.count), String(cached.count), ''];
@@ -81,9 +85,8 @@ export function formatComparison(earlier: Statistics, now: Statistics): string {
   const rows = times.flatMap(([label, name]) => {
     const [before, after] = [earlier[name], now[name]];
     if (!before || !after) return [];
-    return columns.map((column) =>
-      compareRow(`${label} ${column}`, before[column], after[column], formatTime),
-    );
+    const both = columns.filter((column) => before[column] !== null && after[column] !== null);
+    return both.map((column) => compareRow(`${label} ${column}`, before[column], after[column], formatTime));
   });
   return table([
     ['Compared', 'earlier', 'now', 'ratio'],
@@ -101,20 +104,23 @@ const failed = ({ requests, answered }: Statistics): number => requests - answer
 
 function compareRow(
   label: string,
-  before: number | undefined,
-  after: number | undefined,
+  before: number | null | undefined,
+  after: number | null | undefined,
   format: (value: number) => string,
 ): string[] {
-  const [left, right] = [before, after].map((value) => (value === undefined ? '-' : format(value)));
-  return [label, left ?? '', right ?? '', before && after !== undefined ? formatFactor(after / before) : '-'];
+  const [left, right] = [before, after].map((value) => (typeof value === 'number' ? format(value) : '-'));
+  const ratio = before && typeof after === 'number' ? formatFactor(after / before) : '-';
+  return [label, left ?? '', right ?? '', ratio];
 }
+
+const formatOptional = (time: number | null): string => (time === null ? '-' : formatTime(time));
 
 const formatShare = (share: Share | null, what: string): string =>
   share ? `${(100 * share.rate).toFixed(0)} % (${share.count} of ${share.of} ${what})` : `no ${what}`;
 
-function describeGain(before: number, after: number): string {
+function describeGain(before: number | null, after: number | null): string {
   // A time of 0 was too short to measure.
-  if (before === 0 || after === 0) return '';
+  if (!before || !after) return '';
   return after <= before
     ? `${formatFactor(before / after)} faster`
     : `${formatFactor(after / before)} slower`;

@@ -7,3 +7,9 @@ export interface Results {
   run: Run;
   statistics: Statistics;
 }
+
+/** The results of an earlier run, to compare with. */
+export interface EarlierResults extends Results {
+  /** The name of its file. */
+  name: string;
+}

@@ -2,7 +2,10 @@
 
 /** Ratio of the largest to the smallest time from which the axis is logarithmic. */
 const LOG_FROM = 20;
+/** The shortest time that is drawn, in seconds. */
+export const LEAST_TIME = 0.0001;
 const MAX_TICKS = 10;
+const STEPS = 6;
 
 /** The scale of an axis, which starts and ends with a tick. */
 export interface Scale {
@@ -12,14 +15,28 @@ export interface Scale {
   max: number;
 }
 
-/** Returns a scale that covers all `times` (seconds, above 0). With `fromZero` a linear scale starts at 0. */
-export function scaleFor(times: number[], fromZero: boolean): Scale {
-  const least = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const most = times.reduce((a, b) => Math.max(a, b), 0);
-  const ticks = most / least >= LOG_FROM ? logTicks(least, most) : evenTicks(fromZero ? 0 : least, most);
-  const [min = 0, max = 1] = [ticks[0], ticks.at(-1)];
-  return { type: most / least >= LOG_FROM ? 'log' : 'value', ticks, min, max };
+/** Returns a scale that covers all `times` (seconds, above 0). It does not start at 0, so it is not one for bars. */
+export function scaleFor(times: number[]): Scale {
+  const [least, most] = [smallest(times), largest(times)];
+  return most / least >= LOG_FROM
+    ? toScale('log', logTicks(least, most))
+    : toScale('value', evenTicks(least, most));
 }
+
+/** Returns a linear scale from 0, on which the lengths of bars are proportional to the times. It has about `steps` ticks. */
+export const scaleFromZero = (times: number[], steps = STEPS): Scale =>
+  toScale('value', evenTicks(0, Math.max(largest(times), LEAST_TIME), steps));
+
+const smallest = (times: number[]): number =>
+  times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+const largest = (times: number[]): number => times.reduce((a, b) => Math.max(a, b), 0);
+
+const toScale = (type: Scale['type'], ticks: number[]): Scale => ({
+  type,
+  ticks,
+  min: ticks[0] ?? 0,
+  max: ticks.at(-1) ?? 1,
+});
 
 /** Returns the edges of `count` bins of equal width on the axis. */
 export function binEdges({ type, min, max }: Scale, count: number): number[] {
@@ -41,10 +58,10 @@ function logTicks(least: number, most: number): number[] {
   return [];
 }
 
-function evenTicks(least: number, most: number): number[] {
+function evenTicks(least: number, most: number, steps = STEPS): number[] {
   // A minimum span: almost equal times would otherwise produce too many ticks.
   const span = Math.max(most - least, most / 100);
-  const rough = span / 6;
+  const rough = span / steps;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
   const first = Math.floor(least / step);

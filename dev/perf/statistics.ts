@@ -1,14 +1,18 @@
 /** The second stage of the performance test: computes statistics. Times in seconds. */
 import type { Run, Sample } from './measure.ts';
 
+/** The fewest times from which a percentile is computed: of fewer, it would be the slowest time. */
+export const MIN_TIMES = { p95: 20, p99: 100 } as const;
+
 /** Summary of times in seconds. Percentiles are measured times (nearest rank). */
 export interface Summary {
   count: number;
   min: number;
   mean: number;
   p50: number;
-  p95: number;
-  p99: number;
+  /** null when there are fewer than {@link MIN_TIMES}. */
+  p95: number | null;
+  p99: number | null;
   max: number;
 }
 
@@ -78,8 +82,8 @@ export function summarize(measured: (number | null)[]): Summary | null {
     min: percentile(0),
     mean: times.reduce((sum, time) => sum + time, 0) / count,
     p50: percentile(0.5),
-    p95: percentile(0.95),
-    p99: percentile(0.99),
+    p95: count < MIN_TIMES.p95 ? null : percentile(0.95),
+    p99: count < MIN_TIMES.p99 ? null : percentile(0.99),
     max: percentile(1),
   };
 }

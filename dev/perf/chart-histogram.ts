@@ -1,11 +1,9 @@
-/** The lower panels of the chart: the distribution of the times, and cached against uncached answers. */
+/** The lower left panel of the chart: the distribution of the times. */
 import type { CustomSeriesRenderItem } from 'echarts';
-import { formatTime } from '../../public/facts.js';
 import { chartTime, type Panel, timeAxis } from './chart-requests.ts';
 import { type Group, groupOf, GROUPS, LEFT, LINE, LOWER, MUTED, PLOT_WIDTH } from './chart-style.ts';
 import type { Run } from './measure.ts';
 import { binEdges, scaleFor } from './scale.ts';
-import type { Statistics } from './statistics.ts';
 
 const HALF_WIDTH = 480;
 const MAX_BINS = 60;
@@ -13,7 +11,7 @@ const MAX_BINS = 60;
 /** A histogram with bars stacked by kind of answer. `half` leaves room for the comparison panel. */
 export function histogramPanel({ requests }: Run, half: boolean): Panel {
   const times = requests.map(chartTime);
-  const scale = scaleFor(times, false);
+  const scale = scaleFor(times);
   const edges = binEdges(scale, Math.max(12, Math.min(MAX_BINS, Math.round(3 * Math.sqrt(times.length)))));
   const bars: { value: number[]; group: Group }[] = [];
   const heights = new Map<number, number>();
@@ -71,36 +69,3 @@ const drawBar: CustomSeriesRenderItem = (_, api) => {
     style: { fill: api.visual('color') as string },
   };
 };
-
-/** Bars with the times of cached and uncached answers; null when either is missing. */
-export function comparisonPanel({ cached, uncached }: Statistics): Panel | null {
-  if (!cached || !uncached) return null;
-  const columns = ['p50', 'p95', 'max'] as const;
-  const scale = scaleFor(
-    columns.flatMap((column) => [cached[column], uncached[column]]),
-    true,
-  );
-  const bars = (group: 'cached' | 'reused', summary: typeof cached): object => ({
-    type: 'bar',
-    barMaxWidth: 44,
-    barGap: '25%',
-    itemStyle: { color: GROUPS[group].color, borderRadius: [3, 3, 0, 0] },
-    label: { show: true, position: 'top', fontSize: 12, color: MUTED },
-    data: columns.map((column) => ({
-      value: summary[column],
-      label: { formatter: formatTime(summary[column]) },
-    })),
-  });
-  return {
-    grid: { left: 740, width: 420, ...LOWER },
-    xAxis: {
-      type: 'category',
-      data: ['median', 'p95', 'slowest'],
-      axisTick: { show: false },
-      axisLine: { onZero: false, lineStyle: { color: MUTED } },
-      axisLabel: { fontSize: 13, color: MUTED },
-    },
-    yAxis: timeAxis(scale),
-    series: [bars('cached', cached), bars('reused', uncached)],
-  };
-}
