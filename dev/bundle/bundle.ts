@@ -1,13 +1,47 @@
 /** Bundles the function app: a small entry file, and chunks that are loaded on demand. */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
 import { root } from '../stack/root.ts';
 import { leanBundle } from './lean-bundle.ts';
 
+const DIST = join(root, 'dist');
+/** What the last build read and wrote, with paths relative to the project. */
+const LAST_BUILD = join(root, 'node_modules', '.cache', 'azure-functions-ask', 'build.json');
+/** They change what is built without being part of it. */
+const TOOLS = ['dev/bundle/bundle.ts', 'dev/bundle/lean-bundle.ts', 'package-lock.json'];
+
+interface BuildRecord {
+  inputs: string[];
+  outputs: string[];
+}
+
 /** Builds src/main.ts into dist/. */
 export async function buildApp(): Promise<void> {
-  await bundle('src/main.ts', join(root, 'dist'), [leanBundle(root)]);
+  rmSync(LAST_BUILD, { force: true });
+  const { inputs, outputs } = await bundle('src/main.ts', DIST, [leanBundle(root)]);
+  // Modules that a plugin made have a name with a colon.
+  const files = Object.keys(inputs).filter((name) => !name.includes(':'));
+  const record: BuildRecord = { inputs: [...files, ...TOOLS], outputs: Object.keys(outputs) };
+  mkdirSync(dirname(LAST_BUILD), { recursive: true });
+  writeFileSync(LAST_BUILD, JSON.stringify(record));
+}
+
+/** Builds unless the last build is complete and newer than all that it read. */
+export async function buildAppIfChanged(): Promise<void> {
+  if (!isUpToDate()) await buildApp();
+}
+
+function isUpToDate(): boolean {
+  try {
+    const { inputs, outputs } = JSON.parse(readFileSync(LAST_BUILD, 'utf8')) as BuildRecord;
+    const builtAt = statSync(LAST_BUILD).mtimeMs;
+    const timeOf = (path: string): number => statSync(join(root, path)).mtimeMs;
+    return inputs.every((path) => timeOf(path) < builtAt) && outputs.every((path) => timeOf(path) < builtAt);
+  } catch {
+    // Never built, or a file is gone.
+    return false;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The whole app on this machine: an emulated model, Azurite and the functions host, as far as the settings need them. */
 import { join } from 'node:path';
 import { readConfig } from '../../src/lib/config/config.ts';
-import { buildApp } from '../bundle/bundle.ts';
+import { buildAppIfChanged } from '../bundle/bundle.ts';
 import { type Azurite, startAzuriteTables } from './azurite.ts';
 import { isListening } from './child-process.ts';
 import { type HostProcess, startHostProcess } from './host-process.ts';
@@ -49,7 +49,7 @@ export async function startLocalStack(options: StartOptions): Promise<LocalStack
     readConfig(settings);
     console.log(usesAzurite ? 'Building the app, starting Azurite ...' : 'Building the app ...');
     // Builds while Azurite starts. A failure is handled by the await below.
-    const built = buildApp();
+    const built = buildAppIfChanged();
     built.catch(() => {});
     const azurite = usesAzurite ? await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables')) : null;
     if (azurite) {

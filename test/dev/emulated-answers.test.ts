@@ -6,9 +6,10 @@ import { answerTo } from '../../dev/azure-openai-emulator/answers.ts';
 import { root } from '../../dev/stack/root.ts';
 import { readOptions } from '../../dev/stack/start-options.ts';
 
+const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
 describe('the emulated model', () => {
   it('knows an answer to each question of the page and the documents', async () => {
-    const read = (file: string): string => readFileSync(join(root, file), 'utf8');
     const examples = [...read('public/index.html').matchAll(/<li><button type="button">([^<]+)</g)];
     const calls = [...(read('README.md') + read('docs/api.md')).matchAll(/"question": "([^"…]+)"/g)];
     const questions = [...examples, ...calls].map(([, question = '']) => question);

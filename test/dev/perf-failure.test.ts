@@ -126,7 +126,7 @@ it('stops after five failures whose cause could pass, and after all of fewer', a
   expect(asked).toBe(7);
 });
 
-it('does not give up while the first answer is on its way', async () => {
+it('does not give up while the first answer is on its way', { tags: ['long'] }, async () => {
   let asked = 0;
   const waiting: (() => void)[] = [];
   const listener: RequestListener = (request, response) => {

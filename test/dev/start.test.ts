@@ -70,7 +70,7 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     expect(answer.performance_metrics.history_saved).toBe(true);
   });
 
-  it('applies --model-fault, whose names are in the help', async () => {
+  it('applies --model-fault, whose names are in the help', { tags: ['long'] }, async () => {
     start(['--help']);
     await once(child, 'close');
     for (const name of Object.keys(BEHAVIOURS)) expect(output).toContain(` ${name} `);
@@ -179,7 +179,7 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     expect(output).not.toContain('at file:');
   });
 
-  it('runs the curl commands of the README and of docs/api.md', async () => {
+  it('runs the curl commands of the README and of docs/api.md', { tags: ['long'] }, async () => {
     const port = await freePort();
     start(['--port', String(port)]);
     await serving();

@@ -35,22 +35,26 @@ async function openAndWait(): Promise<void> {
 }
 
 describe.each(sampled(['h2', 'http/1.1'] as const))('a connection that breaks over %s', (protocol) => {
-  it('counts as one failure, and each question in flight is answered on a new connection', async () => {
-    await start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
-    const first = ask(app, { question: newQuestion() });
-    await first;
-    app.emulator.reset();
-    // All questions are in flight when the first one breaks the connection.
-    app.emulator.failNext({ kind: 'lose_connection' });
-    const answers = await Promise.all(
-      Array.from({ length: 21 }, () => ask(app, { question: newQuestion() })),
-    );
-    const attempts = answers.map(({ performance_metrics: metrics }) => metrics.connection?.attempts);
-    expect(Math.max(...attempts.map((each) => each ?? 0))).toBe(2);
-    if (protocol === 'h2') expect(attempts.every((each) => each === 2)).toBe(true);
-    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
-    expect(app.output()).not.toContain('circuit breaker is open');
-  });
+  it(
+    'counts as one failure, and each question in flight is answered on a new connection',
+    { tags: ['long'] },
+    async () => {
+      await start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
+      const first = ask(app, { question: newQuestion() });
+      await first;
+      app.emulator.reset();
+      // All questions are in flight when the first one breaks the connection.
+      app.emulator.failNext({ kind: 'lose_connection' });
+      const answers = await Promise.all(
+        Array.from({ length: 21 }, () => ask(app, { question: newQuestion() })),
+      );
+      const attempts = answers.map(({ performance_metrics: metrics }) => metrics.connection?.attempts);
+      expect(Math.max(...attempts.map((each) => each ?? 0))).toBe(2);
+      if (protocol === 'h2') expect(attempts.every((each) => each === 2)).toBe(true);
+      expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+      expect(app.output()).not.toContain('circuit breaker is open');
+    },
+  );
 });
 
 it('a restart of the endpoint, which refuses all connections for a moment, counts as one failure', async () => {

@@ -67,7 +67,7 @@ describe('200 identical concurrent questions', () => {
     expect(next.chat_history).toHaveLength(4);
   });
 
-  it('share the failure of the model call, which is not repeated', async () => {
+  it('share the failure of the model call, which is not repeated', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 1500 } });
     app.emulator.failNext({ kind: 'content_filter' });
     const question = newQuestion();
@@ -97,7 +97,7 @@ describe('200 identical concurrent questions', () => {
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
   });
 
-  it('continue beyond the deadline of the first question', async () => {
+  it('continue beyond the deadline of the first question', { tags: ['long'] }, async () => {
     await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 2000 } });
     const question = newQuestion();
     // The first attempt ends after 60 % of the time limit, the second one after the deadline of the first question.
@@ -155,7 +155,7 @@ describe('Cache-Control', () => {
     expect(await cacheOf(question, 'max-age=soon')).toMatchObject({ result: 'miss' });
   });
 
-  it('only-if-cached returns a cached answer or 504, and changes nothing', async () => {
+  it('only-if-cached returns a cached answer or 504, and changes nothing', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 1000 } });
     const only = { 'Cache-Control': 'only-if-cached' };
     const session_id = randomUUID();
@@ -219,7 +219,7 @@ describe('signed-in users', () => {
 });
 
 describe('several processes', () => {
-  it('share one cache file', async () => {
+  it('share one cache file', { tags: ['long'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-shared-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
     await start({ env });

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 
 let app: TestApp;
 afterEach(() => app.stop());
@@ -40,11 +41,13 @@ describe('a caller whose body does not arrive', () => {
     app = await startApp({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
   });
 
-  it.each([
-    ['nothing', '', 0],
-    ['a part', '{"question": "Wh', 0],
-    ['byte by byte', '{', 150],
-  ])('gets 408 at the deadline: %s arrives', async (_, beginning, everyMs) => {
+  it.each(
+    sampled([
+      ['nothing', '', 0],
+      ['a part', '{"question": "Wh', 0],
+      ['byte by byte', '{', 150],
+    ]),
+  )('gets 408 at the deadline: %s arrives', async (_, beginning, everyMs) => {
     const socket = await beginToAsk(beginning);
     const trickle = everyMs > 0 ? setInterval(() => socket.write(' '), everyMs) : undefined;
     try {
@@ -77,12 +80,17 @@ const askAndDisconnect = async (fields: object, headers: Record<string, string>)
 };
 
 describe('a caller that disconnects', () => {
-  it.each([
-    ['plain, no-store', {}, { 'Cache-Control': 'no-store' }, 'on'],
-    ['plain, FINISH_ABANDONED=off', {}, {}, 'off'],
-    ['streamed, no-store', { stream: true }, { 'Cache-Control': 'no-store' }, 'on'],
-    ['streamed, FINISH_ABANDONED=off', { stream: true }, {}, 'off'],
-  ])('before the answer is logged, and its model call is aborted: %s', async (_, fields, headers, finish) => {
+  it.each(
+    sampled(
+      [
+        ['plain, no-store', {}, { 'Cache-Control': 'no-store' }, 'on'],
+        ['plain, FINISH_ABANDONED=off', {}, {}, 'off'],
+        ['streamed, no-store', { stream: true }, { 'Cache-Control': 'no-store' }, 'on'],
+        ['streamed, FINISH_ABANDONED=off', { stream: true }, {}, 'off'],
+      ],
+      2,
+    ),
+  )('before the answer is logged, and its model call is aborted: %s', async (_, fields, headers, finish) => {
     app = await startApp({ env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
     await askAndDisconnect(fields, headers);
     await eventually(() => app.emulator.requests[0]?.aborted === true);
@@ -114,10 +122,12 @@ describe('a caller that disconnects', () => {
     await expectDisconnected();
   });
 
-  it.each([
-    ['before the first byte', ''],
-    ['in the middle', '{"question": "Wh'],
-  ])('while it sends the body, %s, is logged', async (_, beginning) => {
+  it.each(
+    sampled([
+      ['before the first byte', ''],
+      ['in the middle', '{"question": "Wh'],
+    ]),
+  )('while it sends the body, %s, is logged', async (_, beginning) => {
     app = await startApp();
     const socket = await beginToAsk(beginning);
     await delay(200);

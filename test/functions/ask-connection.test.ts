@@ -49,6 +49,7 @@ it.each(['h2', 'http/1.1'] as const)('distinguishes new and reused connections o
 
 it.each(['h2', 'http/1.1'] as const)(
   'reports the connection of every question in a burst over %s',
+  { tags: ['long'] },
   async (protocol) => {
     await start({ emulator: { protocols: [protocol], latencyMs: 30 } });
     const questions = Array.from({ length: 40 }, (_, index) => `question ${index}`);

@@ -67,23 +67,29 @@ it('a conversation that does not fit even then is a 413', async () => {
 const ownTime = ({ performance_metrics: { total_time, timings } }: Answer): number =>
   total_time - timings.model - timings.history_read - timings.history_write;
 
-it('long texts without spaces in the history slow down at most one question', async () => {
-  const session_id = randomUUID();
-  app = await startApp({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
-  // The worst case for the tokenizer: Thai is written without spaces.
-  const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
-  for (let turn = 0; turn < 10; turn++) {
-    const text = Array.from({ length: 60_000 }, (_, at) => letters[(at * at * 7 + at * turn) % 40]).join('');
-    app.emulator.failNext({ kind: 'answer', content: `${turn}` });
-    await ask(app, { question: text, session_id });
-  }
-  await app.stop();
-  app = await startApp({ env: { HISTORY_MAX_TOKENS: '1000000' } });
-  const first = await ask(app, { question: 'Hi 1', session_id });
-  expect(sent()).toEqual([10]);
-  const later = [
-    await ask(app, { question: 'Hi 2', session_id }),
-    await ask(app, { question: 'Hi 3', session_id }),
-  ];
-  expect(Math.max(...later.map(ownTime))).toBeLessThan(ownTime(first) / 3);
-});
+it(
+  'long texts without spaces in the history slow down at most one question',
+  { tags: ['long'] },
+  async () => {
+    const session_id = randomUUID();
+    app = await startApp({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
+    // The worst case for the tokenizer: Thai is written without spaces.
+    const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
+    for (let turn = 0; turn < 10; turn++) {
+      const text = Array.from({ length: 60_000 }, (_, at) => letters[(at * at * 7 + at * turn) % 40]).join(
+        '',
+      );
+      app.emulator.failNext({ kind: 'answer', content: `${turn}` });
+      await ask(app, { question: text, session_id });
+    }
+    await app.stop();
+    app = await startApp({ env: { HISTORY_MAX_TOKENS: '1000000' } });
+    const first = await ask(app, { question: 'Hi 1', session_id });
+    expect(sent()).toEqual([10]);
+    const later = [
+      await ask(app, { question: 'Hi 2', session_id }),
+      await ask(app, { question: 'Hi 3', session_id }),
+    ];
+    expect(Math.max(...later.map(ownTime))).toBeLessThan(ownTime(first) / 3);
+  },
+);

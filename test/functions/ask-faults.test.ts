@@ -52,7 +52,7 @@ describe('the storage', () => {
     await eventually(() => app.emulator.requests.every((request) => request.aborted));
   });
 
-  it('hangs: questions are still answered', async () => {
+  it('hangs: questions are still answered', { tags: ['long'] }, async () => {
     const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
     await once(tarpit, 'listening');
     const { port } = tarpit.address() as { port: number };
@@ -143,7 +143,7 @@ describe('a stopping process', () => {
     await other.stop();
   });
 
-  it('ends a slow question with 503, within the time limit of the host', async () => {
+  it('ends a slow question with 503, within the time limit of the host', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 60_000 } });
     const answering = askForError(app, { question: 'q' });
     await eventually(() => app.emulator.requests.length === 1);

@@ -56,7 +56,7 @@ const lasting: [Fault, number, string][] = [
 describe('a temporary fault', () => {
   it('is retried', async () => {
     await start();
-    for (const fault of passing) {
+    for (const fault of sampled(passing, 5)) {
       app.emulator.reset();
       app.emulator.failNext(fault);
       expect([fault, (await connectionOf())?.attempts]).toEqual([fault, 2]);
@@ -69,7 +69,7 @@ describe('a temporary fault', () => {
     [500, 502, 'model_unavailable'],
     [408, 502, 'model_unavailable'],
     [429, 429, 'model_rate_limited'],
-  ])('%i three times is a %i', async (status, expected, code) => {
+  ])('%i three times is a %i', { tags: ['long'] }, async (status, expected, code) => {
     await start();
     const fault: Fault = { kind: 'status', status, message: secret, retryAfterMs: '10' };
     app.emulator.failNext(fault, fault, fault);
@@ -120,7 +120,7 @@ describe('a permanent fault', () => {
 });
 
 describe('Retry-After of the model', () => {
-  it('is respected in each of its three forms', async () => {
+  it('is respected in each of its three forms', { tags: ['long'] }, async () => {
     await start();
     const waits: [() => { retryAfter?: string; retryAfterMs?: string }, number][] = [
       [() => ({ retryAfterMs: '700', retryAfter: '60' }), 700],
@@ -150,14 +150,14 @@ describe('Retry-After of the model', () => {
 describe.each(sampled(['h2', 'http/1.1'] as const))('no data over %s', (alpn) => {
   const emulator = { protocols: [alpn] };
 
-  it.each(['hang', 'stall'] as const)('is retried (%s)', async (kind) => {
+  it.each(sampled(['hang', 'stall']))('is retried (%s)', async (kind) => {
     await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '4' } });
     app.emulator.failNext({ kind });
     const { connection } = (await ask(app, { question: 'q' })).performance_metrics;
     expect(connection).toMatchObject({ attempts: 2, id: 2 });
   });
 
-  it('until the deadline is a 504, and the call is aborted', async () => {
+  it('until the deadline is a 504, and the call is aborted', { tags: ['long'] }, async () => {
     await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await askForError(app, { question: 'q' });
@@ -282,7 +282,7 @@ describe('more questions than MODEL_MAX_CONCURRENCY', () => {
     expect((await ask(app, { question: question() })).status).toBe('success');
   });
 
-  it('get 504 when they wait until their deadline', async () => {
+  it('get 504 when they wait until their deadline', { tags: ['long'] }, async () => {
     await start({
       env: { MODEL_MAX_CONCURRENCY: '1', REQUEST_TIMEOUT_SECONDS: '3' },
       emulator: { latencyMs: 5000 },

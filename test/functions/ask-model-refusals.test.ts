@@ -85,17 +85,21 @@ describe.each(sampled([false, true]))(
       expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
     });
 
-    it('an empty answer without a reason is retried, and does not open the circuit breaker', async () => {
-      await start();
-      app.emulator.fault = { kind: 'answer', content: '' };
-      for (let index = 0; index < 3; index++) {
-        const empty = await outcomeOf(streamed, { question: newQuestion() });
-        expect([empty.status, empty.code]).toEqual([502, 'model_unavailable']);
-      }
-      expect(app.emulator.requests).toHaveLength(9);
-      app.emulator.fault = undefined;
-      expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
-    });
+    it(
+      'an empty answer without a reason is retried, and does not open the circuit breaker',
+      { tags: ['long'] },
+      async () => {
+        await start();
+        app.emulator.fault = { kind: 'answer', content: '' };
+        for (let index = 0; index < 3; index++) {
+          const empty = await outcomeOf(streamed, { question: newQuestion() });
+          expect([empty.status, empty.code]).toEqual([502, 'model_unavailable']);
+        }
+        expect(app.emulator.requests).toHaveLength(9);
+        app.emulator.fault = undefined;
+        expect((await outcomeOf(streamed, { question: newQuestion() })).body?.status).toBe('success');
+      },
+    );
   },
 );
 

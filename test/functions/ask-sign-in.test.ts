@@ -96,52 +96,64 @@ describe('while the token endpoint fails', () => {
   it.each([
     ['answers 500', UNAVAILABLE],
     ['breaks connections', 'break' as const],
-  ])('(%s) questions are a 502 model_unavailable, and are answered once it works again', async (_, fault) => {
-    tokens = new TokenEndpoint('emulator-key', fault);
-    app = await startApp({ env: await tokens.start() });
-    const failingApp = app;
-    const failing = Array.from({ length: 6 }, () => askForError(failingApp, { question: randomUUID() }));
-    // Enough failures to open the circuit breaker, but the model's endpoint was never called.
-    for (const failed of await Promise.all(failing)) {
-      expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
-    }
-    // The settings and roles are right.
-    expect(app.output()).not.toContain('model_misconfigured');
-    expect(app.output()).not.toContain('identity-secret');
-    tokens.answer = 'token';
-    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
-  });
+  ])(
+    '(%s) questions are a 502 model_unavailable, and are answered once it works again',
+    { tags: ['long'] },
+    async (_, fault) => {
+      tokens = new TokenEndpoint('emulator-key', fault);
+      app = await startApp({ env: await tokens.start() });
+      const failingApp = app;
+      const failing = Array.from({ length: 6 }, () => askForError(failingApp, { question: randomUUID() }));
+      // Enough failures to open the circuit breaker, but the model's endpoint was never called.
+      for (const failed of await Promise.all(failing)) {
+        expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
+      }
+      // The settings and roles are right.
+      expect(app.output()).not.toContain('model_misconfigured');
+      expect(app.output()).not.toContain('identity-secret');
+      tokens.answer = 'token';
+      expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+    },
+  );
 
-  it('(hangs) the question ends, and the next one is answered at once when it works again', async () => {
-    tokens = new TokenEndpoint('emulator-key', 'hang');
-    // One concurrent call: the question that hung must release it.
-    const env = { REQUEST_TIMEOUT_SECONDS: '4', MODEL_MAX_CONCURRENCY: '1' };
-    app = await startApp({ env: { ...(await tokens.start()), ...env } });
-    // The time limits of the question and of the token request are equal here; either may end first.
-    const failed = await askForError(app, { question: randomUUID() });
-    expect(['timeout', 'model_unavailable']).toContain(failed.body.error.code);
-    tokens.answer = 'token';
-    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
-  });
+  it(
+    '(hangs) the question ends, and the next one is answered at once when it works again',
+    { tags: ['long'] },
+    async () => {
+      tokens = new TokenEndpoint('emulator-key', 'hang');
+      // One concurrent call: the question that hung must release it.
+      const env = { REQUEST_TIMEOUT_SECONDS: '4', MODEL_MAX_CONCURRENCY: '1' };
+      app = await startApp({ env: { ...(await tokens.start()), ...env } });
+      // The time limits of the question and of the token request are equal here; either may end first.
+      const failed = await askForError(app, { question: randomUUID() });
+      expect(['timeout', 'model_unavailable']).toContain(failed.body.error.code);
+      tokens.answer = 'token';
+      expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+    },
+  );
 
-  it('(hangs, for storage) questions are answered without history, and with it when it works again', async () => {
-    tokens = new TokenEndpoint('storage-token', 'hang');
-    const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
-    const storage = await startEmptyStorage();
-    const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_TABLE_ENDPOINT: storage.url };
-    app = await startApp({ env });
-    const answer = await ask(app, { question: randomUUID(), session_id: randomUUID() });
-    expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
-    expect(answer.performance_metrics.total_time).toBeLessThan(8);
-    expect(storage.credentials).toEqual(new Set());
+  it(
+    '(hangs, for storage) questions are answered without history, and with it when it works again',
+    { tags: ['long'] },
+    async () => {
+      tokens = new TokenEndpoint('storage-token', 'hang');
+      const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
+      const storage = await startEmptyStorage();
+      const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_TABLE_ENDPOINT: storage.url };
+      app = await startApp({ env });
+      const answer = await ask(app, { question: randomUUID(), session_id: randomUUID() });
+      expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
+      expect(answer.performance_metrics.total_time).toBeLessThan(8);
+      expect(storage.credentials).toEqual(new Set());
 
-    tokens.answer = 'token';
-    const again = await ask(app, { question: randomUUID(), session_id: randomUUID() });
-    expect(again.performance_metrics).toMatchObject({ history_available: true, history_saved: true });
-    expect(storage.credentials).toEqual(new Set(['Bearer storage-token']));
-    expect(tokens.requests[0]?.query.get('resource')).toBe('https://storage.azure.com');
-    storage.close();
-  });
+      tokens.answer = 'token';
+      const again = await ask(app, { question: randomUUID(), session_id: randomUUID() });
+      expect(again.performance_metrics).toMatchObject({ history_available: true, history_saved: true });
+      expect(storage.credentials).toEqual(new Set(['Bearer storage-token']));
+      expect(tokens.requests[0]?.query.get('resource')).toBe('https://storage.azure.com');
+      storage.close();
+    },
+  );
 });
 
 describe('in a sovereign or custom cloud', () => {

@@ -122,27 +122,31 @@ describe('the app behind a storage proxy', () => {
       expect((await asking).performance_metrics.history_saved).toBe(true);
     });
 
-    it('takes effect at once, also for questions that are firstQuestion before its answer is complete', async () => {
-      const { session_id } = await startSession();
-      proxy.reset();
-      app.emulator.reset();
-      app.emulator.latencyMs = 4000;
-      const slow = { question: newQuestion(), session_id, new_conversation: true };
-      const resetting = ask(app, slow);
-      await eventually(() => isStored('insert', 0) && app.emulator.requests.length === 1);
+    it(
+      'takes effect at once, also for questions that are firstQuestion before its answer is complete',
+      { tags: ['long'] },
+      async () => {
+        const { session_id } = await startSession();
+        proxy.reset();
+        app.emulator.reset();
+        app.emulator.latencyMs = 4000;
+        const slow = { question: newQuestion(), session_id, new_conversation: true };
+        const resetting = ask(app, slow);
+        await eventually(() => isStored('insert', 0) && app.emulator.requests.length === 1);
 
-      app.emulator.latencyMs = 0;
-      const followUp = await ask(app, { question: newQuestion(), session_id });
-      expect(app.emulator.requests[0]?.status).toBeNull();
-      const [firstQuestion = ''] = questionsIn(followUp.chat_history);
-      expect(followUp.chat_history).toHaveLength(2);
+        app.emulator.latencyMs = 0;
+        const followUp = await ask(app, { question: newQuestion(), session_id });
+        expect(app.emulator.requests[0]?.status).toBeNull();
+        const [firstQuestion = ''] = questionsIn(followUp.chat_history);
+        expect(followUp.chat_history).toHaveLength(2);
 
-      const reset = await resetting;
-      expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
-      const all = [firstQuestion, slow.question];
-      expect(await questionsOf(session_id)).toEqual(all);
-      expect((await questionsOf(session_id)).slice(0, 2)).toEqual(all);
-    });
+        const reset = await resetting;
+        expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
+        const all = [firstQuestion, slow.question];
+        expect(await questionsOf(session_id)).toEqual(all);
+        expect((await questionsOf(session_id)).slice(0, 2)).toEqual(all);
+      },
+    );
   });
 
   describe('throttled storage', () => {
@@ -214,7 +218,7 @@ describe('the app behind a storage proxy', () => {
     );
   });
 
-  it('storage that is slow for each of many pages returns all of them', async () => {
+  it('storage that is slow for each of many pages returns all of them', { tags: ['long'] }, async () => {
     const { session_id } = await startSession();
     for (let index = 1; index < 8; index++) await ask(app, { question: newQuestion(), session_id });
     proxy.maxPageSize = 2;
@@ -270,7 +274,7 @@ describe('the app behind a storage proxy', () => {
   });
 
   describe('storage that stops responding', () => {
-    it('before the read: the question is answered without history', async () => {
+    it('before the read: the question is answered without history', { tags: ['long'] }, async () => {
       const { session_id, question } = await startSession();
       proxy.failNext('query', 'hold', Infinity);
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
@@ -329,28 +333,32 @@ describe('the storage process', () => {
     expect(await questionsOf(session_id)).toEqual([question, next]);
   });
 
-  it('is killed during the model call: the answer is returned, and the next one is stored', async () => {
-    const { session_id } = await startSession();
-    app.emulator.reset();
-    app.emulator.latencyMs = 1000;
-    const asking = ask(app, { question: newQuestion(), session_id });
-    await eventually(() => app.emulator.requests.length === 1);
-    const exited = once(azurite.process, 'exit');
-    azurite.process.kill('SIGKILL');
-    await exited;
-    expect((await asking).performance_metrics).toMatchObject({
-      history_available: true,
-      history_saved: false,
-    });
-    app.emulator.latencyMs = 0;
-    await restart();
-    const next = await startSession();
-    expect(await questionsOf(next.session_id)).toEqual([next.question]);
-  });
+  it(
+    'is killed during the model call: the answer is returned, and the next one is stored',
+    { tags: ['long'] },
+    async () => {
+      const { session_id } = await startSession();
+      app.emulator.reset();
+      app.emulator.latencyMs = 1000;
+      const asking = ask(app, { question: newQuestion(), session_id });
+      await eventually(() => app.emulator.requests.length === 1);
+      const exited = once(azurite.process, 'exit');
+      azurite.process.kill('SIGKILL');
+      await exited;
+      expect((await asking).performance_metrics).toMatchObject({
+        history_available: true,
+        history_saved: false,
+      });
+      app.emulator.latencyMs = 0;
+      await restart();
+      const next = await startSession();
+      expect(await questionsOf(next.session_id)).toEqual([next.question]);
+    },
+  );
 
   it(
     'is paused: questions are answered without history, and with it after it resumes',
-    { tags: ['posix'] },
+    { tags: ['long', 'posix'] },
     async () => {
       const { session_id, question } = await startSession();
       azurite.process.kill('SIGSTOP');

@@ -12,6 +12,7 @@ import {
   startApp,
   type TestApp,
 } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -92,15 +93,19 @@ describe('a streamed answer', () => {
     await first;
   });
 
-  it('joins the model call of a plain question, and then arrives in one piece', async () => {
-    await start({ emulator: { latencyMs: 2000 } });
-    const question = newQuestion();
-    const plain = ask(app, { question });
-    await eventually(() => app.emulator.requests.length === 1);
-    const { tokens, done } = await stream({ question });
-    expect(tokens).toEqual([(await plain).answer]);
-    expect(done?.performance_metrics.cache.result).toBe('coalesced');
-  });
+  it(
+    'joins the model call of a plain question, and then arrives in one piece',
+    { tags: ['long'] },
+    async () => {
+      await start({ emulator: { latencyMs: 2000 } });
+      const question = newQuestion();
+      const plain = ask(app, { question });
+      await eventually(() => app.emulator.requests.length === 1);
+      const { tokens, done } = await stream({ question });
+      expect(tokens).toEqual([(await plain).answer]);
+      expect(done?.performance_metrics.cache.result).toBe('coalesced');
+    },
+  );
 
   it('is replayed for the same Idempotency-Key', async () => {
     await start();
@@ -113,7 +118,7 @@ describe('a streamed answer', () => {
     expect(app.emulator.requests).toHaveLength(1);
   });
 
-  it('works for 200 concurrent streams over one connection to the model', async () => {
+  it('works for 200 concurrent streams over one connection to the model', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 20 } });
     app.emulator.tokenDelayMs = 5;
     await stream({ question: newQuestion() });
@@ -135,10 +140,12 @@ describe('a failure', () => {
     expect((await stream({ question: 'q' })).done?.performance_metrics.connection?.attempts).toBe(2);
   });
 
-  it.each([
-    ['break', 'model_unavailable'],
-    ['stall', 'model_unavailable'],
-  ] as const)(
+  it.each(
+    sampled([
+      ['break', 'model_unavailable'],
+      ['stall', 'model_unavailable'],
+    ]),
+  )(
     'during the stream (%s) is an event; a partial answer is not stored, cached or retried',
     async (kind, code) => {
       await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' } });
@@ -175,7 +182,7 @@ describe('a failure', () => {
     await eventually(() => app.emulator.requests.every(({ aborted }) => aborted));
   });
 
-  it('because the process stops is an event', async () => {
+  it('because the process stops is an event', { tags: ['long'] }, async () => {
     await start();
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
@@ -278,4 +285,4 @@ it('a slow reader gets the whole answer and does not delay others', async () => 
     ([, data]) => (JSON.parse(data ?? '') as { text: string }).text,
   );
   expect(tokens.join('')).toBe(content);
-}, 60_000);
+});

@@ -29,7 +29,7 @@ const ready = async (): Promise<{ status: number; body: Readiness }> => {
 };
 const modelCheck = async (): Promise<string> => (await ready()).body.checks.model;
 
-it('a refused question does not affect the state of the model', async () => {
+it('a refused question does not affect the state of the model', { tags: ['long'] }, async () => {
   await start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
   await ask(app, { question: newQuestion() });
   const refusals: Fault[] = [
@@ -90,15 +90,19 @@ it('an instance stays ready when a reachable model fails occasionally', async ()
   expect(await modelCheck()).toBe('ok');
 });
 
-it('a retry with less history counts as a second call, not as one long call', async () => {
-  await start();
-  const { session_id } = await ask(app, { question: newQuestion() });
-  app.emulator.latencyMs = 400;
-  app.emulator.failNext({ kind: 'context_length' });
-  const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
-  expect(metrics.connection_stats.total_requests).toBe(3);
-  expect(metrics.api_call_time).toBeGreaterThan(0.8);
-  // Three calls: one that took almost no time, and two of 0.4 s.
-  expect(metrics.connection_stats.avg_response_time).toBeLessThan(0.5);
-  expect((await ready()).body.totals.model_calls).toBe(3);
-});
+it(
+  'a retry with less history counts as a second call, not as one long call',
+  { tags: ['long'] },
+  async () => {
+    await start();
+    const { session_id } = await ask(app, { question: newQuestion() });
+    app.emulator.latencyMs = 400;
+    app.emulator.failNext({ kind: 'context_length' });
+    const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
+    expect(metrics.connection_stats.total_requests).toBe(3);
+    expect(metrics.api_call_time).toBeGreaterThan(0.8);
+    // Three calls: one that took almost no time, and two of 0.4 s.
+    expect(metrics.connection_stats.avg_response_time).toBeLessThan(0.5);
+    expect((await ready()).body.totals.model_calls).toBe(3);
+  },
+);

@@ -117,22 +117,26 @@ describe.each(sampled(APIS, 2))('MODEL_API=%s over the address of %s', (api, pat
     expect(app.emulator.requests).toHaveLength(refusals.length);
   });
 
-  it('tries again what may pass: errors, resets, and failures within a stream', async () => {
-    await start();
-    const passing: Fault[] = [
-      { kind: 'status', status: 500 },
-      { kind: 'reset' },
-      { kind: 'stream_error', event: 'error' },
-      { kind: 'stream_error', event: 'failed' },
-      { kind: 'empty' },
-    ];
-    for (const fault of passing) {
-      app.emulator.reset();
-      app.emulator.failNext(fault);
-      const { answer } = await outcomeOf(true);
-      expect([fault, answer?.performance_metrics.connection?.attempts]).toEqual([fault, 2]);
-    }
-  });
+  it(
+    'tries again what may pass: errors, resets, and failures within a stream',
+    { tags: ['long'] },
+    async () => {
+      await start();
+      const passing: Fault[] = [
+        { kind: 'status', status: 500 },
+        { kind: 'reset' },
+        { kind: 'stream_error', event: 'error' },
+        { kind: 'stream_error', event: 'failed' },
+        { kind: 'empty' },
+      ];
+      for (const fault of passing) {
+        app.emulator.reset();
+        app.emulator.failNext(fault);
+        const { answer } = await outcomeOf(true);
+        expect([fault, answer?.performance_metrics.connection?.attempts]).toEqual([fault, 2]);
+      }
+    },
+  );
 
   it('ends the call when the caller disconnects and nobody needs the answer', async () => {
     await start({ env: { FINISH_ABANDONED: 'off' } });

@@ -46,13 +46,13 @@ describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, pr
     expect(slow.performance_metrics.connection?.attempts).toBe(1);
   });
 
-  it('is known by the name of its deployment, before its first answer', async () => {
+  it('is known by the name of its deployment, before its first answer', { tags: ['long'] }, async () => {
     await start({ AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'my-gpt-5-mini' });
     const first = await ask(app, { question: newQuestion() });
     expect(first.performance_metrics.connection?.attempts).toBe(1);
   });
 
-  it('still ends at the deadline', async () => {
+  it('still ends at the deadline', { tags: ['long'] }, async () => {
     await start({ MODEL_REASONING_EFFORT: 'low' });
     app.emulator.latencyMs = 3000;
     const late = await askForError(app, { question: newQuestion() });

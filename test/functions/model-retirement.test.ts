@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import { ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 
 let app: TestApp;
 let fallback: Emulator | undefined;
@@ -20,15 +21,18 @@ const gone: [Fault, string][] = [
   [{ kind: 'status', status: 410 }, 'the model is retired (410'],
 ];
 
-it.each(gone)('(%o) the operator is told what happened and what to check', async (fault, reason) => {
-  app = await startApp();
-  app.emulator.failNext(fault);
-  const failed = await askForError(app, { question: newQuestion() });
-  expect([failed.status, failed.body.error.code]).toEqual([502, 'model_misconfigured']);
-  expect(app.output()).toContain(reason);
-  expect(app.output()).toContain('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME');
-  expect(app.emulator.requests).toHaveLength(1);
-});
+it.each(sampled(gone, 2))(
+  '(%o) the operator is told what happened and what to check',
+  async (fault, reason) => {
+    app = await startApp();
+    app.emulator.failNext(fault);
+    const failed = await askForError(app, { question: newQuestion() });
+    expect([failed.status, failed.body.error.code]).toEqual([502, 'model_misconfigured']);
+    expect(app.output()).toContain(reason);
+    expect(app.output()).toContain('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME');
+    expect(app.emulator.requests).toHaveLength(1);
+  },
+);
 
 async function startBoth(): Promise<void> {
   fallback = await startEmulator({ apiKey: 'fallback-key' });

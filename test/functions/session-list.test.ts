@@ -40,20 +40,24 @@ async function allOf(user: Record<string, string>): Promise<SessionList['session
   return all;
 }
 
-it('a page is read with one storage request, however many sessions there are', async () => {
-  const user = signedIn(randomUUID());
-  const ids = Array.from({ length: 120 }, () => randomUUID());
-  for (const session_id of ids) await ask(app, { question: `About ${session_id}`, session_id }, user);
-  await eventually(async () => (await allOf(user)).length === ids.length);
-  proxy.reset();
-  // A page and one more row: storage may return any smaller number of rows.
-  proxy.maxPageSize = 51;
-  const first = await listOf(user);
-  expect(first.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(-50).toReversed());
-  expect(proxy.requests.map(({ kind }) => kind)).toEqual(['query']);
-  await listOf(user, first.next ?? '');
-  expect(proxy.requests).toHaveLength(2);
-}, 60_000);
+it(
+  'a page is read with one storage request, however many sessions there are',
+  { tags: ['long'] },
+  async () => {
+    const user = signedIn(randomUUID());
+    const ids = Array.from({ length: 120 }, () => randomUUID());
+    for (const session_id of ids) await ask(app, { question: `About ${session_id}`, session_id }, user);
+    await eventually(async () => (await allOf(user)).length === ids.length);
+    proxy.reset();
+    // A page and one more row: storage may return any smaller number of rows.
+    proxy.maxPageSize = 51;
+    const first = await listOf(user);
+    expect(first.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(-50).toReversed());
+    expect(proxy.requests.map(({ kind }) => kind)).toEqual(['query']);
+    await listOf(user, first.next ?? '');
+    expect(proxy.requests).toHaveLength(2);
+  },
+);
 
 it('concurrent questions leave one entry of their session, with its title', async () => {
   const user = signedIn(randomUUID());
@@ -73,15 +77,19 @@ it('concurrent questions leave one entry of their session, with its title', asyn
   expect(list.map(({ title }) => title).toSorted()).toEqual(['Another?', 'The first?']);
 });
 
-it('a session that moves to the front during paging is not listed again at its old position', async () => {
-  const user = signedIn(randomUUID());
-  const ids = Array.from({ length: 60 }, () => randomUUID());
-  for (const session_id of ids) await ask(app, { question: 'q', session_id }, user);
-  await eventually(async () => (await allOf(user)).length === ids.length);
-  const first = await listOf(user);
-  const moved = ids[0] ?? '';
-  await ask(app, { question: 'again', session_id: moved }, user);
-  await eventually(async () => (await listOf(user)).sessions[0]?.session_id === moved);
-  const second = await listOf(user, first.next ?? '');
-  expect(second.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(1, 10).toReversed());
-}, 60_000);
+it(
+  'a session that moves to the front during paging is not listed again at its old position',
+  { tags: ['long'] },
+  async () => {
+    const user = signedIn(randomUUID());
+    const ids = Array.from({ length: 60 }, () => randomUUID());
+    for (const session_id of ids) await ask(app, { question: 'q', session_id }, user);
+    await eventually(async () => (await allOf(user)).length === ids.length);
+    const first = await listOf(user);
+    const moved = ids[0] ?? '';
+    await ask(app, { question: 'again', session_id: moved }, user);
+    await eventually(async () => (await listOf(user)).sessions[0]?.session_id === moved);
+    const second = await listOf(user, first.next ?? '');
+    expect(second.sessions.map(({ session_id }) => session_id)).toEqual(ids.slice(1, 10).toReversed());
+  },
+);

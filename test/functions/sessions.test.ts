@@ -78,7 +78,7 @@ describe('one session on several instances', () => {
     expect(orders[2]).toEqual(orders[0]);
   });
 
-  it('answers concurrent repeats of a question once', async () => {
+  it('answers concurrent repeats of a question once', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 700 } });
     const session_id = randomUUID();
     const body = JSON.stringify({ question: 'What is the capital of Kenya?', session_id });
@@ -140,7 +140,7 @@ describe('a session', () => {
     await ask(app, { question: 'q', session_id, new_conversation: true });
     expect(await codeOf(await call(app, newest.next ?? ''))).toEqual([404, 'session_not_found']);
     expect((await read(app, session_id)).interaction_count).toBe(1);
-  }, 60_000);
+  });
 
   it('with an unknown id is a 404, and an invalid position is a 400', async () => {
     expect(await codeOf(await call(app, pathOf(randomUUID())))).toEqual([404, 'session_not_found']);

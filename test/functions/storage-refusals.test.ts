@@ -154,14 +154,18 @@ describe('a transaction whose response times out', () => {
     expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([1, 1]);
   });
 
-  it('was committed, but that cannot be verified: the answer reports that it is not stored, and the repeat is replayed', async () => {
-    const { fields, headers } = idempotentQuestion();
-    proxy.failNext('batch', { late: 8000 });
-    proxy.failNext('get', 'hold');
-    expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
-    expect(await isReplayed(fields, headers)).toBe(true);
-    expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([1, 1]);
-  });
+  it(
+    'was committed, but that cannot be verified: the answer reports that it is not stored, and the repeat is replayed',
+    { tags: ['long'] },
+    async () => {
+      const { fields, headers } = idempotentQuestion();
+      proxy.failNext('batch', { late: 8000 });
+      proxy.failNext('get', 'hold');
+      expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+      expect(await isReplayed(fields, headers)).toBe(true);
+      expect([app.emulator.requests.length, await countOf(fields.session_id)]).toEqual([1, 1]);
+    },
+  );
 
   it('was not committed: the answer reports it, and the repeat is answered and stored', async () => {
     const { fields, headers } = idempotentQuestion();

@@ -189,7 +189,7 @@ describe('over OTLP', () => {
     expect(breaker?.asDouble).toBe(1);
   });
 
-  it('no content, user or key is sent unless content capture is enabled', async () => {
+  it('no content, user or key is sent unless content capture is enabled', { tags: ['long'] }, async () => {
     const secret = 'sesame-4c1d';
     const said = async (env: Record<string, string>): Promise<string> => {
       const otlp = await receiver();
@@ -247,7 +247,7 @@ describe('a failing receiver', () => {
   it.each([
     ['is unreachable', async () => 'http://127.0.0.1:1'],
     ['never answers', async () => (await receiver(() => null)).url],
-  ])('does not affect questions or delay the shutdown when it %s', async (_, url) => {
+  ])('does not affect questions or delay the shutdown when it %s', { tags: ['long'] }, async (_, url) => {
     const endpoint = await url();
     const app = await appWith({
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -261,7 +261,7 @@ describe('a failing receiver', () => {
     expect(await app.stop()).toBe(0);
   });
 
-  it('is reported in the log', async () => {
+  it('is reported in the log', { tags: ['long'] }, async () => {
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     await ask(app, { question: randomUUID() });
     await app.stop();

@@ -32,11 +32,22 @@ function close(schema: unknown): void {
   for (const part of Object.values(schema)) close(part);
 }
 
-/** Number of responses and events validated so far in this test file. */
-export const checked = { answers: 0, events: 0 };
+interface Shared {
+  plainFetch: typeof fetch;
+  origins: Set<string>;
+  checked: { answers: number; events: number };
+}
 
-const origins = new Set<string>();
-const plainFetch = globalThis.fetch;
+// Vitest runs this file anew for each test file, in one process.
+const holder = globalThis as typeof globalThis & { contract?: Shared };
+const { plainFetch, origins, checked } = (holder.contract ??= {
+  plainFetch: globalThis.fetch,
+  origins: new Set(),
+  checked: { answers: 0, events: 0 },
+});
+
+/** Number of responses and events validated so far. */
+export { checked };
 
 /** Validates all further responses of the app at `url`. */
 export function holdToContract(url: string): void {

@@ -8,5 +8,5 @@ export const isFull = Boolean(process.env['CI']);
 export const scaled = (full: number, short: number): number => (isFull ? full : short);
 
 /** Returns all cases in a full run, the first ones otherwise. */
-export const sampled = <T>(cases: readonly T[], short = 1): readonly T[] =>
+export const sampled = <const T>(cases: readonly T[], short = 1): readonly T[] =>
   isFull ? cases : cases.slice(0, short);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startAzuriteTables } from '../../dev/stack/azurite.ts';
-import { buildApp } from '../../dev/bundle/bundle.ts';
+import { buildAppIfChanged } from '../../dev/bundle/bundle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,7 +14,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-azurite-'));
-  const [azurite] = await Promise.all([startAzuriteTables(folder), buildApp()]);
+  const [azurite] = await Promise.all([startAzuriteTables(folder), buildAppIfChanged()]);
   project.provide('storage', azurite.connectionString);
   return async () => {
     await azurite.stop();

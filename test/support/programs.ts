@@ -8,9 +8,12 @@ import { findRedis } from '../../dev/stack/redis.ts';
 
 export const PROGRAM_TAGS = ['redis', 'browser', 'curl', 'ps'] as const;
 
+/** The tags of tests: what they need, or that they run only in full runs. */
+export type Tag = (typeof PROGRAM_TAGS)[number] | 'posix' | 'long';
+
 declare module 'vitest' {
   interface TestTags {
-    names: (typeof PROGRAM_TAGS)[number] | 'posix' | 'long';
+    names: Tag;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Says at the end of a test run what was skipped, why, and how to get it. */
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import { isFull } from './effort.ts';
 import type { Program } from './programs.ts';
 
 /** Prints one line for each absent program, after the summary of the test run. */
@@ -17,8 +18,7 @@ export class SkipSummary implements Reporter {
       return length === 0 ? [] : [`  ${count(length)} ${program.name} (${program.install})`];
     });
     const others = skipped.filter((test) => !this.#absent.some(({ tag }) => test.tags.includes(tag)));
-    const reasons = Object.entries(Object.groupBy(others, reasonOf));
-    lines.push(...reasons.map(([reason, tests = []]) => `  ${tests.length}: ${reason}`));
+    for (const [reason, { length }] of Map.groupBy(others, reasonOf)) lines.push(`  ${length} ${reason}`);
     if (lines.length > 0) console.log(['Skipped tests:', ...lines, ''].join('\n'));
   }
 }
@@ -26,6 +26,8 @@ export class SkipSummary implements Reporter {
 const count = (tests: number): string => (tests === 1 ? '1 needs' : `${tests} need`);
 
 function reasonOf(test: TestCase): string {
+  if (test.tags.includes('long') && !isFull) return 'take long (run them with CI=true)';
+  if (test.tags.includes('posix')) return 'need the signals of Linux or macOS';
   const result = test.result();
-  return (result.state === 'skipped' && result.note) || `not on ${process.platform}`;
+  return (result.state === 'skipped' && result.note) || 'for another reason';
 }

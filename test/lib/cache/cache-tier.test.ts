@@ -217,7 +217,7 @@ describe('the SQLite file', () => {
       for (const index of [0, 100, 249])
         expect(await tier.get(`${name}${index}`)).toMatchObject({ text: name });
     }
-  }, 60_000);
+  });
 
   it('is purged of expired rows, a few at a time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -290,17 +290,21 @@ describe('the SQLite file', () => {
     other.close();
   });
 
-  it('that another process locks for long: the write is dropped, and lookups work', async () => {
-    const tier = sqlite();
-    await tier.set('k', answer('a'));
-    const other = new DatabaseSync(path);
-    other.exec('BEGIN IMMEDIATE');
-    await expect(tier.set('k2', answer('b'))).rejects.toThrow('locked');
-    expect(await finds(tier, 'k')).toBe(true);
-    other.exec('ROLLBACK');
-    other.close();
-    await tier.set('k2', answer('b'));
-  });
+  it(
+    'that another process locks for long: the write is dropped, and lookups work',
+    { tags: ['long'] },
+    async () => {
+      const tier = sqlite();
+      await tier.set('k', answer('a'));
+      const other = new DatabaseSync(path);
+      other.exec('BEGIN IMMEDIATE');
+      await expect(tier.set('k2', answer('b'))).rejects.toThrow('locked');
+      expect(await finds(tier, 'k')).toBe(true);
+      other.exec('ROLLBACK');
+      other.close();
+      await tier.set('k2', answer('b'));
+    },
+  );
 
   it('that is locked while it is opened is opened later', async () => {
     const before = sqlite();
@@ -315,14 +319,18 @@ describe('the SQLite file', () => {
     await eventually(() => finds(tier, 'k'));
   });
 
-  it('that cannot be created is logged once, and every lookup fails at once', async () => {
-    // No file can be created in /proc, not even by root.
-    const tier = sqlite(MEGABYTE, process.platform === 'linux' ? '/proc/answers.sqlite' : join(path, 'x'));
-    if (process.platform !== 'linux') writeFileSync(path, '');
-    for (let index = 0; index < 5; index++) await expect(tier.get('k')).rejects.toThrow();
-    await expect(tier.set('k', answer('a'))).rejects.toThrow();
-    expect(warnings).toHaveLength(1);
-  });
+  it(
+    'that cannot be created is logged once, and every lookup fails at once',
+    { tags: ['long'] },
+    async () => {
+      // No file can be created in /proc, not even by root.
+      const tier = sqlite(MEGABYTE, process.platform === 'linux' ? '/proc/answers.sqlite' : join(path, 'x'));
+      if (process.platform !== 'linux') writeFileSync(path, '');
+      for (let index = 0; index < 5; index++) await expect(tier.get('k')).rejects.toThrow();
+      await expect(tier.set('k', answer('a'))).rejects.toThrow();
+      expect(warnings).toHaveLength(1);
+    },
+  );
 
   it('on a full disk stores no new answers until there is room again', async (context) => {
     const disk = mkdtempSync(join(tmpdir(), 'ask-disk-'));
@@ -341,7 +349,7 @@ describe('the SQLite file', () => {
       await tier.close();
       await promisify(execFile)('umount', [disk]);
     }
-  }, 60_000);
+  });
 });
 
 describe('Redis', { tags: ['redis'] }, () => {

@@ -68,7 +68,7 @@ describe.each(sampled(PROTOCOLS))('over %s', (alpn, protocol) => {
     expect(wrongRecords(emulator, 'after', after)).toEqual([]);
   });
 
-  it('resumes the TLS session on a new connection, and records it', async () => {
+  it('resumes the TLS session on a new connection, and records it', { tags: ['long'] }, async () => {
     await start({ maxIdleMs: 300 });
     const { records: first } = await model.run({ name: 'first', count: 1 });
     await delay(400);
@@ -78,7 +78,7 @@ describe.each(sampled(PROTOCOLS))('over %s', (alpn, protocol) => {
     expect(emulator.sockets.map((socket) => socket.resumed)).toEqual([false, true]);
   });
 
-  it('replaces a connection on which a probe gets no response', async () => {
+  it('replaces a connection on which a probe gets no response', { tags: ['long'] }, async () => {
     await start(undefined, 0);
     const upstream = new URL(emulator.url);
     proxy = await startTcpProxy(Number(upstream.port));
@@ -95,7 +95,7 @@ describe.each(sampled(PROTOCOLS))('over %s', (alpn, protocol) => {
     expect(proxy.connections).toBe(2);
   });
 
-  it('retries on another connection when a question gets no response', async () => {
+  it('retries on another connection when a question gets no response', { tags: ['long'] }, async () => {
     await start(undefined, 0);
     const upstream = new URL(emulator.url);
     proxy = await startTcpProxy(Number(upstream.port));
