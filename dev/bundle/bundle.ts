@@ -36,8 +36,7 @@ function isUpToDate(): boolean {
   try {
     const { inputs, outputs } = JSON.parse(readFileSync(LAST_BUILD, 'utf8')) as BuildRecord;
     const builtAt = statSync(LAST_BUILD).mtimeMs;
-    const timeOf = (path: string): number => statSync(join(root, path)).mtimeMs;
-    return inputs.every((path) => timeOf(path) < builtAt) && outputs.every((path) => timeOf(path) < builtAt);
+    return [...inputs, ...outputs].every((path) => statSync(join(root, path)).mtimeMs < builtAt);
   } catch {
     // Never built, or a file is gone.
     return false;

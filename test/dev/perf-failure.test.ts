@@ -65,7 +65,7 @@ it('says that the host is unknown', async () => {
   expect(output).toContain('The host no-such-host.invalid is unknown. Check --url.');
 });
 
-it('asks for the function key, with which the test succeeds', async () => {
+it('asks for the function key, with which the test succeeds', { tags: ['long'] }, async () => {
   const app = await startApp({ enableAuth: true });
   try {
     const output = await failEarly('--url', `${app.url}/ask`);
@@ -82,7 +82,7 @@ it('asks for the function key, with which the test succeeds', async () => {
   }
 });
 
-it('names the log when the settings of the app are wrong', async () => {
+it('names the log when the settings of the app are wrong', { tags: ['long'] }, async () => {
   const app = await startApp({ env: { AZURE_OPENAI_ENDPOINT: 'not an address' } });
   try {
     const output = await failEarly('--url', `${app.url}/ask`);
@@ -113,18 +113,22 @@ it('says that the certificate is not trusted, or that the server has no HTTPS', 
   expect(await failEarly('--url', `https://${plain}/ask`)).toContain('does not speak HTTPS');
 });
 
-it('stops after five failures whose cause could pass, and after all of fewer', async () => {
-  let asked = 0;
-  const listener: RequestListener = (request, response) => {
-    asked++;
-    refuse(503, 'busy')(request, response);
-  };
-  const url = `http://${await serve(createServer(listener))}/ask`;
-  expect(await failEarly('--url', url)).toContain('No answer from');
-  expect(asked).toBe(5);
-  expect(await failEarly('--url', url, '--requests', '2')).toContain('to 2 requests: 2 x 503 busy');
-  expect(asked).toBe(7);
-});
+it(
+  'stops after five failures whose cause could pass, and after all of fewer',
+  { tags: ['long'] },
+  async () => {
+    let asked = 0;
+    const listener: RequestListener = (request, response) => {
+      asked++;
+      refuse(503, 'busy')(request, response);
+    };
+    const url = `http://${await serve(createServer(listener))}/ask`;
+    expect(await failEarly('--url', url)).toContain('No answer from');
+    expect(asked).toBe(5);
+    expect(await failEarly('--url', url, '--requests', '2')).toContain('to 2 requests: 2 x 503 busy');
+    expect(asked).toBe(7);
+  },
+);
 
 it('does not give up while the first answer is on its way', { tags: ['long'] }, async () => {
   let asked = 0;

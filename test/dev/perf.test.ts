@@ -132,17 +132,21 @@ describe('against the app', () => {
     expect(app.emulator.requests.length).toBe(3);
   });
 
-  it('asks the app on --port, bypasses the cache, and writes the chart to the current folder', async () => {
-    const port = new URL(app.url).port;
-    const args = ['--port', port, '--requests', '4', '--delay', '0', '--concurrency', '2'];
-    const { code, output } = await folder.run(...args);
-    expect(code).toBe(0);
-    expect(app.emulator.requests.length).toBe(4);
-    expect(output).toContain('no requests through the cache');
-    expect(folder.exists('performance_results.png')).toBe(true);
-  });
+  it(
+    'asks the app on --port, bypasses the cache, and writes the chart to the current folder',
+    { tags: ['long'] },
+    async () => {
+      const port = new URL(app.url).port;
+      const args = ['--port', port, '--requests', '4', '--delay', '0', '--concurrency', '2'];
+      const { code, output } = await folder.run(...args);
+      expect(code).toBe(0);
+      expect(app.emulator.requests.length).toBe(4);
+      expect(output).toContain('no requests through the cache');
+      expect(folder.exists('performance_results.png')).toBe(true);
+    },
+  );
 
-  it('counts failures by kind, draws them, and exits with 1', async () => {
+  it('counts failures by kind, draws them, and exits with 1', { tags: ['long'] }, async () => {
     app.emulator.failNext({ kind: 'content_filter' }, { kind: 'content_filter' });
     const { code, output } = await perf(
       '--requests',
@@ -160,7 +164,7 @@ describe('against the app', () => {
     sizeOfPng(readFileSync(file('c.png')));
   });
 
-  it('reports the results so far on Ctrl-C', async () => {
+  it('reports the results so far on Ctrl-C', { tags: ['long'] }, async () => {
     const args = ['--requests', '100000', '--delay', '0.01', '--json', 'e.json', '--output', 'e.png'];
     const command = start(...args);
     await eventually(() => app.emulator.requests.length >= 5);

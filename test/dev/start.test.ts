@@ -158,7 +158,7 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     [['--model-server', 'compatible'], {}, 'OpenAI-compatible server at http://127.0.0.1'],
     [['--model-fault', 'reasoning-model'], { MODEL_API: 'responses' }, 'emulator at'],
   ];
-  it.each(sampled(MODELS))('answers with another model: %j %j', async (args, env, model) => {
+  it.each(MODELS)('answers with another model: %j %j', { tags: ['long'] }, async (args, env, model) => {
     const port = await freePort();
     start(['--port', String(port), ...args], env);
     await serving();

@@ -110,7 +110,7 @@ describe('200 identical concurrent questions', () => {
     expect(app.emulator.requests).toHaveLength(2);
   });
 
-  it('are not coalesced with a Cache-Control that excludes it', async () => {
+  it('are not coalesced with a Cache-Control that excludes it', { tags: ['long'] }, async () => {
     await start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const first = cacheOf(question);
@@ -142,7 +142,7 @@ describe('Cache-Control', () => {
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
   });
 
-  it('max-age accepts only a younger answer, and Age gives the age', async () => {
+  it('max-age accepts only a younger answer, and Age gives the age', { tags: ['long'] }, async () => {
     await start();
     const question = newQuestion();
     const first = await post(app, JSON.stringify({ question }));

@@ -173,7 +173,7 @@ describe('a failure', () => {
     expect((await ask(app, { question: 'next', session_id })).chat_history).toHaveLength(2);
   });
 
-  it('at the deadline is an event when the answer has begun', async () => {
+  it('at the deadline is an event when the answer has begun', { tags: ['long'] }, async () => {
     await start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
     app.emulator.tokenDelayMs = 50;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
@@ -221,7 +221,7 @@ describe('a caller that disconnects', () => {
     await eventually(() => app.emulator.requests[1]?.aborted === true);
   });
 
-  it('does not abort a model call that other callers wait for', async () => {
+  it('does not abort a model call that other callers wait for', { tags: ['long'] }, async () => {
     await start({ env: { FINISH_ABANDONED: 'off' } });
     const question = newQuestion();
     app.emulator.tokenDelayMs = 20;

@@ -31,13 +31,13 @@ async function outcomeOf(streamed: boolean) {
 }
 
 const APIS = [
-  ['chat', 'deployments'],
   ['responses', 'v1'],
+  ['chat', 'deployments'],
   ['chat', 'v1'],
   ['responses', 'deployments'],
 ] as const;
 
-describe.each(sampled(APIS, 2))('MODEL_API=%s over the address of %s', (api, path) => {
+describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) => {
   const start = async ({ env, emulator = {} }: AppOptions = {}): Promise<void> => {
     app = await startApp({
       emulator,

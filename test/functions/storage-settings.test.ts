@@ -43,7 +43,7 @@ it('a wrong account key', async () => {
   await eventually(() => linesOf(app.output().slice(before)).length === 2);
 });
 
-it('an unreachable address', async () => {
+it('an unreachable address', { tags: ['long'] }, async () => {
   const output = await outputWith(
     'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5;TableEndpoint=https://storage.invalid',
   );
@@ -61,7 +61,7 @@ it.each([
   expect(app.output()).not.toMatch(/TypeError|Invalid URL/);
 });
 
-it('an identity that cannot sign in', async () => {
+it('an identity that cannot sign in', { tags: ['long'] }, async () => {
   app = await startApp({
     env: { SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
   });

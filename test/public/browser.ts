@@ -36,8 +36,9 @@ export async function openPage(
   return { page, problems };
 }
 
-/** Asks a question with the keyboard. */
+/** Asks a question with the keyboard, once the answer before it is complete: its text is there shortly before. */
 export async function askInPage(page: Page, question: string): Promise<void> {
+  await page.getByRole('button', { name: 'Send' }).waitFor();
   await page.getByLabel('Your question').fill(question);
   await page.keyboard.press('Enter');
 }

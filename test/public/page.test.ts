@@ -5,6 +5,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
 
 let app: TestApp;
@@ -66,7 +67,7 @@ describe('a conversation', () => {
     expect(sessionOf(page)).not.toBe(first);
   });
 
-  it.each(['', '.', '..', '%2e%2e', 'x'.repeat(257)])(
+  it.each(sampled(['', '.', '..', '%2e%2e', 'x'.repeat(257)]))(
     'starts a new session when the URL has an invalid session id: "%.20s"',
     async (id) => {
       const { page, problems } = await openPage(browser, `${app.url}/#session=${id}`);
@@ -78,7 +79,7 @@ describe('a conversation', () => {
     },
   );
 
-  it('is restored after a reload', async () => {
+  it('is restored after a reload', { tags: ['long'] }, async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'What is the capital of Italy?');
     await lastTurn(page).locator('.facts').waitFor();
@@ -88,7 +89,7 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
-  it('shows an answer while it is streamed', async () => {
+  it('shows an answer while it is streamed', { tags: ['long'] }, async () => {
     const { page } = await openPage(browser, app.url);
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: 'First words. '.repeat(30) });
@@ -99,7 +100,7 @@ describe('a conversation', () => {
     await lastTurn(page).locator('.facts').waitFor();
   });
 
-  it('continues after a reload', async () => {
+  it('continues after a reload', { tags: ['long'] }, async () => {
     const { page, problems } = await openPage(browser, app.url);
     await askInPage(page, 'My name is Grace');
     await lastTurn(page).getByText('Nice to meet you').waitFor();
@@ -110,7 +111,7 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
-  it('inserts a new line on Shift+Enter, and keeps the focus in the input', async () => {
+  it('inserts a new line on Shift+Enter, and keeps the focus in the input', { tags: ['long'] }, async () => {
     const { page } = await openPage(browser, app.url);
     await page.keyboard.type('one');
     await page.keyboard.press('Shift+Enter');
@@ -137,7 +138,7 @@ describe('a question without an answer', () => {
     expect(problems).toEqual([]);
   });
 
-  it('counts down to the time of a retry', async () => {
+  it('counts down to the time of a retry', { tags: ['long'] }, async () => {
     const { page } = await openPage(browser, app.url);
     // Longer than the deadline, so that the server does not wait itself.
     app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '150' });
@@ -147,7 +148,7 @@ describe('a question without an answer', () => {
     expect(await button.isDisabled()).toBe(true);
   });
 
-  it('shows a message when the server is unreachable', async () => {
+  it('shows a message when the server is unreachable', { tags: ['long'] }, async () => {
     const { page } = await openPage(browser, app.url);
     await page.context().setOffline(true);
     await askInPage(page, 'What is the capital of Italy?');
@@ -157,7 +158,7 @@ describe('a question without an answer', () => {
     await lastTurn(page).getByText('Rome').waitFor();
   });
 
-  it('is stopped by Escape, and retried on request', async () => {
+  it('is stopped by Escape, and retried on request', { tags: ['long'] }, async () => {
     const { page, problems } = await openPage(browser, app.url);
     // The retry joins the model call of the first request.
     app.emulator.latencyMs = 1500;
@@ -173,7 +174,7 @@ describe('a question without an answer', () => {
   });
 });
 
-it('shows that no user is signed in, and does not ask for a key', async () => {
+it('shows that no user is signed in, and does not ask for a key', { tags: ['long'] }, async () => {
   const signedIn = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
   try {
     const extraHTTPHeaders = { 'x-ms-client-principal-name': 'ada@example.com' };
@@ -186,27 +187,31 @@ it('shows that no user is signed in, and does not ask for a key', async () => {
   }
 });
 
-it('asks for the function key when the server requires one, and keeps it for the tab only', async () => {
-  const closed = await startApp({ enableAuth: true });
-  try {
-    const { page, problems } = await openPage(browser, closed.url);
-    await askInPage(page, 'What is the capital of Canada?');
-    const key = page.getByLabel('The server asks for a function key.');
-    await key.waitFor();
-    expect(await page.evaluate('document.activeElement.type')).toBe('password');
-    await page.keyboard.type('wrong');
-    await page.keyboard.press('Enter');
-    await page.getByLabel('The server did not accept this key.').fill(closed.host.functionKey);
-    await page.keyboard.press('Enter');
-    await lastTurn(page).getByText('Ottawa').waitFor();
-    expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
-      0,
-      1,
-      '',
-    ]);
-    expect(page.url()).not.toContain(closed.host.functionKey);
-    expect(problems).toEqual([]);
-  } finally {
-    await closed.stop();
-  }
-});
+it(
+  'asks for the function key when the server requires one, and keeps it for the tab only',
+  { tags: ['long'] },
+  async () => {
+    const closed = await startApp({ enableAuth: true });
+    try {
+      const { page, problems } = await openPage(browser, closed.url);
+      await askInPage(page, 'What is the capital of Canada?');
+      const key = page.getByLabel('The server asks for a function key.');
+      await key.waitFor();
+      expect(await page.evaluate('document.activeElement.type')).toBe('password');
+      await page.keyboard.type('wrong');
+      await page.keyboard.press('Enter');
+      await page.getByLabel('The server did not accept this key.').fill(closed.host.functionKey);
+      await page.keyboard.press('Enter');
+      await lastTurn(page).getByText('Ottawa').waitFor();
+      expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
+        0,
+        1,
+        '',
+      ]);
+      expect(page.url()).not.toContain(closed.host.functionKey);
+      expect(problems).toEqual([]);
+    } finally {
+      await closed.stop();
+    }
+  },
+);

@@ -1,6 +1,7 @@
 /**
  * The chat page with a fake server, whose responses and their timing are controlled by the test.
  * @module-tag browser
+ * @module-tag long
  */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';

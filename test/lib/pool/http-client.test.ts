@@ -42,19 +42,23 @@ describe.each(sampled(PROTOCOLS))('over %s', (alpn, protocol) => {
     if (protocol === 'h2') expect(openConnections).toBe(1);
   });
 
-  it('records the right connection for each of many concurrent calls', async () => {
+  it('records the right connection for each of many concurrent calls', { tags: ['long'] }, async () => {
     await start();
     const { records, failures } = await model.run({ name: 'many', count: scaled(1000, 200) });
     expect(failures).toEqual([]);
     expect(wrongRecords(emulator, 'many', records)).toEqual([]);
   });
 
-  it('uses at most two connections over HTTP/2, and 64 over HTTP/1.1, for 200 concurrent calls', async () => {
-    await start();
-    const { failures } = await model.run({ name: 'burst', count: 200 });
-    expect(failures).toEqual([]);
-    expect(emulator.sockets.length).toBeLessThanOrEqual(protocol === 'h2' ? 2 : 64);
-  });
+  it(
+    'uses at most two connections over HTTP/2, and 64 over HTTP/1.1, for 200 concurrent calls',
+    { tags: ['long'] },
+    async () => {
+      await start();
+      const { failures } = await model.run({ name: 'burst', count: 200 });
+      expect(failures).toEqual([]);
+      expect(emulator.sockets.length).toBeLessThanOrEqual(protocol === 'h2' ? 2 : 64);
+    },
+  );
 
   it('records the retries after resets, refused streams and GOAWAY', async () => {
     await start();
