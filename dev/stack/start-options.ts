@@ -58,12 +58,13 @@ export function readOptions(args: string[]): StartOptions {
         ...MOOD_OPTIONS,
       },
     });
+    const otherServer = isOtherServer(values['model-server']);
     return {
       port: wholeNumber('port', values.port, 65_535),
       enableAuth: values['enable-auth'],
-      otherServer: isOtherServer(values['model-server']),
+      otherServer,
       modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
-      behaviour: behaviourOf(values),
+      behaviour: behaviourOf(values, otherServer),
       inspect:
         values.inspect === undefined ? undefined : wholeNumber('inspector port', values.inspect, 65_535),
     };
@@ -89,10 +90,15 @@ const MOOD_OPTIONS = { slow: flag, limited: flag, failing: flag };
 
 type BehaviourValues = Record<keyof typeof MOODS, boolean> & { 'model-fault'?: string | undefined };
 
-function behaviourOf({ 'model-fault': name, ...moods }: BehaviourValues): Behaviour | undefined {
+function behaviourOf(
+  { 'model-fault': name, ...moods }: BehaviourValues,
+  otherServer: boolean,
+): Behaviour | undefined {
   const chosen = (['slow', 'limited', 'failing'] as const).filter((mood) => moods[mood]);
   if (chosen.length + (name === undefined ? 0 : 1) > 1)
     throw new Error('Choose one of --slow, --limited, --failing and --model-fault.');
+  if (otherServer && (chosen[0] ?? name) !== undefined)
+    throw new Error('Only the emulated Azure model can be slow, limited or failing.');
   if (chosen[0]) return MOODS[chosen[0]];
   if (name === undefined) return undefined;
   const behaviour = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined;
