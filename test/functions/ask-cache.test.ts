@@ -299,26 +299,30 @@ describe('Redis', { tags: ['redis'] }, () => {
   });
 });
 
-it('pending cache writes are completed when SIGTERM ends the process', { tags: ['posix'] }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
-  const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-  await start({ env });
-  const questions = Array.from({ length: 40 }, newQuestion);
-  await Promise.all(questions.map((question) => ask(app, { question })));
-  const exited = once(app.host.process, 'exit');
-  app.host.process.kill('SIGTERM');
-  await exited;
-  const again = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
-  try {
-    for (const question of questions) {
-      const { performance_metrics: metrics } = await ask(again, { question });
-      expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
+it(
+  'pending cache writes are completed when SIGTERM ends the process',
+  { tags: ['long', 'posix'] },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
+    const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
+    await start({ env });
+    const questions = Array.from({ length: 40 }, newQuestion);
+    await Promise.all(questions.map((question) => ask(app, { question })));
+    const exited = once(app.host.process, 'exit');
+    app.host.process.kill('SIGTERM');
+    await exited;
+    const again = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
+    try {
+      for (const question of questions) {
+        const { performance_metrics: metrics } = await ask(again, { question });
+        expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'sqlite' });
+      }
+    } finally {
+      await again.stop();
+      rmSync(folder, { recursive: true, force: true });
     }
-  } finally {
-    await again.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+  },
+);
 
 it('the totals of a process include the savings of the cache', async () => {
   await start();

@@ -168,7 +168,7 @@ describe('a deeply nested body', () => {
     app = await startApp();
   });
 
-  it.each([5000, 90_000])('is accepted when it is otherwise valid: %i levels', async (depth) => {
+  it.each(sampled([5000, 90_000]))('is accepted when it is otherwise valid: %i levels', async (depth) => {
     const emoji = '\\ud83d\\ude00';
     for (const nested of [lists(depth), objects(Math.min(depth, 30_000), `"${emoji}"`)]) {
       const response = await post(app, `{"question": "q ${emoji}", "x": ${nested}}`);
@@ -176,7 +176,7 @@ describe('a deeply nested body', () => {
     }
   });
 
-  it.each(['question', 'session_id', 'new_conversation', 'stream'])(
+  it.each(sampled(['question', 'session_id', 'new_conversation', 'stream']))(
     'in "%s" is refused with 400',
     async (field) => {
       const fields = { question: '"\\ud83d\\ude00"', [field]: lists(90_000) };

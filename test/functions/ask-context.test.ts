@@ -49,7 +49,7 @@ it('a conversation that is too long for the model is retried with the newer half
   expect(again.performance_metrics.cache.result).toBe('miss');
 });
 
-it('a conversation that does not fit even then is a 413', async () => {
+it('a conversation that does not fit even then is a 413', { tags: ['long'] }, async () => {
   app = await startApp();
   const { session_id } = await ask(app, { question: 'one' });
   app.emulator.reset();

@@ -44,13 +44,17 @@ describe('the storage', () => {
     expect(app.output()).toContain('could not be stored');
   });
 
-  it('is unreachable: a failed reset is a 503, and the model call is aborted', async () => {
-    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
-    const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
-    expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
-    expect(refused.headers.get('retry-after')).toBe('1');
-    await eventually(() => app.emulator.requests.every((request) => request.aborted));
-  });
+  it(
+    'is unreachable: a failed reset is a 503, and the model call is aborted',
+    { tags: ['long'] },
+    async () => {
+      await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
+      const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
+      expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
+      expect(refused.headers.get('retry-after')).toBe('1');
+      await eventually(() => app.emulator.requests.every((request) => request.aborted));
+    },
+  );
 
   it('hangs: questions are still answered', { tags: ['long'] }, async () => {
     const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
@@ -104,7 +108,7 @@ describe('the cache file', () => {
     }
   });
 
-  it('is not used when ANSWER_CACHE_TTL_SECONDS is 0', async () => {
+  it('is not used when ANSWER_CACHE_TTL_SECONDS is 0', { tags: ['long'] }, async () => {
     await start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
     for (const _ of [1, 2]) {
       expect((await ask(app, { question: 'q' })).performance_metrics.cache.result).toBe('bypass');

@@ -32,7 +32,7 @@ async function outcomeOf(streamed: boolean, fields: { question: string; session_
 }
 
 describe.each(sampled([false, true]))('a conversation that is too long (streamed: %s)', (streamed) => {
-  it.each(['older', 'newer'] as const)(
+  it.each(sampled(['older', 'newer']))(
     'is retried with less of its history (%s wording)',
     async (wording) => {
       await start();

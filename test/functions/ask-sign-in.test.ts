@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { localhostCertificate } from '../../dev/stack/certificate.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoint.ts';
 
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
@@ -157,11 +158,13 @@ describe('while the token endpoint fails', () => {
 });
 
 describe('in a sovereign or custom cloud', () => {
-  it.each([
-    ['https://name.openai.azure.us', 'https://cognitiveservices.azure.us'],
-    ['https://name.cognitiveservices.azure.cn/openai/v1/', 'https://cognitiveservices.azure.cn'],
-    ['https://name.openai.azure.com', 'https://cognitiveservices.azure.com'],
-  ])('the token is for the cloud of %s', async (endpoint, resource) => {
+  it.each(
+    sampled([
+      ['https://name.openai.azure.us', 'https://cognitiveservices.azure.us'],
+      ['https://name.cognitiveservices.azure.cn/openai/v1/', 'https://cognitiveservices.azure.cn'],
+      ['https://name.openai.azure.com', 'https://cognitiveservices.azure.com'],
+    ]),
+  )('the token is for the cloud of %s', async (endpoint, resource) => {
     tokens = new TokenEndpoint('token');
     app = await startApp({ env: { ...(await tokens.start()), AZURE_OPENAI_ENDPOINT: endpoint } });
     // The app fetches the first token at startup, so that the test sends no question to a real host.
@@ -169,18 +172,23 @@ describe('in a sovereign or custom cloud', () => {
     expect(tokens.requests[0]?.query.get('resource')).toBe(resource);
   });
 
-  it('AZURE_AUTHORITY_HOST selects the cloud of the token when the endpoint has a custom domain', async () => {
-    tokens = new TokenEndpoint('emulator-key');
-    const AZURE_AUTHORITY_HOST = 'https://login.microsoftonline.us';
-    app = await startApp({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
-    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
-    expect(tokens.requests[0]?.query.get('resource')).toBe('https://cognitiveservices.azure.us');
-  });
+  it(
+    'AZURE_AUTHORITY_HOST selects the cloud of the token when the endpoint has a custom domain',
+    { tags: ['long'] },
+    async () => {
+      tokens = new TokenEndpoint('emulator-key');
+      const AZURE_AUTHORITY_HOST = 'https://login.microsoftonline.us';
+      app = await startApp({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
+      expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+      expect(tokens.requests[0]?.query.get('resource')).toBe('https://cognitiveservices.azure.us');
+    },
+  );
 });
 
 describe('the v1 API', () => {
-  it.each(['a key', 'an identity'])(
+  it.each(sampled(['a key', 'an identity']))(
     'is used when the endpoint is its address, with %s',
+    { tags: ['long'] },
     async (credential) => {
       const model = await startEmulator();
       tokens = new TokenEndpoint(model.apiKey);

@@ -49,7 +49,7 @@ it('answers, follows up, streams and caches, without a key and over HTTP', async
   expect(server.requests.map(({ model }) => model)).toEqual(['llama3.2', 'llama3.2']);
 });
 
-it('sends the key when there is one', async () => {
+it('sends the key when there is one', { tags: ['long'] }, async () => {
   await start({}, { AZURE_OPENAI_API_KEY: 'local-key' });
   await ask(app, { question: 'Hi' });
   expect(server.authorizations).toEqual(['Bearer local-key']);
@@ -66,9 +66,13 @@ it('streams without token counts from a server that does not know stream_options
   expect(app.output()).toContain('stream_options');
 });
 
-it('explains a model that the server does not have, whatever its errors look like', async () => {
-  await start({ model: 'mistral' });
-  const failed = await askForError(app, { question: 'Hi' });
-  expect([failed.status, failed.body.error.code]).toEqual([502, 'model_misconfigured']);
-  expect(app.output()).toContain('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME');
-});
+it(
+  'explains a model that the server does not have, whatever its errors look like',
+  { tags: ['long'] },
+  async () => {
+    await start({ model: 'mistral' });
+    const failed = await askForError(app, { question: 'Hi' });
+    expect([failed.status, failed.body.error.code]).toEqual([502, 'model_misconfigured']);
+    expect(app.output()).toContain('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME');
+  },
+);

@@ -62,7 +62,7 @@ describe('with a fallback endpoint that has another deployment', () => {
     expect(cached.performance_metrics.model).toBe(first.performance_metrics.model);
   });
 
-  it('its answers are not given out as those of the first', async () => {
+  it('its answers are not given out as those of the first', { tags: ['long'] }, async () => {
     await startBoth();
     const question = newQuestion();
     app.emulator.failNext({ kind: 'status', status: 500 });

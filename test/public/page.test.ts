@@ -53,22 +53,27 @@ describe('a conversation', () => {
     expect(await page.getByRole('row', { name: /^Cached 1/ }).count()).toBe(1);
   });
 
-  it('keeps its session id in the URL fragment, and starts a new one on request', async () => {
-    const { page } = await openPage(browser, app.url);
-    await askInPage(page, 'My name is Ada');
-    await lastTurn(page).getByText('Nice to meet you').waitFor();
-    const first = sessionOf(page);
-    expect(first).toMatch(/^[\da-f-]{36}$/);
-    await page.getByRole('button', { name: 'New conversation' }).click();
-    expect(sessionOf(page)).toBeNull();
-    expect(await page.locator('.turn').count()).toBe(0);
-    await askInPage(page, 'What is my name?');
-    await lastTurn(page).getByText('You have not told me your name.').waitFor();
-    expect(sessionOf(page)).not.toBe(first);
-  });
+  it(
+    'keeps its session id in the URL fragment, and starts a new one on request',
+    { tags: ['long'] },
+    async () => {
+      const { page } = await openPage(browser, app.url);
+      await askInPage(page, 'My name is Ada');
+      await lastTurn(page).getByText('Nice to meet you').waitFor();
+      const first = sessionOf(page);
+      expect(first).toMatch(/^[\da-f-]{36}$/);
+      await page.getByRole('button', { name: 'New conversation' }).click();
+      expect(sessionOf(page)).toBeNull();
+      expect(await page.locator('.turn').count()).toBe(0);
+      await askInPage(page, 'What is my name?');
+      await lastTurn(page).getByText('You have not told me your name.').waitFor();
+      expect(sessionOf(page)).not.toBe(first);
+    },
+  );
 
   it.each(sampled(['', '.', '..', '%2e%2e', 'x'.repeat(257)]))(
     'starts a new session when the URL has an invalid session id: "%.20s"',
+    { tags: ['long'] },
     async (id) => {
       const { page, problems } = await openPage(browser, `${app.url}/#session=${id}`);
       await page.getByRole('button', { name: 'What is the capital of' }).first().waitFor();

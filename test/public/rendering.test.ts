@@ -21,33 +21,38 @@ afterAll(async () => {
 const answerWith = (content: string) => app.emulator.failNext({ kind: 'answer', content });
 
 describe('Markdown', () => {
-  it.each([
-    [
-      'plain *em* **strong** ***both*** ~~del~~ `a*b*`',
-      '<p>plain <em>em</em> <strong>strong</strong> <strong><em>both</em></strong> <del>del</del> <code>a*b*</code></p>',
-    ],
-    [
-      '2 * 3 * 4, snake_case_name, **open, \\*escaped\\*',
-      '<p>2 * 3 * 4, snake_case_name, **open, *escaped*</p>',
-    ],
-    ['one\ntwo\n\nthree', '<p>one<br>two</p><p>three</p>'],
-    ['# Big #\n### Small', '<h3>Big</h3><h5>Small</h5>'],
-    ['- a\n  1. b\n  2. c\n- d', '<ul><li>a<ol><li>b</li><li>c</li></ol></li><li>d</li></ul>'],
-    ['3. a\n\n4. b', '<ol start="3"><li><p>a</p></li><li><p>b</p></li></ol>'],
-    [
-      '1) a\n   ```\n   x\n     y\n   ```\n2) b',
-      /<ol><li>a<figure.*<code>x\n  y<\/code><\/pre><\/figure><\/li><li>b<\/li><\/ol>/s,
-    ],
-    ['> quoted\n> **on**\n\n---', '<blockquote><p>quoted<br><strong>on</strong></p></blockquote><hr>'],
-    [
-      '| a | b |\n|:-:|--:|\n| `x \\| y` | 2 |',
-      /<th class="center">a<\/th>.*<td class="center"><code>x \| y<\/code><\/td><td class="right">2<\/td>/,
-    ],
-    [
-      'see https://example.org/x. [q](https://e.org "t")',
-      /see <a href="https:\/\/example.org\/x"[^>]*>https:\/\/example.org\/x<\/a>\. <a href="https:\/\/e.org\/"[^>]*>q<\/a>/,
-    ],
-  ])('%j', async (markdown, html) => {
+  it.each(
+    sampled(
+      [
+        [
+          'plain *em* **strong** ***both*** ~~del~~ `a*b*`',
+          '<p>plain <em>em</em> <strong>strong</strong> <strong><em>both</em></strong> <del>del</del> <code>a*b*</code></p>',
+        ],
+        [
+          '2 * 3 * 4, snake_case_name, **open, \\*escaped\\*',
+          '<p>2 * 3 * 4, snake_case_name, **open, *escaped*</p>',
+        ],
+        ['one\ntwo\n\nthree', '<p>one<br>two</p><p>three</p>'],
+        ['# Big #\n### Small', '<h3>Big</h3><h5>Small</h5>'],
+        ['- a\n  1. b\n  2. c\n- d', '<ul><li>a<ol><li>b</li><li>c</li></ol></li><li>d</li></ul>'],
+        ['3. a\n\n4. b', '<ol start="3"><li><p>a</p></li><li><p>b</p></li></ol>'],
+        [
+          '1) a\n   ```\n   x\n     y\n   ```\n2) b',
+          /<ol><li>a<figure.*<code>x\n  y<\/code><\/pre><\/figure><\/li><li>b<\/li><\/ol>/s,
+        ],
+        ['> quoted\n> **on**\n\n---', '<blockquote><p>quoted<br><strong>on</strong></p></blockquote><hr>'],
+        [
+          '| a | b |\n|:-:|--:|\n| `x \\| y` | 2 |',
+          /<th class="center">a<\/th>.*<td class="center"><code>x \| y<\/code><\/td><td class="right">2<\/td>/,
+        ],
+        [
+          'see https://example.org/x. [q](https://e.org "t")',
+          /see <a href="https:\/\/example.org\/x"[^>]*>https:\/\/example.org\/x<\/a>\. <a href="https:\/\/e.org\/"[^>]*>q<\/a>/,
+        ],
+      ],
+      2,
+    ),
+  )('%j', async (markdown, html) => {
     const { page } = await openPage(browser, app.url);
     answerWith(markdown);
     await askInPage(page, markdown);
@@ -128,34 +133,28 @@ describe('a malicious answer', () => {
 
   const LENGTH = 100_000;
   it.each(
-    sampled(
-      [
-        ['spaces in a heading, and a line separator', `# ${' '.repeat(LENGTH)}x\u2028y`],
-        ['a heading of spaces', `#${' '.repeat(LENGTH)}x`],
-        ['tildes, and a backtick', `${'~'.repeat(LENGTH)}\``],
-        ['backticks', `${'`'.repeat(LENGTH)}x\``],
-        [
-          'runs of backticks of all lengths',
-          Array.from({ length: 400 }, (_, at) => '`'.repeat(at)).join(' '),
-        ],
-        ['open brackets', '['.repeat(LENGTH)],
-        ['open links', '[a]('.repeat(LENGTH / 4)],
-        ['open addresses', '[a](<'.repeat(LENGTH / 5)],
-        ['open titles', '[a](b "'.repeat(LENGTH / 7)],
-        ['emphasis', '*_~'.repeat(LENGTH / 3)],
-        ['stars', `x${'*'.repeat(LENGTH)}x`],
-        ['slashes of an address', `https://${'/)'.repeat(LENGTH / 2)}`],
-        ['spaces and backslashes', `x${' \\'.repeat(LENGTH / 2)}`],
-        ['spaces in a line', `x${' '.repeat(LENGTH)}x`],
-        ['a line of dashes', `${'- '.repeat(LENGTH / 2)}x`],
-        ['bars', `|${'|'.repeat(LENGTH)}\n|${'-|'.repeat(LENGTH / 2)}`],
-        ['tabs', `${'\t'.repeat(LENGTH)}- x`],
-        ['short lines', '> - a\n'.repeat(LENGTH / 6)],
-        ['empty lines in a list', `- a${'\n'.repeat(LENGTH)}- b`],
-        ['broken lines', '<br'.repeat(LENGTH / 3)],
-      ],
-      2,
-    ),
+    sampled([
+      ['spaces in a heading, and a line separator', `# ${' '.repeat(LENGTH)}x\u2028y`],
+      ['a heading of spaces', `#${' '.repeat(LENGTH)}x`],
+      ['tildes, and a backtick', `${'~'.repeat(LENGTH)}\``],
+      ['backticks', `${'`'.repeat(LENGTH)}x\``],
+      ['runs of backticks of all lengths', Array.from({ length: 400 }, (_, at) => '`'.repeat(at)).join(' ')],
+      ['open brackets', '['.repeat(LENGTH)],
+      ['open links', '[a]('.repeat(LENGTH / 4)],
+      ['open addresses', '[a](<'.repeat(LENGTH / 5)],
+      ['open titles', '[a](b "'.repeat(LENGTH / 7)],
+      ['emphasis', '*_~'.repeat(LENGTH / 3)],
+      ['stars', `x${'*'.repeat(LENGTH)}x`],
+      ['slashes of an address', `https://${'/)'.repeat(LENGTH / 2)}`],
+      ['spaces and backslashes', `x${' \\'.repeat(LENGTH / 2)}`],
+      ['spaces in a line', `x${' '.repeat(LENGTH)}x`],
+      ['a line of dashes', `${'- '.repeat(LENGTH / 2)}x`],
+      ['bars', `|${'|'.repeat(LENGTH)}\n|${'-|'.repeat(LENGTH / 2)}`],
+      ['tabs', `${'\t'.repeat(LENGTH)}- x`],
+      ['short lines', '> - a\n'.repeat(LENGTH / 6)],
+      ['empty lines in a list', `- a${'\n'.repeat(LENGTH)}- b`],
+      ['broken lines', '<br'.repeat(LENGTH / 3)],
+    ]),
   )('is rendered quickly: %s', async (name, content) => {
     const { page, problems } = await openPage(browser, app.url);
     answerWith(content);
