@@ -24,7 +24,8 @@ export const main = (args: string[]): Promise<void> => runStack(args, restartAtC
 async function restartAtChanges(stack: LocalStack): Promise<never> {
   let change = Promise.withResolvers<string>();
   for (const folder of ['src', 'public']) {
-    watch(join(root, folder), { recursive: true }, (_, file) => {
+    // Not persistent: when the stack has stopped, nothing else keeps the process alive.
+    watch(join(root, folder), { recursive: true, persistent: false }, (_, file) => {
       change.resolve(join(folder, file ?? ''));
     });
   }

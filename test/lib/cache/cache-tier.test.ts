@@ -222,10 +222,10 @@ describe('the SQLite file', () => {
   it('is purged of expired rows, a few at a time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const tier = sqlite();
-    for (let index = 0; index < 20; index++) await tier.set(`k${index}`, answer('a', 50));
+    for (let index = 0; index < 20; index++) await tier.set(`k${index}`, answer('a', 1000));
     await tier.set('kept', answer('a'));
     expect(inFile('SELECT count(*) FROM keyv')).toBe(21);
-    await delay(60);
+    await delay(1010);
     await vi.advanceTimersByTimeAsync(100_000);
     vi.useRealTimers();
     await eventually(() => inFile('SELECT count(*) FROM keyv') === 1);

@@ -1,0 +1,100 @@
+/** npm run smoke: passes against a working app, and says what an app in trouble does wrong. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { writePackage } from '../../dev/package.ts';
+import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
+import { root } from '../../dev/stack/root.ts';
+import { type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+
+let app: TestApp | undefined;
+afterEach(async () => {
+  await app?.stop();
+  app = undefined;
+});
+
+function smoke(...args: string[]): Promise<{ code: number; output: string }> {
+  const options = { cwd: root, env: systemEnvironment() };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, ['dev/run.js', 'smoke', ...args], options, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
+    );
+  });
+}
+
+const PASSED =
+  /ok {5}health [^]*ok {5}session deleted [^]*cold start \d+ ms, warm \d+ ms \(median of \d\)\. All checks passed\./;
+
+it('passes against an app that requires a key', async () => {
+  app = await startApp({ enableAuth: true });
+  const { code, output } = await smoke('--url', `${app.url}/ask`, '--key', app.host.functionKey);
+  expect(output).toMatch(PASSED);
+  expect(output).not.toContain(app.host.functionKey);
+  expect(code).toBe(0);
+});
+
+it('passes against the published folder', { tags: ['long'] }, async () => {
+  const out = mkdtempSync(join(tmpdir(), 'ask-out-'));
+  writePackage(out);
+  app = await startApp({ root: out });
+  expect((await smoke('--url', app.url)).output).toMatch(PASSED);
+  rmSync(out, { recursive: true });
+});
+
+it('passes against npm start', { tags: ['long', 'posix'] }, async () => {
+  const port = await freePort();
+  const args = ['dev/run.js', 'start', '--port', String(port)];
+  const child = spawn(process.execPath, args, { cwd: root, env: systemEnvironment() });
+  try {
+    let printed = '';
+    child.stdout.on('data', (data: Buffer) => (printed += data.toString()));
+    await eventually(() => printed.includes('Stop with Ctrl-C'), 60_000);
+    expect((await smoke('--url', `http://localhost:${port}`)).output).toMatch(PASSED);
+  } finally {
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  }
+});
+
+const TROUBLES: [string, AppOptions, RegExp][] = [
+  ['a wrong key', { enableAuth: true }, /FAILED ready .*answered 401 instead of 200.*--key/],
+  [
+    'a model that fails',
+    { emulator: { fault: { kind: 'status', status: 401 } } },
+    /FAILED ask .*answered 502 instead of 200.*model_misconfigured/,
+  ],
+  ['no cache', { env: { ANSWER_CACHE_TTL_SECONDS: '0' } }, /FAILED cached .*None of 10 answers/],
+  [
+    'no storage',
+    { env: { AzureWebJobsStorage: 'UseDevelopmentStorage=true' } },
+    /FAILED ask .*history_saved is false/,
+  ],
+  [
+    'a short history',
+    { env: { HISTORY_MAX_INTERACTIONS: '1' } },
+    /FAILED follow-up .*2 messages instead of 4/,
+  ],
+];
+it.each(TROUBLES)('fails because of %s', { tags: ['long'] }, async (_, options, message) => {
+  app = await startApp(options);
+  const { code, output } = await smoke('--url', app.url);
+  expect(output).toMatch(message);
+  expect(output).toMatch(/\d of 9 checks failed\.\n$/);
+  expect(output).not.toMatch(/\n\s+at /);
+  expect(code).toBe(1);
+});
+
+it('says that nothing listens, and refuses invalid options', async () => {
+  const nothing = await smoke('--url', `http://localhost:${await freePort()}`);
+  expect(nothing.code).toBe(1);
+  expect(nothing.output).toMatch(/FAILED health .*ECONNREFUSED/);
+  expect(await smoke('--url', 'ftp://x')).toMatchObject({
+    code: 2,
+    output: expect.stringContaining('--url'),
+  });
+  expect((await smoke('--ulr', 'x')).code).toBe(2);
+});
