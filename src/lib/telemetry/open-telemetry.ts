@@ -86,7 +86,7 @@ export async function startTelemetry(
 }
 
 async function createExporters(
-  { otlpEndpoint, azureMonitorConnectionString }: TelemetryConfig,
+  { otlpEndpoint, azureMonitor }: TelemetryConfig,
   warn: (message: string) => void,
 ): Promise<Exporters[]> {
   const exporters: Exporters[] = [];
@@ -96,14 +96,12 @@ async function createExporters(
       metrics: watched(new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` }), 'OTLP metrics', warn),
     });
   }
-  if (azureMonitorConnectionString !== undefined) {
-    const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } =
-      await import('@azure/monitor-opentelemetry-exporter');
-    // No file for undelivered items: a new instance would not find it.
-    const options = { connectionString: azureMonitorConnectionString, disableOfflineStorage: true };
+  if (azureMonitor !== undefined) {
+    const { createAzureMonitorExporters } = await import('./azure-monitor.ts');
+    const { traces, metrics, explain } = createAzureMonitorExporters(azureMonitor);
     exporters.push({
-      traces: watched(new AzureMonitorTraceExporter(options), 'Azure Monitor traces', warn),
-      metrics: watched(new AzureMonitorMetricExporter(options), 'Azure Monitor metrics', warn),
+      traces: watched(traces, 'Azure Monitor traces', warn, explain),
+      metrics: watched(metrics, 'Azure Monitor metrics', warn, explain),
     });
   }
   return exporters;
@@ -114,13 +112,22 @@ interface Exporter {
   export(items: never, done: (result: ExportResult) => void): void;
 }
 
-/** Makes `exporter` log its failures: only the name and code of an error, because messages may contain keys. */
-function watched<T extends Exporter>(exporter: T, name: string, warn: (message: string) => void): T {
+/**
+ * Makes `exporter` log its failures: what `explain` says, or the name and code of the error. Messages of errors are not
+ * logged, because they may contain keys.
+ */
+function watched<T extends Exporter>(
+  exporter: T,
+  name: string,
+  warn: (message: string) => void,
+  explain: () => string | undefined = () => undefined,
+): T {
   const exportItems = exporter.export.bind(exporter);
   const warnOfBatch = createRateLimitedWarning(warn);
   const onFailure = (error: unknown): void => {
     const { name: kind = 'Error', code = '' } = (error ?? {}) as { name?: string; code?: string };
-    warnOfBatch((count) => `${name} were not delivered (${count} batches so far): ${kind} ${code}`);
+    const why = explain() ?? `${kind} ${code}`;
+    warnOfBatch((count) => `${name} were not delivered (${count} batches so far): ${why}`);
   };
   const exportWatched: Exporter['export'] = (items, done) =>
     exportItems(items, (result) => {
