@@ -280,9 +280,9 @@ describe('Azure Monitor with local authentication turned off', () => {
   });
 
   it.each([
-    ['has no role', 'Authorization=AAD', 'other-token', '403: give the identity'],
-    ['is not used', '', 'monitor-token', '401: the resource accepts no connection string alone'],
-    ['is set wrongly', 'Authorization=Key', 'monitor-token', '401: the resource'],
+    ['has no role', 'Authorization=AAD', 'other-token', 'refused traces or metrics with 403'],
+    ['is not used', '', 'monitor-token', 'does not accept the connection string alone'],
+    ['is set wrongly', 'Authorization=Key', 'monitor-token', 'refused traces or metrics with 401'],
   ])('receives nothing when the identity %s, and the log says why', async (_, authentication, token, why) => {
     const { azure, app } = await startSignedIn(authentication, token);
     await ask(app, { question: randomUUID() });

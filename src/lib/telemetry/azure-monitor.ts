@@ -3,50 +3,58 @@ import { createDefaultHttpClient, type HttpClient } from '@azure/core-rest-pipel
 import { AzureMonitorMetricExporter, AzureMonitorTraceExporter } from '@azure/monitor-opentelemetry-exporter';
 import type { AzureMonitorConfig } from '../config/config.ts';
 import { createIdentity } from '../runtime/identity.ts';
+import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 
-/** The exporters, and what they cannot say themselves about a failure. */
-export interface AzureMonitorExporters {
-  traces: AzureMonitorTraceExporter;
-  metrics: AzureMonitorMetricExporter;
-  /** Says what to check after a refused request; undefined when the last request was not refused. */
-  explain: () => string | undefined;
-}
+const SETTING = 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING';
 
 /**
- * Creates the exporters.
+ * Creates the exporters. `warn` is called, at most once a minute, when Azure Monitor refuses a batch.
  * @throws Error when the connection string is invalid.
  */
-export function createAzureMonitorExporters({
-  connectionString,
-  identity,
-}: AzureMonitorConfig): AzureMonitorExporters {
-  let status = 0;
-  const client = createDefaultHttpClient();
-  // The exporter replaces the error of a refused request by one that says nothing about it.
-  const httpClient: HttpClient = {
-    async sendRequest(request) {
-      const response = await client.sendRequest(request);
-      status = response.status;
-      return response;
-    },
-  };
+export function createAzureMonitorExporters(
+  { connectionString, identity }: AzureMonitorConfig,
+  warn: (message: string) => void,
+): { traces: AzureMonitorTraceExporter; metrics: AzureMonitorMetricExporter } {
   const options = {
     connectionString,
     // No file for undelivered items: a new instance would not find it.
     disableOfflineStorage: true,
-    httpClient,
-    // The scope is Azure Monitor's, or the AadAudience of the connection string.
+    httpClient: createReportingClient(identity !== undefined, warn),
+    // The scope of the tokens is Azure Monitor's, or the AADAudience of the connection string.
     ...(identity && { credential: createIdentity(identity) }),
   };
   return {
     traces: new AzureMonitorTraceExporter(options),
     metrics: new AzureMonitorMetricExporter(options),
-    explain: () =>
-      status === 401 || status === 403 ? explainRefusal(status, identity !== undefined) : undefined,
   };
 }
 
-const explainRefusal = (status: number, isSignedIn: boolean): string =>
-  isSignedIn
-    ? `${status}: give the identity of APPLICATIONINSIGHTS_AUTHENTICATION_STRING the role Monitoring Metrics Publisher on the Application Insights resource`
-    : `${status}: the resource accepts no connection string alone, set APPLICATIONINSIGHTS_AUTHENTICATION_STRING`;
+/**
+ * The exporter reports statuses that it would retry from a file as success, even without that file. Among them are those
+ * of a missing role.
+ */
+function createReportingClient(isSignedIn: boolean, warn: (message: string) => void): HttpClient {
+  const client = createDefaultHttpClient();
+  const warnOfBatch = createRateLimitedWarning(warn);
+  return {
+    async sendRequest(request) {
+      const response = await client.sendRequest(request);
+      const { status } = response;
+      if (status > 400) {
+        warnOfBatch(
+          (count) =>
+            `Azure Monitor refused traces or metrics with ${status} (${count} batches so far).${advice(status, isSignedIn)}`,
+        );
+      }
+      return response;
+    },
+  };
+}
+
+/** learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
+function advice(status: number, isSignedIn: boolean): string {
+  if (status !== 401 && status !== 403) return '';
+  return isSignedIn
+    ? ` Give the identity of ${SETTING} the role Monitoring Metrics Publisher on the Application Insights resource.`
+    : ` The resource does not accept the connection string alone: set ${SETTING}.`;
+}

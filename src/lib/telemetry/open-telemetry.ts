@@ -98,10 +98,10 @@ async function createExporters(
   }
   if (azureMonitor !== undefined) {
     const { createAzureMonitorExporters } = await import('./azure-monitor.ts');
-    const { traces, metrics, explain } = createAzureMonitorExporters(azureMonitor);
+    const azure = createAzureMonitorExporters(azureMonitor, warn);
     exporters.push({
-      traces: watched(traces, 'Azure Monitor traces', warn, explain),
-      metrics: watched(metrics, 'Azure Monitor metrics', warn, explain),
+      traces: watched(azure.traces, 'Azure Monitor traces', warn),
+      metrics: watched(azure.metrics, 'Azure Monitor metrics', warn),
     });
   }
   return exporters;
@@ -112,22 +112,13 @@ interface Exporter {
   export(items: never, done: (result: ExportResult) => void): void;
 }
 
-/**
- * Makes `exporter` log its failures: what `explain` says, or the name and code of the error. Messages of errors are not
- * logged, because they may contain keys.
- */
-function watched<T extends Exporter>(
-  exporter: T,
-  name: string,
-  warn: (message: string) => void,
-  explain: () => string | undefined = () => undefined,
-): T {
+/** Makes `exporter` log its failures: only the name and code of an error, because messages may contain keys. */
+function watched<T extends Exporter>(exporter: T, name: string, warn: (message: string) => void): T {
   const exportItems = exporter.export.bind(exporter);
   const warnOfBatch = createRateLimitedWarning(warn);
   const onFailure = (error: unknown): void => {
     const { name: kind = 'Error', code = '' } = (error ?? {}) as { name?: string; code?: string };
-    const why = explain() ?? `${kind} ${code}`;
-    warnOfBatch((count) => `${name} were not delivered (${count} batches so far): ${why}`);
+    warnOfBatch((count) => `${name} were not delivered (${count} batches so far): ${kind} ${code}`);
   };
   const exportWatched: Exporter['export'] = (items, done) =>
     exportItems(items, (result) => {
