@@ -23,8 +23,8 @@ export class IdentityRedis {
   }
 
   /** Starts a Redis without access for the identity. Tokens come from `tokens`. */
-  static async start(tokens: TokenEndpoint): Promise<IdentityRedis> {
-    const redis = await startRedis();
+  static async start(tokens: TokenEndpoint, args: string[] = []): Promise<IdentityRedis> {
+    const redis = await startRedis(undefined, args);
     // Whoever does not sign in can only use the commands that tests need.
     await redis.command(
       'ACL',
