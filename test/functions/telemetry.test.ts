@@ -214,8 +214,16 @@ describe('over OTLP', () => {
   });
 });
 
+/** Azure Monitor's answer to a batch that it took. */
+const accepted = () => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] });
+/** The statuses of learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
+const statusOf = (authorization: string | undefined): number | null => {
+  if (authorization === undefined) return 401;
+  return authorization === 'Bearer monitor-token' ? null : 403;
+};
+
 it('Azure Monitor receives the question in its operation, the model call and the metrics', async () => {
-  const azure = await receiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
+  const azure = await receiver(accepted);
   const key = randomUUID();
   const app = await appWith({
     APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${key};IngestionEndpoint=${azure.url}/`,
@@ -244,26 +252,21 @@ it('Azure Monitor receives the question in its operation, the model call and the
   expect(metrics).toContain('ask.cache.results');
 });
 
-describe('Azure Monitor with local authentication turned off', () => {
-  /** The statuses of learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
-  const statusOf = (authorization: string | undefined): number | null => {
-    if (authorization === undefined) return 401;
-    return authorization === 'Bearer monitor-token' ? null : 403;
-  };
-  async function startSignedIn(authentication: string, token = 'monitor-token') {
-    const accepted = () => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] });
-    const azure = await receiver(accepted, statusOf);
-    const tokens = new TokenEndpoint(token);
-    const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
-    running.push({ close: async () => tokens.close() });
-    const app = await appWith({
-      ...(identity as Record<string, string>),
-      APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=${azure.url}/`,
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authentication,
-    });
-    return { azure, tokens, app };
-  }
+/** An app with an identity, and an Azure Monitor that accepts one token only. */
+async function startSignedIn(authentication: string, token = 'monitor-token') {
+  const azure = await receiver(accepted, statusOf);
+  const tokens = new TokenEndpoint(token);
+  const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
+  running.push({ close: async () => tokens.close() });
+  const app = await appWith({
+    ...(identity as Record<string, string>),
+    APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=${azure.url}/`,
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authentication,
+  });
+  return { azure, tokens, app };
+}
 
+describe('Azure Monitor with local authentication turned off', () => {
   it('receives traces and metrics from the identity of the app', async () => {
     const { azure, tokens, app } = await startSignedIn('ClientId=client-7;Authorization=AAD');
     await ask(app, { question: randomUUID() });

@@ -6,7 +6,7 @@ import { TokenEndpoint } from './token-endpoint.ts';
 const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 /** A token with the claims of learn.microsoft.com/entra/identity-platform/access-token-claims-reference. */
-export const newToken = (objectId: string): string =>
+const newToken = (objectId: string): string =>
   [encoded({ typ: 'JWT', alg: 'RS256' }), encoded({ oid: objectId, jti: randomUUID() }), 'signature'].join(
     '.',
   );

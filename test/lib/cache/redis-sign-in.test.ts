@@ -17,6 +17,13 @@ const answer: CachedAnswer = {
   expiresAt: Date.now() + 600_000,
 };
 
+/** Whether the tier can write and read. */
+const works = (opened: CacheTier): Promise<boolean> =>
+  opened.set('k', answer).then(
+    async () => (await opened.get('k'))?.text === answer.text,
+    () => false,
+  );
+
 describe('Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
   // The library keeps the address of the first token endpoint, so that there is one for all tests.
   const tokens = new TokenEndpoint('none');
@@ -45,11 +52,6 @@ describe('Redis that accepts only the identity of the app', { tags: ['redis'] },
     tier = createRedisTier({ url: azure.redis.url, identity }, (message) => void warnings.push(message));
     return tier;
   }
-  const works = (opened: CacheTier): Promise<boolean> =>
-    opened.set('k', answer).then(
-      async () => (await opened.get('k'))?.text === answer.text,
-      () => false,
-    );
 
   it('is used with the object id as user and a token for Redis as password', async () => {
     await azure.allow(LONG_S);
