@@ -10,10 +10,7 @@ export interface RedisConfig {
   identity?: IdentityConfig;
 }
 
-/**
- * Azure Managed Redis and Azure Cache for Redis, in all clouds. Tokens of the app's identity are sent to no other host.
- * learn.microsoft.com/azure/private-link/private-endpoint-dns#databases
- */
+/** Azure Managed Redis and Azure Cache for Redis, in all clouds. Tokens of the identity are sent to no other host. */
 const AZURE_HOST =
   /\.redis\.(azure\.(net|us|cn)|cache\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/i;
 

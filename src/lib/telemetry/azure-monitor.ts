@@ -51,9 +51,10 @@ function createReportingClient(isSignedIn: boolean, warn: (message: string) => v
   };
 }
 
-/** learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
+/** 401: no valid token; 403: no role. learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
 function advice(status: number, isSignedIn: boolean): string {
   if (status !== 401 && status !== 403) return '';
+  if (isSignedIn && status === 401) return ` Check the identity of ${SETTING}.`;
   return isSignedIn
     ? ` Give the identity of ${SETTING} the role Monitoring Metrics Publisher on the Application Insights resource.`
     : ` The resource does not accept the connection string alone: set ${SETTING}.`;
