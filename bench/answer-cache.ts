@@ -50,7 +50,7 @@ async function compareTiers(path: string): Promise<void> {
   const tiers = [
     createMemoryTier(32 * MEGABYTE),
     createSqliteTier(path, 256 * MEGABYTE, console.error),
-    createRedisTier(redis.url, console.error),
+    createRedisTier({ url: redis.url }, console.error),
   ];
   await delay(500);
   console.log('Sequential hits');

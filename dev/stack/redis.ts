@@ -19,12 +19,15 @@ export interface Redis {
 /** Returns the path of Redis, or of Valkey, which speaks the same protocol. Undefined when neither is on the PATH. */
 export const findRedis = (): string | undefined => findProgram('redis-server', 'valkey-server');
 
-/** Starts a server without persistence. @throws Error that says what to install when there is none. */
-export async function startRedis(port?: number): Promise<Redis> {
+/**
+ * Starts a server without persistence, with further arguments.
+ * @throws Error that says what to install when there is none.
+ */
+export async function startRedis(port?: number, args: string[] = []): Promise<Redis> {
   const program = findRedis();
   if (!program) throw new Error('redis-server was not found. On Debian: apt-get install redis-server');
   const chosen = port ?? (await freePort());
-  const child = spawn(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no'], {
+  const child = spawn(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await new Promise<void>((resolve, reject) => {

@@ -21,16 +21,25 @@ export interface Receiver {
 
 /**
  * Starts a receiver over TLS, which Azure Monitor's exporter requires. `answer` returns the JSON response; null
- * leaves the request unanswered.
+ * leaves the request unanswered. A request for which `refuse` returns a status gets it, and is not received.
  */
-export async function startReceiver(answer: (path: string) => object | null = () => ({})): Promise<Receiver> {
+export async function startReceiver(
+  answer: (path: string) => object | null = () => ({}),
+  refuse: (authorization: string | undefined) => number | null = () => null,
+): Promise<Receiver> {
   const received: Received[] = [];
   const server = createServer(await localhostCertificate(), (request, response) => {
     void receive(request, response);
   });
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
-    received.push({ path, body: await read(request) });
+    const body = await read(request);
+    const refused = refuse(request.headers.authorization);
+    if (refused !== null) {
+      response.writeHead(refused).end();
+      return;
+    }
+    received.push({ path, body });
     const reply = answer(path);
     if (reply) response.setHeader('Content-Type', 'application/json').end(JSON.stringify(reply));
   }

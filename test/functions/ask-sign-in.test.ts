@@ -6,11 +6,15 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { localhostCertificate } from '../../dev/stack/certificate.ts';
+import { freePort } from '../../dev/stack/child-process.ts';
+import { root } from '../../dev/stack/root.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
+import { IdentityRedis } from '../support/identity-redis.ts';
 import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoint.ts';
 
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
@@ -80,6 +84,42 @@ describe.runIf(process.platform !== 'win32')('without a key on the machine of a 
     expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
     expect(readFileSync(calls, 'utf8')).toContain('account get-access-token');
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('a Redis of Azure without a key', { tags: ['redis'] }, () => {
+  it('is signed in to over TLS with the identity of the app', async () => {
+    tokens = new TokenEndpoint('none');
+    const settings = await tokens.start();
+    const folder = mkdtempSync(join(tmpdir(), 'ask-redis-'));
+    const { key, cert } = await localhostCertificate();
+    writeFileSync(join(folder, 'key.pem'), key);
+    writeFileSync(join(folder, 'cert.pem'), cert);
+    const port = await freePort();
+    const files = ['key', 'cert'].flatMap((name) => [`--tls-${name}-file`, join(folder, `${name}.pem`)]);
+    const tls = ['--tls-port', String(port), '--tls-auth-clients', 'no', '--tls-ca-cert-file'];
+    const azure = await IdentityRedis.start(tokens, [...tls, join(folder, 'cert.pem'), ...files]);
+    try {
+      const token = await azure.allow(3600);
+      app = await startApp({
+        env: {
+          ...settings,
+          AZURE_OPENAI_API_KEY: 'emulator-key',
+          ANSWER_CACHE_REDIS_URL: `rediss://cache.westeurope.redis.azure.net:${port}`,
+          NODE_OPTIONS: `--import ${pathToFileURL(join(root, 'test/support/azure-redis-host.js')).href}`,
+        },
+      });
+      // The first question starts the services.
+      await ask(app, { question: randomUUID() });
+      await eventually(async () => (await azure.connections()).length === 1);
+      await ask(app, { question: randomUUID() });
+      await eventually(async () => (await azure.redis.command('INFO', 'keyspace')).includes('keys='));
+      expect(app.output()).not.toContain(token);
+      expect(app.output()).not.toContain('not used for now');
+    } finally {
+      await azure.redis.kill();
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

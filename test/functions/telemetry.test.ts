@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
+import { NO_IDENTITY, TokenEndpoint } from '../support/token-endpoint.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const HOST_SPAN = 'b7ad6b7169203331';
@@ -213,8 +214,16 @@ describe('over OTLP', () => {
   });
 });
 
+/** Azure Monitor's answer to a batch that it took. */
+const accepted = () => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] });
+/** The statuses of learn.microsoft.com/azure/azure-monitor/app/azure-ad-authentication#troubleshooting */
+const statusOf = (authorization: string | undefined): number | null => {
+  if (authorization === undefined) return 401;
+  return authorization === 'Bearer monitor-token' ? null : 403;
+};
+
 it('Azure Monitor receives the question in its operation, the model call and the metrics', async () => {
-  const azure = await receiver(() => ({ itemsReceived: 1, itemsAccepted: 1, errors: [] }));
+  const azure = await receiver(accepted);
   const key = randomUUID();
   const app = await appWith({
     APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${key};IngestionEndpoint=${azure.url}/`,
@@ -241,6 +250,60 @@ it('Azure Monitor receives the question in its operation, the model call and the
   const metrics = items.flatMap(({ data }) => data.baseData.metrics ?? []).map(({ name }) => name);
   expect(metrics).toContain('gen_ai.client.operation.duration');
   expect(metrics).toContain('ask.cache.results');
+});
+
+/** An app with an identity, and an Azure Monitor that accepts one token only. */
+async function startSignedIn(authentication: string, token = 'monitor-token') {
+  const azure = await receiver(accepted, statusOf);
+  const tokens = new TokenEndpoint(token);
+  const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
+  running.push({ close: async () => tokens.close() });
+  const app = await appWith({
+    ...(identity as Record<string, string>),
+    APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=${azure.url}/`,
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authentication,
+  });
+  return { azure, tokens, app };
+}
+
+describe('Azure Monitor with local authentication turned off', () => {
+  it('receives traces and metrics from the identity of the app', async () => {
+    const { azure, tokens, app } = await startSignedIn('ClientId=client-7;Authorization=AAD');
+    await ask(app, { question: randomUUID() });
+    await app.stop();
+    const types = azure.received.flatMap(({ body }) => body as { data: { baseType: string } }[]);
+    expect(new Set(types.map(({ data }) => data.baseType))).toEqual(
+      new Set(['RemoteDependencyData', 'MetricData']),
+    );
+    for (const { query } of tokens.requests) {
+      expect(query.get('resource')).toBe('https://monitor.azure.com');
+      expect(query.get('client_id')).toBe('client-7');
+    }
+    expect(app.output()).not.toContain('were not delivered');
+  });
+
+  it.each([
+    ['has no role', 'Authorization=AAD', 'other-token', 'refused traces or metrics with 403'],
+    ['is not used', '', 'monitor-token', 'does not accept the connection string alone'],
+    ['is set wrongly', 'Authorization=Key', 'monitor-token', 'refused traces or metrics with 401'],
+  ])('receives nothing when the identity %s, and the log says why', async (_, authentication, token, why) => {
+    const { azure, app } = await startSignedIn(authentication, token);
+    await ask(app, { question: randomUUID() });
+    await app.stop();
+    expect(azure.received).toEqual([]);
+    expect(app.output()).toContain(why);
+    expect(app.output()).toContain('APPLICATIONINSIGHTS_AUTHENTICATION_STRING');
+    expect(app.output()).not.toContain(token);
+  });
+
+  it('receives nothing without an identity, and questions are answered', async () => {
+    const { azure, tokens, app } = await startSignedIn('Authorization=AAD');
+    tokens.answer = NO_IDENTITY;
+    expect((await ask(app, { question: randomUUID() })).status).toBe('success');
+    await app.stop();
+    expect(azure.received).toEqual([]);
+    expect(app.output()).toContain('IdentityError identity_refused');
+  });
 });
 
 describe('a failing receiver', () => {

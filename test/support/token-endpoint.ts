@@ -39,11 +39,13 @@ export class TokenEndpoint {
   readonly requests: { query: URLSearchParams; secret: string | undefined }[] = [];
   /** The response to further requests: a token, no response, a broken connection, or an error. */
   answer: 'token' | 'hang' | 'break' | TokenResponse;
-  readonly #token: string;
+  /** The token of further responses, and for how long it is valid. */
+  token: string;
+  lifetimeSeconds = 86_400;
   readonly #server: Server;
 
   constructor(token: string, answer: TokenEndpoint['answer'] = 'token') {
-    this.#token = token;
+    this.token = token;
     this.answer = answer;
     this.#server = createServer((request, response) => {
       const query = new URL(request.url ?? '', 'http://localhost').searchParams;
@@ -80,9 +82,9 @@ export class TokenEndpoint {
     return {
       status: 200,
       body: {
-        access_token: this.#token,
+        access_token: this.token,
         client_id: '5e29463d-71da-4fe0-8e69-999b57db23b0',
-        expires_on: String(Math.floor(Date.now() / 1000) + 86_400),
+        expires_on: String(Math.floor(Date.now() / 1000) + this.lifetimeSeconds),
         resource: query.get('resource'),
         token_type: 'Bearer',
       },

@@ -70,14 +70,14 @@ export async function openAnswerCache(
 
 /** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
 async function openCacheTiers(
-  { memoryBytes, path, maxBytes, redisUrl }: Config['cache'],
+  { memoryBytes, path, maxBytes, redis }: Config['cache'],
   warn: (message: string) => void,
 ): Promise<CacheTier[]> {
   const tiers = [createMemoryTier(memoryBytes), createSqliteTier(path, maxBytes, warn)];
-  if (redisUrl === undefined) return tiers;
+  if (redis === undefined) return tiers;
   // Imported only when needed: the library is large, and most apps have no Redis.
   const { createRedisTier } = await import('./redis-tier.ts');
-  return [...tiers, createRedisTier(redisUrl, warn)];
+  return [...tiers, createRedisTier(redis, warn)];
 }
 
 /**

@@ -2,6 +2,8 @@
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
+import { RedisSignIn } from './redis-sign-in.ts';
+import type { RedisConfig } from '../config/config.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
 
 /** Timeout of an operation: the longest delay of a question when Redis stops answering. */
@@ -13,6 +15,8 @@ const MAX_RECONNECT_MS = 5000;
 /** Longer than other operations, because clearing iterates over all keys. */
 const CLEAR_MS = 10_000;
 const NAMESPACE = 'answers';
+const CHECK = 'Check ANSWER_CACHE_REDIS_URL.';
+const UNREACHABLE = `it cannot be reached. ${CHECK}`;
 
 type Client = ReturnType<typeof createClient>;
 
@@ -23,24 +27,24 @@ interface Connection {
 }
 
 /**
- * Connects to the Redis at `url` in the background, and reconnects when the connection is lost or does not answer.
- * `warn` is called once when Redis becomes unusable, and once when it is usable again.
+ * Connects to Redis in the background, and reconnects when the connection is lost or does not answer. `warn` is called
+ * once when Redis becomes unusable, and once when it is usable again.
  */
-export function createRedisTier(url: string, warn: (message: string) => void): CacheTier {
-  return new RedisTier(url, warn);
+export function createRedisTier(config: RedisConfig, warn: (message: string) => void): CacheTier {
+  return new RedisTier(config, warn);
 }
 
 class RedisTier implements CacheTier {
   readonly name = 'redis';
-  readonly #url: string;
+  readonly #config: RedisConfig;
   readonly #warn: (message: string) => void;
   readonly #writes = new PendingWork();
   #connection: Connection;
   #failing = false;
   #closed = false;
 
-  constructor(url: string, warn: (message: string) => void) {
-    this.#url = url;
+  constructor(config: RedisConfig, warn: (message: string) => void) {
+    this.#config = config;
     this.#warn = warn;
     this.#connection = this.#connect();
   }
@@ -73,13 +77,17 @@ class RedisTier implements CacheTier {
   }
 
   #connect(): Connection {
+    const { url, identity } = this.#config;
+    // Refused while connected: the new connection reports it, and is used when the identity is accepted again.
+    const signIn = identity && new RedisSignIn(identity, (why) => this.#replace(connection, why));
     const client = createClient({
-      url: this.#url,
+      url,
+      ...(signIn && { credentialsProvider: signIn }),
       // Commands fail at once while there is no connection.
       disableOfflineQueue: true,
       socket: { connectTimeout: CONNECT_MS, reconnectStrategy },
     }) as Client;
-    client.on('error', () => this.#fail('it cannot be reached'));
+    client.on('error', (error) => this.#fail(signIn?.explain(error) ?? UNREACHABLE));
     client.on('ready', () => this.#recover());
     const store = new KeyvRedis<CachedAnswer>(client, { throwOnErrors: true });
     const keyv = new Keyv<CachedAnswer>({ store, namespace: NAMESPACE });
@@ -88,7 +96,8 @@ class RedisTier implements CacheTier {
     store.removeAllListeners('error');
     // Rejects only when the client is destroyed: until then the reconnection strategy retries.
     client.connect().catch(() => {});
-    return { client, store, keyv };
+    const connection = { client, store, keyv };
+    return connection;
   }
 
   async #use<T>(timeoutMs: number, operation: (connection: Connection) => Promise<T>): Promise<T> {
@@ -97,7 +106,7 @@ class RedisTier implements CacheTier {
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       timeout.reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
-      this.#replace(connection);
+      this.#replace(connection, `it does not answer. ${CHECK}`);
     }, timeoutMs);
     try {
       return await Promise.race([operation(connection), timeout.promise]);
@@ -106,17 +115,16 @@ class RedisTier implements CacheTier {
     }
   }
 
-  /** Replaces a connection that timed out. The new one becomes ready only when Redis answers on it. */
-  #replace(unresponsive: Connection): void {
-    if (this.#closed || unresponsive !== this.#connection) return;
-    this.#fail('it does not answer');
-    unresponsive.client.destroy();
+  /** Replaces a connection that is of no use. The new one becomes ready only when Redis answers on it. */
+  #replace(useless: Connection, why: string): void {
+    if (this.#closed || useless !== this.#connection) return;
+    this.#fail(why);
+    useless.client.destroy();
     this.#connection = this.#connect();
   }
 
   #fail(why: string): void {
-    if (!this.#failing && !this.#closed)
-      this.#warn(`The Redis cache is not used for now: ${why}. Check ANSWER_CACHE_REDIS_URL.`);
+    if (!this.#failing && !this.#closed) this.#warn(`The Redis cache is not used for now: ${why}`);
     this.#failing = true;
   }
 

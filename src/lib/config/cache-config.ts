@@ -1,6 +1,7 @@
 /** The settings of the answer cache. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { readRedisConfig, type RedisConfig } from './redis-config.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
 /** How answers are cached. */
@@ -17,16 +18,19 @@ export interface CacheConfig {
   path: string;
   /** Size limit of the SQLite file. */
   maxBytes: number;
-  /** A Redis that all instances share; undefined when there is none. */
-  redisUrl: string | undefined;
+  /** Undefined when there is no Redis. */
+  redis: RedisConfig | undefined;
 }
 
 /** Larger expiry times overflow in Redis and SQLite. */
 const TEN_YEARS_S = 315_360_000;
 const MEGABYTE = 1024 * 1024;
 
-/** Reads the cache settings. Invalid values are added to the problems of `settings`. */
-export function readCacheConfig(settings: SettingsReader): CacheConfig {
+/**
+ * Reads the cache settings. Invalid values are added to the problems of `settings`. `tokenTimeoutMs` is the time limit
+ * for getting a token.
+ */
+export function readCacheConfig(settings: SettingsReader, tokenTimeoutMs: number): CacheConfig {
   const megabytes = (name: string, defaultValue: number): number =>
     Math.round(MEGABYTE * (settings.number(name, { min: 1, max: 100_000 }) ?? defaultValue));
   const ttlRule = { min: 0, max: TEN_YEARS_S, integer: true };
@@ -38,6 +42,6 @@ export function readCacheConfig(settings: SettingsReader): CacheConfig {
     // Relative to the temporary folder, because the Functions worker does not guarantee a working directory.
     path: resolve(tmpdir(), settings.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
     maxBytes: megabytes('ANSWER_CACHE_MAX_MB', 256),
-    redisUrl: settings.redisUrl('ANSWER_CACHE_REDIS_URL'),
+    redis: readRedisConfig(settings, tokenTimeoutMs),
   };
 }

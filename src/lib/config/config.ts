@@ -10,9 +10,10 @@ import { readTelemetryConfig, type TelemetryConfig } from './telemetry-config.ts
 export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-config.ts';
+export type { RedisConfig } from './redis-config.ts';
 export type { Environment } from './settings-reader.ts';
 export type { StorageConfig } from './storage-config.ts';
-export type { TelemetryConfig } from './telemetry-config.ts';
+export type { AzureMonitorConfig, TelemetryConfig } from './telemetry-config.ts';
 
 /** The validated settings of this process. Durations are in milliseconds. */
 export interface Config {
@@ -79,13 +80,13 @@ export function readConfig(env: Environment = process.env): Config {
     // GPT-4o's context window is 128,000 tokens; the rest is for the system prompt, the question and the answer.
     historyMaxTokens: settings.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
     sessionTtlMs: Math.round(DAY_MS * (settings.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
-    cache: readCacheConfig(settings),
+    cache: readCacheConfig(settings, tokenTimeoutMs),
     maxQuestionChars:
       settings.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     requestTimeoutMs,
     keepWarmMs: Math.round(MINUTE_MS * (settings.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
     finishAbandoned: settings.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
-    telemetry: readTelemetryConfig(settings),
+    telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
     logLevel: logLevelOf(settings),
     trustsUserHeaders: settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
     warnings: settings.warnings,

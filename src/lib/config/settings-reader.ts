@@ -64,17 +64,6 @@ export class SettingsReader {
     return choice;
   }
 
-  /** An invalid address is only a warning, because the app works without Redis. */
-  redisUrl(name: string): string | undefined {
-    const text = this.text(name);
-    if (text === undefined || isRedisUrl(text)) return text;
-    // The value may contain a password, so the warning does not quote it.
-    this.warnings.push(
-      `${name} must be an address like rediss://:KEY@NAME.redis.cache.windows.net:6380, with special characters of the key percent-encoded. The app runs without Redis.`,
-    );
-    return undefined;
-  }
-
   /** Checks that `keys`, the values of the setting `name`, can be sent in an HTTP header. */
   checkKeys(name: string, keys: readonly string[]): void {
     if (keys.some((key) => /[^\x20-\x7e\xa0-\xff]/.test(key))) {
@@ -125,18 +114,6 @@ export class SettingsReader {
     }
     return text;
   }
-}
-
-/** Whether the Redis client accepts this address. */
-function isRedisUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === '') return false;
-  try {
-    decodeURIComponent(url.username + url.password);
-  } catch {
-    return false;
-  }
-  return /^(\/\d*)?$/.test(url.pathname);
 }
 
 /** Whether the storage client accepts this string: an account and its key, or an address with a SAS token. */

@@ -1,31 +1,70 @@
 /** The settings of traces and metrics, under the names that OpenTelemetry and Azure define. */
+import { cloudOf, type IdentityConfig } from './clouds.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
 /** Where traces and metrics are sent: to an OTLP endpoint, to Azure Monitor, or to both. */
 export interface TelemetryConfig {
   /** Base address of an OTLP endpoint, without `/v1/traces`. */
   otlpEndpoint: string | undefined;
-  azureMonitorConnectionString: string | undefined;
+  azureMonitor: AzureMonitorConfig | undefined;
   serviceName: string;
   /** Whether traces contain the text of questions and answers. */
   capturesContent: boolean;
 }
 
+/** An Application Insights resource. */
+export interface AzureMonitorConfig {
+  connectionString: string;
+  /** Signs in to the resource. Undefined when the connection string is enough. */
+  identity: IdentityConfig | undefined;
+}
+
 /**
- * Reads the telemetry settings. Returns null when no destination is set. Invalid values are added to the problems of
- * `settings`.
+ * Reads the telemetry settings. Returns null when no destination is set. Invalid values are added to the problems or
+ * warnings of `settings`. `tokenTimeoutMs` is the time limit for getting a token.
  */
-export function readTelemetryConfig(settings: SettingsReader): TelemetryConfig | null {
+export function readTelemetryConfig(
+  settings: SettingsReader,
+  tokenTimeoutMs: number,
+): TelemetryConfig | null {
   const otlpEndpoint = settings.httpUrl('OTEL_EXPORTER_OTLP_ENDPOINT');
-  const azureMonitorConnectionString = settings.text('APPLICATIONINSIGHTS_CONNECTION_STRING');
+  const connectionString = settings.text('APPLICATIONINSIGHTS_CONNECTION_STRING');
+  const identity = readIdentity(settings, tokenTimeoutMs);
   const serviceName = settings.text('OTEL_SERVICE_NAME') ?? settings.text('WEBSITE_SITE_NAME');
   const capturesContent =
     settings.oneOf('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', ['true', 'false']) === 'true';
-  if (otlpEndpoint === undefined && azureMonitorConnectionString === undefined) return null;
+  if (otlpEndpoint === undefined && connectionString === undefined) return null;
   return {
     otlpEndpoint,
-    azureMonitorConnectionString,
+    azureMonitor: connectionString === undefined ? undefined : { connectionString, identity },
     serviceName: serviceName ?? 'azure-functions-ask',
     capturesContent,
   };
+}
+
+/**
+ * Reads the setting that the Functions host signs in with too: `Authorization=AAD`, with `ClientId=ID` for a
+ * user-assigned identity. An invalid one is only a warning, because questions are answered without telemetry.
+ * learn.microsoft.com/azure/azure-functions/functions-app-settings#applicationinsights_authentication_string
+ */
+function readIdentity(settings: SettingsReader, timeoutMs: number): IdentityConfig | undefined {
+  const name = 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING';
+  const authority = settings.httpsUrl('AZURE_AUTHORITY_HOST');
+  const cloud = cloudOf(authority, settings.text('AZURE_OPENAI_ENDPOINT'));
+  const text = settings.text(name);
+  if (text === undefined) return undefined;
+  const parts = new Map(
+    text.split(';').map((part) => {
+      const [key = '', value = ''] = part.split('=', 2).map((word) => word.trim());
+      return [key.toLowerCase(), value] as const;
+    }),
+  );
+  const clientId = parts.get('clientid');
+  if (parts.get('authorization')?.toUpperCase() !== 'AAD' || clientId === '') {
+    settings.warnings.push(
+      `${name} must be "Authorization=AAD" or "ClientId=CLIENT_ID;Authorization=AAD". Traces and metrics are sent to Azure Monitor without signing in.`,
+    );
+    return undefined;
+  }
+  return { clientId, authorityHost: authority ?? cloud.authorityHost, timeoutMs };
 }

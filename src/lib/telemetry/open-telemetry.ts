@@ -86,7 +86,7 @@ export async function startTelemetry(
 }
 
 async function createExporters(
-  { otlpEndpoint, azureMonitorConnectionString }: TelemetryConfig,
+  { otlpEndpoint, azureMonitor }: TelemetryConfig,
   warn: (message: string) => void,
 ): Promise<Exporters[]> {
   const exporters: Exporters[] = [];
@@ -96,14 +96,12 @@ async function createExporters(
       metrics: watched(new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` }), 'OTLP metrics', warn),
     });
   }
-  if (azureMonitorConnectionString !== undefined) {
-    const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } =
-      await import('@azure/monitor-opentelemetry-exporter');
-    // No file for undelivered items: a new instance would not find it.
-    const options = { connectionString: azureMonitorConnectionString, disableOfflineStorage: true };
+  if (azureMonitor !== undefined) {
+    const { createAzureMonitorExporters } = await import('./azure-monitor.ts');
+    const azure = createAzureMonitorExporters(azureMonitor, warn);
     exporters.push({
-      traces: watched(new AzureMonitorTraceExporter(options), 'Azure Monitor traces', warn),
-      metrics: watched(new AzureMonitorMetricExporter(options), 'Azure Monitor metrics', warn),
+      traces: watched(azure.traces, 'Azure Monitor traces', warn),
+      metrics: watched(azure.metrics, 'Azure Monitor metrics', warn),
     });
   }
   return exporters;

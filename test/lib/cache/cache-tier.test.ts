@@ -22,6 +22,8 @@ import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { createSqliteTier } from '../../../src/lib/cache/sqlite-tier.ts';
 import { eventually } from '../../support/app.ts';
 import { type Redis, startRedis } from '../../../dev/stack/redis.ts';
+import { IdentityRedis } from '../../support/identity-redis.ts';
+import { TokenEndpoint } from '../../support/token-endpoint.ts';
 
 const MEGABYTE = 1024 * 1024;
 const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
@@ -83,7 +85,7 @@ const works = async (tier: CacheTier): Promise<boolean> =>
 
 /** A tier that is connected to its Redis. */
 async function connected(url: string): Promise<CacheTier> {
-  const tier = opened(createRedisTier(url, warn));
+  const tier = opened(createRedisTier({ url }, warn));
   await eventually(() => isFulfilled(tier.set('k', answer('a'))));
   return tier;
 }
@@ -97,7 +99,24 @@ describe('the tier in Redis', { tags: ['redis'] }, () => {
   });
   afterAll(() => redis.kill());
   beforeEach(() => redis.command('FLUSHALL'));
-  keepsTheContract(() => createRedisTier(redis.url, warn));
+  keepsTheContract(() => createRedisTier({ url: redis.url }, warn));
+});
+describe('the tier in Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
+  const tokens = new TokenEndpoint('none');
+  let azure: IdentityRedis;
+  beforeAll(async () => {
+    for (const [name, value] of Object.entries(await tokens.start())) vi.stubEnv(name, value);
+    azure = await IdentityRedis.start(tokens);
+    await azure.allow(3600);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    tokens.close();
+    await azure.redis.kill();
+  });
+  beforeEach(() => azure.redis.command('FLUSHALL'));
+  const identity = { clientId: undefined, authorityHost: 'https://login.invalid', timeoutMs: 10_000 };
+  keepsTheContract(() => createRedisTier({ url: azure.redis.url, identity }, warn));
 });
 
 /** What all tiers have in common. */
@@ -360,7 +379,7 @@ describe('Redis', { tags: ['redis'] }, () => {
   afterEach(() => redis.kill());
   it('that refuses connections is skipped at once, logged once, and used when it is available', async () => {
     await redis.kill();
-    const tier = opened(createRedisTier(redis.url, warn));
+    const tier = opened(createRedisTier({ url: redis.url }, warn));
     await expect(tier.get('k')).rejects.toThrow('not connected');
     await expect(tier.set('k', answer('a'))).rejects.toThrow('not connected');
     await eventually(() => warnings.length === 1);

@@ -228,13 +228,68 @@ describe('settings', () => {
     const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/', WEBSITE_SITE_NAME: 'my-app' };
     expect(readConfig({ ...minimal, ...otlp }).telemetry).toEqual({
       otlpEndpoint: 'http://collector:4318',
-      azureMonitorConnectionString: undefined,
+      azureMonitor: undefined,
       serviceName: 'my-app',
       capturesContent: false,
     });
     expect(problems({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' })).toEqual([
       'OTEL_EXPORTER_OTLP_ENDPOINT must be an address like http://localhost:4318.',
     ]);
+  });
+
+  it.each([
+    ['Authorization=AAD', undefined],
+    ['ClientId=4f2c;Authorization=AAD', '4f2c'],
+    [' authorization = aad ; clientid = 4f2c ;', '4f2c'],
+  ])('sign in to Application Insights with %j', (APPLICATIONINSIGHTS_AUTHENTICATION_STRING, clientId) => {
+    const connectionString = 'InstrumentationKey=key';
+    const env = { ...minimal, APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString };
+    expect(readConfig(env).telemetry?.azureMonitor).toEqual({ connectionString, identity: undefined });
+    const signedIn = readConfig({ ...env, APPLICATIONINSIGHTS_AUTHENTICATION_STRING });
+    expect(signedIn.telemetry?.azureMonitor).toEqual({
+      connectionString,
+      identity: { clientId, authorityHost: 'https://login.microsoftonline.com', timeoutMs: 10_000 },
+    });
+    expect(signedIn.warnings).toEqual([]);
+  });
+
+  it.each(['AAD', 'Authorization=Basic', 'ClientId=4f2c', 'ClientId=;Authorization=AAD'])(
+    'report that Application Insights cannot be signed in to with %j',
+    (APPLICATIONINSIGHTS_AUTHENTICATION_STRING) => {
+      const APPLICATIONINSIGHTS_CONNECTION_STRING = 'InstrumentationKey=key';
+      const config = readConfig({
+        ...minimal,
+        APPLICATIONINSIGHTS_CONNECTION_STRING,
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING,
+      });
+      expect(config.warnings).toEqual([
+        expect.stringContaining('APPLICATIONINSIGHTS_AUTHENTICATION_STRING must be "Authorization=AAD"'),
+      ]);
+      expect(config.telemetry?.azureMonitor?.identity).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['rediss://name.westeurope.redis.azure.net:10000', 'https://login.microsoftonline.com'],
+    ['rediss://name.redis.cache.windows.net:6380', 'https://login.microsoftonline.com'],
+    ['rediss://name.redis.cache.usgovcloudapi.net:6380', 'https://login.microsoftonline.us'],
+  ])('sign in to a Redis of Azure without a key: %s', (ANSWER_CACHE_REDIS_URL, authorityHost) => {
+    const env = { ...minimal, ANSWER_CACHE_REDIS_URL, AZURE_CLIENT_ID: '4f2c' };
+    expect(readConfig(env).cache.redis).toEqual({
+      url: ANSWER_CACHE_REDIS_URL,
+      identity: { clientId: '4f2c', authorityHost, timeoutMs: 10_000 },
+    });
+  });
+
+  it.each([
+    'rediss://:key@name.westeurope.redis.azure.net:10000',
+    'redis://name.westeurope.redis.azure.net:10000',
+    'rediss://redis.example.com:6379',
+    'rediss://name.redis.azure.net.example.com:10000',
+    'redis://localhost:6379',
+  ])('send no token to Redis at %s', (ANSWER_CACHE_REDIS_URL) => {
+    const env = { ...minimal, ANSWER_CACHE_REDIS_URL, AZURE_CLIENT_ID: '4f2c' };
+    expect(readConfig(env).cache.redis).toEqual({ url: ANSWER_CACHE_REDIS_URL });
   });
 
   it('require a function key by default', () => {
@@ -276,7 +331,7 @@ describe('names that are similar to those of settings', () => {
     // learn.microsoft.com/azure/app-service/reference-app-settings, .../azure-functions/functions-app-settings
     const names = `
       APPSETTING_SYSTEM_PROMPT APPSETTING_AZURE_OPENAI_ENDPOINT APPSETTING_WEBSITE_SITE_NAME
-      APPINSIGHTS_INSTRUMENTATIONKEY APPLICATIONINSIGHTS_AUTHENTICATION_STRING ApplicationInsightsAgent_EXTENSION_VERSION
+      APPINSIGHTS_INSTRUMENTATIONKEY ApplicationInsightsAgent_EXTENSION_VERSION
       AzureWebJobsDashboard AzureWebJobsFeatureFlags AzureWebJobsScriptRoot AzureWebJobsSecretStorageType
       AzureWebJobsStorage__blobServiceUri AzureWebJobsStorage__queueServiceUri AzureWebJobsStorage__credential
       AzureWebJobs_ExtensionBundle AZURE_FUNCTIONS_ENVIRONMENT AZURE_TENANT_ID AZURE_CLIENT_SECRET
