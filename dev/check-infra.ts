@@ -1,5 +1,5 @@
 /** `npm run check:infra`: compiles and lints the Bicep files. */
-import { canHaveBicep, compile, findBicep } from './infra/bicep.ts';
+import { compile, findBicep } from './infra/bicep.ts';
 
 /** The help text. */
 export const help = `npm run check:infra
@@ -10,20 +10,20 @@ dotnet restores once into node_modules/.cache, or the installed one ("bicep" on 
 Where neither dotnet nor bicep is installed, nothing is checked, and the exit code is 0.`;
 
 /** Sets the exit code to 1 when the compiler has a complaint; with CI set, also when dotnet could not get it. */
-export function main(): void {
-  if (!canHaveBicep()) {
-    console.log('Skipped: the Bicep compiler needs dotnet (https://dot.net), or "az bicep install".');
-    return;
-  }
+export async function main(): Promise<void> {
   let bicep: string | undefined;
   try {
     bicep = findBicep();
   } catch (error) {
     console.log(`Skipped: ${error instanceof Error ? error.message : String(error)}`);
     if (process.env['CI']) process.exitCode = 1;
+    return;
   }
-  if (bicep === undefined) return;
-  const { problems } = compile(bicep);
+  if (bicep === undefined) {
+    console.log('Skipped: the Bicep compiler needs dotnet (https://dot.net), or "az bicep install".');
+    return;
+  }
+  const { problems } = await compile(bicep);
   if (problems === '') {
     console.log(`infra/main.bicep compiles without warnings (${bicep}).`);
   } else {

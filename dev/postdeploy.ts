@@ -50,11 +50,12 @@ Ask:          curl -s ${url}/ask -H "x-functions-key: $KEY" -H 'Content-Type: ap
                 -d '{"question": "What is the capital of France?"}'
 `;
 
-const keysList = (app: string, group: string): string[] => [
-  ...['functionapp', 'keys', 'list', '--name', app, '--resource-group', group],
-  ...(process.env['AZURE_SUBSCRIPTION_ID'] ? ['--subscription', process.env['AZURE_SUBSCRIPTION_ID']] : []),
-  ...['--query', 'functionKeys.default', '--output', 'tsv'],
-];
+function keysList(app: string, group: string): string[] {
+  const subscription = process.env['AZURE_SUBSCRIPTION_ID'];
+  const target = ['--name', app, '--resource-group', group];
+  if (subscription) target.push('--subscription', subscription);
+  return ['functionapp', 'keys', 'list', ...target, '--query', 'functionKeys.default', '--output', 'tsv'];
+}
 
 /** Returns the key that the Azure CLI prints; undefined, after saying why, when there is none. */
 async function functionKey(command: string[]): Promise<string | undefined> {

@@ -1,8 +1,8 @@
 /** The Bicep compiler: the pinned one from NuGet where dotnet is, otherwise the installed one. */
-import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { findProgram } from '../stack/child-process.ts';
 import { root } from '../stack/root.ts';
 
@@ -15,20 +15,10 @@ const PINNED = join(CACHE, 'packages', PACKAGE.toLowerCase(), VERSION, 'tools', 
 /** The template of the deployment. */
 export const TEMPLATE = join(root, 'infra', 'main.bicep');
 
-/** A resource as it would be deployed. Values that only Azure knows are expressions in square brackets. */
-export interface PredictedResource {
-  id: string;
-  type: string;
-  name: string;
-  properties: Record<string, unknown>;
-  [field: string]: unknown;
-}
-
-/** Whether a compiler is here, or can be had with dotnet. */
-export const canHaveBicep = (): boolean =>
-  existsSync(PINNED) || findInstalled() !== undefined || findProgram('dotnet') !== undefined;
-
-/** Returns the path of a compiler; undefined when there is none. @throws Error when NuGet does not give it. */
+/**
+ * Returns the path of a compiler; undefined when there is neither dotnet nor a compiler.
+ * @throws Error when dotnet does not get it, and none is installed.
+ */
 export function findBicep(): string | undefined {
   if (existsSync(PINNED)) return PINNED;
   const installed = findInstalled();
@@ -41,7 +31,7 @@ export function findBicep(): string | undefined {
   }
 }
 
-/** `az bicep install` puts it into the second place. */
+/** The second place is that of `az bicep install`. */
 function findInstalled(): string | undefined {
   const ofAzureCli = join(homedir(), '.azure', 'bin', NAME);
   return findProgram('bicep') ?? (existsSync(ofAzureCli) ? ofAzureCli : undefined);
@@ -75,49 +65,23 @@ function restore(): string {
 }
 
 /** Compiles and lints the template. Returns the ARM template, and the errors and warnings of the compiler. */
-export function compile(bicep: string): { template: string; problems: string } {
-  const { stdout, problems } = run(bicep, ['build', TEMPLATE, '--stdout']);
+export async function compile(bicep: string): Promise<{ template: string; problems: string }> {
+  const { stdout, problems } = await runBicep(bicep, ['build', TEMPLATE, '--stdout']);
   return { template: stdout, problems };
 }
 
-/** Returns the resources that the template deploys with these parameters. @throws Error with the compiler's messages. */
-export function predict(
-  bicep: string,
-  parameters: Record<string, string | number | boolean>,
-): PredictedResource[] {
-  const folder = join(root, '.data');
-  mkdirSync(folder, { recursive: true });
-  const work = mkdtempSync(join(folder, 'infra-'));
-  try {
-    const file = join(work, 'main.bicepparam');
-    const lines = Object.entries(parameters).map(([name, value]) => `param ${name} = ${literal(value)}`);
-    const template = relative(work, TEMPLATE).replaceAll('\\', '/');
-    writeFileSync(file, [`using '${template}'`, ...lines, ''].join('\n'));
-    const id = '00000000-0000-0000-0000-000000000000';
-    const scope = ['--subscription-id', id, '--tenant-id', id, '--location', 'westeurope'];
-    const { problems } = run(bicep, ['snapshot', file, '--mode', 'overwrite', ...scope]);
-    if (problems !== '') throw new Error(problems);
-    const snapshot = JSON.parse(readFileSync(join(work, 'main.snapshot.json'), 'utf8')) as {
-      predictedResources: PredictedResource[];
-    };
-    return snapshot.predictedResources;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-}
-
-const literal = (value: string | number | boolean): string =>
-  typeof value === 'string' ? `'${value}'` : String(value);
-
-function run(bicep: string, args: string[]): { stdout: string; problems: string } {
-  const { status, stdout, stderr, error } = spawnSync(bicep, args, {
+/** Runs a command of the compiler. `problems` is empty when it has no complaint, not even a warning. */
+export function runBicep(bicep: string, args: string[]): Promise<{ stdout: string; problems: string }> {
+  const options = {
     cwd: root,
-    encoding: 'utf8',
     maxBuffer: 50_000_000,
-    // The self-contained program runs without the libraries for languages, which small images lack.
+    // The program needs no library for languages, which small images lack.
     env: { ...process.env, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1' },
+  };
+  return new Promise((resolve) => {
+    execFile(bicep, args, options, (error, stdout, stderr) =>
+      // With warnings only, there is no error.
+      resolve({ stdout, problems: stderr.trim() || (error?.message ?? '') }),
+    );
   });
-  // With warnings only, the status is 0.
-  const failure = status === 0 ? '' : (error?.message ?? `The compiler ended with ${status}.`);
-  return { stdout, problems: stderr.trim() || failure };
 }

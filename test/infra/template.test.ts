@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compile, findBicep, predict, type PredictedResource } from '../../dev/infra/bicep.ts';
+import { compile, findBicep } from '../../dev/infra/bicep.ts';
 import { root } from '../../dev/stack/root.ts';
 import { type Environment, readAuthLevel, readConfig } from '../../src/lib/config/config.ts';
+import { predict, type PredictedResource } from '../support/predicted-resources.ts';
 
 const DEFAULTS = { environmentName: 'dev', location: 'westeurope' };
 const OPTIONS = {
@@ -40,16 +41,21 @@ const ROLES: Record<string, string> = {
 let template = '';
 let deployments: Record<'defaults' | 'options', PredictedResource[]>;
 
-beforeAll(() => {
+beforeAll(async () => {
   const bicep = findBicep();
   // The tests are skipped then.
   if (bicep === undefined) return;
-  const compiled = compile(bicep);
+  const [compiled, defaults, options] = await Promise.all([
+    compile(bicep),
+    predict(bicep, DEFAULTS),
+    predict(bicep, OPTIONS),
+  ]);
   expect(compiled.problems).toBe('');
   template = compiled.template;
-  deployments = { defaults: predict(bicep, DEFAULTS), options: predict(bicep, OPTIONS) };
+  deployments = { defaults, options };
 });
 
+const nameOf = ({ type, name }: PredictedResource): string => `${type} ${name}`;
 const ofType = (resources: PredictedResource[], type: string): PredictedResource[] =>
   resources.filter((resource) => resource.type === type);
 
@@ -197,9 +203,8 @@ describe('the template', { tags: ['bicep'] }, () => {
 
   it('creates no network, no Redis and no sign-in unless they are chosen', () => {
     const chosen = /Network|Cache|authsettingsV2/;
-    const names = (resources: PredictedResource[]) => resources.map(({ type, name }) => `${type} ${name}`);
-    expect(names(deployments.defaults).filter((name) => chosen.test(name))).toEqual([]);
-    expect(names(deployments.options).filter((name) => chosen.test(name)).length).toBeGreaterThan(10);
+    expect(deployments.defaults.map(nameOf).filter((name) => chosen.test(name))).toEqual([]);
+    expect(deployments.options.map(nameOf).filter((name) => chosen.test(name)).length).toBeGreaterThan(10);
   });
 
   it('closes what has a private endpoint', () => {
@@ -232,7 +237,10 @@ describe('the template', { tags: ['bicep'] }, () => {
 
   it('describes every parameter, and azd gives all of them with the same defaults', () => {
     const { parameters } = JSON.parse(template) as {
-      parameters: Record<string, { defaultValue?: unknown; metadata?: { description?: string } }>;
+      parameters: Record<
+        string,
+        { defaultValue?: string | number | boolean; metadata?: { description?: string } }
+      >;
     };
     const file = JSON.parse(readFileSync(join(root, 'infra', 'main.parameters.json'), 'utf8')) as {
       parameters: Record<string, { value: string }>;

@@ -3,7 +3,7 @@
  * programs, or fails with `CI` set.
  */
 import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
-import { canHaveBicep } from '../../dev/infra/bicep.ts';
+import { findBicep } from '../../dev/infra/bicep.ts';
 import { findProgram } from '../../dev/stack/child-process.ts';
 import { findRedis } from '../../dev/stack/redis.ts';
 
@@ -49,7 +49,14 @@ const NEEDED: readonly (Program & { find: () => unknown })[] = [
     tag: 'bicep',
     name: 'the Bicep compiler',
     install: 'Install dotnet, which restores it from NuGet, or run "az bicep install".',
-    find: canHaveBicep,
+    find: () => {
+      try {
+        return findBicep();
+      } catch {
+        // dotnet does not reach NuGet.
+        return undefined;
+      }
+    },
   },
 ];
 
