@@ -24,7 +24,6 @@ param maximumInstanceCount int = 40
 
 @description('Instances that are always ready and avoid cold starts. They are billed all the time.')
 @minValue(0)
-@maxValue(20)
 param alwaysReadyInstances int = 0
 
 @description('Concurrent requests of an instance before another one is started, and its limit of concurrent model calls.')

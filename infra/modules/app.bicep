@@ -58,8 +58,8 @@ var settings = union(
     AZURE_CLIENT_ID: clientId
     AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: modelDeploymentName
     AZURE_OPENAI_ENDPOINT: modelEndpoint
-    // A place for each request that the platform sends to an instance, so that none waits for a place. As many again may
-    // wait: the platform exceeds its limit for a moment when it starts instances.
+    // A place for each request that the platform sends to an instance, so that none waits for a place. When more arrive,
+    // as many again may wait; the app refuses the rest.
     MODEL_MAX_CONCURRENCY: string(scale.httpConcurrency)
   },
   uses.fallback ? { AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.properties.endpoint } : {},
