@@ -131,7 +131,7 @@ describe.each(['defaults', 'options'] as const)('the template with its %s', { ta
       config.model.endpoints.map(() => undefined),
     );
     expect(config.model.endpoints).toHaveLength(choice === 'defaults' ? 1 : 2);
-    expect(config.cache.redisUrl !== undefined).toBe(choice === 'options');
+    expect(JSON.stringify(config.cache).includes('redis.azure.net')).toBe(choice === 'options');
     expect(readAuthLevel(env)).toBe(choice === 'defaults' ? 'function' : 'anonymous');
   });
 
