@@ -1,9 +1,17 @@
-/** `npm run check`: format, lint, types, unused code, workflows and build. */
+/** `npm run check`: format, lint, types, unused code, workflows, infrastructure and build. */
 import { spawnSync } from 'node:child_process';
 import { root } from './stack/root.ts';
 
 /** Scripts of package.json, which can also be run alone. */
-const STEPS = ['check:format', 'check:lint', 'check:types', 'check:unused', 'check:workflows', 'build'];
+const STEPS = [
+  'check:format',
+  'check:lint',
+  'check:types',
+  'check:unused',
+  'check:workflows',
+  'check:infra',
+  'build',
+];
 
 /** The help text. */
 export const help = `npm run check

@@ -31,7 +31,7 @@ export async function send(
   { url, key }: Target,
   path: string,
   expected: number,
-  init: RequestInit & { headers?: Record<string, string> } = {},
+  init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
 ): Promise<Response> {
   const headers = { ...(key !== null && { 'x-functions-key': key }), ...init.headers };
   const signal = AbortSignal.timeout(TIMEOUT_MS);

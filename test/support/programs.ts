@@ -3,10 +3,11 @@
  * programs, or fails with `CI` set.
  */
 import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
+import { findBicep } from '../../dev/infra/bicep.ts';
 import { findProgram } from '../../dev/stack/child-process.ts';
 import { findRedis } from '../../dev/stack/redis.ts';
 
-export const PROGRAM_TAGS = ['redis', 'browser', 'curl', 'ps'] as const;
+export const PROGRAM_TAGS = ['redis', 'browser', 'curl', 'ps', 'bicep'] as const;
 
 /** The tags of tests: what they need, or that they run only in full runs. */
 export type Tag = (typeof PROGRAM_TAGS)[number] | 'posix' | 'long';
@@ -44,6 +45,19 @@ const NEEDED: readonly (Program & { find: () => unknown })[] = [
   },
   { tag: 'curl', name: 'curl', install: 'Debian: apt-get install curl.', find: () => findProgram('curl') },
   { tag: 'ps', name: 'ps', install: 'Debian: apt-get install procps.', find: () => findProgram('ps') },
+  {
+    tag: 'bicep',
+    name: 'the Bicep compiler',
+    install: 'Install dotnet, which restores it from NuGet, or run "az bicep install".',
+    find: () => {
+      try {
+        return findBicep();
+      } catch {
+        // dotnet does not reach NuGet.
+        return undefined;
+      }
+    },
+  },
 ];
 
 /** Returns the programs that are absent here. */

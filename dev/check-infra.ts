@@ -1,0 +1,33 @@
+/** `npm run check:infra`: compiles and lints the Bicep files. */
+import { compile, findBicep } from './infra/bicep.ts';
+
+/** The help text. */
+export const help = `npm run check:infra
+
+Compiles and lints infra/main.bicep and its modules. The compiler holds the types, the API versions and the properties of
+all resources against Azure's schemas; a warning is an error here. It is the NuGet package Azure.Bicep.CommandLine, which
+dotnet restores once into node_modules/.cache, or the installed one ("bicep" on the PATH, "az bicep install").
+Where neither dotnet nor bicep is installed, nothing is checked, and the exit code is 0.`;
+
+/** Sets the exit code to 1 when the compiler has a complaint; with CI set, also when dotnet could not get it. */
+export async function main(): Promise<void> {
+  let bicep: string | undefined;
+  try {
+    bicep = findBicep();
+  } catch (error) {
+    console.log(`Skipped: ${error instanceof Error ? error.message : String(error)}`);
+    if (process.env['CI']) process.exitCode = 1;
+    return;
+  }
+  if (bicep === undefined) {
+    console.log('Skipped: the Bicep compiler needs dotnet (https://dot.net), or "az bicep install".');
+    return;
+  }
+  const { problems } = await compile(bicep);
+  if (problems === '') {
+    console.log(`infra/main.bicep compiles without warnings (${bicep}).`);
+  } else {
+    console.error(problems);
+    process.exitCode = 1;
+  }
+}
