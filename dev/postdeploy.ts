@@ -1,8 +1,7 @@
 /** `npm run postdeploy`: what azd runs after a deployment. It says how to use the app, and runs the smoke test. */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { root } from './stack/root.ts';
+import { main as smoke } from './smoke.ts';
 
 /** The host answers with an error while it starts for the first time. */
 const KEY_ATTEMPTS = 6;
@@ -18,7 +17,7 @@ without printing it, and runs the smoke test. azd sets the variables ASK_URL, AS
 AZURE_RESOURCE_GROUP and AZURE_SUBSCRIPTION_ID from the outputs of infra/main.bicep; by hand:
 azd hooks run postdeploy`;
 
-/** Sets the exit code of the smoke test. */
+/** Sets the exit code: that of the smoke test, or 1 when there is no key. */
 export async function main(): Promise<void> {
   const [url, app, group] = ['ASK_URL', 'AZURE_FUNCTION_APP_NAME', 'AZURE_RESOURCE_GROUP'].map(
     (name) => process.env[name],
@@ -40,7 +39,7 @@ export async function main(): Promise<void> {
   console.log(usage(url, keyCommand));
   const key = await functionKey(keyCommand);
   if (key === undefined) process.exitCode = 1;
-  else process.exitCode = runSmokeTest(url, key);
+  else await runSmokeTest(url, key);
 }
 
 const usage = (url: string, keyCommand: string[]): string => `
@@ -79,13 +78,10 @@ async function functionKey(command: string[]): Promise<string | undefined> {
   return undefined;
 }
 
-function runSmokeTest(url: string, key: string): number {
-  const args = [join(root, 'dev', 'run.js'), 'smoke', '--url', url, '--key', key];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
-  if (status !== 0) {
-    console.error(
-      'New roles take some minutes to work everywhere. To repeat the test: azd hooks run postdeploy',
-    );
-  }
-  return status ?? 1;
+async function runSmokeTest(url: string, key: string): Promise<void> {
+  await smoke(['--url', url, '--key', key]);
+  if (process.exitCode === 0) return;
+  console.error(
+    'New roles take some minutes to work everywhere. To repeat the test: azd hooks run postdeploy',
+  );
 }

@@ -24,11 +24,7 @@ const OPTIONS = {
 };
 
 /** Settings of the platform and of the Functions host, which the app does not read. */
-const NOT_OF_THE_APP = [
-  'APPLICATIONINSIGHTS_AUTHENTICATION_STRING',
-  'AzureWebJobsStorage__credential',
-  'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID',
-];
+const NOT_OF_THE_APP = ['AzureWebJobsStorage__credential', 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'];
 
 /** learn.microsoft.com/azure/role-based-access-control/built-in-roles */
 const ROLES: Record<string, string> = {
@@ -111,74 +107,81 @@ function readNames(): Set<string> {
   return names;
 }
 
-describe.each(['defaults', 'options'] as const)('the template with its %s', { tags: ['bicep'] }, (choice) => {
-  it('writes settings that the app reads', () => {
-    const known = new Set([...readNames(), ...NOT_OF_THE_APP]);
-    const written = Object.keys(appSettings(deployments[choice]));
-    expect(written.length).toBeGreaterThan(8);
-    expect(written.filter((name) => !known.has(name))).toEqual([]);
-  });
-
-  it('writes settings with which the app starts', () => {
-    const written = Object.entries(appSettings(deployments[choice]));
-    const env = Object.fromEntries(
-      written.map(([name, value]) => [name, value.replace(/^\[.*\]$/s, replacement(name))]),
-    );
-    const config = readConfig(env);
-    expect(config.warnings).toEqual([]);
-    expect(config.model.maxConcurrency).toBe(choice === 'defaults' ? 100 : 200);
-    expect(config.model.endpoints.map(({ apiKey }) => apiKey)).toEqual(
-      config.model.endpoints.map(() => undefined),
-    );
-    expect(config.model.endpoints).toHaveLength(choice === 'defaults' ? 1 : 2);
-    expect(JSON.stringify(config.cache).includes('redis.azure.net')).toBe(choice === 'options');
-    expect(readAuthLevel(env)).toBe(choice === 'defaults' ? 'function' : 'anonymous');
-  });
-
-  it('gives all roles to the identity of the app', () => {
-    const assignments = ofType(deployments[choice], 'Microsoft.Authorization/roleAssignments');
-    const [identity] = ofType(deployments[choice], 'Microsoft.ManagedIdentity/userAssignedIdentities');
-    expect(assignments.length).toBeGreaterThan(3);
-    for (const { properties } of assignments) {
-      expect(properties['principalType']).toBe('ServicePrincipal');
-      expect(properties['principalId']).toBe(`[reference('${identity?.id}', '2024-11-30').principalId]`);
-    }
-  });
-
-  it('accepts no keys', () => {
-    const value = (type: string, name: string) =>
-      ofType(deployments[choice], type).map((each) => each.properties[name]);
-    expect(value('Microsoft.Storage/storageAccounts', 'allowSharedKeyAccess')).toEqual([false]);
-    expect(value('Microsoft.CognitiveServices/accounts', 'disableLocalAuth')).toEqual([true]);
-    expect(value('Microsoft.Insights/components', 'DisableLocalAuth')).toEqual([true]);
-    expect(value('Microsoft.Web/sites/basicPublishingCredentialsPolicies', 'allow')).toEqual([false, false]);
-    expect(value('Microsoft.Cache/redisEnterprise/databases', 'accessKeysAuthentication')).toEqual(
-      choice === 'options' ? ['Disabled'] : [],
-    );
-  });
-
-  it('requires TLS 1.2, and has no public blobs', () => {
-    const [storage] = ofType(deployments[choice], 'Microsoft.Storage/storageAccounts');
-    expect(storage?.properties).toMatchObject({
-      allowBlobPublicAccess: false,
-      minimumTlsVersion: 'TLS1_2',
-      supportsHttpsTrafficOnly: true,
+describe.each(['defaults', 'options'] as const)(
+  'the template with its %s',
+  { tags: ['bicep', 'long'] },
+  (choice) => {
+    it('writes settings that the app reads', () => {
+      const known = new Set([...readNames(), ...NOT_OF_THE_APP]);
+      const written = Object.keys(appSettings(deployments[choice]));
+      expect(written.length).toBeGreaterThan(8);
+      expect(written.filter((name) => !known.has(name))).toEqual([]);
     });
-    const [app] = ofType(deployments[choice], 'Microsoft.Web/sites');
-    expect(app?.properties).toMatchObject({
-      httpsOnly: true,
-      siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled' },
+
+    it('writes settings with which the app starts', () => {
+      const written = Object.entries(appSettings(deployments[choice]));
+      const env = Object.fromEntries(
+        written.map(([name, value]) => [name, value.replace(/^\[.*\]$/s, replacement(name))]),
+      );
+      const config = readConfig(env);
+      expect(config.warnings).toEqual([]);
+      expect(config.model.maxConcurrency).toBe(choice === 'defaults' ? 100 : 200);
+      expect(config.model.endpoints.map(({ apiKey }) => apiKey)).toEqual(
+        config.model.endpoints.map(() => undefined),
+      );
+      expect(config.model.endpoints).toHaveLength(choice === 'defaults' ? 1 : 2);
+      expect(JSON.stringify(config.cache).includes('redis.azure.net')).toBe(choice === 'options');
+      expect(readAuthLevel(env)).toBe(choice === 'defaults' ? 'function' : 'anonymous');
     });
-    for (const redis of ofType(deployments[choice], 'Microsoft.Cache/redisEnterprise')) {
-      expect(redis.properties).toMatchObject({ minimumTlsVersion: '1.2' });
-    }
-  });
-});
+
+    it('gives all roles to the identity of the app', () => {
+      const assignments = ofType(deployments[choice], 'Microsoft.Authorization/roleAssignments');
+      const [identity] = ofType(deployments[choice], 'Microsoft.ManagedIdentity/userAssignedIdentities');
+      expect(assignments.length).toBeGreaterThan(3);
+      for (const { properties } of assignments) {
+        expect(properties['principalType']).toBe('ServicePrincipal');
+        expect(properties['principalId']).toBe(`[reference('${identity?.id}', '2024-11-30').principalId]`);
+      }
+    });
+
+    it('accepts no keys', () => {
+      const value = (type: string, name: string) =>
+        ofType(deployments[choice], type).map((each) => each.properties[name]);
+      expect(value('Microsoft.Storage/storageAccounts', 'allowSharedKeyAccess')).toEqual([false]);
+      expect(value('Microsoft.CognitiveServices/accounts', 'disableLocalAuth')).toEqual([true]);
+      expect(value('Microsoft.Insights/components', 'DisableLocalAuth')).toEqual([true]);
+      expect(value('Microsoft.Web/sites/basicPublishingCredentialsPolicies', 'allow')).toEqual([
+        false,
+        false,
+      ]);
+      expect(value('Microsoft.Cache/redisEnterprise/databases', 'accessKeysAuthentication')).toEqual(
+        choice === 'options' ? ['Disabled'] : [],
+      );
+    });
+
+    it('requires TLS 1.2, and has no public blobs', () => {
+      const [storage] = ofType(deployments[choice], 'Microsoft.Storage/storageAccounts');
+      expect(storage?.properties).toMatchObject({
+        allowBlobPublicAccess: false,
+        minimumTlsVersion: 'TLS1_2',
+        supportsHttpsTrafficOnly: true,
+      });
+      const [app] = ofType(deployments[choice], 'Microsoft.Web/sites');
+      expect(app?.properties).toMatchObject({
+        httpsOnly: true,
+        siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled' },
+      });
+      for (const redis of ofType(deployments[choice], 'Microsoft.Cache/redisEnterprise')) {
+        expect(redis.properties).toMatchObject({ minimumTlsVersion: '1.2' });
+      }
+    });
+  },
+);
 
 /** A value like the one that Azure gives. */
 const replacement = (name: string): string => AZURE_VALUES.find(([end]) => name.endsWith(end))?.[1] ?? ID;
 
-describe('the template', { tags: ['bicep'] }, () => {
+describe('the template', { tags: ['bicep', 'long'] }, () => {
   it('deploys to Flex Consumption with Node 24', () => {
     const [app] = ofType(deployments.defaults, 'Microsoft.Web/sites');
     const [plan] = ofType(deployments.defaults, 'Microsoft.Web/serverfarms');
