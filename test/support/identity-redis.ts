@@ -1,6 +1,8 @@
 /** A real Redis that accepts only tokens of an identity, as Azure Managed Redis does with its access keys turned off. */
 import { randomUUID } from 'node:crypto';
+import type { Environment } from '../../src/lib/config/config.ts';
 import { type Redis, startRedis } from '../../dev/stack/redis.ts';
+import { vi } from 'vitest';
 import { TokenEndpoint } from './token-endpoint.ts';
 
 const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
@@ -10,6 +12,19 @@ const newToken = (objectId: string): string =>
   [encoded({ typ: 'JWT', alg: 'RS256' }), encoded({ oid: objectId, jti: randomUUID() }), 'signature'].join(
     '.',
   );
+
+const endpoint = new TokenEndpoint('none');
+let settings: Environment | undefined;
+
+/**
+ * Makes this process an app with an identity until `vi.unstubAllEnvs()`. Returns the token endpoint, one for all test files
+ * of the process: the library keeps the address of the first one.
+ */
+export async function useIdentity(): Promise<TokenEndpoint> {
+  settings ??= await endpoint.start();
+  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
+  return endpoint;
+}
 
 /** The Redis, and the identity that may be let in. */
 export class IdentityRedis {

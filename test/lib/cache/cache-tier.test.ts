@@ -22,8 +22,7 @@ import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { createSqliteTier } from '../../../src/lib/cache/sqlite-tier.ts';
 import { eventually } from '../../support/app.ts';
 import { type Redis, startRedis } from '../../../dev/stack/redis.ts';
-import { IdentityRedis } from '../../support/identity-redis.ts';
-import { TokenEndpoint } from '../../support/token-endpoint.ts';
+import { IdentityRedis, useIdentity } from '../../support/identity-redis.ts';
 
 const MEGABYTE = 1024 * 1024;
 const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
@@ -102,16 +101,13 @@ describe('the tier in Redis', { tags: ['redis'] }, () => {
   keepsTheContract(() => createRedisTier({ url: redis.url }, warn));
 });
 describe('the tier in Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
-  const tokens = new TokenEndpoint('none');
   let azure: IdentityRedis;
   beforeAll(async () => {
-    for (const [name, value] of Object.entries(await tokens.start())) vi.stubEnv(name, value);
-    azure = await IdentityRedis.start(tokens);
+    azure = await IdentityRedis.start(await useIdentity());
     await azure.allow(3600);
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
-    tokens.close();
     await azure.redis.kill();
   });
   beforeEach(() => azure.redis.command('FLUSHALL'));

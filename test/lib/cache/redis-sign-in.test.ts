@@ -4,8 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { CachedAnswer, CacheTier } from '../../../src/lib/cache/cache-tier.ts';
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { eventually } from '../../support/app.ts';
-import { IdentityRedis } from '../../support/identity-redis.ts';
-import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../../support/token-endpoint.ts';
+import { IdentityRedis, useIdentity } from '../../support/identity-redis.ts';
+import { NO_IDENTITY, type TokenEndpoint, UNAVAILABLE } from '../../support/token-endpoint.ts';
 
 /** Tokens are renewed after half of such a life. */
 const SHORT_S = 4;
@@ -25,19 +25,14 @@ const works = (opened: CacheTier): Promise<boolean> =>
   );
 
 describe('Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
-  // The library keeps the address of the first token endpoint, so that there is one for all tests.
-  const tokens = new TokenEndpoint('none');
+  let tokens: TokenEndpoint;
   let azure: IdentityRedis;
   let tier: CacheTier | undefined;
   let warnings: string[];
   beforeAll(async () => {
-    const settings = await tokens.start();
-    for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
+    tokens = await useIdentity();
   });
-  afterAll(() => {
-    tokens.close();
-    vi.unstubAllEnvs();
-  });
+  afterAll(() => void vi.unstubAllEnvs());
   beforeEach(async () => {
     azure = await IdentityRedis.start(tokens);
     warnings = [];
