@@ -1,4 +1,7 @@
-/** npm run postdeploy: after a deployment with azd, it says how to use the app and tests it, without showing the key. */
+/**
+ * npm run postdeploy: after a deployment with azd, it says how to use the app and tests it, without showing the key.
+ * @module-tag long
+ */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -24,7 +24,7 @@ const works = (opened: CacheTier): Promise<boolean> =>
     () => false,
   );
 
-describe('Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
+describe('Redis that accepts only the identity of the app', { tags: ['redis', 'long'] }, () => {
   let tokens: TokenEndpoint;
   let azure: IdentityRedis;
   let tier: CacheTier | undefined;
