@@ -86,51 +86,55 @@ describe('the command line', () => {
 });
 
 describe('against the app', () => {
-  it('asks without and with the cache, prints both, and writes JSON and a chart', async () => {
-    const args = ['--requests', '3', '--delay', '0', '--test-cache', '--test-session', '--stream'];
-    const { code, output } = await perf(...args, '--json', 'a.json', '--output', 'deep/er/a.png');
-    expect(code).toBe(0);
-    expect(output).toMatch(/uncached +cached/);
-    expect(output).toMatch(/Cache hits +100 % \(3 of 3/);
-    expect(output).toContain('6 of 6 requests: 6 answered, 0 failed; 3 without the cache, 3 with it');
-    expect(output).not.toMatch(/\d asked/);
-    const { run, statistics } = results('a.json');
-    expect(run.requests.map(({ cache }) => cache)).toEqual([
-      'no-cache',
-      'cached',
-      'no-cache',
-      'cached',
-      'no-cache',
-      'cached',
-    ]);
-    expect(run.requests.map(({ kind }) => kind === 'cached')).toEqual([
-      false,
-      true,
-      false,
-      true,
-      false,
-      true,
-    ]);
-    expect(app.emulator.requests.length).toBe(3);
-    expect(statistics).toMatchObject({
-      requests: 6,
-      answered: 6,
-      errors: {},
-      cache_hits: { count: 3, of: 3 },
-    });
-    expect(statistics.time_to_first_token?.count).toBe(6);
-    expect(statistics.cached?.count).toBe(3);
-    expect(sizeOfPng(readFileSync(file('deep/er/a.png')))).toEqual([1800, 1350]);
+  it(
+    'asks without and with the cache, prints both, and writes JSON and a chart',
+    { tags: ['long'] },
+    async () => {
+      const args = ['--requests', '3', '--delay', '0', '--test-cache', '--test-session', '--stream'];
+      const { code, output } = await perf(...args, '--json', 'a.json', '--output', 'deep/er/a.png');
+      expect(code).toBe(0);
+      expect(output).toMatch(/uncached +cached/);
+      expect(output).toMatch(/Cache hits +100 % \(3 of 3/);
+      expect(output).toContain('6 of 6 requests: 6 answered, 0 failed; 3 without the cache, 3 with it');
+      expect(output).not.toMatch(/\d asked/);
+      const { run, statistics } = results('a.json');
+      expect(run.requests.map(({ cache }) => cache)).toEqual([
+        'no-cache',
+        'cached',
+        'no-cache',
+        'cached',
+        'no-cache',
+        'cached',
+      ]);
+      expect(run.requests.map(({ kind }) => kind === 'cached')).toEqual([
+        false,
+        true,
+        false,
+        true,
+        false,
+        true,
+      ]);
+      expect(app.emulator.requests.length).toBe(3);
+      expect(statistics).toMatchObject({
+        requests: 6,
+        answered: 6,
+        errors: {},
+        cache_hits: { count: 3, of: 3 },
+      });
+      expect(statistics.time_to_first_token?.count).toBe(6);
+      expect(statistics.cached?.count).toBe(3);
+      expect(sizeOfPng(readFileSync(file('deep/er/a.png')))).toEqual([1800, 1350]);
 
-    const chart = readFileSync(file('deep/er/a.png'));
-    expect((await perf('--from', 'a.json', '--output', 'b.png')).code).toBe(0);
-    expect(readFileSync(file('b.png')).equals(chart)).toBe(true);
-    const compared = await perf('--from', 'a.json', '--compare', 'a.json', '--output', 'c.png');
-    expect(compared.code).toBe(0);
-    expect(compared.output).toMatch(/Client time p50 .* 1\.00x/);
-    expect(readFileSync(file('c.png')).equals(chart)).toBe(false);
-    expect(app.emulator.requests.length).toBe(3);
-  });
+      const chart = readFileSync(file('deep/er/a.png'));
+      expect((await perf('--from', 'a.json', '--output', 'b.png')).code).toBe(0);
+      expect(readFileSync(file('b.png')).equals(chart)).toBe(true);
+      const compared = await perf('--from', 'a.json', '--compare', 'a.json', '--output', 'c.png');
+      expect(compared.code).toBe(0);
+      expect(compared.output).toMatch(/Client time p50 .* 1\.00x/);
+      expect(readFileSync(file('c.png')).equals(chart)).toBe(false);
+      expect(app.emulator.requests.length).toBe(3);
+    },
+  );
 
   it(
     'asks the app on --port, bypasses the cache, and writes the chart to the current folder',

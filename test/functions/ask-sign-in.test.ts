@@ -72,7 +72,7 @@ describe('without a key', () => {
 });
 
 describe.runIf(process.platform !== 'win32')('without a key on the machine of a developer', () => {
-  it('the app uses the account of "az login"', async () => {
+  it('the app uses the account of "az login"', { tags: ['long'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
     const calls = join(folder, 'calls');
     // learn.microsoft.com/cli/azure/account#az-account-get-access-token

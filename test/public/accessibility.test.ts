@@ -1,12 +1,12 @@
 /**
  * Accessibility of the page, checked by axe at the narrowest and at a common width.
  * @module-tag browser
+ * @module-tag long
  */
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
-import { sampled } from '../support/effort.ts';
 import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
 
 let app: TestApp;
@@ -19,32 +19,29 @@ afterAll(async () => {
   await app.stop();
 });
 
-describe.each(sampled(['light', 'dark']))('in %s', (colorScheme) => {
-  it.each(sampled([320, 1200]))(
-    'has no serious violations and no horizontal scrolling at %i px',
-    async (width) => {
-      const { page, problems } = await openPage(browser, app.url, {
-        colorScheme,
-        viewport: { width, height: 800 },
-      });
-      expect(await findings(page)).toEqual([]);
-      expect(await overflow(page)).toBe(0);
-      const content =
-        '# A heading\n\nText with `code`, **bold** and a [link](https://example.org).\n\n> quoted\n\n- one\n  - two\n\n' +
-        '| a | b |\n|---|---|\n| 1 | 2 |\n\n```js\nconst long = "code that is wider than the window of a small telephone";\n```';
-      app.emulator.failNext({ kind: 'answer', content });
-      await askInPage(page, `Show me everything in ${colorScheme} at ${width}`);
-      await lastTurn(page).locator('.facts').waitFor();
-      app.emulator.failNext({ kind: 'content_filter' });
-      await askInPage(page, `And an error in ${colorScheme} at ${width}`);
-      await lastTurn(page).getByRole('button').waitFor();
-      if (width < 1000) await page.getByRole('button', { name: 'Measurements' }).click();
-      await page.locator('#measured svg').waitFor();
-      expect(await findings(page)).toEqual([]);
-      expect(await overflow(page)).toBe(0);
-      expect(problems).toEqual([]);
-    },
-  );
+describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+  it.each([320, 1200])('has no serious violations and no horizontal scrolling at %i px', async (width) => {
+    const { page, problems } = await openPage(browser, app.url, {
+      colorScheme,
+      viewport: { width, height: 800 },
+    });
+    expect(await findings(page)).toEqual([]);
+    expect(await overflow(page)).toBe(0);
+    const content =
+      '# A heading\n\nText with `code`, **bold** and a [link](https://example.org).\n\n> quoted\n\n- one\n  - two\n\n' +
+      '| a | b |\n|---|---|\n| 1 | 2 |\n\n```js\nconst long = "code that is wider than the window of a small telephone";\n```';
+    app.emulator.failNext({ kind: 'answer', content });
+    await askInPage(page, `Show me everything in ${colorScheme} at ${width}`);
+    await lastTurn(page).locator('.facts').waitFor();
+    app.emulator.failNext({ kind: 'content_filter' });
+    await askInPage(page, `And an error in ${colorScheme} at ${width}`);
+    await lastTurn(page).getByRole('button').waitFor();
+    if (width < 1000) await page.getByRole('button', { name: 'Measurements' }).click();
+    await page.locator('#measured svg').waitFor();
+    expect(await findings(page)).toEqual([]);
+    expect(await overflow(page)).toBe(0);
+    expect(problems).toEqual([]);
+  });
 });
 
 /** The serious and critical violations that axe finds. */

@@ -100,7 +100,7 @@ describe('the tier in Redis', { tags: ['redis'] }, () => {
   beforeEach(() => redis.command('FLUSHALL'));
   keepsTheContract(() => createRedisTier({ url: redis.url }, warn));
 });
-describe('the tier in Redis that accepts only the identity of the app', { tags: ['redis'] }, () => {
+describe('the tier in Redis that accepts only the identity of the app', { tags: ['redis', 'long'] }, () => {
   let azure: IdentityRedis;
   beforeAll(async () => {
     azure = await IdentityRedis.start(await useIdentity());
