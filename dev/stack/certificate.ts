@@ -10,8 +10,8 @@ export interface Certificate {
 let certificate: Promise<Certificate> | undefined;
 
 /**
- * Returns the certificate for localhost, 127.0.0.1, ::1 and what tests run as a Redis of Azure. All servers share it, so that a client trusts all of
- * them.
+ * Returns the certificate for localhost, 127.0.0.1, ::1 and what tests run as a Redis of Azure. All servers share it, so
+ * that a client trusts all of them.
  */
 export function localhostCertificate(): Promise<Certificate> {
   certificate ??= create();

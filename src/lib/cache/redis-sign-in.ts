@@ -3,13 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessToken } from '@azure/identity';
 import type { createClient } from '@keyv/redis';
 import type { IdentityConfig } from '../config/config.ts';
+import { RENEW_INTERVAL_MS, renewalTimeOf } from '../runtime/token-renewal.ts';
 
 /** learn.microsoft.com/azure/redis/entra-for-authentication; the same in all clouds. */
 const SCOPE = 'https://redis.azure.com/.default';
-/** A token is renewed this long before it expires, unless the identity service gives a renewal time. */
-const RENEW_BEFORE_EXPIRY_MS = 5 * 60_000;
-/** Time between attempts to renew a token. */
-const RETRY_MS = 30_000;
 const MIN_RETRY_MS = 1000;
 /** How the errors of Redis begin when it does not accept a user or a password. */
 const REFUSED = /\b(WRONGPASS|NOAUTH|NOPERM)\b/;
@@ -94,11 +91,11 @@ export class RedisSignIn implements Provider {
 }
 
 /** Never later than the expiry. Short tokens, and tokens whose renewal failed, are renewed in half of what is left. */
-function renewalDelay({ expiresOnTimestamp, refreshAfterTimestamp }: AccessToken): number {
+function renewalDelay(token: AccessToken): number {
   const now = Date.now();
-  const planned = (refreshAfterTimestamp ?? expiresOnTimestamp - RENEW_BEFORE_EXPIRY_MS) - now;
-  const left = expiresOnTimestamp - now;
-  const soon = left > 0 ? Math.min(RETRY_MS, Math.max(MIN_RETRY_MS, left / 2)) : RETRY_MS;
+  const planned = renewalTimeOf(token) - now;
+  const left = token.expiresOnTimestamp - now;
+  const soon = left > 0 ? Math.min(RENEW_INTERVAL_MS, Math.max(MIN_RETRY_MS, left / 2)) : RENEW_INTERVAL_MS;
   return Math.max(planned, soon);
 }
 

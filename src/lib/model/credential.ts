@@ -3,11 +3,8 @@ import type { AccessToken } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import { createIdentity, IdentityError } from '../runtime/identity.ts';
+import { RENEW_INTERVAL_MS, renewalTimeOf } from '../runtime/token-renewal.ts';
 
-/** A token is renewed this long before it expires, unless the identity service gives a renewal time. */
-const RENEW_BEFORE_EXPIRY_MS = 5 * 60_000;
-/** Time between attempts to renew a token that is still valid. */
-const RENEW_INTERVAL_MS = 30_000;
 /** A token that expires sooner is not used, because it must still be valid when the request arrives. */
 const MIN_VALIDITY_MS = 30_000;
 
@@ -29,7 +26,7 @@ export function createTokenProvider(config: IdentityConfig, scope: string): () =
       throw isTransient ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
     }
     if (token === null) throw errors.modelMisconfigured(new Error('the identity has no token'));
-    renewAt = token.refreshAfterTimestamp ?? token.expiresOnTimestamp - RENEW_BEFORE_EXPIRY_MS;
+    renewAt = renewalTimeOf(token);
     return token.token;
   }
 
