@@ -1,0 +1,33 @@
+/** The icons of the page: lines on a grid of 24, in the colour of the text. */
+import { svgElement } from './dom.ts';
+
+const PATHS = {
+  check: 'M5 12.5l4.5 4.5L19 7',
+  close: 'M6 6l12 12M18 6L6 18',
+  copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
+  keyboard: 'M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M17 10h.01M8 14h8',
+  list: 'M4 5h16v14H4zM10 5v14',
+  measurements: 'M5 20V11M12 20V4M19 20v-6',
+  more: 'M5 12h.01M12 12h.01M19 12h.01',
+  new: 'M12 5v14M5 12h14',
+  send: 'M12 19V5M6 11l6-6 6 6',
+  stop: 'M7 7h10v10H7z',
+};
+
+export type IconName = keyof typeof PATHS;
+
+/** Creates an icon. It says nothing to screen readers: its button needs a text or a label. */
+export function icon(name: IconName): SVGElement {
+  return svgElement(
+    'svg',
+    { class: 'icon', viewBox: '0 0 24 24', 'aria-hidden': 'true', 'data-name': name },
+    svgElement('path', { d: PATHS[name] }),
+  );
+}
+
+/** Puts the icons into the elements of index.html that name one in `data-icon`. */
+export function fillIcons(): void {
+  for (const holder of document.querySelectorAll<HTMLElement>('[data-icon]')) {
+    holder.prepend(icon(holder.dataset['icon'] as IconName));
+  }
+}
