@@ -3,6 +3,6 @@ import { buildApp } from './bundle/bundle.ts';
 
 export const help = `npm run build
 
-Builds the function app from src/ into dist/.`;
+Builds the function app from src/ into dist/, and the chat page from public/ into dist/page/.`;
 
 export const main = buildApp;

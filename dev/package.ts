@@ -7,7 +7,7 @@ import { buildApp } from './bundle/bundle.ts';
 /** Replaces the folder `out` with the files that the built app needs at run time. */
 export function writePackage(out: string): void {
   rmSync(out, { recursive: true, force: true });
-  for (const name of ['dist', 'public', 'host.json']) {
+  for (const name of ['dist', 'host.json']) {
     const source = join(root, name);
     if (existsSync(source)) cpSync(source, join(out, name), { recursive: true, filter: isNeeded });
   }
@@ -20,8 +20,8 @@ export function writePackage(out: string): void {
   );
 }
 
-/** Source maps and type settings are for development only. */
-const isNeeded = (file: string): boolean => !/\.map$|tsconfig\.json$/.test(file);
+/** Source maps are for development only. */
+const isNeeded = (file: string): boolean => !file.endsWith('.map');
 
 /** The help text. */
 export const help = `npm run package

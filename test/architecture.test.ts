@@ -17,6 +17,17 @@ const LAYERS = [
   ['app'],
 ];
 
+/** The rooms of public/, lowest layer first. Rooms of the same layer do not import each other. */
+const ROOMS = [
+  ['parts'],
+  ['api'],
+  ['model'],
+  ['reading', 'measurements'],
+  ['turn'],
+  ['conversation', 'composer', 'sessions'],
+  ['shell'],
+];
+
 /** The folders from which each top-level folder may import. */
 const FOLDERS: Record<string, string[]> = {
   src: ['src'],
@@ -46,6 +57,8 @@ const imports: Import[] = globSync('{src,public,dev,bench,test}/**/*.{ts,js}', {
 const folderOf = (path: string): string => path.split('/')[0] ?? '';
 const domainOf = (path: string): string => /^src\/lib\/([^/]+)\//.exec(path)?.[1] ?? '';
 const layerOf = (domain: string): number => LAYERS.findIndex((layer) => layer.includes(domain));
+const roomOf = (path: string): string => /^public\/([^/]+)\//.exec(path)?.[1] ?? '';
+const rankOf = (room: string): number => ROOMS.findIndex((layer) => layer.includes(room));
 const show = ({ from, to }: Import): string => `${from} imports ${to}`;
 
 it('every file of src/lib belongs to a known layer', () => {
@@ -64,6 +77,14 @@ it('imports in src/lib go to lower layers only', () => {
   expect(
     between.filter(({ from, to }) => layerOf(domainOf(from)) <= layerOf(domainOf(to))).map(show),
   ).toEqual([]);
+});
+
+it('imports in public go to lower rooms only', () => {
+  const between = imports.filter(
+    ({ from, to }) => roomOf(from) !== '' && folderOf(to) === 'public' && roomOf(from) !== roomOf(to),
+  );
+  expect(between.length).toBeGreaterThan(30);
+  expect(between.filter(({ from, to }) => rankOf(roomOf(from)) <= rankOf(roomOf(to))).map(show)).toEqual([]);
 });
 
 it('src/lib does not import src/functions or src/main.ts', () => {

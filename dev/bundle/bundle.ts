@@ -1,28 +1,39 @@
-/** Bundles the function app: a small entry file, and chunks that are loaded on demand. */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { build, type Metafile, type OutputFile, type Plugin } from 'esbuild';
+/** Bundles the function app: a small entry file, chunks that are loaded on demand, and the chat page. */
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { build, type BuildResult, type Metafile, type Plugin } from 'esbuild';
 import { root } from '../stack/root.ts';
 import { leanBundle } from './lean-bundle.ts';
+import { replaceFolder } from './output.ts';
+import { bundlePage } from './page.ts';
 
 const DIST = join(root, 'dist');
 /** What the last build read and wrote, with paths relative to the project. */
 const LAST_BUILD = join(root, 'node_modules', '.cache', 'azure-functions-ask', 'build.json');
 /** They change what is built without being part of it. */
-const TOOLS = ['dev/bundle/bundle.ts', 'dev/bundle/lean-bundle.ts', 'package-lock.json'];
+const TOOLS = [
+  ...['bundle', 'lean-bundle', 'output', 'page'].map((name) => `dev/bundle/${name}.ts`),
+  'package-lock.json',
+];
 
 interface BuildRecord {
   inputs: string[];
   outputs: string[];
 }
 
-/** Builds src/main.ts into dist/. */
+/** Builds src/main.ts into dist/, and public/ into dist/page/. */
 export async function buildApp(): Promise<void> {
   rmSync(LAST_BUILD, { force: true });
-  const { inputs, outputs } = await bundle('src/main.ts', DIST, [leanBundle(root)]);
+  const [app, page] = await Promise.all([
+    bundleFiles('src/main.ts', DIST, [leanBundle(root)]),
+    bundlePage(join(DIST, 'page')),
+  ]);
+  const files = [...app.outputFiles, ...page.files];
+  replaceFolder(DIST, files);
   // Modules that a plugin made have a name with a colon.
-  const files = Object.keys(inputs).filter((name) => !name.includes(':'));
-  const record: BuildRecord = { inputs: [...files, ...TOOLS], outputs: Object.keys(outputs) };
+  const inputs = [...Object.keys(app.metafile.inputs), ...page.inputs].filter((name) => !name.includes(':'));
+  const outputs = files.map(({ path }) => relative(root, path));
+  const record: BuildRecord = { inputs: [...inputs, ...TOOLS], outputs };
   mkdirSync(dirname(LAST_BUILD), { recursive: true });
   writeFileSync(LAST_BUILD, JSON.stringify(record));
 }
@@ -48,7 +59,17 @@ function isUpToDate(): boolean {
  * without node_modules. Returns esbuild's metafile, which lists the contents.
  */
 export async function bundle(entry: string, outdir: string, plugins: Plugin[] = []): Promise<Metafile> {
-  const { outputFiles, metafile } = await build({
+  const { outputFiles, metafile } = await bundleFiles(entry, outdir, plugins);
+  replaceFolder(outdir, outputFiles);
+  return metafile;
+}
+
+function bundleFiles(
+  entry: string,
+  outdir: string,
+  plugins: Plugin[],
+): Promise<BuildResult<{ write: false; metafile: true }>> {
+  return build({
     absWorkingDir: root,
     entryPoints: [entry],
     outdir,
@@ -73,20 +94,4 @@ export async function bundle(entry: string, outdir: string, plugins: Plugin[] = 
     logLevel: 'warning',
     write: false,
   });
-  replaceFolder(outdir, outputFiles);
-  return metafile;
-}
-
-/**
- * Writes changed files and removes obsolete ones. A build without changes does not touch the files of a running app.
- */
-function replaceFolder(folder: string, files: readonly OutputFile[]): void {
-  for (const { path, contents } of files) {
-    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, contents);
-  }
-  const current = new Set(files.map(({ path }) => path));
-  const present = globSync('**/*.{js,map,txt}', { cwd: folder }).map((name) => join(folder, name));
-  for (const path of present) if (!current.has(path)) rmSync(path);
 }

@@ -1,7 +1,7 @@
 /** Sends one request of the performance test and measures it. */
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
-import { type Kind, kindOf } from '../../public/facts.js';
+import { type Kind, kindOf } from '../../public/measurements/kinds.ts';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 

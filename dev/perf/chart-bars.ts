@@ -1,5 +1,5 @@
 /** The lower right panel of the chart: two bars for each summary, from the earlier run or from the cache. */
-import { formatTime } from '../../public/facts.js';
+import { formatTime } from '../../public/measurements/format.ts';
 import { type Panel, timeAxis } from './chart-requests.ts';
 import { COMPARED, EARLIER, GROUPS, INK, LOWER, MUTED } from './chart-style.ts';
 import { formatFactor } from './report.ts';

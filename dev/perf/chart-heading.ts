@@ -1,6 +1,6 @@
 /** The heading of the chart: the description of the run, the key figures, and the titles of the panels. */
 import type { EChartsOption, TitleComponentOption } from 'echarts';
-import { formatTime } from '../../public/facts.js';
+import { formatTime } from '../../public/measurements/format.ts';
 import { COMPARED, EARLIER, GROUPS, INK, LEFT, LOWER, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import { describePlan, formatFactor, shorten } from './report.ts';
 import type { EarlierResults, Results } from './results.ts';

@@ -1,5 +1,5 @@
 /** The upper panel of the chart: every request, in the order of sending. */
-import { formatTime } from '../../public/facts.js';
+import { formatTime } from '../../public/measurements/format.ts';
 import { type Group, groupOf, GROUPS, INK, LEFT, LINE, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import type { Run, Sample } from './measure.ts';
 import { LEAST_TIME, type Scale, scaleFor, scaleFromZero } from './scale.ts';

@@ -1,5 +1,5 @@
 /** Layout and colours of the chart. The colours are those of the chat page, distinguishable with colour blindness. */
-import { KINDS } from '../../public/facts.js';
+import { KINDS } from '../../public/measurements/kinds.ts';
 import type { Sample } from './measure.ts';
 
 /** The kind of a request, which decides its colour. */

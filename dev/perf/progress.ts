@@ -1,7 +1,8 @@
 /** Shows the progress of the performance test: a bar on a terminal, otherwise a few lines. */
 import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
-import { formatTime, KINDS } from '../../public/facts.js';
+import { formatTime } from '../../public/measurements/format.ts';
+import { KINDS } from '../../public/measurements/kinds.ts';
 import type { Sample } from './measure.ts';
 import type { Plan } from './options.ts';
 

@@ -1,5 +1,5 @@
 /** Formats the statistics of the performance test for a terminal. */
-import { formatTime } from '../../public/facts.js';
+import { formatTime } from '../../public/measurements/format.ts';
 import type { Run } from './measure.ts';
 import { MIN_TIMES, type Share, type Statistics, type Summary } from './statistics.ts';
 

@@ -26,6 +26,7 @@ it('serves a question and the page from an empty folder, without node_modules', 
     const page = await fetch(app.url);
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('</html>');
+    expect((await fetch(`${app.url}/assets/unknown.js`)).status).toBe(404);
   } finally {
     await app.stop();
   }
@@ -33,12 +34,13 @@ it('serves a question and the page from an empty folder, without node_modules', 
 
 it('contains only the files that the app needs', () => {
   const names = readdirSync(join(folder, 'out'));
-  expect(names.toSorted()).toEqual(['dist', 'host.json', 'package.json', 'public']);
+  expect(names.toSorted()).toEqual(['dist', 'host.json', 'package.json']);
   const manifest = JSON.parse(readFileSync(join(folder, 'out', 'package.json'), 'utf8')) as object;
   expect(Object.keys(manifest)).toEqual(['name', 'version', 'type', 'main']);
   const files = readdirSync(join(folder, 'out', 'dist'), { recursive: true, encoding: 'utf8' });
   expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
-  expect(readdirSync(join(folder, 'out', 'public'))).not.toContain('tsconfig.json');
+  for (const name of ['index.html', 'index.html.br', 'index.html.gz'])
+    expect(files).toContain(join('page', name));
 });
 
 const sizeOf = (files: string[]): number => files.reduce((sum, file) => sum + statSync(file).size, 0);
@@ -62,8 +64,8 @@ it('is small, and loads only the necessary chunks before the first answer', asyn
     .filter((file) => file.startsWith(dist));
   expect(loadedChunks.some((file) => file.includes('services'))).toBe(true);
   expect(sizeOf(loadedChunks)).toBeLessThan(1.5e6);
-  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document.
-  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi/.test(file))).toEqual([]);
+  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page.
+  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page/.test(file))).toEqual([]);
   expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
 });
 

@@ -7,19 +7,22 @@ afterEach(() => app.stop());
 
 const statuses = async (headers: Record<string, string>): Promise<number[]> => {
   const ready = await fetch(`${app.url}/health/ready`, { headers });
-  const health = await fetch(`${app.url}/health`, { headers });
-  return [(await post(app, '{"question": "q"}', headers)).status, ready.status, health.status];
+  const open = await Promise.all(
+    ['/health', '/', '/assets/unknown.js'].map((path) => fetch(app.url + path, { headers })),
+  );
+  const asked = await post(app, '{"question": "q"}', headers);
+  return [asked, ready, ...open].map(({ status }) => status);
 };
 
-it('requires a function key, except for the liveness check', async () => {
+it('requires a function key, except for the liveness check and the files of the page', async () => {
   app = await startApp({ enableAuth: true });
-  expect(await statuses({})).toEqual([401, 401, 200]);
-  expect(await statuses({ 'x-functions-key': 'wrong' })).toEqual([401, 401, 200]);
+  expect(await statuses({})).toEqual([401, 401, 200, 200, 404]);
+  expect(await statuses({ 'x-functions-key': 'wrong' })).toEqual([401, 401, 200, 200, 404]);
   expect(app.emulator.requests).toHaveLength(0);
-  expect(await statuses({ 'x-functions-key': app.host.functionKey })).toEqual([200, 200, 200]);
+  expect(await statuses({ 'x-functions-key': app.host.functionKey })).toEqual([200, 200, 200, 200, 404]);
 });
 
 it('requires no key when HTTP_AUTH_LEVEL is anonymous', async () => {
   app = await startApp({ enableAuth: true, env: { HTTP_AUTH_LEVEL: 'anonymous' } });
-  expect(await statuses({})).toEqual([200, 200, 200]);
+  expect(await statuses({})).toEqual([200, 200, 200, 200, 404]);
 });

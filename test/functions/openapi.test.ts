@@ -119,7 +119,15 @@ const path = fc.oneof(
   { weight: 3, arbitrary: session },
   {
     weight: 1,
-    arbitrary: fc.constantFrom('/', '/sessions', '/cache', '/health', '/health/ready', '/openapi.json'),
+    arbitrary: fc.constantFrom(
+      '/',
+      '/assets/x.js',
+      '/sessions',
+      '/cache',
+      '/health',
+      '/health/ready',
+      '/openapi.json',
+    ),
   },
 );
 const request: fc.Arbitrary<Request> = fc

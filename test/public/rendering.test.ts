@@ -69,7 +69,7 @@ describe('Markdown', () => {
     const code = 'all:\n\techo "a < b"';
     answerWith(`Here:\n\n~~~make\n${code}\n~~~`);
     await askInPage(page, 'Code');
-    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(code);
     expect(problems).toEqual([]);

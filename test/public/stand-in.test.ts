@@ -51,11 +51,11 @@ it('shows an answer while it arrives, and announces it once, at the end', async 
   exchange.response.write(bytes.subarray(middle));
   await turn.locator('strong', { hasText: 'two' }).waitFor();
   expect(await turn.locator('.text').innerText()).toBe('One two thr\u00e9\u00e9');
-  expect(await page.getByRole('status').textContent()).toBe('');
+  expect(await page.locator('#status').textContent()).toBe('');
   expect(page.url()).toBe(`${server.url}/#session=s+1`);
   exchange.send('done', doneWith('One **two** thr\u00e9\u00e9\n\nFour', 's 1'));
   await turn.getByText('first token 100').waitFor();
-  expect(await page.getByRole('status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
+  expect(await page.locator('#status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
   expect(problems).toEqual([]);
 });
 

@@ -55,7 +55,7 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;
     const [, id] = /^\/sessions\/(.+)$/.exec(url) ?? [];
-    if (url === '/') return void passOn(url, response);
+    if (url === '/' || url.startsWith('/assets/')) return void passOn(url, response);
     if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
       return void response.writeHead(401).end();
     if (id !== undefined) return show(decodeURIComponent(id), response);

@@ -69,7 +69,9 @@ globalThis.fetch = async (input, init) => {
 };
 
 function operationsAt(path: string): Record<string, Operation> | undefined {
-  const template = path.replace(/^\/sessions\/[^/]+$/, '/sessions/{session_id}');
+  const template = path
+    .replace(/^\/sessions\/[^/]+$/, '/sessions/{session_id}')
+    .replace(/^\/assets\/[^/]+$/, '/assets/{name}');
   // The host ignores a trailing slash.
   return document.paths[template] ?? document.paths[template.replace(/\/$/, '')];
 }

@@ -11,6 +11,10 @@ export const errors = {
     new AskError(405, 'method_not_allowed', `Only ${allow.replaceAll(', ', ' or ')} is allowed here.`, {
       headers: { Allow: allow },
     }),
+  notAcceptable: () =>
+    new AskError(406, 'not_acceptable', 'The header "Accept-Encoding" must allow br, gzip or identity.'),
+  assetNotFound: () =>
+    new AskError(404, 'asset_not_found', 'This version of the chat page has no such file. Reload the page.'),
   unsupportedMediaType: () =>
     new AskError(
       415,

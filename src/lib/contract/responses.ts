@@ -31,6 +31,7 @@ export const answer = z
 
 /** All values of `error.code`. errors.ts has the status and the message of each. */
 export const ERROR_CODES = [
+  'asset_not_found',
   'body_too_large',
   'busy',
   'cache_not_cleared',
@@ -47,6 +48,7 @@ export const ERROR_CODES = [
   'model_misconfigured',
   'model_rate_limited',
   'model_unavailable',
+  'not_acceptable',
   'not_cached',
   'not_ready',
   'not_signed_in',

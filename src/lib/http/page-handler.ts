@@ -1,48 +1,41 @@
-/** GET /: the chat page, built from public/. */
-import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+/** GET /, the chat page, and GET /assets/{name}, its parts that are loaded late. */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import { inlinePage } from './inline-page.ts';
+import { errors } from '../contract/errors.ts';
+import { fileResponse, readManifest } from './page-files.ts';
 
-interface Page {
-  html: string;
-  headers: Record<string, string>;
-}
-
-// Relative to the bundle, in which this module is in dist/chunks/.
-const FOLDER = fileURLToPath(new URL('../../public/', import.meta.url));
-
-let page: Page | undefined;
-
-/** Responds with the page, or with 304 when the browser's copy is current. The files are read once. */
+/** Responds with the page, or with 304 when the browser's copy is current. */
 export function handlePage(request: HttpRequest): HttpResponseInit {
-  const { html, headers } = (page ??= loadPage());
-  if (isCurrent(request.headers.get('if-none-match'), headers['ETag'])) return { status: 304, headers };
-  return {
-    status: 200,
-    headers: { ...headers, 'Content-Type': 'text/html; charset=utf-8' },
-    ...(request.method === 'GET' && { body: html }),
-  };
-}
-
-function loadPage(): Page {
-  const { html, styles, scripts } = inlinePage(FOLDER);
-  const headers = {
+  return fileResponse('index.html', request, {
+    'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-cache',
-    ETag: `"${sha256(html)}"`,
-    'Content-Security-Policy': contentSecurityPolicy(styles, scripts),
-    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': contentSecurityPolicy(),
     'Referrer-Policy': 'no-referrer',
-  };
-  return { html, headers };
+  });
 }
 
-/** Allows only the inlined styles and scripts, by hash. Trusted Types forbid turning strings into markup. */
-function contentSecurityPolicy(styles: string[], scripts: string[]): string {
+/**
+ * Responds with a part of the page. Its name contains a hash of its content, so browsers may keep it for a year.
+ * @throws AskError `asset_not_found` unless the name is one of those that were built.
+ */
+export function handleAsset(request: HttpRequest): HttpResponseInit {
+  const name = readManifest().assets.find((each) => each === request.params['name']);
+  if (name === undefined) throw errors.assetNotFound();
+  return fileResponse(`assets/${name}`, request, {
+    'Content-Type': 'text/javascript; charset=utf-8',
+    'Cache-Control': 'public, max-age=31536000, immutable',
+  });
+}
+
+/**
+ * Allows the inlined style and script by hash, and scripts of this origin, which are the late parts. Trusted Types forbid
+ * turning strings into markup or scripts, and no policy that would allow it can be created.
+ */
+function contentSecurityPolicy(): string {
+  const { scripts, styles } = readManifest();
   return [
     "default-src 'none'",
     "connect-src 'self'",
-    `script-src ${hashes(scripts)}`,
+    `script-src ${hashes(scripts)} 'self'`,
     `style-src ${hashes(styles)}`,
     'img-src data:',
     "base-uri 'none'",
@@ -53,11 +46,4 @@ function contentSecurityPolicy(styles: string[], scripts: string[]): string {
   ].join('; ');
 }
 
-const hashes = (texts: string[]): string => texts.map((text) => `'sha256-${sha256(text)}'`).join(' ');
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64');
-
-function isCurrent(ifNoneMatch: string | null, etag: string | undefined): boolean {
-  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return tags.includes('*') || (etag !== undefined && tags.includes(etag));
-}
+const hashes = (all: string[]): string => all.map((hash) => `'sha256-${hash}'`).join(' ');

@@ -1,33 +1,7 @@
-/** OpenAPI: the operations of `/ask` and of the chat page. */
+/** OpenAPI: the operation of `/ask`. */
 import { errors } from '../errors.ts';
 import { answerExample } from './examples.ts';
-import { commonErrors, errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
-
-const getPage = {
-  operationId: 'getPage',
-  summary: 'The chat page',
-  tags: ['questions'],
-  security: [],
-  responses: {
-    200: {
-      description: 'The page as a single HTML file.',
-      ...withHeaders('ETag'),
-      content: { 'text/html': { schema: { type: 'string' } } },
-    },
-    304: { description: "The caller's copy is current.", ...withHeaders('ETag') },
-    ...errorResponses('GET, HEAD', commonErrors),
-  },
-};
-
-const headPage = {
-  ...getPage,
-  operationId: 'headPage',
-  summary: 'The headers of the chat page',
-  responses: {
-    ...getPage.responses,
-    200: { description: 'The page exists.', ...withHeaders('ETag') },
-  },
-};
+import { errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
 
 const postAsk = {
   operationId: 'ask',
@@ -111,6 +85,5 @@ const postAsk = {
 
 /** The operations by path. */
 export const askPaths = {
-  '/': { get: getPage, head: headPage },
   '/ask': { post: postAsk },
 };

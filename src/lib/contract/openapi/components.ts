@@ -29,7 +29,13 @@ export const headers = {
   ),
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
   Allow: header('The allowed methods.', 'string'),
-  ETag: header('Version of the page.', 'string'),
+  ETag: header('Version of the file in this coding.', 'string'),
+  Vary: header('The request headers that chose this form of the file.', 'string', {
+    const: 'Accept-Encoding',
+  }),
+  'Content-Encoding': header('The coding, unless the file is not compressed.', 'string', {
+    enum: ['br', 'gzip'],
+  }),
 };
 
 /** References to response headers by name. */

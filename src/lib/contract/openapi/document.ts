@@ -6,6 +6,7 @@ import { schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
 import { otherPaths } from './other-paths.ts';
+import { pagePaths } from './page-paths.ts';
 
 /** Semantic version of the contract: a client of 1.0 works with every 1.x. */
 const API_VERSION = '1.0.0';
@@ -32,7 +33,7 @@ export function openApiDocument(): Json {
       { name: 'sessions', description: 'Chat histories.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...askPaths, ...otherPaths },
+    paths: { ...pagePaths, ...askPaths, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {

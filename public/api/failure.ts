@@ -1,0 +1,62 @@
+/** Failed requests, as the user should be told about them. */
+
+const OFFLINE = 'The server cannot be reached. Check your connection, then try again.';
+const BROKEN_OFF = 'The connection was lost before the answer was complete. Try again.';
+
+interface FailureDetails {
+  needsKey?: boolean;
+  retryAfter?: number;
+  code?: string | undefined;
+}
+
+/** A failed request, with a message for the user. */
+export class AskFailure extends Error {
+  /** The server asks for a function key, or for another one. */
+  readonly needsKey: boolean;
+  /** Seconds until another attempt makes sense; 0 when unknown. */
+  readonly retryAfter: number;
+  /** The `error.code` of the API; undefined when the server did not answer. */
+  readonly code: string | undefined;
+
+  constructor(message: string, { needsKey = false, retryAfter = 0, code }: FailureDetails = {}) {
+    super(message);
+    this.needsKey = needsKey;
+    this.retryAfter = retryAfter;
+    this.code = code;
+  }
+}
+
+/** The failure of a request that got no answer. */
+export const offline = (): AskFailure => new AskFailure(OFFLINE);
+
+/** The failure of a stream that ended too early. */
+export const brokenOff = (): AskFailure => new AskFailure(BROKEN_OFF);
+
+/** The failure that a response with an error status describes. */
+export async function failureOf(response: Response): Promise<AskFailure> {
+  const body = isJson(response) ? ((await response.json().catch(() => null)) as ErrorLike | null) : null;
+  // The Functions host's 401 has no body.
+  const needsKey = !body && response.status === 401;
+  const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
+  const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));
+  const retryAfter = seconds > 0 ? Math.ceil(seconds) : 0;
+  return new AskFailure(message, { needsKey, retryAfter, code: body?.error?.code });
+}
+
+/** An error of the app, or of something between the app and this page. */
+interface ErrorLike {
+  status?: string;
+  error?: { code?: string; retry_after?: number };
+}
+
+/** Whether the body of a response is JSON. */
+export function isJson(response: Response): boolean {
+  return /\bjson\b/i.test(response.headers.get('Content-Type') ?? '');
+}
+
+/** The message for anything that was thrown. An error of the page itself goes to the console. */
+export function failureFrom(thrown: unknown): AskFailure {
+  if (thrown instanceof AskFailure) return thrown;
+  console.error(thrown);
+  return new AskFailure('Something went wrong in this page. Reload it.');
+}

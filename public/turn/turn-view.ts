@@ -1,0 +1,75 @@
+/** The elements of a question and its answer. */
+import './turn.css';
+import { showFacts } from '../measurements/facts.ts';
+import type { Conversation } from '../model/conversation.ts';
+import type { Turn } from '../model/turn.ts';
+import { element, hiddenText } from '../parts/dom.ts';
+import { renderAnswer } from '../reading/render-answer.ts';
+import { actionBar } from './actions.ts';
+import { failureNote, stoppedNote, waitingNote } from './outcome.ts';
+import { questionBubble } from './question.ts';
+
+const FRAME_MS = 16;
+
+/** Shows a turn, and follows its changes. */
+export class TurnView {
+  readonly root: HTMLElement;
+  readonly #turn: Turn;
+  readonly #conversation: Conversation;
+  readonly #beforeDrawing: () => () => void;
+  readonly #text = element('div', { class: 'text' });
+  readonly #after = element('div', { class: 'after' });
+  #drawing = 0;
+  /** Duration of the last rendering. */
+  #drawMs = 0;
+
+  /** `beforeDrawing` is called before a change is drawn, and what it returns afterwards: it keeps the end in view. */
+  constructor(turn: Turn, conversation: Conversation, beforeDrawing: () => () => void) {
+    this.#turn = turn;
+    this.#conversation = conversation;
+    this.#beforeDrawing = beforeDrawing;
+    this.root = element(
+      'li',
+      { class: 'turn' },
+      questionBubble(turn.question),
+      element('div', { class: 'answer' }, hiddenText('Answer: '), this.#text, this.#after),
+    );
+    turn.changed.listen(() => this.#update());
+    this.#draw();
+  }
+
+  /** The answer as plain text, for screen readers. */
+  get spoken(): string {
+    return this.#text.innerText;
+  }
+
+  #update(): void {
+    if (this.#turn.state !== 'streaming') this.#draw();
+    // Each time renders the whole answer; it may use a fifth of the CPU.
+    else this.#drawing ||= window.setTimeout(() => this.#draw(), Math.max(FRAME_MS, 4 * this.#drawMs));
+  }
+
+  #draw(): void {
+    const startedAt = performance.now();
+    const afterDrawing = this.#beforeDrawing();
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
+    renderAnswer(this.#turn.answer, this.#text);
+    this.root.dataset['state'] = this.#turn.state;
+    this.#after.replaceChildren(...this.#below());
+    this.#after.querySelector('input')?.focus();
+    afterDrawing();
+    this.#drawMs = performance.now() - startedAt;
+  }
+
+  #below(): Node[] {
+    const { state, failure } = this.#turn;
+    const retry = () => this.#conversation.retry(this.#turn);
+    if (state === 'waiting') return waitingNote();
+    if (state === 'streaming') return [];
+    const bar = actionBar(this.#turn, this.#conversation);
+    if (state === 'answered') return [showFacts(this.#turn), bar].filter((node) => node !== undefined);
+    const note = failure ? failureNote(failure, retry) : stoppedNote(retry);
+    return [element('div', { class: 'outcome' }, ...note), bar].filter((node) => node !== undefined);
+  }
+}

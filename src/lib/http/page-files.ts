@@ -1,0 +1,74 @@
+/** The files of the chat page, as dev/bundle/page.ts has built them, and the responses that carry them. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import { errors } from '../contract/errors.ts';
+import { chooseEncoding, type Encoding } from './content-encoding.ts';
+
+/** What dist/page/page.json contains. */
+export interface PageManifest {
+  /** Hashes of the inlined scripts and styles, for the Content-Security-Policy. */
+  scripts: string[];
+  styles: string[];
+  /** Names of the files in dist/page/assets/. */
+  assets: string[];
+}
+
+interface StoredFile {
+  bytes: Uint8Array;
+  etag: string;
+}
+
+// Relative to the bundle, in which this module is in dist/chunks/.
+const FOLDER = new URL('../page/', import.meta.url);
+const ENDINGS: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' };
+
+/** Each file is read once. */
+const files = new Map<string, StoredFile>();
+let manifest: PageManifest | undefined;
+
+/** The list of the page's files and hashes. */
+export function readManifest(): PageManifest {
+  manifest ??= JSON.parse(readFileSync(new URL('page.json', FOLDER), 'utf8')) as PageManifest;
+  return manifest;
+}
+
+/**
+ * Responds with a file of the page in a coding that the client accepts, or with 304 when the client's copy is current.
+ * `path` must come from the manifest, never from the request.
+ * @throws AskError `not_acceptable` when the client accepts none of the codings.
+ */
+export function fileResponse(
+  path: string,
+  request: HttpRequest,
+  ownHeaders: Record<string, string>,
+): HttpResponseInit {
+  const encoding = chooseEncoding(request.headers.get('accept-encoding'));
+  if (!encoding) throw errors.notAcceptable();
+  const { bytes, etag } = readFile(path, encoding);
+  const headers = {
+    ...ownHeaders,
+    ETag: etag,
+    Vary: 'Accept-Encoding',
+    'X-Content-Type-Options': 'nosniff',
+    ...(encoding !== 'identity' && { 'Content-Encoding': encoding }),
+  };
+  if (isCurrent(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
+  return { status: 200, headers, ...(request.method === 'GET' && { body: bytes }) };
+}
+
+function readFile(path: string, encoding: Encoding): StoredFile {
+  const name = path + ENDINGS[encoding];
+  const present = files.get(name);
+  if (present) return present;
+  const bytes = readFileSync(fileURLToPath(new URL(name, FOLDER)));
+  const file = { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
+  files.set(name, file);
+  return file;
+}
+
+function isCurrent(ifNoneMatch: string | null, etag: string): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes('*') || tags.includes(etag);
+}
