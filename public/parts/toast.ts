@@ -35,6 +35,8 @@ export function showToast(message: string, action?: string): Promise<ToastEnd> {
       root.append(element('button', { type: 'button', click: () => toast.end('action') }, action));
     }
     const run = () => {
+      clearTimeout(timer);
+      if (root.contains(document.activeElement)) return;
       timer = window.setTimeout(() => toast.end('expired'), action ? ACTION_MS : PLAIN_MS);
     };
     for (const name of ['pointerenter', 'focusin']) root.addEventListener(name, () => clearTimeout(timer));
