@@ -126,7 +126,8 @@ const logLevelOf = (settings: SettingsReader): LogLevel =>
 
 /** The app's own host name, which the platform sets, and those of the origins in `MCP_ALLOWED_ORIGINS`. */
 function readMcpAllowedHosts(settings: SettingsReader): string[] {
-  const own = settings.text('WEBSITE_HOSTNAME');
+  // The Core Tools set it with a port.
+  const own = settings.text('WEBSITE_HOSTNAME')?.replace(/:\d+$/, '');
   const others = settings.list('MCP_ALLOWED_ORIGINS').map((origin) => {
     if (URL.canParse(origin) && new URL(origin).origin === origin) return new URL(origin).hostname;
     settings.problems.push(

@@ -28,5 +28,7 @@ const NO_SUBSCRIPTIONS = {
 };
 
 /** True for a request of `method`. */
-export const isMethod = (message: unknown, method: string): message is { id: unknown } =>
-  typeof message === 'object' && message !== null && 'method' in message && message.method === method;
+export function isMethod(message: unknown, method: string): message is { id: string | number } {
+  const request = (message ?? {}) as { id?: unknown; method?: unknown };
+  return request.method === method && (typeof request.id === 'string' || typeof request.id === 'number');
+}

@@ -43,7 +43,7 @@ const CODES: Partial<Record<AskError['code'], number>> = {
 };
 
 /** A response with a JSON-RPC error. */
-export const jsonRpcError = (status: number, error: RpcError, id: unknown): Response =>
+export const jsonRpcError = (status: number, error: RpcError, id: string | number): Response =>
   Response.json(rpcError(error, id), { status });
 
 interface RpcError {
@@ -52,4 +52,4 @@ interface RpcError {
   data?: unknown;
 }
 
-const rpcError = (error: RpcError, id: unknown) => ({ jsonrpc: '2.0', id: id ?? null, error });
+const rpcError = (error: RpcError, id: string | number | null) => ({ jsonrpc: '2.0', id, error });

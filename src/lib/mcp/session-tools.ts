@@ -146,7 +146,7 @@ function toMarkdown(session: Session): string {
   const note = shown < count ? ` This page shows ${shown} of them.` : '';
   return [
     `# Session ${id}`,
-    `${count} interactions from ${created_at} to ${updated_at}.${note}`,
+    `${count} ${count === 1 ? 'interaction' : 'interactions'}, from ${created_at} to ${updated_at}.${note}`,
     ...parts,
   ].join('\n\n');
 }

@@ -1,4 +1,5 @@
 /** The log line of a request of the Model Context Protocol. It has no argument and no text of a result. */
+import { seconds } from '../metrics/performance-metrics.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import type { FinishedMcpRequest } from './finished-mcp-request.ts';
 
@@ -16,7 +17,7 @@ export function logMcpRequest(log: Invocation['log'], finished: FinishedMcpReque
       invocation: invocationId,
       ...(trace !== undefined && { trace }),
       ...(protocolVersion !== undefined && { protocol_version: protocolVersion }),
-      total_time: (endedAt - startedAt) / 1000,
+      total_time: seconds(endedAt - startedAt),
     }),
   );
 }

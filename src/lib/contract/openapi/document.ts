@@ -5,6 +5,7 @@ import { streamEvents } from '../responses.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
+import { mcpPath } from './mcp-path.ts';
 import { otherPaths } from './other-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
@@ -26,10 +27,11 @@ export function openApiDocument(): Json {
     security: [{ functionKey: [] }, { functionKeyInQuery: [] }],
     tags: [
       { name: 'questions', description: 'Questions and the chat page.' },
+      { name: 'agents', description: 'The same questions and sessions for agents.' },
       { name: 'sessions', description: 'Chat histories.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...askPaths, ...otherPaths },
+    paths: { ...askPaths, ...mcpPath, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
