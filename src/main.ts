@@ -4,6 +4,7 @@ import './functions/asset.ts';
 import './functions/cache.ts';
 import './functions/health.ts';
 import './functions/health-ready.ts';
+import './functions/mcp.ts';
 import './functions/openapi.ts';
 import './functions/page.ts';
 import './functions/purge-sessions.ts';

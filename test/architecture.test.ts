@@ -14,6 +14,7 @@ const LAYERS = [
   ['metrics'],
   ['ask', 'telemetry'],
   ['http'],
+  ['mcp'],
   ['app'],
 ];
 

@@ -2,8 +2,8 @@
  * An esbuild plugin that leaves out the parts of the libraries that the app does not use. A cold start reads and
  * compiles every byte that is loaded. docs/performance.md lists the size of each part.
  */
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 
@@ -11,7 +11,8 @@ import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuil
  * Importing a module of these packages has no side effects, but their package.json does not say so. The plugin tells
  * esbuild, which then drops the modules whose exports are not used.
  */
-const SIDE_EFFECT_FREE = /^(@azure\/core-xml|@langchain\/(core|openai)|langsmith|openai|zod)\//;
+const SIDE_EFFECT_FREE =
+  /^(@azure\/core-xml|@langchain\/(core|openai)|@modelcontextprotocol\/(core|server)|langsmith|openai|zod)\//;
 
 /** Modules that are referenced only by code that the app never runs. */
 const LEFT_OUT = [
@@ -27,7 +28,15 @@ const LEFT_OUT = [
   /^@azure\/core-xml\//,
   // For tool schemas.
   /^zod\/v3\//,
+  // Checks what clients send when a server asks them for input, which this one does not do.
+  /^@modelcontextprotocol\/server\/dist\/ajvProvider/,
 ];
+
+/**
+ * The SDK of the Model Context Protocol uses more of zod than the app. A chunk holds all that is used of its modules, so
+ * with a common copy every cold start would load the rest too.
+ */
+const OWN_ZOD = 'zod-of-mcp';
 
 /**
  * The parts of undici that the app uses: without fetch, WebSocket, proxies, mocks, caches and the experimental
@@ -66,6 +75,11 @@ export function leanBundle(folder: string): Plugin {
         // A dynamic import needs all exports, and the plugin cannot know which of them are used.
         kind === 'import-statement' ? { path: 'node:http', namespace: 'lean' } : undefined,
       );
+      build.onResolve({ filter: /^(zod\b|\.)/ }, (args) => resolveOwnZod(build, args));
+      build.onLoad({ filter: /./, namespace: OWN_ZOD }, ({ path }) => ({
+        contents: readFileSync(path),
+        resolveDir: dirname(path),
+      }));
       build.onResolve({ filter: /./ }, (args) => resolve(build, args));
       build.onLoad({ filter: /^node:http$/, namespace: 'lean' }, () => ({
         contents: "module.exports = require('node:http')",
@@ -81,6 +95,16 @@ export function leanBundle(folder: string): Plugin {
   };
 }
 
+/** Gives the modules of zod that the SDK of the Model Context Protocol imports a copy of their own. */
+async function resolveOwnZod(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
+  const isOwn = args.namespace === OWN_ZOD || nameOf(args.importer).startsWith('@modelcontextprotocol/');
+  if (!isOwn || args.pluginData === OWN_ZOD) return undefined;
+  if (args.namespace !== OWN_ZOD && args.path.startsWith('.')) return undefined;
+  const { kind, resolveDir } = args;
+  const { path } = await build.resolve(args.path, { kind, resolveDir, pluginData: OWN_ZOD });
+  return { path, namespace: OWN_ZOD, sideEffects: false };
+}
+
 async function resolve(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
   const file = args.path.startsWith('.') ? join(args.resolveDir, args.path) : await locate(build, args);
   // Most modules import each other with the file extension; esbuild resolves the few that do not.
@@ -94,7 +118,7 @@ async function resolve(build: PluginBuild, args: OnResolveArgs): Promise<OnResol
 async function locate(build: PluginBuild, args: OnResolveArgs): Promise<string | undefined> {
   const { path, kind, resolveDir, pluginData } = args;
   // `build.resolve` below calls this plugin again.
-  if (pluginData === locate || !SIDE_EFFECT_FREE.test(`${path}/`)) return undefined;
+  if (pluginData === locate || pluginData === OWN_ZOD || !SIDE_EFFECT_FREE.test(`${path}/`)) return undefined;
   return (await build.resolve(path, { kind, resolveDir, pluginData: locate })).path;
 }
 

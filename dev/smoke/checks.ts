@@ -1,7 +1,9 @@
 /** The checks of the smoke test, in their order. They leave no session behind. */
 import { randomUUID } from 'node:crypto';
 import { health, ready, session } from '../../src/lib/contract/responses.ts';
+import { readSessionResult } from '../../src/lib/contract/tools.ts';
 import { ask, type Asked, parsed, send, type Target } from './client.ts';
+import { callTool, MCP_REVISION } from './mcp-call.ts';
 
 /** One check. It returns what is worth knowing, and throws an Error that says what is wrong. */
 export interface Check {
@@ -33,6 +35,7 @@ export const CHECKS: readonly Check[] = [
   { name: 'cached', run: checkCached },
   { name: 'connection reused', run: checkReuse },
   { name: 'session read', run: checkSession },
+  { name: 'mcp', run: checkMcp },
   { name: 'session deleted', run: checkDelete },
 ];
 
@@ -119,6 +122,13 @@ async function checkSession(target: Target, { sessionId, asked }: SmokeRun): Pro
   const { interaction_count: count } = parsed(session, await response.json(), '/sessions');
   expect(count === asked.length, `The session has ${count} interactions instead of ${asked.length}.`);
   return `${count} interactions`;
+}
+
+async function checkMcp(target: Target, { sessionId, asked }: SmokeRun): Promise<string> {
+  const read = await callTool(target, 'read_session', { session_id: sessionId });
+  const { interaction_count: count } = parsed(readSessionResult, read, 'read_session');
+  expect(count === asked.length, `The tool sees ${count} interactions instead of ${asked.length}.`);
+  return `revision ${MCP_REVISION}`;
 }
 
 async function checkDelete(target: Target, { sessionId }: SmokeRun): Promise<string> {

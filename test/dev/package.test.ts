@@ -64,8 +64,9 @@ it('is small, and loads only the necessary chunks before the first answer', asyn
     .filter((file) => file.startsWith(dist));
   expect(loadedChunks.some((file) => file.includes('services'))).toBe(true);
   expect(sizeOf(loadedChunks)).toBeLessThan(1.5e6);
-  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page.
-  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page/.test(file))).toEqual([]);
+  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page,
+  // MCP.
+  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp/.test(file))).toEqual([]);
   expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
 });
 

@@ -83,7 +83,7 @@ it.each(TROUBLES)('fails because of %s', { tags: ['long'] }, async (_, options, 
   app = await startApp(options);
   const { code, output } = await smoke('--url', app.url);
   expect(output).toMatch(message);
-  expect(output).toMatch(/\d of 9 checks failed\.\n$/);
+  expect(output).toMatch(/\d of 10 checks failed\.\n$/);
   expect(output).not.toMatch(/\n\s+at /);
   expect(code).toBe(1);
 });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
+import { metricsOf, named, pointsOf, spansOf, valuesOf } from '../support/otlp.ts';
 import { NO_IDENTITY, TokenEndpoint } from '../support/token-endpoint.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -25,56 +26,6 @@ async function appWith(env: Record<string, string>): Promise<TestApp> {
   running.push(app);
   return app;
 }
-
-/** An attribute, a span and a metric of OTLP: opentelemetry.io/docs/specs/otlp */
-interface Attribute {
-  key: string;
-  value: Record<string, unknown>;
-}
-interface OtlpSpan {
-  name: string;
-  kind: number;
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  attributes: Attribute[];
-  status: { code?: number };
-}
-interface Point {
-  attributes: Attribute[];
-  explicitBounds?: number[];
-  count?: number;
-  asDouble?: number;
-}
-interface OtlpMetric {
-  name: string;
-  unit: string;
-  histogram?: { dataPoints: Point[] };
-  sum?: { dataPoints: Point[] };
-  gauge?: { dataPoints: Point[] };
-}
-interface OtlpBody {
-  resourceSpans?: { scopeSpans: { spans: OtlpSpan[] }[] }[];
-  resourceMetrics?: { scopeMetrics: { metrics: OtlpMetric[] }[] }[];
-}
-
-const bodies = (from: Receiver): OtlpBody[] => from.received.map(({ body }) => body as OtlpBody);
-const spansOf = (from: Receiver): OtlpSpan[] =>
-  bodies(from).flatMap(({ resourceSpans = [] }) =>
-    resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-  );
-const metricsOf = (from: Receiver): OtlpMetric[] =>
-  bodies(from).flatMap(({ resourceMetrics = [] }) =>
-    resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics)),
-  );
-const valuesOf = (attributes: Attribute[]): Record<string, unknown> =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
-const named = (spans: OtlpSpan[], name: string): OtlpSpan =>
-  spans.find((span) => span.name === name) ?? expect.unreachable(`no span ${name}`);
-const pointsOf = (metrics: OtlpMetric[], name: string): Point[] => {
-  const metric = metrics.findLast((each) => each.name === name) ?? expect.unreachable(`no metric ${name}`);
-  return (metric.histogram ?? metric.sum ?? metric.gauge)?.dataPoints ?? [];
-};
 
 describe('over OTLP', () => {
   it('a question is part of the host’s trace, with spans for its steps and the model call', async () => {

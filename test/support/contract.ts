@@ -86,7 +86,8 @@ async function check(response: Response, operations: Record<string, Operation>, 
   if (method === 'head') return response;
   if (type === 'text/event-stream') {
     const { status, headers } = response;
-    return new Response(response.body?.pipeThrough(eventChecker(where)), { status, headers });
+    const checker = eventChecker(where, schemasOfEvents(documented));
+    return new Response(response.body?.pipeThrough(checker), { status, headers });
   }
   if (type !== 'application/json') {
     const isText = type !== undefined && documented.content?.[type];
@@ -126,14 +127,26 @@ function checkHeaders(response: Response, { headers = {} }: ResponseObject, wher
   }
 }
 
-function eventChecker(where: string): TransformStream<Uint8Array, Uint8Array> {
+/** The schema of each event's data, by the name of the event. */
+function schemasOfEvents({ content }: ResponseObject): Map<string, object> {
+  const schema: { contentSchema?: { $ref?: string } } = content?.['text/event-stream']?.schema ?? {};
+  const ref = schema.contentSchema?.$ref;
+  if (ref !== '#/components/schemas/StreamEvent') return new Map([['message', { $ref: ref }]]);
+  return new Map(
+    Object.entries(streamEvents).map(([name, event]) => [
+      name,
+      { $ref: `#/components/schemas/${schemas.get(event)?.id}` },
+    ]),
+  );
+}
+
+function eventChecker(where: string, known: Map<string, object>): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
-  const known = new Map(Object.entries(streamEvents).map(([name, event]) => [name, schemas.get(event)?.id]));
   const parser = createParser({
     onEvent({ event = 'message', data }) {
       const schema = known.get(event);
       if (!schema) throw new Error(`${where}: the event ${event} is not in the OpenAPI document.`);
-      validate({ $ref: `#/components/schemas/${schema}` }, JSON.parse(data), `${where}, event ${event}`);
+      validate(schema, JSON.parse(data), `${where}, event ${event}`);
       checked.events++;
     },
   });

@@ -35,6 +35,8 @@ export interface Config {
   finishAbandoned: boolean;
   /** Whether App Service authentication is on. Only then can callers not forge the headers that name the user. */
   trustsUserHeaders: boolean;
+  /** Host names of the web pages that may call /mcp, besides those on this machine. */
+  mcpAllowedHosts: string[];
   logLevel: LogLevel;
   /** Null when no destination for traces and metrics is set. */
   telemetry: TelemetryConfig | null;
@@ -89,6 +91,7 @@ export function readConfig(env: Environment = process.env): Config {
     telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
     logLevel: logLevelOf(settings),
     trustsUserHeaders: settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
+    mcpAllowedHosts: readMcpAllowedHosts(settings),
     warnings: settings.warnings,
   };
   // Called for its validation only: routes are registered with the value of `readAuthLevel`.
@@ -120,6 +123,20 @@ const authLevelOf = (settings: SettingsReader): AuthLevel =>
 
 const logLevelOf = (settings: SettingsReader): LogLevel =>
   settings.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
+
+/** The app's own host name, which the platform sets, and those of the origins in `MCP_ALLOWED_ORIGINS`. */
+function readMcpAllowedHosts(settings: SettingsReader): string[] {
+  // The Core Tools set it with a port.
+  const own = settings.text('WEBSITE_HOSTNAME')?.replace(/:\d+$/, '');
+  const others = settings.list('MCP_ALLOWED_ORIGINS').map((origin) => {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) return new URL(origin).hostname;
+    settings.problems.push(
+      'MCP_ALLOWED_ORIGINS must list origins such as https://chat.example.com, separated by commas.',
+    );
+    return '';
+  });
+  return [...(own === undefined ? [] : [own]), ...others];
+}
 
 /**
  * LangChain reads these variables itself and would send every question to LangSmith. Questions must not leave the app

@@ -24,7 +24,9 @@ export const askFields = z.object({
     .string({ error: ({ input }) => (input == null ? 'is missing' : 'must be a string') })
     .check(
       z.regex(/\S/, 'must not be blank'),
-      z.describe('Not blank, at most `MAX_QUESTION_CHARS` UTF-16 units. Sent to the model unchanged.'),
+      z.describe(
+        'Not blank, and at most 32,000 UTF-16 units long unless the setting `MAX_QUESTION_CHARS` says otherwise. Sent to the model unchanged.',
+      ),
     ),
   session_id: z
     .nullish(sessionId)

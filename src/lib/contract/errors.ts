@@ -61,6 +61,12 @@ export const errors = {
       'not_signed_in',
       'The sign-in does not identify the user. Sign out, then sign in again.',
     ),
+  originNotAllowed: () =>
+    new AskError(
+      403,
+      'origin_not_allowed',
+      'Web pages of this origin may not call this service. The operator can allow it with MCP_ALLOWED_ORIGINS.',
+    ),
   sessionNotFound: () =>
     new AskError(
       404,

@@ -52,6 +52,7 @@ export const ERROR_CODES = [
   'not_cached',
   'not_ready',
   'not_signed_in',
+  'origin_not_allowed',
   'output_limit_reached',
   'question_too_long',
   'request_timeout',

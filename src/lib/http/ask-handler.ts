@@ -11,11 +11,12 @@ import type { Invocation } from '../runtime/invocation.ts';
 import { atLevel, consoleLog, logError } from '../runtime/log.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 import type { Outcome } from '../telemetry/finished-question.ts';
-import { logQuestion } from '../telemetry/question-log.ts';
+import { finishQuestion } from '../telemetry/finish-question.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AnswerStream, streamAnswer } from './ask-stream.ts';
 import { type Caller, CallerDisconnectedError, callerOf } from './caller.ts';
+import { startDeadline } from './deadline.ts';
 import { errorResponse, CLIENT_CLOSED_REQUEST } from './error-response.ts';
 import { json } from './json-response.ts';
 
@@ -55,7 +56,12 @@ async function answerRequest(services: AskServices, request: HttpRequest, invoca
   const onEnd = (outcome: Outcome, endLog: Invocation['log']): void => {
     ended.resolve();
     const finalOutcome = caller.disconnected.aborted ? 'left' : outcome;
-    report(services, { outcome: finalOutcome, record, question, invocation }, endLog);
+    const finished = finishQuestion(
+      services,
+      { outcome: finalOutcome, record, question, invocation },
+      endLog,
+    );
+    if (finished) services.reporter?.report(finished);
   };
   try {
     const signal = AbortSignal.any([deadline.signal, stopSignal]);
@@ -73,34 +79,6 @@ async function answerRequest(services: AskServices, request: HttpRequest, invoca
     onEnd(error, log);
     return errorResponse(error, invocation, question?.sessionId);
   }
-}
-
-interface End {
-  outcome: Outcome;
-  record: QuestionRecord;
-  question: Question | undefined;
-  invocation: Invocation;
-}
-
-/** Reports a finished question: to the log, and to the telemetry. */
-function report(
-  { metrics, config, reporter }: AskServices,
-  { outcome, record, question, invocation }: End,
-  log: Invocation['log'],
-): void {
-  if (!reporter && config.logLevel !== 'info') return;
-  const finished = {
-    outcome,
-    record,
-    question: question && {
-      session: { userId: question.userId, sessionId: question.sessionId },
-      streamed: question.stream,
-    },
-    metrics: metrics.report(record),
-    traceParent: invocation.traceParent,
-  };
-  if (config.logLevel === 'info') logQuestion(log, finished);
-  reporter?.report(finished);
 }
 
 interface Exchange {
@@ -149,16 +127,6 @@ function answerAsStream({ services, question, record, signal, invocation, caller
     onEnd: () => onEnd(outcome, log),
   };
   return streamAnswer(stream);
-}
-
-/** Aborts after `ms` milliseconds; the reason depends on whether the question had arrived by then. */
-function startDeadline(ms: number, hasArrived: () => boolean) {
-  const controller = new AbortController();
-  const seconds = ms / 1000;
-  const abort = () =>
-    controller.abort(hasArrived() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
-  const timer = setTimeout(abort, ms);
-  return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
 /** The headers of an answer, with and without a stream. */

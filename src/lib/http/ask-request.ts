@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpRequest } from '@azure/functions';
 import type { ZodMiniType } from 'zod/mini';
 import type { Question } from '../ask/question.ts';
-import { askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
+import { type AskFields, askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
 import { readCacheControl } from '../cache/cache-control.ts';
 import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
@@ -12,7 +12,7 @@ import { readUserId } from './signed-in-user.ts';
 
 const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 /** JSON may escape each character of the question as six (\uXXXX). 16 KiB are for the other fields. */
-const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
+export const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
 /**
  * Reads and validates the question of `request`.
@@ -28,8 +28,7 @@ export async function readQuestion(
     throw errors.unsupportedMediaType();
   }
   const body = await readJsonObject(request, maxBodyBytes(maxQuestionChars), signal);
-  const fields = check(askFields, body);
-  if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
+  const fields = checkAskFields(body, maxQuestionChars);
   const sessionId = fields.session_id ?? undefined;
   return {
     text: fields.question,
@@ -43,8 +42,15 @@ export async function readQuestion(
   };
 }
 
+/** Gives the validated fields of a question. @throws AskError that names what is wrong. */
+export function checkAskFields(value: unknown, maxQuestionChars: number): AskFields {
+  const fields = check(askFields, value);
+  if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
+  return fields;
+}
+
 /** Gives `value` when it is a valid session id. @throws AskError otherwise. */
-export const checkSessionId = (value: string): string => check(sessionIdSchema, value, 'session_id');
+export const checkSessionId = (value: unknown): string => check(sessionIdSchema, value, 'session_id');
 
 /** Validates `value`. @throws AskError that names the invalid field, or `name` when `value` itself is invalid. */
 function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {

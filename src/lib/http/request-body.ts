@@ -1,23 +1,36 @@
-/** Reads the body of an HTTP request as a JSON object, with limits on its size and time. */
+/** Reads the body of an HTTP request as JSON, with limits on its size and time. */
 import type { HttpRequest } from '@azure/functions';
 import { CallerDisconnectedError } from './caller.ts';
 import { AskError, errors } from '../contract/errors.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
-/**
- * Reads the body of `request` as a JSON object of at most `maxBytes`.
- * @throws AskError that says what is wrong with the body; {@link CallerDisconnectedError} when the body is incomplete;
- * the reason of `signal` when it aborts before the body has arrived.
- */
+/** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */
 export async function readJsonObject(
   request: HttpRequest,
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
+  const value = await readJson(request, maxBytes, signal);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw errors.invalidJson('The body is not a JSON object.');
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Reads the body of `request` as JSON of at most `maxBytes`.
+ * @throws AskError that says what is wrong with the body; {@link CallerDisconnectedError} when the body is incomplete;
+ * the reason of `signal` when it aborts before the body has arrived.
+ */
+export async function readJson(
+  request: HttpRequest,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<unknown> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
   // An abort must not cancel the body: this would close the socket, which the error response needs.
   const bytes = await untilAborted(readBytes(request, maxBytes), signal);
-  return parseObject(decode(bytes));
+  return parse(decode(bytes));
 }
 
 async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
@@ -44,15 +57,12 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parseObject(text: string): Record<string, unknown> {
+function parse(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw errors.invalidJson('The body is not valid JSON.');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw errors.invalidJson('The body is not a JSON object.');
   }
   // UTF-8 cannot contain a lone surrogate, so only a body with an escaped one has to be checked.
   if (/\\ud/i.test(text) && !isWellFormed(value)) {
@@ -60,7 +70,7 @@ function parseObject(text: string): Record<string, unknown> {
       'The body contains a lone surrogate (\\ud800 to \\udfff), which is not a valid character.',
     );
   }
-  return value as Record<string, unknown>;
+  return value;
 }
 
 /** True when no string in a JSON value, keys included, contains a lone surrogate. */

@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { type AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
+import type { ConversationPage } from '../history/chat-history.ts';
 import { toMessages } from '../history/interaction.ts';
 import type { SessionKey } from '../history/row-keys.ts';
 import { isListPosition, isSessionPosition, type Sessions } from '../history/sessions.ts';
@@ -43,14 +44,19 @@ async function readSession(
   const page = await sessions.read(session, position).catch(failWith(errors.storageUnavailable, invocation));
   if (!page) throw errors.sessionNotFound();
   return json(200, {
-    session_id: session.sessionId,
-    created_at: new Date(page.createdAt).toISOString(),
-    updated_at: new Date(page.updatedAt).toISOString(),
-    interaction_count: page.count,
-    chat_history: page.interactions.flatMap(toMessages),
+    ...sessionFields(session.sessionId, page),
     next: page.before && `/sessions/${encodeURIComponent(session.sessionId)}?before=${page.before}`,
   } satisfies Session);
 }
+
+/** Gives the fields of a session with one page of its chat history. */
+export const sessionFields = (sessionId: string, page: ConversationPage) => ({
+  session_id: sessionId,
+  created_at: new Date(page.createdAt).toISOString(),
+  updated_at: new Date(page.updatedAt).toISOString(),
+  interaction_count: page.count,
+  chat_history: page.interactions.flatMap(toMessages),
+});
 
 /** Lists the sessions of the signed-in user. @throws AskError when the caller is not signed in, or storage fails. */
 export async function handleSessions(

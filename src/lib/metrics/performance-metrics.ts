@@ -69,7 +69,8 @@ function reportConnection(connection: ConnectionRecord, open: number) {
 }
 
 /** Milliseconds to seconds, rounded to microseconds. */
-const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
+/** Milliseconds as seconds, rounded to microseconds. */
+export const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
 
 /** Percentage with two decimals; 0 when `whole` is 0. */
 const percentage = (part: number, whole: number): number =>

@@ -25,6 +25,16 @@ export const GEN_AI = {
   systemInstructions: 'gen_ai.system_instructions',
   inputMessages: 'gen_ai.input.messages',
   outputMessages: 'gen_ai.output.messages',
+  toolName: 'gen_ai.tool.name',
+  promptName: 'gen_ai.prompt.name',
+} as const;
+
+/** Attributes of requests of the Model Context Protocol. */
+export const MCP = {
+  method: 'mcp.method.name',
+  protocolVersion: 'mcp.protocol.version',
+  requestId: 'jsonrpc.request.id',
+  statusCode: 'rpc.response.status_code',
 } as const;
 
 /** The operation and the provider of every model call. */
@@ -63,4 +73,11 @@ export const GEN_AI_METRICS = {
       1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
     ],
   },
+};
+
+/** The metric of requests of the Model Context Protocol, with the bounds of its buckets in seconds. */
+export const MCP_DURATION = {
+  name: 'mcp.server.operation.duration',
+  unit: 's',
+  buckets: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
 };

@@ -3,12 +3,23 @@ import type { ProcessState } from '../metrics/process-metrics.ts';
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
 import { type FinishedQuestion, outcomeName } from './finished-question.ts';
-import { GEN_AI, GEN_AI_METRICS, GENERAL } from './gen-ai-conventions.ts';
+import type { FinishedMcpRequest } from './finished-mcp-request.ts';
+import { GEN_AI, GEN_AI_METRICS, GENERAL, MCP_DURATION } from './gen-ai-conventions.ts';
+import { mcpAttributes } from './mcp-spans.ts';
 import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';
 import type { CallRecord } from '../metrics/question-record.ts';
 
 /** Records a finished question in the metrics. */
 export type CountQuestion = (finished: FinishedQuestion) => void;
+
+/** Creates the instrument for requests of the Model Context Protocol, and gives the function that records one. */
+export function createMcpMeter(meter: Meter): (finished: FinishedMcpRequest) => void {
+  const { name, unit, buckets } = MCP_DURATION;
+  const duration = meter.createHistogram(name, { unit, advice: { explicitBucketBoundaries: buckets } });
+  return (finished) => {
+    duration.record((finished.endedAt - finished.startedAt) / 1000, mcpAttributes(finished));
+  };
+}
 
 /** Creates the instruments of `meter`. */
 export function createMeters(meter: Meter, config: Config, state: ProcessState): CountQuestion {

@@ -20,7 +20,9 @@ import type { Config, TelemetryConfig } from '../config/config.ts';
 import type { ProcessState } from '../metrics/process-metrics.ts';
 import type { FinishedQuestion } from './finished-question.ts';
 import { GENERAL } from './gen-ai-conventions.ts';
-import { createMeters } from './meters.ts';
+import type { FinishedMcpRequest } from './finished-mcp-request.ts';
+import { writeMcpSpans } from './mcp-spans.ts';
+import { createMcpMeter, createMeters } from './meters.ts';
 import { writeSpans } from './spans.ts';
 
 const SCOPE = 'azure-functions-ask';
@@ -38,6 +40,8 @@ export interface TelemetryParts {
 export interface Telemetry {
   /** Records a finished question. Its spans and metrics are sent in the background. */
   report(finished: FinishedQuestion): void;
+  /** Records a finished request of the Model Context Protocol, with the question that it asked. */
+  reportMcp(finished: FinishedMcpRequest): void;
   /** Flushes traces and metrics, for at most `timeoutMs` milliseconds. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -71,11 +75,18 @@ export async function startTelemetry(
     readers: exporters.map(({ metrics: exporter }) => new PeriodicExportingMetricReader({ exporter })),
   });
   const tracer = traces.getTracer(SCOPE);
-  const count = createMeters(metrics.getMeter(SCOPE), config, state);
+  const meter = metrics.getMeter(SCOPE);
+  const count = createMeters(meter, config, state);
+  const countMcp = createMcpMeter(meter);
   return {
     report(finished) {
       writeSpans(tracer, config, finished);
       count(finished);
+    },
+    reportMcp(finished) {
+      writeMcpSpans(tracer, config, finished);
+      countMcp(finished);
+      if (finished.question) count(finished.question);
     },
     async stop(timeoutMs) {
       const sent = Promise.allSettled([traces.shutdown(), metrics.shutdown()]).then(() => true);

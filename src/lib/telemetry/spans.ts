@@ -23,14 +23,22 @@ const STEP_NAMES: Partial<Record<Step['phase'], string>> = {
 };
 const WAIT_NAME = 'wait for the model call of an identical question';
 
-/** Writes all spans of a finished question, with their original times. So tracing adds no work while a question waits. */
-export function writeSpans(tracer: Tracer, config: Config, finished: FinishedQuestion): void {
+/**
+ * Writes all spans of a finished question, with their original times. So tracing adds no work while a question waits.
+ * Their parent is the span of the host unless `within` has another one.
+ */
+export function writeSpans(
+  tracer: Tracer,
+  config: Config,
+  finished: FinishedQuestion,
+  within: Context = remoteContext(finished.traceParent),
+): void {
   const { record, metrics } = finished;
   const toTime = wallClock();
   const question = tracer.startSpan(
     'question',
     { startTime: toTime(record.startedAt), attributes: questionAttributes(finished) },
-    hostContext(finished.traceParent),
+    within,
   );
   const parent = trace.setSpan(ROOT_CONTEXT, question);
   const write: SpanWriter = ({ startedAt, endedAt, name, failed, ...options }) => {
@@ -104,8 +112,8 @@ function questionAttributes({ outcome, record, question }: FinishedQuestion): At
   };
 }
 
-/** The context of the host's span, so that the question becomes part of the host's trace. */
-function hostContext(traceParent: string | undefined): Context {
+/** The context of the span that `traceparent` names, so that a span becomes part of its trace; the root without one. */
+export function remoteContext(traceParent: string | undefined): Context {
   const [, traceId, spanId, flags] =
     /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/.exec(traceParent ?? '') ?? [];
   if (traceId === undefined || spanId === undefined) return ROOT_CONTEXT;
@@ -117,7 +125,7 @@ function hostContext(traceParent: string | undefined): Context {
  * Gives a function that converts `performance.now()` to milliseconds since 1970. The offset is computed for each trace,
  * because `performance.now()` stops while an instance is suspended.
  */
-function wallClock(): (at: number) => number {
+export function wallClock(): (at: number) => number {
   const offset = Date.now() - performance.now();
   return (at) => offset + at;
 }

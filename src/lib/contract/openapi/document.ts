@@ -2,14 +2,12 @@
 import * as z from 'zod/mini';
 import { askFields } from '../ask-fields.ts';
 import { streamEvents } from '../responses.ts';
-import { schemas } from '../schema.ts';
+import { API_VERSION, JSON_SCHEMA_OPTIONS, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
+import { mcpPath } from './mcp-path.ts';
 import { otherPaths } from './other-paths.ts';
 import { pagePaths } from './page-paths.ts';
-
-/** Semantic version of the contract: a client of 1.0 works with every 1.x. */
-const API_VERSION = '1.0.0';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 
@@ -30,10 +28,11 @@ export function openApiDocument(): Json {
     security: [{ functionKey: [] }, { functionKeyInQuery: [] }],
     tags: [
       { name: 'questions', description: 'Questions and the chat page.' },
+      { name: 'agents', description: 'The same questions and sessions for agents.' },
       { name: 'sessions', description: 'Chat histories.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...pagePaths, ...askPaths, ...otherPaths },
+    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
@@ -50,14 +49,8 @@ const KEY =
 
 function namedSchemas(): Json {
   const found = z.toJSONSchema(schemas, {
-    // The output mode adds `additionalProperties: false`, and clients would reject new fields.
-    io: 'input',
+    ...JSON_SCHEMA_OPTIONS,
     uri: (id) => `#/components/schemas/${id}`,
-    override({ jsonSchema }) {
-      // zod limits integers to JavaScript's safe range, which is not a rule of the API.
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-    },
   });
   return {
     ...(JSON.parse(JSON.stringify(found.schemas, withoutSchemaIds)) as Json),

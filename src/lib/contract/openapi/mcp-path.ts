@@ -1,0 +1,89 @@
+/** OpenAPI: the endpoint of the Model Context Protocol. The protocol itself is specified elsewhere. */
+import * as z from 'zod/mini';
+import { type AskError, errors } from '../errors.ts';
+import { schemas } from '../schema.ts';
+import { errorResponses, type Json, ref, withHeaders } from './components.ts';
+
+const object = z.record(z.string(), z.unknown());
+
+z.object({
+  jsonrpc: z.literal('2.0'),
+  id: z.optional(z.nullable(z.union([z.string(), z.number()]))),
+  method: z.optional(z.string()),
+  params: z.optional(object),
+  result: z.optional(object),
+  error: z.optional(z.object({ code: z.int(), message: z.string(), data: z.optional(z.unknown()) })),
+}).register(schemas, {
+  id: 'JsonRpcMessage',
+  description: 'A request, a notification or a response of the protocol: jsonrpc.org/specification.',
+});
+
+const message = ref('JsonRpcMessage');
+const content = { 'application/json': { schema: message } };
+
+const refusal = (description: string): Json => ({ description, ...withHeaders('X-Request-Id'), content });
+
+/** The refusal of an HTTP request, with the code of the error in `data`. */
+const refusalBy = ({ code, message: text }: AskError): Json => {
+  const value = { jsonrpc: '2.0', id: null, error: { code: -32_000, message: text, data: { code } } };
+  const examples = { [code]: { value } };
+  return { ...refusal(text), content: { 'application/json': { schema: message, examples } } };
+};
+
+const call = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: { name: 'ask', arguments: { question: 'What is the capital of France?' } },
+};
+
+/** The errors that the app gives before it reads a message have the shape of all its errors. */
+const early = errorResponses('POST', [errors.internal(), errors.stopping(), errors.misconfigured()]);
+const either = { 'application/json': { schema: { anyOf: [ref('Error'), message] } } };
+
+const postMcp = {
+  operationId: 'mcp',
+  summary: 'Model Context Protocol over streamable HTTP, for agents',
+  description:
+    'Tools to ask, and to read and delete sessions. Specification: modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http.',
+  tags: ['agents'],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': { schema: { anyOf: [message, { type: 'array', items: message }] }, example: call },
+    },
+  },
+  responses: {
+    200: {
+      description: 'The response, as JSON or as the last event of a stream.',
+      ...withHeaders('X-Request-Id'),
+      content: {
+        'application/json': { schema: message },
+        'text/event-stream': {
+          schema: { type: 'string', contentMediaType: 'text/event-stream', contentSchema: message },
+        },
+      },
+    },
+    202: { description: 'The notification was received.', ...withHeaders('X-Request-Id') },
+    ...early,
+    400: refusal('The body is not a valid message, or its headers do not fit to it.'),
+    401: refusal(
+      'The key is missing or invalid. The body is empty. Or: the sign-in does not identify the user.',
+    ),
+    403: refusalBy(errors.originNotAllowed()),
+    404: refusal('There is no such method.'),
+    406: refusal('The header "Accept" must list application/json and text/event-stream.'),
+    408: refusalBy(errors.requestTimeout(100)),
+    413: refusalBy(errors.bodyTooLarge(208_384)),
+    415: refusalBy(errors.unsupportedMediaType()),
+    500: {
+      description: 'An unexpected error, or wrong settings.',
+      ...withHeaders('X-Request-Id'),
+      content: either,
+    },
+    503: { ...(early['503'] as Json), content: either },
+  },
+};
+
+/** The operations by path. */
+export const mcpPath = { '/mcp': { post: postMcp } };

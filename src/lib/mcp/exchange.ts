@@ -1,0 +1,21 @@
+/** What the tools and resources of one HTTP request need. */
+import type { AskServices } from '../http/ask-handler.ts';
+import type { Caller } from '../http/caller.ts';
+import type { SessionServices } from '../http/sessions-handler.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+
+/** The services that the Model Context Protocol gives access to. */
+export type McpServices = AskServices & SessionServices;
+
+/** One HTTP request with one or more requests of the protocol. */
+export interface Exchange {
+  services: McpServices;
+  invocation: Invocation;
+  /** A log that works until the end: that of the invocation is closed once the headers of a stream are sent. */
+  log: Invocation['log'];
+  caller: Caller;
+  /** Null when the caller is not signed in. */
+  userId: string | null;
+  /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */
+  signal: AbortSignal;
+}
