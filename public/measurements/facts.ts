@@ -1,50 +1,55 @@
-/** The line of facts under an answer. */
+/** The line of facts under an answer: its source and its time, and on demand everything that was measured. */
 import './facts.css';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import type { Turn } from '../model/turn.ts';
 import { element } from '../parts/dom.ts';
-import { formatNumber, formatTime } from './format.ts';
+import { factsOf } from './fact-list.ts';
 import { kindOf } from './kinds.ts';
+import { summaryOf } from './summary.ts';
+import { waterfall } from './waterfall-table.ts';
 
 /** Creates the facts of an answered turn; undefined when they are not known. */
 export function showFacts({ metrics }: Turn): HTMLElement | undefined {
   if (!metrics) return undefined;
-  const facts = factsOf(metrics).map((fact) => element('li', {}, fact));
-  return element(
-    'ul',
-    { class: `facts ${kindOf(metrics)}`, 'aria-label': 'Measurements of this answer' },
-    ...facts,
+  const details = element(
+    'details',
+    { class: `facts ${kindOf(metrics)}`, 'data-invocation': metrics.invocation },
+    element('summary', {}, element('span', { class: 'swatch' }), summaryOf(metrics)),
   );
+  // Most answers are never opened.
+  details.addEventListener('toggle', () => {
+    if (details.childElementCount === 1) details.append(content(metrics));
+  });
+  return details;
 }
 
-/** The facts of an answer, the most important first. */
-function factsOf(metrics: PerformanceMetrics): string[] {
-  const { cache, connection, timings } = metrics;
-  const protocol = connection?.protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1';
-  return [
-    sourceOf(metrics),
-    connection && `${metrics.connection_reused ? 'reused' : 'new'} connection (${protocol})`,
-    connection && connection.attempts > 1 && `${connection.attempts} attempts`,
-    cache.result === 'error' && 'cache not available',
-    metrics.cold_start ? 'cold start' : 'warm',
-    `first token ${formatTime(timings.time_to_first_token)}`,
-    `total ${formatTime(metrics.total_time)}`,
-    tokensOf(metrics),
-    !metrics.history_available && 'answered without the earlier conversation',
-    !metrics.history_saved && 'not saved in the conversation',
-  ].filter((fact) => typeof fact === 'string');
+/** Opens the facts of an answer and scrolls to them. False when the answer is not shown. */
+export function openFacts(invocation: string): boolean {
+  const details = find(invocation);
+  if (!details) return false;
+  const show = () => {
+    details.scrollIntoView({ block: 'center' });
+    details.querySelector('summary')?.focus({ preventScroll: true });
+  };
+  if (details.open) show();
+  else details.addEventListener('toggle', show, { once: true });
+  details.open = true;
+  return true;
 }
 
-function sourceOf({ from_cache: fromCache, cache }: PerformanceMetrics): string {
-  if (!fromCache) return 'Asked the model';
-  if (cache.result === 'coalesced') return 'Shared the model call of the same question';
-  return `Cached${cache.tier ? ` (${cache.tier})` : ''}`;
+/** Scrolls to an answer, if it is shown. The focus stays where it is. */
+export function scrollToFacts(invocation: string): void {
+  find(invocation)?.scrollIntoView({ block: 'center' });
 }
 
-function tokensOf({ tokens: { prompt, completion, reasoning, saved } }: PerformanceMetrics): string | false {
-  if (saved > 0) return `${formatNumber(saved)} tokens saved`;
-  const thought = reasoning > 0 ? `, ${formatNumber(reasoning)} of them reasoning` : '';
-  return (
-    prompt + completion > 0 && `${formatNumber(prompt)} tokens in, ${formatNumber(completion)} out${thought}`
+const find = (invocation: string): HTMLDetailsElement | undefined =>
+  [...document.querySelectorAll<HTMLDetailsElement>('details.facts')].find(
+    ({ dataset }) => dataset['invocation'] === invocation,
   );
+
+function content(metrics: PerformanceMetrics): HTMLElement {
+  const rows = factsOf(metrics).map(([name, value]) =>
+    element('div', {}, element('dt', {}, name), element('dd', {}, value)),
+  );
+  return element('div', { class: 'measured' }, waterfall(metrics), element('dl', {}, ...rows));
 }

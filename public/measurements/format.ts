@@ -12,3 +12,15 @@ export function formatTime(seconds: number): string {
 export function formatNumber(value: number): string {
   return value.toLocaleString('en');
 }
+
+/** Formats a cost, in the currency of the prices in the settings. */
+export function formatCost(cost: number): string {
+  return cost.toLocaleString('en', { maximumSignificantDigits: 3, maximumFractionDigits: 9 });
+}
+
+/** Formats the age of a process. */
+export function formatUptime(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.floor(seconds)}\u00a0s`;
+  return minutes < 60 ? `${minutes}\u00a0min` : `${Math.floor(minutes / 60)}\u00a0h ${minutes % 60}\u00a0min`;
+}

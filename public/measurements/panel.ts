@@ -1,111 +1,93 @@
-/** The panel: the latest answers as bars, and the counters of the process. */
+/** The panel: the latest answers of this tab as bars, the open conversation, and the counters of the process. */
 import './panel.css';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
+import { goTo } from '../model/address.ts';
 import type { Conversation } from '../model/conversation.ts';
+import { measured } from '../model/measured.ts';
 import { element } from '../parts/dom.ts';
-import { chart, type Sample } from './chart.ts';
-import { formatNumber, formatTime } from './format.ts';
-import { kindOf, KINDS } from './kinds.ts';
+import { showToast } from '../parts/toast.ts';
+import { chart, focusBar } from './chart.ts';
+import { openFacts, scrollToFacts } from './facts.ts';
+import { conversationSums, legend, processCounters } from './statistics.ts';
+import { summaryOf } from './summary.ts';
 
-const MAX_SAMPLES = 50;
+const MAX_BARS = 50;
 
-const samples: Sample[] = [];
-const costs = { spent: 0, saved: 0 };
-
-/** Shows the measurements of each answer from now on in `container`. */
+/** Shows in `container` what was measured, from now on. */
 export function startPanel(container: HTMLElement, conversation: Conversation): void {
-  conversation.settled.listen(({ metrics }) => {
-    if (metrics) addToPanel(container, metrics);
-  });
+  const empty = [...container.childNodes];
+  const draw = () => {
+    const answers = measured()
+      .slice(-MAX_BARS)
+      .map(({ metrics }) => metrics);
+    const focused = focusedIn(container);
+    container.replaceChildren(...(answers.length > 0 ? content(answers, conversation) : empty));
+    if (focused === undefined) return;
+    const bar = barsOf(container).find(({ dataset }) => dataset['invocation'] === focused);
+    if (bar) focusBar(bar);
+  };
+  for (const signal of [conversation.opened, conversation.read]) signal.listen(draw);
+  conversation.settled.listen(draw);
 }
 
-function addToPanel(container: HTMLElement, metrics: PerformanceMetrics): void {
-  samples.push({ kind: kindOf(metrics), seconds: metrics.total_time });
-  if (samples.length > MAX_SAMPLES) samples.shift();
-  costs.spent += metrics.cost?.spent ?? 0;
-  costs.saved += metrics.cost?.saved ?? 0;
-  container.replaceChildren(
+const barsOf = (container: HTMLElement) => [
+  ...container.querySelectorAll<SVGElement>('.chart [data-invocation]'),
+];
+
+const focusedIn = (container: HTMLElement): string | undefined =>
+  barsOf(container).find((bar) => bar === document.activeElement)?.dataset['invocation'];
+
+function content(answers: readonly PerformanceMetrics[], conversation: Conversation): Node[] {
+  const newest = answers.at(-1);
+  const pointed = element('p', { class: 'pointed' }, element('span', {}, 'Choose a bar to see its answer.'));
+  const sums = conversationSums(conversation.turns);
+  const bars = chart(answers, {
+    pointed: (metrics) => pointed.replaceChildren(...describe(metrics, conversation)),
+    focused: ({ invocation }) => {
+      // Behind a sheet, nobody would see it.
+      if (!bars.closest('dialog')) scrollToFacts(invocation);
+    },
+    chosen: ({ invocation }) => choose(invocation, bars, conversation),
+  });
+  const count = answers.length === 1 ? 'answer' : `${answers.length} answers`;
+  const nodes = [
     element('h2', {}, 'Latency'),
-    element(
-      'p',
-      { class: 'note' },
-      `Total time of the last ${samples.length === 1 ? 'answer' : `${samples.length} answers`}, newest at the right.`,
-    ),
-    chart(samples),
-    legend(),
+    element('p', { class: 'note' }, `Total time of the last ${count} in this tab, newest at the right.`),
+    bars,
+    pointed,
+    legend(answers),
+    sums && element('h2', {}, 'This conversation'),
+    sums,
     element('h2', {}, 'This instance'),
     element('p', { class: 'note' }, 'Since it started, as of the newest answer.'),
-    statistics(metrics),
-  );
-}
-
-/** The colours, and the values of the bars as text. */
-function legend(): HTMLElement {
-  const rows = Object.entries(KINDS).map(([kind, label]) => {
-    const times = samples.filter((each) => each.kind === kind).map(({ seconds }) => seconds);
-    const typical = times.length > 0 ? formatTime(median(times)) : '–';
-    return element(
-      'tr',
-      {},
-      element('th', { scope: 'row' }, element('span', { class: `swatch ${kind}` }), label),
-      element('td', {}, String(times.length)),
-      element('td', {}, typical),
-    );
-  });
-  const heads = ['Kind', 'Answers', 'Median'].map((head) => element('th', { scope: 'col' }, head));
-  return element(
-    'table',
-    { class: 'legend' },
-    element('thead', {}, element('tr', {}, ...heads)),
-    element('tbody', {}, ...rows),
-  );
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
-}
-
-function statistics({
-  connection_stats: calls,
-  cache,
-  connection,
-  uptime,
-  instance_id: instance,
-  cost,
-}: PerformanceMetrics): HTMLElement {
-  const rows = [
-    ['Model calls', formatNumber(calls.total_requests)],
-    ['Average model call', formatTime(calls.avg_response_time)],
-    [
-      'On a reused connection',
-      share(calls.connection_reuse_count, calls.total_requests, calls.reuse_percentage),
-    ],
-    ...(connection ? [['Open connections', formatNumber(connection.open)]] : []),
-    ['Answered from the cache', share(cache.hits, cache.hits + cache.misses, cache.hit_percentage)],
-    ...(cost ? [['Cost on this page', `${digits(costs.spent)}, ${digits(costs.saved)} saved`]] : []),
-    ['Uptime', formatUptime(uptime)],
-    ['Instance', instance.slice(0, 8)],
+    newest && processCounters(newest),
   ];
-  return element(
-    'dl',
-    {},
-    ...rows.map(([name = '', value = '']) =>
-      element('div', {}, element('dt', {}, name), element('dd', {}, value)),
-    ),
-  );
+  return nodes.filter((node) => node !== undefined);
 }
 
-const digits = (value: number): string => String(Number(value.toPrecision(2)));
-
-function share(part: number, whole: number, percentage: number): string {
-  return `${formatNumber(part)} of ${formatNumber(whole)} (${Math.round(percentage)} %)`;
+/** An answer in one line: its source and time, and its question if that is known. */
+function describe(metrics: PerformanceMetrics, conversation: Conversation): HTMLElement[] {
+  const turn = conversation.turns.find((each) => each.metrics?.invocation === metrics.invocation);
+  return [
+    element('strong', {}, summaryOf(metrics)),
+    element('span', {}, turn?.question ?? 'in another conversation'),
+  ];
 }
 
-function formatUptime(seconds: number): string {
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1) return `${Math.floor(seconds)} s`;
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+/** Shows the facts of an answer. It may be in another conversation, which is opened then. */
+function choose(invocation: string, bars: SVGElement, conversation: Conversation): void {
+  const isHere = conversation.turns.some(({ metrics }) => metrics?.invocation === invocation);
+  const session = measured().find(({ metrics }) => metrics.invocation === invocation)?.session;
+  if (!isHere && conversation.isBusy) {
+    void showToast('This answer is in another conversation. Wait for the answer in progress, or stop it.');
+    return;
+  }
+  bars.closest('dialog')?.close();
+  if (isHere) return void openFacts(invocation);
+  if (session === undefined) return;
+  const stopListening = conversation.read.listen(() => {
+    stopListening();
+    openFacts(invocation);
+  });
+  goTo(conversation, session);
 }

@@ -4,6 +4,7 @@ import { ask } from '../api/ask.ts';
 import { AskFailure, failureFrom } from '../api/failure.ts';
 import { readSession } from '../api/sessions.ts';
 import { Signal } from '../parts/signal.ts';
+import { keepMeasured, restoreMeasured } from './measured.ts';
 import { Turn } from './turn.ts';
 
 /**
@@ -68,6 +69,7 @@ export class Conversation {
       const { messages, next } = await readSession(sessionId, controller.signal);
       if (this.#pending !== controller) return;
       this.#turns = turnsOf(messages);
+      restoreMeasured(sessionId, this.#turns);
       this.#next = next;
       this.read.emit();
     } catch (error) {
@@ -112,6 +114,7 @@ export class Conversation {
         if (event.type === 'done') {
           const { answer, session_id: id, performance_metrics: metrics } = event.answer;
           this.#keepSession(id);
+          keepMeasured(id, turn.question, answer, metrics);
           this.#settle(turn, () => turn.complete(answer, metrics));
           return;
         }

@@ -54,7 +54,7 @@ it('shows an answer while it arrives, and announces it once, at the end', async 
   expect(await page.locator('#status').textContent()).toBe('');
   expect(page.url()).toBe(`${server.url}/#session=s+1`);
   exchange.send('done', doneWith('One **two** thr\u00e9\u00e9\n\nFour', 's 1'));
-  await turn.getByText('first token 100').waitFor();
+  await turn.getByText('Model, 250').waitFor();
   expect(await page.locator('#status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
   expect(problems).toEqual([]);
 });
@@ -67,7 +67,8 @@ it('says that the model is thinking when no text comes, and shows how much of th
   done.performance_metrics.tokens = { prompt: 20, completion: 103, cached: 0, reasoning: 100, saved: 0 };
   exchange.send('token', { text: 'Forty-two.' });
   exchange.send('done', done);
-  await lastTurn(page).getByText('103 out, 100 of them reasoning').waitFor();
+  await lastTurn(page).locator('summary').click();
+  await lastTurn(page).getByText('103, of these 100 reasoning').waitFor();
   expect(await lastTurn(page).getByText('The model is thinking').count()).toBe(0);
 });
 
