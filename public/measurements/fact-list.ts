@@ -6,16 +6,13 @@ import { sourceOf } from './summary.ts';
 /** The name of a fact and its value. */
 export type Fact = readonly [name: string, value: string];
 
-/** The facts of an answer, the most important first. */
+/** The facts of an answer beside its times, the most important first. */
 export function factsOf(metrics: PerformanceMetrics): Fact[] {
-  const { timings, cost, model } = metrics;
-  const firstText = timings.time_to_first_token;
+  const { cost, model } = metrics;
   const facts: (Fact | false)[] = [
     ['Source', sourceText(metrics)],
     model !== null && ['Model', model],
     ...connectionFacts(metrics),
-    firstText > 0 && ['First token', formatTime(firstText)],
-    ['Total', formatTime(metrics.total_time)],
     ...tokenFacts(metrics),
     cost !== undefined && ['Cost', costText(cost)],
     ['Chat history', historyText(metrics)],
@@ -44,8 +41,8 @@ function sourceText(metrics: PerformanceMetrics): string {
     case 'replayed':
       return 'Stored answer to the same request';
     default:
-      if (result === 'error') return 'Model, because the cache was not available';
-      return result === 'bypass' ? 'Model, without asking the cache' : 'Model, because it was not cached';
+      if (result === 'error') return 'Model, cache not available';
+      return result === 'bypass' ? 'Model, cache not searched' : 'Model, not cached';
   }
 }
 
@@ -54,10 +51,9 @@ function connectionFacts({ connection, connection_reused: isReused }: Performanc
   const { protocol, requests_on_connection: requests, connect_time: time, attempts, endpoint } = connection;
   const name = protocol === null ? '' : protocol === 'h2' ? ', HTTP/2' : ', HTTP/1.1';
   const tls = connection.tls_resumed ? 'TLS session resumed' : 'full TLS handshake';
-  const first = isReused ? `Reused${name}` : `New${name}, ${formatTime(time)}, ${tls}`;
+  const established = isReused ? `Reused${name}` : `New${name}, ${formatTime(time)}, ${tls}`;
   const facts: (Fact | false)[] = [
-    ['Connection', first],
-    ['Requests on it', formatNumber(requests)],
+    ['Connection', requests > 1 ? `${established}, request ${formatNumber(requests)} on it` : established],
     attempts > 1 && ['Attempts', formatNumber(attempts)],
     endpoint > 0 && ['Endpoint', `Fallback ${formatNumber(endpoint)}`],
   ];

@@ -28,7 +28,8 @@ export function openFacts(invocation: string): boolean {
   const details = find(invocation);
   if (!details) return false;
   const show = () => {
-    details.scrollIntoView({ block: 'center' });
+    // The facts may be higher than the window; their scroll margin keeps the end of the answer in view.
+    details.scrollIntoView();
     details.querySelector('summary')?.focus({ preventScroll: true });
   };
   if (details.open) show();

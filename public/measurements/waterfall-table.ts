@@ -14,11 +14,11 @@ const NAMES: Record<StepName, string> = {
   model_connect: 'Connect',
   model_first_byte: 'First byte',
   model_other: 'Other wait',
-  model_text: 'Text',
+  model_text: 'Streaming',
   history_write: 'History write',
 };
 /** A shorter bar could not be seen. In percent. */
-const MIN_WIDTH = 0.8;
+const MIN_WIDTH = 1;
 
 /** Creates the waterfall of an answer, and a text that explains it. */
 export function waterfall(metrics: PerformanceMetrics): HTMLElement {
@@ -26,7 +26,11 @@ export function waterfall(metrics: PerformanceMetrics): HTMLElement {
   const { steps, firstText, total } = layout;
   const rows = steps.map((step) => stepRow(step, nameOf(step.name, metrics), layout));
   if (firstText !== null) rows.push(firstTextRow(firstText, layout));
-  const heads = [element('th', { scope: 'col' }, hiddenText('Step')), axis(layout)];
+  const heads = [
+    element('th', { scope: 'col' }, hiddenText('Step')),
+    axis(layout),
+    element('th', { scope: 'col' }, hiddenText('Time')),
+  ];
   return element(
     'div',
     { class: 'waterfall' },
@@ -34,8 +38,8 @@ export function waterfall(metrics: PerformanceMetrics): HTMLElement {
       'table',
       {},
       element('caption', {}, 'Where the time went'),
-      element('thead', {}, element('tr', {}, ...heads, element('th', { scope: 'col' }, formatTime(total)))),
-      element('tbody', {}, ...rows),
+      element('thead', {}, element('tr', {}, ...heads)),
+      element('tbody', {}, ...rows, row('total', 'Total', element('td'), formatTime(total))),
     ),
     element('p', { class: 'note' }, explanation(steps)),
   );
@@ -61,7 +65,7 @@ function stepRow({ name, seconds, spans }: Step, label: string, layout: Waterfal
 function firstTextRow(firstText: number, layout: Waterfall): HTMLElement {
   const cx = `${Math.min(99, Math.max(1, percent(firstText, layout)))}%`;
   const dot = svgElement('circle', { cx, cy: '50%', r: 3.5 });
-  return row('first-text', 'First token', track(layout, 'from the start', [dot]), formatTime(firstText));
+  return row('first-token', 'First token', track(layout, 'from the start', [dot]), formatTime(firstText));
 }
 
 const row = (kind: string, label: string, middle: HTMLElement, time: string): HTMLElement =>
@@ -70,7 +74,8 @@ const row = (kind: string, label: string, middle: HTMLElement, time: string): HT
 /** The cell of the bars. Screen readers get the times as text. */
 function track(layout: Waterfall, times: string, marks: SVGElement[]): HTMLElement {
   const lines = ticksOf(layout.total).map((tick) => verticalLine('tick', percent(tick, layout)));
-  if (layout.firstText !== null) lines.push(verticalLine('mark', percent(layout.firstText, layout)));
+  if (layout.firstText !== null)
+    lines.push(verticalLine('first-token-line', percent(layout.firstText, layout)));
   return element(
     'td',
     {},
@@ -81,10 +86,14 @@ function track(layout: Waterfall, times: string, marks: SVGElement[]): HTMLEleme
 
 /** The head of the column of bars: the times on the axis. */
 function axis(layout: Waterfall): HTMLElement {
-  const labels = ticksOf(layout.total).map((tick) => {
+  const ticks = ticksOf(layout.total);
+  const labels = ticks.map((tick, index) => {
     const x = percent(tick, layout);
-    const anchor = x < 5 ? 'start' : x > 88 ? 'end' : 'middle';
-    return svgElement('text', { x: `${x}%`, y: '70%', 'text-anchor': anchor }, formatTime(tick));
+    const anchor = index === 0 ? 'start' : x > 88 ? 'end' : 'middle';
+    // A narrow axis has room for the first and the last one only.
+    const between = index > 0 && index < ticks.length - 1 && 'between';
+    const text = index === 0 ? '0' : formatTime(tick);
+    return svgElement('text', { class: between, x: `${x}%`, y: '50%', 'text-anchor': anchor }, text);
   });
   return element(
     'th',
@@ -103,10 +112,10 @@ const percent = (seconds: number, { total }: Waterfall): number => (total > 0 ? 
 function explanation(steps: readonly Step[]): string {
   const has = (name: StepName) => steps.some((step) => step.name === name);
   const sentences = [
-    'The server measures how long each step takes. When a step began is derived: the steps run one after another.',
-    has('app') && 'App is the rest of the total time, such as reading the request and preparing the prompt.',
+    'The durations are measured. When a step began is derived: the steps run one after another.',
+    has('app') && 'App is the rest of the total.',
     has('model_other') &&
-      'Other wait is not measured apart: waiting for a free place or another attempt, and the time between the first byte and the first token.',
+      'Other wait is queueing, retries, and the time from the first byte to the first token, which are not measured apart.',
   ];
   return sentences.filter((sentence) => sentence !== false).join(' ');
 }
