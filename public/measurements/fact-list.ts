@@ -26,16 +26,16 @@ export function factsOf(metrics: PerformanceMetrics): Fact[] {
 }
 
 const TIERS: Record<string, string> = {
-  memory: 'the memory of this instance',
-  sqlite: 'the file of this instance',
-  redis: 'Redis',
+  memory: 'in memory',
+  sqlite: 'in a file',
+  redis: 'in Redis',
 };
 
 function sourceText(metrics: PerformanceMetrics): string {
   const { result, tier } = metrics.cache;
   switch (sourceOf(metrics)) {
     case 'cache':
-      return tier === null ? 'Cache' : `Cache, in ${TIERS[tier] ?? tier}`;
+      return tier === null ? 'Cache' : `Cache, ${TIERS[tier] ?? tier}`;
     case 'shared':
       return 'Model call of an identical question at the same time';
     case 'replayed':

@@ -49,10 +49,14 @@ function content(answers: readonly PerformanceMetrics[], conversation: Conversat
     },
     chosen: ({ invocation }) => choose(invocation, bars, conversation),
   });
-  const count = answers.length === 1 ? 'answer' : `${answers.length} answers`;
+  const many = `last ${answers.length} answers in this tab, newest at the right`;
   const nodes = [
     element('h2', {}, 'Latency'),
-    element('p', { class: 'note' }, `Total time of the last ${count} in this tab, newest at the right.`),
+    element(
+      'p',
+      { class: 'note' },
+      `Total time of the ${answers.length === 1 ? 'only answer in this tab' : many}.`,
+    ),
     bars,
     pointed,
     legend(answers),

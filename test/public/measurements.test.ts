@@ -196,6 +196,7 @@ describe('cost', () => {
     await lastTurn(page).locator('summary').click();
     await fact(page, 'Cost').waitFor();
     expect(await fact(page, 'Cost').innerText()).toBe('0.0034 saved');
+    expect(await fact(page, 'Source').innerText()).toBe('Cache, in memory');
     const panel = await page.locator('#measured').innerText();
     expect(panel).toMatch(/Cost\s+0\.0012\s+Cost saved\s+0\.0034/);
   });
