@@ -8,6 +8,7 @@ import { isCovered } from '../parts/sheet.ts';
 import { showToast } from '../parts/toast.ts';
 import { Drafts } from './drafts.ts';
 import { EditNote } from './edit-note.ts';
+import { scrollWithGrowth } from './growth.ts';
 import { isComposing, isPlain } from './keys.ts';
 import { LengthNote } from './length-note.ts';
 import { Recall } from './recall.ts';
@@ -51,6 +52,7 @@ export class Composer {
     this.#input.addEventListener('keydown', (event) => this.#press(event));
     this.#input.addEventListener('input', () => this.#changed());
     this.#fit();
+    scrollWithGrowth(this.#form);
     this.#stop.addEventListener('click', () => this.#stopAnswer());
     addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !isComposing(event) && !isCovered()) this.#escape();
@@ -74,7 +76,7 @@ export class Composer {
     else if (edit.turn) this.#conversation.replace(edit.turn, question);
     else {
       askInNewConversation(this.#conversation, question);
-      void showToast('This is a new conversation. Go back to return to the earlier one.');
+      void showToast('Asked in a new conversation. The Back button returns to the earlier one.');
     }
   }
 

@@ -4,9 +4,8 @@ import { element } from '../parts/dom.ts';
 import { icon } from '../parts/icon.ts';
 
 const TEXTS = {
-  branch:
-    'Editing a question. It will be asked in a new conversation, without the messages of this one, which stays as it is.',
-  replacement: 'Editing a question without a complete answer. Asking replaces it.',
+  branch: 'This starts a new conversation with the edited question only. The present one is kept.',
+  replacement: 'This replaces the question that has no complete answer.',
 };
 
 /** `branch`: asked in a new conversation. `replacement`: asked in place of a stopped or failed turn. */

@@ -65,9 +65,9 @@ export class TurnView {
   }
 
   #belowQuestion(): Node[] {
-    const note = this.#turn.pastCache && element('p', {}, 'Asked again without the cache');
+    const note = this.#turn.pastCache && element('p', {}, 'Asked without the cache');
     const bar = actionBar(this.#turn, this.#conversation, 'question');
-    return [note, bar].filter((node) => node instanceof HTMLElement);
+    return [bar, note].filter((node) => node instanceof HTMLElement);
   }
 
   #below(): Node[] {

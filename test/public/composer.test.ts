@@ -75,18 +75,18 @@ describe('a draft', () => {
     await input(page).fill('For a new conversation');
     await page.reload();
     expect(await text(page)).toBe('For a new conversation');
-    await input(page).fill('What is the capital of Norway?');
+    await input(page).fill('What is the capital of Canada?');
     await page.keyboard.press('Enter');
-    await lastTurn(page).getByText('Oslo').waitFor();
+    await lastTurn(page).getByText('Ottawa').waitFor();
     expect(await text(page)).toBe('');
     await input(page).fill('And of\nSweden?');
     await page.reload();
-    await lastTurn(page).getByText('Oslo').waitFor();
+    await lastTurn(page).getByText('Ottawa').waitFor();
     expect(await text(page)).toBe('And of\nSweden?');
     await page.getByRole('button', { name: 'New conversation' }).click();
     expect(await text(page)).toBe('');
     await page.goBack();
-    await lastTurn(page).getByText('Oslo').waitFor();
+    await lastTurn(page).getByText('Ottawa').waitFor();
     expect(await text(page)).toBe('And of\nSweden?');
     expect(problems).toEqual([]);
   });
@@ -112,14 +112,14 @@ describe('a draft', () => {
 
   it('of an edited question is still one after a reload', async () => {
     const { page } = await open();
-    await askInPage(page, 'What is the capital of Norway?');
+    await askInPage(page, 'What is the capital of Canada?');
     await lastTurn(page).getByRole('button', { name: 'Edit question' }).click();
-    await input(page).fill('What is the capital of Finland?');
+    await input(page).fill('What is the capital of Portugal?');
     await page.reload();
-    await page.getByText('It will be asked in a new conversation').waitFor();
+    await page.getByText('This starts a new conversation').waitFor();
     const before = page.url();
     await input(page).press('Enter');
-    await lastTurn(page).getByText('Helsinki').waitFor();
+    await lastTurn(page).getByText('Lisbon').waitFor();
     expect(await page.locator('.turn').count()).toBe(1);
     expect(page.url()).not.toBe(before);
   });
