@@ -28,7 +28,10 @@ export class AskFailure extends Error {
 
 /** The message of the server without the names of fields, which are for programs. */
 function forUsers(message: string, code: string | undefined): string {
-  if (code === 'question_too_long') return message.replace('The field "question"', 'The question');
+  if (code === 'question_too_long') {
+    const written = message.replace('The field "question"', 'The question');
+    return written.replace(/\d+/, (digits) => Number(digits).toLocaleString('en'));
+  }
   // The server has already tried it with less of the chat history, and without.
   if (code === 'conversation_too_long')
     return 'The question is too long for the model, even without the earlier messages. Shorten it.';

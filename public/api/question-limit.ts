@@ -4,7 +4,7 @@ import { send } from './request.ts';
 
 /** The limit that a refusal states; undefined for other failures. */
 export function limitIn({ code, message }: AskFailure): number | undefined {
-  return code === 'question_too_long' ? numberIn(/longer than (\d+) characters/.exec(message)) : undefined;
+  return code === 'question_too_long' ? numberIn(/longer than ([\d,]+) characters/.exec(message)) : undefined;
 }
 
 /** The limit of servers whose operator has not set another one, from the OpenAPI document; undefined when unknown. */

@@ -63,7 +63,7 @@ describe.each([320, 1280])('a question that is too long, at %i px', (width) => {
     await page.getByText('The question may be too long.').waitFor();
     expect(await overflow(page)).toBe(0);
     await page.keyboard.press('Enter');
-    await lastTurn(page).getByText('The question is longer than 32000 characters.').waitFor();
+    await lastTurn(page).getByText('The question is longer than 32,000 characters.').waitFor();
     expect((await text(page)).length).toBe(32_001);
     expect(problems).toEqual([]);
   });
