@@ -10,18 +10,28 @@ export type AskEvent =
   | { type: 'token'; text: string }
   | { type: 'done'; answer: Answer };
 
+/** A question, the session that it belongs to (null for a new one), and whether cached answers are ignored. */
+export interface AskRequest {
+  question: string;
+  sessionId: string | null;
+  pastCache: boolean;
+}
+
 /**
  * Asks a question and yields the events of the answer.
  * @throws AskFailure
  */
 export async function* ask(
-  question: string,
-  sessionId: string | null,
+  { question, sessionId, pastCache }: AskRequest,
   signal: AbortSignal,
 ): AsyncGenerator<AskEvent, void, void> {
   const response = await send('/ask', {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+    headers: {
+      'Content-Type': 'application/json',
+      Accept: 'text/event-stream',
+      ...(pastCache && { 'Cache-Control': 'no-cache' }),
+    },
     body: JSON.stringify({ question, ...(sessionId !== null && { session_id: sessionId }) }),
     signal,
   });

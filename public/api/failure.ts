@@ -19,11 +19,23 @@ export class AskFailure extends Error {
   readonly code: string | undefined;
 
   constructor(message: string, { needsKey = false, retryAfter = 0, code }: FailureDetails = {}) {
-    super(message);
+    super(forUsers(message, code));
     this.needsKey = needsKey;
     this.retryAfter = retryAfter;
     this.code = code;
   }
+}
+
+/** The message of the server without the names of fields, which are for programs. */
+function forUsers(message: string, code: string | undefined): string {
+  if (code === 'question_too_long') {
+    const written = message.replace('The field "question"', 'The question');
+    return written.replace(/\d+/, (digits) => Number(digits).toLocaleString('en'));
+  }
+  // The server has already tried it with less of the chat history, and without.
+  if (code === 'conversation_too_long')
+    return 'The question is too long for the model, even without the earlier messages. Shorten it.';
+  return message;
 }
 
 /** The failure of a request that got no answer. */

@@ -41,6 +41,7 @@ export function startConversationView(conversation: Conversation): void {
     list.append(viewOf(turn).root);
     scrollToEnd();
   });
+  conversation.removed.listen((turn) => viewOf(turn).root.remove());
   conversation.settled.listen((turn) => announceEnd(turn, viewOf(turn)));
   for (const example of welcome.querySelectorAll('button'))
     example.addEventListener('click', () => conversation.start(example.textContent?.trim() ?? ''));

@@ -20,6 +20,12 @@ export function goTo(conversation: Conversation, sessionId: string | null): void
   void conversation.open(sessionId);
 }
 
+/** Asks a question in a new conversation. The one that is open stays under its address. */
+export function askInNewConversation(conversation: Conversation, question: string): void {
+  goTo(conversation, null);
+  conversation.start(question);
+}
+
 /** In the fragment, which browsers do not send: the id gives access to the conversation. */
 const addressOf = (sessionId: string | null): string =>
   sessionId === null

@@ -5,7 +5,7 @@ import { AskFailure, failureFrom } from '../api/failure.ts';
 import { readSession } from '../api/sessions.ts';
 import { Signal } from '../parts/signal.ts';
 import { keepMeasured, restoreMeasured } from './measured.ts';
-import { Turn } from './turn.ts';
+import { Turn, type TurnOptions } from './turn.ts';
 
 /**
  * The state of the one conversation that is open, and all that can be done with it. Views listen to its signals; each
@@ -22,6 +22,10 @@ export class Conversation {
   readonly asked = new Signal<Turn>();
   /** A turn is answered, stopped or failed, while the page was open. */
   readonly settled = new Signal<Turn>();
+  /** A turn without an answer has given way to another question. */
+  readonly removed = new Signal<Turn>();
+  /** The user wants to change the question of this turn and ask it anew. */
+  readonly editRequested = new Signal<Turn>();
   /** `isBusy` has changed. */
   readonly busyChanged = new Signal<boolean>();
   /** The session has got its id, with its first answer. */
@@ -81,20 +85,34 @@ export class Conversation {
   }
 
   /** Asks a question. Returns its turn, or undefined while the conversation is busy. */
-  start(question: string): Turn | undefined {
+  start(question: string, options: TurnOptions = {}): Turn | undefined {
     if (this.isBusy) return undefined;
-    const turn = new Turn(question);
+    const turn = new Turn(question, options);
     this.#turns.push(turn);
     void this.#answer(turn);
     return turn;
   }
 
-  /** Asks the question of a stopped or failed turn again. It moves to the end: the server stores it after the others. */
-  retry(turn: Turn): void {
-    if (this.isBusy) return;
+  /**
+   * Asks the question of a stopped or failed turn again. It moves to the end: the server stores it after the others.
+   * Returns false while the conversation is busy.
+   */
+  retry(turn: Turn): boolean {
+    if (this.isBusy) return false;
     this.#turns = [...this.#turns.filter((each) => each !== turn), turn];
     turn.restart();
     void this.#answer(turn);
+    return true;
+  }
+
+  /** Asks a question in place of a stopped or failed turn. A turn that was answered in the meantime stays. */
+  replace(turn: Turn, question: string): Turn | undefined {
+    if (this.isBusy) return undefined;
+    if (['stopped', 'failed'].includes(turn.state) && this.#turns.includes(turn)) {
+      this.#turns = this.#turns.filter((each) => each !== turn);
+      this.removed.emit(turn);
+    }
+    return this.start(question);
   }
 
   /** Ends what is in progress. What came of an answer stays. */
@@ -107,7 +125,8 @@ export class Conversation {
     const { signal } = controller;
     this.asked.emit(turn);
     try {
-      for await (const event of ask(turn.question, this.#sessionId, signal)) {
+      const { question, pastCache } = turn;
+      for await (const event of ask({ question, sessionId: this.#sessionId, pastCache }, signal)) {
         if (signal.aborted) break;
         if (event.type === 'token') turn.append(event.text);
         if (event.type === 'session') this.#keepSession(event.sessionId);

@@ -6,9 +6,16 @@ import { Signal } from '../parts/signal.ts';
 /** `waiting`: no text yet. `stopped` and `failed` keep the text that came. */
 export type TurnState = 'waiting' | 'streaming' | 'answered' | 'stopped' | 'failed';
 
+/** How a question is asked. */
+export interface TurnOptions {
+  /** The model is called, even if the answer is cached. */
+  pastCache?: boolean;
+}
+
 /** A question and its answer. Only the {@link Conversation} calls its methods; everything else listens and reads. */
 export class Turn {
   readonly question: string;
+  readonly pastCache: boolean;
   /** After each change of the state or of the answer. */
   readonly changed = new Signal();
   #state: TurnState = 'waiting';
@@ -16,8 +23,9 @@ export class Turn {
   #metrics: PerformanceMetrics | undefined;
   #failure: AskFailure | undefined;
 
-  constructor(question: string) {
+  constructor(question: string, { pastCache = false }: TurnOptions = {}) {
     this.question = question;
+    this.pastCache = pastCache;
   }
 
   get state(): TurnState {

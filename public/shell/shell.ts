@@ -1,5 +1,6 @@
 /** The frame of the page: the columns at its sides, the header and its menu. */
 import type { Composer } from '../composer/composer.ts';
+import { exportChoice } from '../conversation/export.ts';
 import { goTo } from '../model/address.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { byId } from '../parts/dom.ts';
@@ -38,6 +39,7 @@ export function startShell(conversation: Conversation, composer: Composer): void
   list.arrange();
   panel.arrange();
   attachMenu(byId('more', HTMLButtonElement), () => [
+    ...exportChoice(conversation, byId('title', HTMLElement).textContent),
     themeChoice(),
     { items: [{ label: 'Keyboard shortcuts', icon: 'keyboard', run: () => void showShortcuts() }] },
   ]);

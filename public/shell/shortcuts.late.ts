@@ -4,7 +4,9 @@ import { element } from '../parts/dom.ts';
 const SHORTCUTS: readonly (readonly [keys: string[], effect: string])[] = [
   [['Enter'], 'Send the question'],
   [['Shift', 'Enter'], 'Start a new line'],
-  [['Escape'], 'Stop the answer, or close a menu or a sheet'],
+  [['↑'], 'In an empty input: recall the last question, then older ones'],
+  [['↓'], 'Newer questions, after a recall'],
+  [['Escape'], 'Stop the answer, give a recall or an edit up, or close a menu or a sheet'],
 ];
 
 /** Creates the list. */

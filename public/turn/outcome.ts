@@ -1,5 +1,6 @@
 /** What is shown below an answer that is awaited, stopped or failed. */
 import './outcome.css';
+import type { ErrorCode } from '../../src/lib/contract/responses.ts';
 import type { AskFailure } from '../api/failure.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { keyForm } from './key-form.ts';
@@ -18,15 +19,37 @@ export function waitingNote(): Node[] {
   return [element('span', { class: 'dots' }, element('i'), element('i'), element('i')), note];
 }
 
-/** Says that the answer was stopped. */
-export function stoppedNote(retry: () => void): Node[] {
-  return [element('p', {}, 'Stopped.'), retryButton('Ask again', 0, retry)];
+/** What the user can do about a turn without a complete answer. */
+export interface Remedies {
+  retry: () => void;
+  edit: () => void;
 }
 
-/** Says why there is no answer, or asks for the key. */
-export function failureNote(failure: AskFailure, retry: () => void): Node[] {
+/** The codes of failures that the same question would meet again, until it or the server is changed. */
+const LASTING: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'body_too_large',
+  'content_filtered',
+  'conversation_too_long',
+  'invalid_request',
+  'misconfigured',
+  'model_misconfigured',
+  'output_limit_reached',
+  'question_too_long',
+]);
+
+/** Says that the answer was stopped, and what becomes of the text that came. */
+export function stoppedNote(hasText: boolean, { retry }: Remedies): Node[] {
+  const kept = hasText ? ' The text that came stays here until you leave this conversation.' : '';
+  return [element('p', {}, `Stopped.${kept}`), retryButton('Ask again', 0, retry)];
+}
+
+/** Says why there is no answer, or asks for the key. Offers another attempt only if it can succeed. */
+export function failureNote(failure: AskFailure, { retry, edit }: Remedies): Node[] {
   if (failure.needsKey) return [keyForm(retry)];
-  return [element('p', {}, failure.message), retryButton('Try again', failure.retryAfter, retry)];
+  const button = LASTING.has(failure.code)
+    ? element('button', { type: 'button', click: edit }, 'Edit question')
+    : retryButton('Try again', failure.retryAfter, retry);
+  return [element('p', {}, failure.message), button];
 }
 
 /** A button that can be pressed after some seconds, and counts them down. */

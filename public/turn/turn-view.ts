@@ -5,7 +5,7 @@ import type { Conversation } from '../model/conversation.ts';
 import type { Turn } from '../model/turn.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { renderAnswer } from '../reading/render-answer.ts';
-import { actionBar } from './actions.ts';
+import { actionBar, sayBusy } from './actions.ts';
 import { failureNote, stoppedNote, waitingNote } from './outcome.ts';
 import { questionBubble } from './question.ts';
 
@@ -19,6 +19,7 @@ export class TurnView {
   readonly #beforeDrawing: () => () => void;
   readonly #text = element('div', { class: 'text' });
   readonly #after = element('div', { class: 'after' });
+  readonly #asked = element('div', { class: 'asked-bar' });
   #drawing = 0;
   /** Duration of the last rendering. */
   #drawMs = 0;
@@ -31,7 +32,7 @@ export class TurnView {
     this.root = element(
       'li',
       { class: 'turn' },
-      questionBubble(turn.question),
+      element('div', { class: 'asked' }, questionBubble(turn.question), this.#asked),
       element('div', { class: 'answer' }, hiddenText('Answer: '), this.#text, this.#after),
     );
     turn.changed.listen(() => this.#update());
@@ -56,20 +57,32 @@ export class TurnView {
     this.#drawing = 0;
     renderAnswer(this.#turn.answer, this.#text);
     this.root.dataset['state'] = this.#turn.state;
+    this.#asked.replaceChildren(...this.#belowQuestion());
     this.#after.replaceChildren(...this.#below());
     this.#after.querySelector('input')?.focus();
     afterDrawing();
     this.#drawMs = performance.now() - startedAt;
   }
 
+  #belowQuestion(): Node[] {
+    const note = this.#turn.pastCache && element('p', {}, 'Asked without the cache');
+    const bar = actionBar(this.#turn, this.#conversation, 'question');
+    return [bar, note].filter((node) => node instanceof HTMLElement);
+  }
+
   #below(): Node[] {
     const { state, failure } = this.#turn;
-    const retry = () => this.#conversation.retry(this.#turn);
+    const remedies = {
+      retry: () => {
+        if (!this.#conversation.retry(this.#turn)) sayBusy();
+      },
+      edit: () => this.#conversation.editRequested.emit(this.#turn),
+    };
     if (state === 'waiting') return waitingNote();
     if (state === 'streaming') return [];
-    const bar = actionBar(this.#turn, this.#conversation);
+    const bar = actionBar(this.#turn, this.#conversation, 'answer');
     if (state === 'answered') return [showFacts(this.#turn), bar].filter((node) => node !== undefined);
-    const note = failure ? failureNote(failure, retry) : stoppedNote(retry);
+    const note = failure ? failureNote(failure, remedies) : stoppedNote(this.#turn.answer !== '', remedies);
     return [element('div', { class: 'outcome' }, ...note), bar].filter((node) => node !== undefined);
   }
 }

@@ -36,6 +36,10 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     app.emulator.failNext({ kind: 'content_filter' });
     await askInPage(page, `And an error in ${colorScheme} at ${width}`);
     await lastTurn(page).getByRole('button').waitFor();
+    await lastTurn(page).getByRole('button', { name: 'Edit question' }).click();
+    await page.locator('.edit-note').waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press('Escape');
     if (width < 1024) await page.getByRole('button', { name: 'Measurements' }).click();
     await page.locator('#measured svg').waitFor();
     expect(await findings(page)).toEqual([]);

@@ -127,7 +127,7 @@ describe('a conversation', () => {
 });
 
 describe('a question without an answer', () => {
-  it('shows a plain error message, and retries on request', async () => {
+  it('shows a plain error message, and gives the question back when a retry cannot help', async () => {
     const { page, problems } = await openPage(browser, app.url);
     app.emulator.failNext({ kind: 'status', status: 401 });
     await askInPage(page, 'What is the capital of Egypt?');
@@ -135,7 +135,9 @@ describe('a question without an answer', () => {
     await turn
       .getByText('This service cannot use its model because of its settings. Tell the operator.')
       .waitFor();
-    await turn.getByRole('button', { name: 'Try again' }).click();
+    await turn.getByRole('button', { name: 'Edit question' }).click();
+    expect(await page.getByLabel('Your question').inputValue()).toBe('What is the capital of Egypt?');
+    await page.keyboard.press('Enter');
     await turn.getByText('Cairo').waitFor();
     expect(await page.locator('.turn').count()).toBe(1);
     expect(problems).toEqual([]);
