@@ -5,6 +5,7 @@ const PATHS = {
   check: 'M5 12.5l4.5 4.5L19 7',
   close: 'M6 6l12 12M18 6L6 18',
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
+  down: 'M12 5v14M6 13l6 6 6-6',
   keyboard: 'M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M17 10h.01M8 14h8',
   list: 'M4 5h16v14H4zM10 5v14',
   measurements: 'M5 20V11M12 20V4M19 20v-6',
