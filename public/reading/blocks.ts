@@ -21,6 +21,9 @@ export interface Context {
   version: string;
 }
 
+/** A longer paragraph is plain text in pieces, of which the browser lays out those in view. */
+const MAX_PARAGRAPH = 20_000;
+const PIECE = /[^]{1,5000}/gu;
 const CLOSED_FENCE = /\n {0,3}(?:`{3,}|~{3,})[ \t]*\n*$/;
 
 /** The blocks of tokens. `isOpen` means that the last one is not complete. */
@@ -67,10 +70,16 @@ function blockOf(token: BlockToken, context: Context, isOpen: boolean): Block | 
       return block(() => element('p', {}, math(token)));
     case 'paragraph':
     case 'text':
+      if (token.raw.length > MAX_PARAGRAPH) return block(() => longParagraph(token.raw));
       return block(() => element('p', {}, inline(token.tokens, notes)));
     default:
       return block(() => element('p', {}, plainText(token.raw.trimEnd())));
   }
+}
+
+function longParagraph(text: string): HTMLElement {
+  const pieces = text.match(PIECE) ?? [];
+  return element('p', { class: 'long' }, ...pieces.map((piece) => element('span', {}, plainText(piece))));
 }
 
 const built = (block: Block): HTMLElement => block.build();

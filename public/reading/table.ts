@@ -42,7 +42,7 @@ function row(cells: Cell[], notes: Footnotes, isHead: boolean): HTMLElement {
     // A header cell without a text would name nothing.
     const tag = isHead && text.trim() ? 'th' : 'td';
     const alignment = align === 'center' || align === 'right' ? align : undefined;
-    return element(tag, { class: alignment, scope: tag === 'th' && 'col' }, inline(tokens, notes));
+    return element(tag, { class: alignment }, inline(tokens, notes));
   });
   return element('tr', {}, ...made);
 }

@@ -23,9 +23,10 @@ const ALLOWED: Record<string, string[]> = {
   span: ['class', 'tabindex', 'role', 'aria-label'],
   table: ['style'],
   td: ['class'],
-  th: ['class', 'scope'],
+  p: ['class'],
+  th: ['class'],
 };
-const PLAIN = 'blockquote br code del em figcaption h3 h4 h5 h6 hr p strong sup tbody thead tr ul'.split(' ');
+const PLAIN = 'blockquote br code del em figcaption h3 h4 h5 h6 hr strong sup tbody thead tr ul'.split(' ');
 const MATH =
   /^(?:math|menclose|merror|m(?:i|n|o|s|row|text|space|frac|sqrt|root|style|padded|phantom|table|tr|td)|m(?:sub|sup|subsup|under|over|underover)|semantics)$/;
 const MATH_ATTRIBUTES = /^(?!on|href|src|style|class|id)[a-z]+$/;
