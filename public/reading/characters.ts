@@ -83,7 +83,7 @@ export function codeText(text: string): Node {
   const parts = document.createDocumentFragment();
   for (const part of text.split(new RegExp(`(${DIRECTION.source})`))) {
     const code = part.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
-    if (DIRECTION.test(part)) parts.append(element('span', { class: 'mark' }, `U+${code}`));
+    if (DIRECTION.test(part)) parts.append(element('span', { class: 'direction' }, `U+${code}`));
     else parts.append(part);
   }
   return parts;

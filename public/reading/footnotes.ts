@@ -43,7 +43,10 @@ export function footnoteItem(number: number, content: Node[]): HTMLElement {
     '↩',
   );
   back.addEventListener('click', () => goTo(back, `[data-mark="${number}"]`));
-  return element('li', { 'data-note': number, tabindex: -1 }, ...content, ' ', back);
+  const last = content.at(-1);
+  const isText = last instanceof HTMLParagraphElement;
+  if (isText) last.append(' ', back);
+  return element('li', { 'data-note': number, tabindex: -1 }, ...content, !isText && back);
 }
 
 function goTo(from: HTMLElement, selector: string): void {

@@ -116,7 +116,7 @@ describe('a complete answer', () => {
     const { page, text, problems } = await openAnswer(`\`\`\`js\n${code}\n\`\`\``, {
       permissions: ['clipboard-read', 'clipboard-write'],
     });
-    await text.locator('.mark', { hasText: 'U+202E' }).waitFor();
+    await text.locator('.direction', { hasText: 'U+202E' }).waitFor();
     await page.getByRole('button', { name: 'Copy', exact: true }).click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(code);

@@ -26,7 +26,7 @@ describe('Markdown', () => {
       [
         [
           'plain *em* **strong** ***both*** ~~del~~ `a*b*`',
-          '<p>plain <em>em</em> <strong>strong</strong> <strong><em>both</em></strong> <del>del</del> <code>a*b*</code></p>',
+          '<p>plain <em>em</em> <strong>strong</strong> <em><strong>both</strong></em> <del>del</del> <code>a*b*</code></p>',
         ],
         [
           '2 * 3 * 4, snake_case_name, **open, \\*escaped\\*',
