@@ -80,7 +80,7 @@ function toNodes(content: RootContent | ElementContent): Node[] {
   const inner = content.children.flatMap(toNodes);
   const classes = content.properties['className'];
   const colour = Array.isArray(classes)
-    ? classes.map((each) => COLOURS.get(String(each))).find(Boolean)
+    ? classes.map((each) => (typeof each === 'string' ? COLOURS.get(each) : undefined)).find(Boolean)
     : undefined;
   return colour === undefined ? inner : [element('span', { class: `c-${colour}` }, ...inner)];
 }

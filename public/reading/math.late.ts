@@ -1,5 +1,5 @@
 /** Formulas as MathML, by KaTeX. */
-import katex from 'katex';
+import { render } from 'katex';
 
 const MATHML = 'http://www.w3.org/1998/Math/MathML';
 /** A longer one could stop the page for a noticeable time. */
@@ -25,7 +25,7 @@ export function setMath(source: string, isDisplay: boolean): Node | undefined {
   if (source.length > MAX_LENGTH) return undefined;
   const holder = document.createElement('span');
   try {
-    katex.render(source, holder, {
+    render(source, holder, {
       displayMode: isDisplay,
       output: 'mathml',
       trust: false,

@@ -4,7 +4,7 @@ import type { MathToken } from './extensions.ts';
 
 const MAX_KEPT = 300;
 
-let part: typeof import('./math.late.ts') | undefined;
+let setMath: typeof import('./math.late.ts').setMath | undefined;
 let loading: Promise<void> | undefined;
 /** Formulas that were set: a paragraph that grows is created again and again. */
 const kept = new Map<string, Node | undefined>();
@@ -14,32 +14,40 @@ export function math({ source, isDisplay }: MathToken): HTMLElement {
   const root = element('span', { class: isDisplay ? 'math display' : 'math' }, element('code', {}, source));
   // A wide formula is scrolled in its place.
   if (isDisplay) for (const [name, value] of REGION) root.setAttribute(name, value);
-  if (part) set(root, source, isDisplay);
-  else
-    void load().then(() => {
-      set(root, source, isDisplay);
-      root.dispatchEvent(new Event('rendered', { bubbles: true }));
-    });
+  if (setMath) set(root, source, isDisplay);
+  else void setLater(root, source, isDisplay);
   return root;
+}
+
+async function setLater(root: HTMLElement, source: string, isDisplay: boolean): Promise<void> {
+  await load();
+  set(root, source, isDisplay);
+  root.dispatchEvent(new Event('rendered', { bubbles: true }));
 }
 
 const REGION = Object.entries({ tabindex: '0', role: 'group', 'aria-label': 'Formula' });
 
 function load(): Promise<void> {
-  loading ??= import('./math.late.ts').then(
-    (loaded) => void (part = loaded),
-    // The source is readable too. The next formula tries again.
-    () => void (loading = undefined),
-  );
+  loading ??= loadPart();
   return loading;
+}
+
+async function loadPart(): Promise<void> {
+  try {
+    const part = await import('./math.late.ts');
+    setMath = part.setMath;
+  } catch {
+    // The source is readable too. The next formula tries again.
+    loading = undefined;
+  }
 }
 
 function set(root: HTMLElement, source: string, isDisplay: boolean): void {
   const key = `${isDisplay} ${source}`;
   if (!kept.has(key)) {
-    if (!part) return;
+    if (!setMath) return;
     if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(key, part.setMath(source, isDisplay));
+    kept.set(key, setMath(source, isDisplay));
   }
   const made = kept.get(key);
   if (made) root.replaceChildren(made.cloneNode(true));

@@ -36,12 +36,14 @@ export function renderAnswer(text: string, element: HTMLElement, isComplete = tr
 }
 
 function load(): Promise<void> {
-  loading ??= loadLate(() => import('./reader.late.ts')).then((loaded) => {
-    loading = undefined;
-    reader = loaded;
-    if (reader) renderWaiting(reader);
-  });
+  loading ??= loadReader();
   return loading;
+}
+
+async function loadReader(): Promise<void> {
+  reader = await loadLate(() => import('./reader.late.ts'));
+  loading = undefined;
+  if (reader) renderWaiting(reader);
 }
 
 function renderWaiting({ render }: Reader): void {

@@ -32,7 +32,7 @@ async function openAndAsk(question = 'A question', options: BrowserContextOption
     ...opened,
     text: lastTurn(opened.page).locator('.text'),
     stream: (text: string) => send('token', { text }),
-    async complete(answer: string) {
+    complete: async (answer: string) => {
       send('done', doneWith(answer, 'a-session'));
       response.end();
       await opened.page.locator('[data-state="answered"]').waitFor();
@@ -235,11 +235,12 @@ describe('an answer that arrives', () => {
   });
 });
 
+const top = (page: Page) => page.evaluate<number>('document.documentElement.scrollTop');
+const left = (page: Page) =>
+  page.evaluate<number>('((e) => e.scrollHeight - e.clientHeight - e.scrollTop)(document.documentElement)');
+
 describe('scrolling', () => {
   const line = 'A line of text that is there to make the answer long.\n\n';
-  const top = (page: Page) => page.evaluate<number>('document.documentElement.scrollTop');
-  const left = (page: Page) =>
-    page.evaluate<number>('((e) => e.scrollHeight - e.clientHeight - e.scrollTop)(document.documentElement)');
 
   it.each([320, 1280])('follows an answer until the reader scrolls up, at %i px', async (width) => {
     const viewport = { width, height: 600 };
