@@ -4,19 +4,23 @@ import './shell/base.css';
 import './shell/layout.css';
 import { Composer } from './composer/composer.ts';
 import { startConversationView } from './conversation/conversation-view.ts';
+import { startScrolling } from './conversation/scrolling.ts';
 import { startPanel } from './measurements/panel.ts';
 import { followAddress } from './model/address.ts';
 import { Conversation } from './model/conversation.ts';
 import { byId } from './parts/dom.ts';
+import { startReading } from './reading/render-answer.ts';
 import { startSessionList } from './sessions/session-list.ts';
 import { startShell } from './shell/shell.ts';
 import { applyTheme } from './shell/theme.ts';
 
 applyTheme();
+startReading();
 const conversation = new Conversation();
 const composer = new Composer(conversation);
 startShell(conversation, composer);
 startConversationView(conversation);
+startScrolling(conversation);
 startPanel(byId('measured', HTMLElement), conversation);
 startSessionList(byId('sessions', HTMLElement));
 // Last, because everything listens to what it opens.

@@ -8,6 +8,7 @@ const PATHS = {
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
   download: 'M12 4v11.5M7 10.5l5 5 5-5M4.5 20h15',
   edit: 'M4.5 19.5l1-4.5L16 4.5l3.5 3.5L9 18.5zM13.5 7l3.5 3.5',
+  down: 'M12 5v14M6 13l6 6 6-6',
   keyboard: 'M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M17 10h.01M8 14h8',
   list: 'M4 5h16v14H4zM10 5v14',
   measurements: 'M5 20V11M12 20V4M19 20v-6',

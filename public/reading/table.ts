@@ -1,56 +1,48 @@
-/** Markdown tables. */
+/** Tables. */
+import type { Tokens } from 'marked';
 import { element } from '../parts/dom.ts';
+import type { Footnotes } from './footnotes.ts';
 import { inline } from './inline.ts';
+import { type Block, reconcile } from './reconcile.ts';
 
-const TABLE_RULE = /^[ |:-]*$/;
+type Cell = Tokens.TableCell;
 
-/** Whether a table starts at a line: a line with bars, followed by one of bars and dashes. */
-export function startsTable(lines: string[], at: number): boolean {
-  const rule = lines[at + 1] ?? '';
-  if (!lines[at]?.includes('|') || !rule.includes('-') || !rule.includes('|') || !TABLE_RULE.test(rule))
-    return false;
-  return cells(rule).every((cell) => /^:?-+:?$/.test(cell));
-}
-
-/**
- * Reads the table that starts at a line: its end, and a function that creates its element. Short rows are not padded,
- * so that a short text cannot become a huge table.
- */
-export function readTable(lines: string[], at: number): { end: number; build: () => HTMLElement } {
-  let end = at + 2;
-  while (end < lines.length && lines[end]?.includes('|')) end++;
-  const alignments = cells(lines[at + 1] ?? '').map((cell) => {
-    if (cell.endsWith(':')) return cell.startsWith(':') ? 'center' : 'right';
-    return undefined;
-  });
-  const row = (line: string, tag: 'th' | 'td') => {
-    const made = cells(line).slice(0, alignments.length);
-    return element(
-      'tr',
-      {},
-      ...made.map((cell, column) => element(tag, { class: alignments[column] }, inline(cell))),
-    );
-  };
-  const build = () =>
-    element(
-      'div',
+/** A table. While it is `isOpen`, rows are added to it, and it does not become narrower. */
+export function tableBlock(token: Tokens.Table, key: string, notes: Footnotes, isOpen: boolean): Block {
+  const rows = () => token.rows.map((cells) => rowBlock(cells, notes));
+  const head = token.header.map(({ text }) => text).join(' | ');
+  return {
+    key: `${key} ${isOpen}`,
+    kind: `table ${head}`,
+    build() {
+      const body = element('tbody');
+      reconcile(body, rows());
+      const table = element('table', {}, element('thead', {}, row(token.header, notes, true)), body);
       // Focusable, so that it can be scrolled with the keyboard.
-      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table' },
-      element(
-        'table',
-        {},
-        element('thead', {}, row(lines[at] ?? '', 'th')),
-        element('tbody', {}, ...lines.slice(at + 2, end).map((line) => row(line, 'td'))),
-      ),
-    );
-  return { end, build };
+      return element('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table' }, table);
+    },
+    update(present) {
+      const table = present.querySelector('table');
+      const body = table?.querySelector('tbody');
+      if (!table || !body) return;
+      // Half a link is longer than the link.
+      table.style.minWidth = isOpen ? `max(100%, ${table.offsetWidth}px)` : '';
+      reconcile(body, rows());
+    },
+  };
 }
 
-/** Splits a row into cells, except at escaped bars. */
-function cells(line: string): string[] {
-  const inner = line
-    .trim()
-    .replace(/^\|/, '')
-    .replace(/(?<!\\)\|$/, '');
-  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
+function rowBlock(cells: Cell[], notes: Footnotes): Block {
+  const key = cells.map(({ text }) => text).join('\n');
+  return { key, kind: 'row', build: () => row(cells, notes, false) };
+}
+
+function row(cells: Cell[], notes: Footnotes, isHead: boolean): HTMLElement {
+  const made = cells.map(({ text, tokens, align }) => {
+    // A header cell without a text would name nothing.
+    const tag = isHead && text.trim() ? 'th' : 'td';
+    const alignment = align === 'center' || align === 'right' ? align : undefined;
+    return element(tag, { class: alignment }, inline(tokens, notes));
+  });
+  return element('tr', {}, ...made);
 }

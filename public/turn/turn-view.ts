@@ -46,7 +46,7 @@ export class TurnView {
 
   #update(): void {
     if (this.#turn.state !== 'streaming') this.#draw();
-    // Each time renders the whole answer; it may use a fifth of the CPU.
+    // A long block costs time at each piece of it; rendering may use a fifth of the CPU.
     else this.#drawing ||= window.setTimeout(() => this.#draw(), Math.max(FRAME_MS, 4 * this.#drawMs));
   }
 
@@ -55,8 +55,9 @@ export class TurnView {
     const afterDrawing = this.#beforeDrawing();
     clearTimeout(this.#drawing);
     this.#drawing = 0;
-    renderAnswer(this.#turn.answer, this.#text);
-    this.root.dataset['state'] = this.#turn.state;
+    const { answer, state } = this.#turn;
+    renderAnswer(answer, this.#text, state !== 'waiting' && state !== 'streaming');
+    this.root.dataset['state'] = state;
     this.#asked.replaceChildren(...this.#belowQuestion());
     this.#after.replaceChildren(...this.#below());
     this.#after.querySelector('input')?.focus();

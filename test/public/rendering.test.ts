@@ -26,14 +26,14 @@ describe('Markdown', () => {
       [
         [
           'plain *em* **strong** ***both*** ~~del~~ `a*b*`',
-          '<p>plain <em>em</em> <strong>strong</strong> <strong><em>both</em></strong> <del>del</del> <code>a*b*</code></p>',
+          '<p>plain <em>em</em> <strong>strong</strong> <em><strong>both</strong></em> <del>del</del> <code>a*b*</code></p>',
         ],
         [
           '2 * 3 * 4, snake_case_name, **open, \\*escaped\\*',
           '<p>2 * 3 * 4, snake_case_name, **open, *escaped*</p>',
         ],
         ['one\ntwo\n\nthree', '<p>one<br>two</p><p>three</p>'],
-        ['# Big #\n### Small', '<h3>Big</h3><h5>Small</h5>'],
+        ['# Big #\n### Small', '<h3>Big</h3><h4>Small</h4>'],
         ['- a\n  1. b\n  2. c\n- d', '<ul><li>a<ol><li>b</li><li>c</li></ol></li><li>d</li></ul>'],
         ['3. a\n\n4. b', '<ol start="3"><li><p>a</p></li><li><p>b</p></li></ol>'],
         [
@@ -96,7 +96,7 @@ describe('a malicious answer', () => {
     const links = await page.evaluate(
       '[...document.querySelectorAll(".text a")].map((a) => [a.href, a.rel, a.target])',
     );
-    const safe = ['noopener noreferrer', '_blank'];
+    const safe = ['noopener noreferrer nofollow', '_blank'];
     expect(links).toEqual([
       ['https://example.org/a?b=c', ...safe],
       ['https://example.org/p.png', ...safe],

@@ -1,0 +1,112 @@
+/**
+ * Answers that try to harm the page or its reader, in Chromium.
+ * @module-tag browser
+ */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+import { HOSTILE_ANSWERS } from './hostile-payloads.ts';
+import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
+
+/** The elements that an answer can become, and their attributes. */
+const ALLOWED: Record<string, string[]> = {
+  a: ['href', 'target', 'rel', 'title'],
+  button: ['type', 'class', 'data-mark', 'aria-label'],
+  div: ['class', 'tabindex', 'role', 'aria-label'],
+  figure: ['class'],
+  input: ['type', 'disabled', 'checked', 'aria-label'],
+  li: ['class', 'data-note', 'tabindex'],
+  ol: ['start'],
+  pre: ['tabindex', 'role', 'aria-label'],
+  section: ['class', 'aria-label'],
+  span: ['class', 'tabindex', 'role', 'aria-label'],
+  table: ['style'],
+  td: ['class'],
+  p: ['class'],
+  th: ['class'],
+};
+const PLAIN = 'blockquote br code del em figcaption h3 h4 h5 h6 hr strong sup tbody thead tr ul'.split(' ');
+const MATH =
+  /^(?:math|menclose|merror|m(?:i|n|o|s|row|text|space|frac|sqrt|root|style|padded|phantom|table|tr|td)|m(?:sub|sup|subsup|under|over|underover)|semantics)$/;
+const MATH_ATTRIBUTES = /^(?!on|href|src|style|class|id)[a-z]+$/;
+const ADDRESS = /^(?:https?|mailto):/;
+
+let app: TestApp;
+let browser: Browser;
+let server: StandIn;
+beforeAll(async () => {
+  [app, browser] = await Promise.all([startApp(), startBrowser()]);
+  server = await startStandIn(app.url);
+});
+afterAll(async () => {
+  await server?.close();
+  await browser?.close();
+  await app.stop();
+});
+
+it.each(HOSTILE_ANSWERS)('%s does no harm', async (_name, content) => {
+  const { page, problems } = await openPage(browser, server.url);
+  const events = watch(page);
+  await reply(page, 'A question', content, [
+    content.slice(0, content.length / 2),
+    content.slice(content.length / 2),
+  ]);
+  expect(await elementsOf(page)).toEqual([]);
+  await reply(page, 'The next question', 'All is well.', []);
+  expect(await lastTurn(page).locator('.text').innerText()).toBe('All is well.');
+  expect(await page.title()).not.toContain('harmed');
+  expect(events).toEqual([]);
+  expect(problems).toEqual([]);
+});
+
+/** Asks, and lets the server answer with some pieces and then the whole text. */
+async function reply(page: Page, question: string, answer: string, pieces: string[]): Promise<void> {
+  const before = server.exchanges.length;
+  await askInPage(page, question);
+  await eventually(() => server.exchanges.length > before);
+  const { send, response } = server.exchanges.at(-1) as Exchange;
+  for (const text of pieces) send('token', { text });
+  send('done', doneWith(answer, 'a-session'));
+  response.end();
+  await lastTurn(page).and(page.locator('[data-state="answered"]')).waitFor({ timeout: 40_000 });
+  // Late parts change the answer once more.
+  await page.waitForLoadState('networkidle');
+}
+
+/** What an answer must not cause: dialogs, new windows, navigations, requests to other hosts. */
+function watch(page: Page): string[] {
+  const events: string[] = [];
+  page.on('dialog', (dialog) => {
+    events.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('popup', (popup) => events.push(`window ${popup.url()}`));
+  page.on('framenavigated', (frame) => {
+    if (!frame.url().startsWith(`${server.url}/#session=`)) events.push(`navigation ${frame.url()}`);
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(server.url)) events.push(`request ${request.url()}`);
+  });
+  return events;
+}
+
+/** The elements and attributes of the first answer that are not allowed. */
+async function elementsOf(page: Page): Promise<string[]> {
+  const kinds = await page.evaluate<string[]>(`[...new Set(
+    [...document.querySelectorAll('.turn .text *')].flatMap((each) => [
+      each.localName,
+      ...[...each.attributes].map(({ name, value }) =>
+        each.localName + ' ' + name + (name === 'href' ? ' ' + value : '')),
+    ]),
+  )]`);
+  return kinds.filter((kind) => !isAllowed(kind));
+}
+
+function isAllowed(kind: string): boolean {
+  const [name = '', attribute, ...value] = kind.split(' ');
+  if (MATH.test(name)) return attribute === undefined || MATH_ATTRIBUTES.test(attribute);
+  if (attribute === undefined) return PLAIN.includes(name) || Object.hasOwn(ALLOWED, name);
+  if (attribute === 'href' && !ADDRESS.test(value.join(' '))) return false;
+  return Object.hasOwn(ALLOWED, name) && (ALLOWED[name]?.includes(attribute) ?? false);
+}
