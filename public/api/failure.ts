@@ -46,7 +46,8 @@ export async function failureOf(response: Response): Promise<AskFailure> {
   const body = isJson(response) ? ((await response.json().catch(() => null)) as ErrorLike | null) : null;
   const code = body?.error?.code;
   // App Service authentication names its scheme. The Functions host's 401 has no body, and asks for a key.
-  const isSignIn = response.status === 401 && /^bearer\b/i.test(response.headers.get('WWW-Authenticate') ?? '');
+  const isSignIn =
+    response.status === 401 && /^bearer\b/i.test(response.headers.get('WWW-Authenticate') ?? '');
   if (isSignIn && !code) return signedOut();
   const needsKey = !body && response.status === 401;
   const needsSignIn = code === 'not_signed_in';

@@ -5,11 +5,13 @@ const PATHS = {
   check: 'M5 12.5l4.5 4.5L19 7',
   close: 'M6 6l12 12M18 6L6 18',
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
+  delete: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5M14 11v5',
   keyboard: 'M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M17 10h.01M8 14h8',
   list: 'M4 5h16v14H4zM10 5v14',
   measurements: 'M5 20V11M12 20V4M19 20v-6',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
   new: 'M12 5v14M5 12h14',
+  rename: 'M4 20l1-4L16 5l3 3L8 19l-4 1zM14 7l3 3',
   send: 'M12 19V5M6 11l6-6 6 6',
   stop: 'M7 7h10v10H7z',
 };
