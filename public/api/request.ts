@@ -27,6 +27,7 @@ export async function send(path: string, options: RequestInit): Promise<Response
   if (!stopping) return response;
   reach.emit('stopping');
   await pause(Math.min(stopping.retryAfter, MAX_STOPPING_SECONDS), options.signal);
+  if (options.signal?.aborted) reach.emit('reached');
   return sendOnce(path, options);
 }
 

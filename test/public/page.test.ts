@@ -208,11 +208,12 @@ it(
       await page.getByLabel('The server did not accept this key.').fill(closed.host.functionKey);
       await page.keyboard.press('Enter');
       await lastTurn(page).getByText('Ottawa').waitFor();
-      expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([
-        0,
-        1,
-        '',
-      ]);
+      // The list of conversations is kept, without the key.
+      await eventually(async () => (await page.evaluate('localStorage.length')) === 1);
+      expect(
+        await page.evaluate('[Object.keys(localStorage), sessionStorage.length, document.cookie]'),
+      ).toEqual([['ask.sessions'], 1, '']);
+      expect(await page.evaluate('JSON.stringify(localStorage)')).not.toContain(closed.host.functionKey);
       expect(page.url()).not.toContain(closed.host.functionKey);
       expect(problems).toEqual([]);
     } finally {
