@@ -12,6 +12,7 @@ const PATHS = {
   more: 'M5 12h.01M12 12h.01M19 12h.01',
   new: 'M12 5v14M5 12h14',
   rename: 'M4 20l1-4L16 5l3 3L8 19l-4 1zM14 7l3 3',
+  search: 'M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM15.5 15.5L20 20',
   send: 'M12 19V5M6 11l6-6 6 6',
   stop: 'M7 7h10v10H7z',
 };

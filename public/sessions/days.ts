@@ -17,7 +17,7 @@ export function groupByDay(entries: readonly Entry[], now: Date): Days[] {
   const headingOf = ({ usedAt }: Entry) => {
     if (usedAt >= dayBefore(0)) return 'Today';
     if (usedAt >= dayBefore(1)) return 'Yesterday';
-    return usedAt >= dayBefore(LAST_DAYS) ? 'Last 7 days' : 'Before';
+    return usedAt >= dayBefore(LAST_DAYS) ? 'Last 7 days' : 'Older';
   };
   return [...Map.groupBy(entries, headingOf)].map(([heading, days]) => ({ heading, entries: days }));
 }

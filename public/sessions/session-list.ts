@@ -1,7 +1,8 @@
 /** Shows the list of conversations at the left. */
 import './session-list.css';
 import type { Conversation } from '../model/conversation.ts';
-import { element } from '../parts/dom.ts';
+import { byId, element } from '../parts/dom.ts';
+import { icon } from '../parts/icon.ts';
 import { showToast } from '../parts/toast.ts';
 import { signInLink } from '../turn/sign-in-link.ts';
 import { groupByDay } from './days.ts';
@@ -62,11 +63,13 @@ class SessionList {
     const isSearched = entries.length >= SEARCH_FROM || this.#store.hasMore;
     if (!isSearched) this.#search.value = '';
     if (isSearched !== this.#search.isConnected)
-      this.#searchPlace.replaceChildren(...(isSearched ? [this.#search] : []));
+      this.#searchPlace.replaceChildren(...(isSearched ? [icon('search'), this.#search] : []));
     const sought = this.#search.value.trim().toLowerCase();
     const found = entries.filter(({ title }) => title.toLowerCase().includes(sought));
     this.#keepingFocus(() => {
       this.#rows.replaceChildren(...groupByDay(found, new Date()).map((days) => this.#group(days)));
+      if (entries.length === 0 && this.#store.source !== 'unknown')
+        this.#rows.append(note('No conversations yet.'));
       this.#foot.replaceChildren(...this.#below(entries, found, sought !== ''));
     });
   }
@@ -89,7 +92,6 @@ class SessionList {
     if (hasMore) nodes.push(this.#olderButton());
     if (failure?.needsSignIn) nodes.push(note('You are signed out. ', signInLink(), ' to see your list.'));
     else if (failure && !failure.needsKey) nodes.push(note('The list could not be read. ', failure.message));
-    if (entries.length === 0 && source !== 'unknown') nodes.push(note('No conversations yet.'));
     if (source === 'browser' || (failure?.needsKey && entries.length > 0))
       nodes.push(
         note(
@@ -126,7 +128,8 @@ class SessionList {
     const neighbour = (links[at + 1] ?? links[at - 1])?.dataset['key'];
     void this.#deletions.delete(entry);
     // The focus was on the row, which is gone.
-    if (neighbour !== undefined) this.#focusable(neighbour)?.focus();
+    if (neighbour === undefined) byId('new', HTMLButtonElement).focus();
+    else this.#focusable(neighbour)?.focus();
   }
 
   #focusable = (key: string): HTMLElement | undefined =>

@@ -20,7 +20,8 @@ export function sessionRow(entry: Entry, isOpen: boolean, commands: RowCommands)
     'a',
     {
       id,
-      href: addressOf(entry.id),
+      // With a path or a query, because accessibility checkers take a bare fragment for a link within the page.
+      href: `${location.search || './'}${addressOf(entry.id)}`,
       title: entry.title,
       dir: 'auto',
       'aria-current': isOpen && 'page',

@@ -159,7 +159,7 @@ it.each(['table', 'TypeScript'])(
     const { page, problems } = await openPage(browser, app.url);
     await page.getByRole('button', { name: word }).click();
     await lastTurn(page).locator('.facts').waitFor();
-    expect(await lastTurn(page).locator('table, pre').count()).toBe(1);
+    expect(await lastTurn(page).locator(shown).count()).toBe(1);
     expect(problems).toEqual([]);
   },
 );
