@@ -1,5 +1,5 @@
 /**
- * The list of conversations, and the earlier pages of one.
+ * The list of conversations.
  * @module-tag browser
  * @module-tag long
  */
@@ -51,6 +51,9 @@ const keep = (id: string, next: string | null, ...contents: string[]) => {
   const messages = contents.map((content, index) => ({ role: index % 2 === 0 ? 'human' : 'ai', content }));
   server.sessions.set(id, { session_id: id, chat_history: messages, next });
 };
+
+/** An entry of the server's list. */
+const entry = (title: string, updated_at: string) => ({ session_id: `id ${title}`, title, updated_at });
 
 /** Opens the menu of a conversation with the keyboard, and chooses an entry. */
 async function choose(page: Page, title: string, command: string): Promise<void> {
@@ -268,7 +271,6 @@ describe('deleting', () => {
 
 describe('signed in', () => {
   it('shows the list of the server in pages, and keeps none in the browser', async () => {
-    const entry = (title: string, updated_at: string) => ({ session_id: `id ${title}`, title, updated_at });
     server.lists.set('', { sessions: [entry('Newest', '2026-11-02T00:00:00Z')], next: '/sessions?before=1' });
     server.lists.set('?before=1', { sessions: [entry('Oldest', '2026-11-01T00:00:00Z')], next: null });
     keep('id Newest', null, 'Newest', 'Yes.');
@@ -307,61 +309,5 @@ describe('signed in', () => {
     } finally {
       await signedIn.stop();
     }
-  });
-});
-
-describe('earlier messages', () => {
-  const turns = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, at) => [
-      `Question ${from + at}`,
-      `Answer ${from + at}. `.repeat(40),
-    ]).flat();
-  const question = (page: Page, number: number) =>
-    page.locator('.question', { hasText: new RegExp(`Question ${number}$`) });
-  const topOf = async (page: Page, number: number) => (await question(page, number).boundingBox())?.y ?? NaN;
-
-  it.each([320, 1280])('are shown on request without moving the text, at %i px', async (width) => {
-    keep('long', '/sessions/long?before=2', ...turns(20, 30));
-    keep('long?before=2', '/sessions/long?before=1', ...turns(10, 20));
-    keep('long?before=1', null, ...turns(0, 10));
-    const { page, problems } = await openPage(browser, `${server.url}/#session=long`, {
-      viewport: { width, height: 700 },
-    });
-    await question(page, 29).waitFor();
-    const button = page.getByRole('button', { name: 'Show earlier' });
-    for (const first of [20, 10]) {
-      await button.focus();
-      const top = await topOf(page, first);
-      await page.keyboard.press('Enter');
-      await question(page, first - 10).waitFor();
-      expect(Math.abs((await topOf(page, first)) - top)).toBeLessThan(2);
-      expect(await focused(page)).toContain(`Question ${first}Answer`);
-      expect(await page.locator('#status').textContent()).toBe('10 earlier questions are shown.');
-    }
-    expect(await page.locator('.turn').count()).toBe(30);
-    expect(await button.count()).toBe(0);
-    expect(problems).toEqual([]);
-  });
-
-  it('are offered again when they cannot be read', async () => {
-    keep('long', '/sessions/long?before=1', ...turns(10, 12));
-    const { page } = await openPage(browser, `${server.url}/#session=long`);
-    await page.getByRole('button', { name: 'Show earlier' }).click();
-    await page.locator('#notice').getByText('Earlier messages could not be read. Unknown session.').waitFor();
-    keep('long?before=1', null, ...turns(0, 10));
-    await page.getByRole('button', { name: 'Show earlier' }).click();
-    await question(page, 0).waitFor();
-    expect(await page.locator('#notice').innerText()).toBe('');
-  });
-
-  it('are read only from the API of this server', async () => {
-    keep('long', 'https://elsewhere.example/sessions/long', 'Question', 'Answer');
-    const { page, problems } = await openPage(browser, `${server.url}/#session=long`);
-    await page.getByRole('button', { name: 'Show earlier' }).click();
-    await page
-      .locator('#notice')
-      .getByText('The server gave an address that this page does not know.')
-      .waitFor();
-    expect(problems).toEqual([]);
   });
 });

@@ -60,21 +60,17 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
     response.end(JSON.stringify(session ?? { status: 'Unknown session.', error: { code: 'not_found' } }));
   };
-  const fail = (response: ServerResponse, status: number, code: string, message: string) =>
-    void response
-      .writeHead(status, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ status: message, error: { code } }));
   const list = (query: string, response: ServerResponse) => {
     const found = standIn.lists.get(query);
-    if (!found) return fail(response, 401, 'not_signed_in', 'Sign in to list your sessions.');
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
+    if (found) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
+    else fail(response, 401, 'not_signed_in', 'Sign in to list your sessions.');
   };
   const remove = (id: string, response: ServerResponse) => {
     standIn.deleted.push(id);
-    if (standIn.deleteStatus !== 204)
-      return fail(response, standIn.deleteStatus, 'history_unavailable', 'The session could not be deleted.');
-    sessions.delete(id);
-    response.writeHead(204).end();
+    if (standIn.deleteStatus === 204) {
+      sessions.delete(id);
+      response.writeHead(204).end();
+    } else fail(response, standIn.deleteStatus, 'history_unavailable', 'The session could not be deleted.');
   };
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;
@@ -107,6 +103,12 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     },
   };
   return standIn;
+}
+
+function fail(response: ServerResponse, status: number, code: string, message: string): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ status: message, error: { code } }));
 }
 
 /** The `done` event of an answer. */
