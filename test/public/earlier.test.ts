@@ -4,7 +4,7 @@
  * @module-tag long
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
 import { openPage, startBrowser } from './browser.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
@@ -21,6 +21,8 @@ afterAll(async () => {
   await server.close();
   await app.stop();
 });
+
+beforeEach(() => server.sessions.clear());
 
 /** Adds a page of a conversation to the server: questions and answers in turn. */
 const keep = (id: string, next: string | null, ...contents: string[]) => {
