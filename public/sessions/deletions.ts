@@ -14,6 +14,8 @@ export class Deletions {
   readonly #conversation: Conversation;
   /** Those that can be undone. */
   readonly #pending = new Set<string>();
+  /** What went wrong and was not said yet. */
+  readonly #failures: string[] = [];
 
   constructor(store: SessionStore, conversation: Conversation) {
     this.#store = store;
@@ -31,9 +33,10 @@ export class Deletions {
     const end = await showToast(`“${title}” was deleted.`, 'Undo');
     // False when the page was left meanwhile and is shown again by the Back button.
     if (!this.#pending.delete(id)) return;
-    if (end === 'expired') return this.#send(id);
-    this.#store.show(id);
-    if (wasOpen && this.#conversation.turns.length === 0) goTo(this.#conversation, id);
+    if (end === 'expired') await this.#send(id);
+    else this.#store.show(id);
+    if (end === 'action' && wasOpen && this.#conversation.turns.length === 0) goTo(this.#conversation, id);
+    this.#tellFailures();
   }
 
   async #send(id: string): Promise<void> {
@@ -47,7 +50,14 @@ export class Deletions {
 
   #bringBack(id: string, { message }: AskFailure): void {
     this.#store.show(id);
-    void showToast(`“${this.#store.titleOf(id) ?? 'A conversation'}” was not deleted. ${message}`);
+    this.#failures.push(`“${this.#store.titleOf(id) ?? 'A conversation'}” was not deleted. ${message}`);
+    this.#tellFailures();
+  }
+
+  /** Waits until no Undo is shown, which the message would replace. */
+  #tellFailures(): void {
+    if (this.#pending.size > 0 || this.#failures.length === 0) return;
+    void showToast(this.#failures.splice(0).join(' '));
   }
 
   /** Sends what can no longer be undone. Nobody sees whether that succeeds, so the next visit makes sure of it. */

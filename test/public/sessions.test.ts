@@ -262,10 +262,13 @@ describe('deleting', () => {
     const { page } = await openWithKept(['One', 'Two']);
     server.deleteStatus = 503;
     await choose(page, 'One', 'Delete');
-    // The next message takes the place of the one with Undo.
+    // The next message takes the place of the one with Undo, and the failure does not take the place of this one.
     await choose(page, 'Two', 'Delete');
+    await eventually(() => server.deleted.length === 1);
+    await page.getByRole('button', { name: 'Undo' }).click();
     await page.getByText('“One” was not deleted. The session could not be deleted.').waitFor();
-    await page.getByRole('link', { name: 'One' }).waitFor();
+    expect(await titles(page)).toEqual(['One', 'Two']);
+    expect(server.deleted).toEqual(['id One']);
   });
 });
 
