@@ -11,17 +11,21 @@ import { Conversation } from './model/conversation.ts';
 import { byId } from './parts/dom.ts';
 import { startReading } from './reading/render-answer.ts';
 import { startSessionList } from './sessions/session-list.ts';
+import { SessionStore } from './sessions/session-store.ts';
+import { startConnectionBar } from './shell/connection-bar.ts';
 import { startShell } from './shell/shell.ts';
 import { applyTheme } from './shell/theme.ts';
 
 applyTheme();
 startReading();
 const conversation = new Conversation();
+const sessions = new SessionStore(conversation);
 const composer = new Composer(conversation);
-startShell(conversation, composer);
+startShell(conversation, composer, sessions);
+startConnectionBar(byId('connection', HTMLElement));
 startConversationView(conversation);
 startScrolling(conversation);
 startPanel(byId('measured', HTMLElement), conversation);
-startSessionList(byId('sessions', HTMLElement));
+startSessionList(byId('sessions', HTMLElement), sessions, conversation);
 // Last, because everything listens to what it opens.
 followAddress(conversation);

@@ -7,7 +7,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { build, type BuildOptions, type Metafile, type OutputFile, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { root } from '../stack/root.ts';
 import type { PageManifest } from '../../src/lib/http/page-files.ts';
 import type { BuiltFile } from './output.ts';
@@ -30,10 +30,9 @@ export async function bundlePage(outdir: string): Promise<BuiltPage> {
   const page = { path: join(outdir, 'index.html'), contents: Buffer.from(html) };
   const compressed = await Promise.all([page, ...late.files].map(compress));
   const list = { path: join(outdir, 'page.json'), contents: Buffer.from(JSON.stringify(manifest)) };
-  return {
-    files: [...compressed.flat(), list, ...late.licences, ...entry.licences],
-    inputs: ['public/index.html', ...Object.keys({ ...late.metafile.inputs, ...entry.metafile.inputs })],
-  };
+  const sources = Object.keys({ ...late.metafile.inputs, ...entry.metafile.inputs });
+  const licences = { path: join(outdir, 'licences.txt'), contents: Buffer.from(licencesOf(sources)) };
+  return { files: [...compressed.flat(), list, licences], inputs: ['public/index.html', ...sources] };
 }
 
 const shared = {
@@ -43,7 +42,8 @@ const shared = {
   platform: 'browser',
   target: 'es2022',
   minify: true,
-  legalComments: 'external',
+  // The licences of packages are published in a file of their own, which no browser loads.
+  legalComments: 'none',
   charset: 'utf8',
   metafile: true,
   logLevel: 'warning',
@@ -70,14 +70,13 @@ async function buildLateParts(outdir: string) {
     ),
   );
   const names = files.map(({ path }) => basename(path));
-  return { files, names, addresses, metafile, licences: licencesOf(outputFiles) };
+  return { files, names, addresses, metafile };
 }
 
 interface Entry {
   script: string;
   style: string;
   metafile: Metafile;
-  licences: OutputFile[];
 }
 
 async function buildEntry(outdir: string, addresses: ReadonlyMap<string, string>): Promise<Entry> {
@@ -88,7 +87,7 @@ async function buildEntry(outdir: string, addresses: ReadonlyMap<string, string>
     plugins: [lateParts(addresses)],
   });
   const textOf = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
-  return { script: textOf('.js'), style: textOf('.css'), metafile, licences: licencesOf(outputFiles) };
+  return { script: textOf('.js'), style: textOf('.css'), metafile };
 }
 
 /** Keeps `import('./x.late.ts')` as an import at run time, of the built file. */
@@ -120,9 +119,16 @@ function inline({ script, style }: Entry, assets: string[]): { html: string; man
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64');
 
-/** Licences of bundled packages, which no browser loads. */
-const licencesOf = (files: OutputFile[]): OutputFile[] =>
-  files.filter(({ path, contents }) => path.endsWith('.LEGAL.txt') && contents.length > 0);
+/** The licences of the packages that `sources` are from. @throws Error for a package without a licence file. */
+function licencesOf(sources: string[]): string {
+  const packages = sources.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  const texts = [...new Set(packages)].toSorted().map((folder) => {
+    const [file] = globSync('{LICENSE,LICENCE,license}*', { cwd: join(root, folder) });
+    if (file === undefined) throw new Error(`${folder} has no licence file.`);
+    return `${folder.replace('node_modules/', '')}\n\n${readFileSync(join(root, folder, file), 'utf8').trim()}\n`;
+  });
+  return texts.join('\n---\n\n');
+}
 
 async function compress({ path, contents }: BuiltFile): Promise<BuiltFile[]> {
   const params = { [constants.BROTLI_PARAM_SIZE_HINT]: contents.length };

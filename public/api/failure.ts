@@ -2,9 +2,11 @@
 
 const OFFLINE = 'The server cannot be reached. Check your connection, then try again.';
 const BROKEN_OFF = 'The connection was lost before the answer was complete. Try again.';
+const SIGNED_OUT = 'You are signed out. Sign in to continue.';
 
 interface FailureDetails {
   needsKey?: boolean;
+  needsSignIn?: boolean;
   retryAfter?: number;
   code?: string | undefined;
 }
@@ -13,14 +15,18 @@ interface FailureDetails {
 export class AskFailure extends Error {
   /** The server asks for a function key, or for another one. */
   readonly needsKey: boolean;
+  /** The server knows users, and does not know this one. */
+  readonly needsSignIn: boolean;
   /** Seconds until another attempt makes sense; 0 when unknown. */
   readonly retryAfter: number;
   /** The `error.code` of the API; undefined when the server did not answer. */
   readonly code: string | undefined;
 
-  constructor(message: string, { needsKey = false, retryAfter = 0, code }: FailureDetails = {}) {
-    super(forUsers(message, code));
+  constructor(message: string, details: FailureDetails = {}) {
+    const { needsKey = false, needsSignIn = false, retryAfter = 0, code } = details;
+    super(forUsers(message, details.code));
     this.needsKey = needsKey;
+    this.needsSignIn = needsSignIn;
     this.retryAfter = retryAfter;
     this.code = code;
   }
@@ -44,15 +50,23 @@ export const offline = (): AskFailure => new AskFailure(OFFLINE);
 /** The failure of a stream that ended too early. */
 export const brokenOff = (): AskFailure => new AskFailure(BROKEN_OFF);
 
+/** The failure of a request that was sent to the sign-in page. */
+export const signedOut = (): AskFailure => new AskFailure(SIGNED_OUT, { needsSignIn: true });
+
 /** The failure that a response with an error status describes. */
 export async function failureOf(response: Response): Promise<AskFailure> {
   const body = isJson(response) ? ((await response.json().catch(() => null)) as ErrorLike | null) : null;
-  // The Functions host's 401 has no body.
+  const code = body?.error?.code;
+  // App Service authentication names its scheme. The Functions host's 401 has no body, and asks for a key.
+  const isSignIn =
+    response.status === 401 && /^bearer\b/i.test(response.headers.get('WWW-Authenticate') ?? '');
+  if (isSignIn && !code) return signedOut();
   const needsKey = !body && response.status === 401;
+  const needsSignIn = code === 'not_signed_in';
   const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
   const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));
   const retryAfter = seconds > 0 ? Math.ceil(seconds) : 0;
-  return new AskFailure(message, { needsKey, retryAfter, code: body?.error?.code });
+  return new AskFailure(message, { needsKey, needsSignIn, retryAfter, code });
 }
 
 /** An error of the app, or of something between the app and this page. */

@@ -1,6 +1,6 @@
 /** Client of the sessions. */
-import type { ChatMessage, Session } from '../../src/lib/contract/responses.ts';
-import { failureOf } from './failure.ts';
+import type { ChatMessage, Session, SessionList } from '../../src/lib/contract/responses.ts';
+import { AskFailure, failureOf } from './failure.ts';
 import { send } from './request.ts';
 
 /** A page of a session, oldest message first. `next` is the address of the page before it; null when there is none. */
@@ -14,9 +14,48 @@ export interface SessionPage {
  * @throws AskFailure
  */
 export async function readSession(sessionId: string, signal: AbortSignal): Promise<SessionPage> {
-  const response = await send(`/sessions/${encodeURIComponent(sessionId)}`, { signal });
+  const response = await send(pathOf(sessionId), { signal });
   if (response.status === 404) return { messages: [], next: null };
+  return pageOf(response);
+}
+
+/**
+ * Reads the page at an address that another page has as its `next`.
+ * @throws AskFailure
+ */
+export async function readEarlierPage(next: string, signal: AbortSignal): Promise<SessionPage> {
+  return pageOf(await send(checked(next, /^\/sessions\/[^/]/), { signal }));
+}
+
+/**
+ * Lists the sessions of the signed-in user: the newest page, or the one at the address `next` of another page.
+ * @throws AskFailure with the code `not_signed_in` when there is no user.
+ */
+export async function listSessions(next: string | null): Promise<SessionList> {
+  const response = await send(next === null ? '/sessions' : checked(next, /^\/sessions\?/), {});
+  if (!response.ok) throw await failureOf(response);
+  return (await response.json()) as SessionList;
+}
+
+/**
+ * Deletes a session; also succeeds when there is none. With `keepalive` it is sent although the page is being left.
+ * @throws AskFailure
+ */
+export async function deleteSession(sessionId: string, keepalive = false): Promise<void> {
+  const response = await send(pathOf(sessionId), { method: 'DELETE', keepalive });
+  if (!response.ok) throw await failureOf(response);
+}
+
+const pathOf = (sessionId: string): string => `/sessions/${encodeURIComponent(sessionId)}`;
+
+async function pageOf(response: Response): Promise<SessionPage> {
   if (!response.ok) throw await failureOf(response);
   const { chat_history: messages, next } = (await response.json()) as Session;
   return { messages, next };
+}
+
+/** The function key is sent along, so the address has to be one of this API. */
+function checked(next: string, allowed: RegExp): string {
+  if (!allowed.test(next)) throw new AskFailure('The server gave an address that this page does not know.');
+  return next;
 }

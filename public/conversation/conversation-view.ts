@@ -5,8 +5,11 @@ import type { Conversation } from '../model/conversation.ts';
 import type { Turn } from '../model/turn.ts';
 import { byId, element } from '../parts/dom.ts';
 import { keyForm } from '../turn/key-form.ts';
+import { retryAfter } from '../turn/retry-after.ts';
+import { signInLink } from '../turn/sign-in-link.ts';
 import { TurnView } from '../turn/turn-view.ts';
 import { announce } from './announcer.ts';
+import { EarlierTurns } from './earlier-turns.ts';
 import { keepEndInView, scrollToEnd } from './scrolling.ts';
 
 /** Shows the conversation from now on. */
@@ -15,6 +18,7 @@ export function startConversationView(conversation: Conversation): void {
   const notice = byId('notice', HTMLElement);
   const list = byId('turns', HTMLOListElement);
   const views = new Map<Turn, TurnView>();
+  const earlier = new EarlierTurns(conversation, notice, list);
 
   const viewOf = (turn: Turn): TurnView => {
     const view = views.get(turn) ?? new TurnView(turn, conversation, keepEndInView);
@@ -30,9 +34,13 @@ export function startConversationView(conversation: Conversation): void {
   });
   conversation.read.listen(() => {
     list.replaceChildren(...conversation.turns.map((turn) => viewOf(turn).root));
-    if (conversation.next !== null) notice.append(element('p', {}, 'Earlier messages are not shown.'));
+    earlier.offer();
     welcome.hidden = conversation.turns.length > 0;
     scrollToEnd();
+  });
+  conversation.earlierRead.listen((count) => {
+    const added = conversation.turns.slice(0, count).map((turn) => viewOf(turn).root);
+    earlier.show(added);
   });
   conversation.readFailed.listen((failure) => showUnread(notice, failure, conversation));
   conversation.asked.listen((turn) => {
@@ -61,8 +69,14 @@ function showUnread(notice: HTMLElement, failure: AskFailure, conversation: Conv
     notice.querySelector('input')?.focus();
     return;
   }
+  if (failure.needsSignIn) {
+    notice.append(
+      element('p', {}, 'The earlier conversation could not be read. ', failure.message, ' ', signInLink()),
+    );
+    return;
+  }
   notice.append(
     element('p', {}, 'The earlier conversation could not be read. ', failure.message),
-    element('button', { type: 'button', click: again }, 'Try again'),
+    element('div', {}, ...retryAfter('Try again', failure.retryAfter, again)),
   );
 }

@@ -26,8 +26,8 @@ export function askInNewConversation(conversation: Conversation, question: strin
   conversation.start(question);
 }
 
-/** In the fragment, which browsers do not send: the id gives access to the conversation. */
-const addressOf = (sessionId: string | null): string =>
+/** The address of a session. In the fragment, which browsers do not send: the id gives access to the conversation. */
+export const addressOf = (sessionId: string | null): string =>
   sessionId === null
     ? location.pathname + location.search
     : `#${new URLSearchParams({ session: sessionId })}`;

@@ -2,7 +2,7 @@
 import type { ChatMessage } from '../../src/lib/contract/responses.ts';
 import { ask } from '../api/ask.ts';
 import { AskFailure, failureFrom } from '../api/failure.ts';
-import { readSession } from '../api/sessions.ts';
+import { readEarlierPage, readSession } from '../api/sessions.ts';
 import { Signal } from '../parts/signal.ts';
 import { keepMeasured, restoreMeasured } from './measured.ts';
 import { Turn, type TurnOptions } from './turn.ts';
@@ -18,6 +18,10 @@ export class Conversation {
   readonly read = new Signal();
   /** The turns of the session could not be read. */
   readonly readFailed = new Signal<AskFailure>();
+  /** Turns were added before the first one. Gives their number. */
+  readonly earlierRead = new Signal<number>();
+  /** The turns before the first one could not be read. */
+  readonly earlierFailed = new Signal<AskFailure>();
   /** A turn is new, or has moved to the end. It is waiting for its answer. */
   readonly asked = new Signal<Turn>();
   /** A turn is answered, stopped or failed, while the page was open. */
@@ -36,6 +40,8 @@ export class Conversation {
   #next: string | null = null;
   /** Aborts the request in progress. */
   #pending: AbortController | null = null;
+  /** Aborts the reading of earlier turns. */
+  #earlier: AbortController | null = null;
 
   /** Null until the first answer of a new conversation. */
   get sessionId(): string | null {
@@ -60,6 +66,8 @@ export class Conversation {
   /** Opens a session, or an empty conversation. Ends what is in progress. */
   async open(sessionId: string | null): Promise<void> {
     this.#pending?.abort();
+    this.#earlier?.abort();
+    this.#earlier = null;
     this.#sessionId = sessionId;
     this.#turns = [];
     this.#next = null;
@@ -81,6 +89,26 @@ export class Conversation {
       this.readFailed.emit(controller.signal.aborted ? new AskFailure('Stopped.') : failureFrom(error));
     } finally {
       this.#finish(controller);
+    }
+  }
+
+  /** Reads the turns before the first one. Questions can be asked meanwhile. */
+  async readEarlier(): Promise<void> {
+    if (this.#next === null || this.#earlier) return;
+    const controller = new AbortController();
+    this.#earlier = controller;
+    try {
+      const { messages, next } = await readEarlierPage(this.#next, controller.signal);
+      if (this.#earlier !== controller) return;
+      const turns = turnsOf(messages);
+      this.#turns = [...turns, ...this.#turns];
+      if (this.#sessionId !== null) restoreMeasured(this.#sessionId, this.#turns);
+      this.#next = next;
+      this.earlierRead.emit(turns.length);
+    } catch (error) {
+      if (this.#earlier === controller) this.earlierFailed.emit(failureFrom(error));
+    } finally {
+      if (this.#earlier === controller) this.#earlier = null;
     }
   }
 

@@ -7,12 +7,13 @@ import { byId } from '../parts/dom.ts';
 import { fillIcons } from '../parts/icon.ts';
 import { attachMenu } from '../parts/menu.ts';
 import { toastPlace } from '../parts/toast.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
 import { showShortcuts } from './shortcuts.ts';
 import { SidePanel } from './side-panel.ts';
 import { themeChoice } from './theme.ts';
 
 /** Sets the frame up. */
-export function startShell(conversation: Conversation, composer: Composer): void {
+export function startShell(conversation: Conversation, composer: Composer, sessions: SessionStore): void {
   fillIcons();
   document.body.append(toastPlace());
   const list = new SidePanel({
@@ -34,6 +35,9 @@ export function startShell(conversation: Conversation, composer: Composer): void
       goTo(conversation, null);
       composer.focus();
     });
+  byId('sessions', HTMLElement).addEventListener('click', ({ target }) => {
+    if (target instanceof Element && target.closest('a')) list.closeSheet();
+  });
   // The column has a button of its own.
   list.columnChanged.listen((isShown) => (byId('new-short', HTMLElement).hidden = isShown));
   list.arrange();
@@ -43,17 +47,21 @@ export function startShell(conversation: Conversation, composer: Composer): void
     themeChoice(),
     { items: [{ label: 'Keyboard shortcuts', icon: 'keyboard', run: () => void showShortcuts() }] },
   ]);
-  startTitle(conversation);
+  startTitle(conversation, sessions);
 }
 
-/** Shows the first question as the title, and whether the model is a real one. */
-function startTitle(conversation: Conversation): void {
-  const title = byId('title', HTMLElement);
+/** Shows the title of the conversation, also as that of the tab, and whether the model is a real one. */
+function startTitle(conversation: Conversation, sessions: SessionStore): void {
+  const heading = byId('title', HTMLElement);
+  const appName = document.title;
   const update = () => {
-    title.textContent = conversation.turns[0]?.question ?? 'New conversation';
+    const title = sessions.title;
+    heading.textContent = title ?? 'New conversation';
+    document.title = title === undefined ? appName : `${title} · ${appName}`;
   };
-  for (const signal of [conversation.opened, conversation.read]) signal.listen(update);
   conversation.asked.listen(update);
+  // Also after a conversation was opened or read.
+  sessions.changed.listen(update);
   conversation.settled.listen(({ metrics }) => {
     if (metrics?.model?.endsWith('emulated')) byId('emulated', HTMLElement).hidden = false;
   });

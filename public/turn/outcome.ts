@@ -4,10 +4,10 @@ import type { ErrorCode } from '../../src/lib/contract/responses.ts';
 import type { AskFailure } from '../api/failure.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { keyForm } from './key-form.ts';
+import { remedyOf } from './retry-after.ts';
 
 /** A reasoning model is silent for longer than this. */
 const THINKING_MS = 4000;
-const COUNT_MS = 250;
 
 /** Moving dots, and after some seconds a text. */
 export function waitingNote(): Node[] {
@@ -40,28 +40,19 @@ const LASTING: ReadonlySet<string | undefined> = new Set<ErrorCode>([
 /** Says that the answer was stopped, and what becomes of the text that came. */
 export function stoppedNote(hasText: boolean, { retry }: Remedies): Node[] {
   const kept = hasText ? ' The text that came stays here until you leave this conversation.' : '';
-  return [element('p', {}, `Stopped.${kept}`), retryButton('Ask again', 0, retry)];
+  return [
+    element('p', {}, `Stopped.${kept}`),
+    element('button', { type: 'button', click: retry }, 'Ask again'),
+  ];
 }
 
 /** Says why there is no answer, or asks for the key. Offers another attempt only if it can succeed. */
 export function failureNote(failure: AskFailure, { retry, edit }: Remedies): Node[] {
   if (failure.needsKey) return [keyForm(retry)];
-  const button = LASTING.has(failure.code)
-    ? element('button', { type: 'button', click: edit }, 'Edit question')
-    : retryButton('Try again', failure.retryAfter, retry);
-  return [element('p', {}, failure.message), button];
-}
-
-/** A button that can be pressed after some seconds, and counts them down. */
-function retryButton(label: string, seconds: number, press: () => void): HTMLButtonElement {
-  const button = element('button', { type: 'button', click: press }, label);
-  const end = performance.now() + 1000 * seconds;
-  const count = () => {
-    const left = Math.ceil((end - performance.now()) / 1000);
-    button.disabled = left > 0;
-    button.textContent = left > 0 ? `${label} in ${left} s` : label;
-    if (left > 0) setTimeout(count, COUNT_MS);
-  };
-  count();
-  return button;
+  if (LASTING.has(failure.code))
+    return [
+      element('p', {}, failure.message),
+      element('button', { type: 'button', click: edit }, 'Edit question'),
+    ];
+  return [element('p', {}, failure.message), ...remedyOf(failure, retry)];
 }

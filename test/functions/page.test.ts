@@ -139,3 +139,19 @@ it('serves no other files', async () => {
 it('transfers at most 60 KB for the first view', async () => {
   expect((await transfer('/', 'br')).bytes.length).toBeLessThan(60_000);
 });
+
+const timing = async (url: string, headers: Record<string, string>): Promise<string | null> =>
+  (await fetch(url, { headers })).headers.get('server-timing');
+
+it('tells the page whether a user is signed in, where App Service authentication says so', async () => {
+  const user = { 'x-ms-client-principal-id': 'ada', 'x-ms-client-principal-idp': 'aad' };
+  const trusting = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
+  try {
+    expect(await timing(trusting.url, user)).toBe('signed-in');
+    expect(await timing(trusting.url, {})).toBeNull();
+    // Anybody can send these headers.
+    expect(await timing(app.url, user)).toBeNull();
+  } finally {
+    await trusting.stop();
+  }
+});

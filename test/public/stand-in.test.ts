@@ -131,7 +131,7 @@ describe('the session in the URL', () => {
     const { page, problems } = await openPage(browser, `${server.url}/#session=a%2Fb`);
     await lastTurn(page).getByText('Two.').waitFor();
     expect(await page.locator('.turn strong').innerText()).toBe('bold');
-    expect(await page.locator('#notice').innerText()).toBe('Earlier messages are not shown.');
+    expect(await page.locator('#notice').innerText()).toBe('Show earlier');
     await askInPage(page, 'Third?');
     expect((await exchangeOf('Third?')).sessionId).toBe('a/b');
     // An answer in progress is not shown in another conversation.

@@ -22,6 +22,14 @@ export interface StandIn {
   exchanges: Exchange[];
   /** Responses of GET /sessions/{session_id}; 404 for other sessions. */
   sessions: Map<string, object>;
+  /** Responses of GET /sessions, by the query of the address; without any, nobody is signed in. */
+  lists: Map<string, object>;
+  /** The sessions whose deletion was requested. */
+  deleted: string[];
+  /** The status of DELETE /sessions/{session_id}. */
+  deleteStatus: number;
+  /** Whether App Service authentication sends each request to its sign-in page. */
+  wantsSignIn: boolean;
   /** The required function key, if any. */
   key: string | undefined;
   close: () => Promise<void>;
@@ -35,6 +43,7 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     const page = await fetch(appUrl + path);
     for (const name of ['content-type', 'content-security-policy'])
       response.setHeader(name, page.headers.get(name) ?? '');
+    if (standIn.lists.size > 0) response.setHeader('server-timing', 'signed-in');
     response.writeHead(page.status).end(await page.text());
   };
   const take = async (request: IncomingMessage, response: ServerResponse) => {
@@ -52,12 +61,28 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     response.writeHead(session ? 200 : 404, { 'content-type': 'application/json' });
     response.end(JSON.stringify(session ?? { status: 'Unknown session.', error: { code: 'not_found' } }));
   };
+  const list = (query: string, response: ServerResponse) => {
+    const found = standIn.lists.get(query);
+    if (found) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found));
+    else fail(response, 401, 'not_signed_in', 'Sign in to list your sessions.');
+  };
+  const remove = (id: string, response: ServerResponse) => {
+    standIn.deleted.push(id);
+    if (standIn.deleteStatus === 204) {
+      sessions.delete(id);
+      response.writeHead(204).end();
+    } else fail(response, standIn.deleteStatus, 'history_unavailable', 'The session could not be deleted.');
+  };
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;
     const [, id] = /^\/sessions\/(.+)$/.exec(url) ?? [];
     if (url === '/' || url.startsWith('/assets/')) return void passOn(url, response);
+    if (standIn.wantsSignIn)
+      return void response.writeHead(302, { location: 'https://login.example/' }).end();
     if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
       return void response.writeHead(401).end();
+    if (/^\/sessions(\?|$)/.test(url)) return list(url.slice('/sessions'.length), response);
+    if (id !== undefined && request.method === 'DELETE') return remove(decodeURIComponent(id), response);
     if (id !== undefined) return show(decodeURIComponent(id), response);
     void take(request, response);
   });
@@ -67,6 +92,10 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     exchanges,
     sessions,
+    lists: new Map(),
+    deleted: [],
+    deleteStatus: 204,
+    wantsSignIn: false,
     key: undefined,
     async close() {
       server.close();
@@ -75,6 +104,12 @@ export async function startStandIn(appUrl: string): Promise<StandIn> {
     },
   };
   return standIn;
+}
+
+function fail(response: ServerResponse, status: number, code: string, message: string): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ status: message, error: { code } }));
 }
 
 /** The `done` event of an answer. */

@@ -90,7 +90,7 @@ export function readConfig(env: Environment = process.env): Config {
     finishAbandoned: settings.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
     logLevel: logLevelOf(settings),
-    trustsUserHeaders: settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true',
+    trustsUserHeaders: trustsUserHeadersOf(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),
     warnings: settings.warnings,
   };
@@ -117,6 +117,14 @@ export function readAuthLevel(env: Environment = process.env): AuthLevel {
 export function readLogLevel(env: Environment = process.env): LogLevel {
   return logLevelOf(new SettingsReader(env));
 }
+
+/** Reads only `WEBSITE_AUTH_ENABLED`, because the page is served even if other settings are invalid. */
+export function readTrustsUserHeaders(env: Environment = process.env): boolean {
+  return trustsUserHeadersOf(new SettingsReader(env));
+}
+
+const trustsUserHeadersOf = (settings: SettingsReader): boolean =>
+  settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true';
 
 const authLevelOf = (settings: SettingsReader): AuthLevel =>
   settings.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';

@@ -2,10 +2,15 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { errors } from '../contract/errors.ts';
 import { fileResponse, readManifest } from './page-files.ts';
+import { hasUser } from './signed-in-user.ts';
 
-/** Responds with the page, or with 304 when the browser's copy is current. */
-export function handlePage(request: HttpRequest): HttpResponseInit {
+/**
+ * Responds with the page, or with 304 when the browser's copy is current. `Server-Timing`, the only header of its own
+ * response that a page can read, tells it whether a user is signed in.
+ */
+export function handlePage(request: HttpRequest, trustsUserHeaders: boolean): HttpResponseInit {
   return fileResponse('index.html', request, {
+    ...(trustsUserHeaders && hasUser(request.headers) && { 'Server-Timing': 'signed-in' }),
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-cache',
     'Content-Security-Policy': contentSecurityPolicy(),

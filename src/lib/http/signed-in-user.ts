@@ -37,7 +37,7 @@ interface Principal {
  * @throws AskError when the caller is signed in, but the headers do not identify the user.
  */
 export function readUserId({ headers }: HttpRequest, trusted: boolean): string | null {
-  if (!trusted || ![PRINCIPAL, ID, PROVIDER, NAME].some((name) => headers.get(name))) return null;
+  if (!trusted || !hasUser(headers)) return null;
   // Not with the library's `request.user`, which throws when one of the headers is missing.
   const principal = readPrincipal(headers.get(PRINCIPAL));
   const [provider, id] = principal.identityProvider
@@ -46,6 +46,10 @@ export function readUserId({ headers }: HttpRequest, trusted: boolean): string |
   if (!isText(provider) || !isText(id)) throw errors.userUnknown();
   return JSON.stringify([provider, id]);
 }
+
+/** Whether the headers tell of a signed-in user. Any caller can send them, see {@link readUserId}. */
+export const hasUser = (headers: HttpRequest['headers']): boolean =>
+  [PRINCIPAL, ID, PROVIDER, NAME].some((name) => headers.get(name));
 
 /** Decodes the principal from Base64. An invalid one gives an object without fields. */
 function readPrincipal(encoded: string | null): Principal {

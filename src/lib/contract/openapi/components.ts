@@ -19,7 +19,10 @@ export const headers = {
     enum: ['HIT', 'MISS', 'COALESCED', 'BYPASS'],
   }),
   Age: header('Age of the cached answer in seconds.', 'integer', { minimum: 0 }),
-  'Server-Timing': header('Durations in milliseconds, shown by the developer tools of browsers.', 'string'),
+  'Server-Timing': header(
+    'Durations in milliseconds, shown by the developer tools of browsers. Of the chat page: `signed-in` for a signed-in user.',
+    'string',
+  ),
   'Idempotency-Replayed': header(
     'Present when this is the stored answer to an earlier request with the same key.',
     'string',

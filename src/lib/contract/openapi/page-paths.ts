@@ -2,7 +2,7 @@
 import { errors } from '../errors.ts';
 import { commonErrors, errorResponses, type Json, withHeaders } from './components.ts';
 
-const fileHeaders = withHeaders('ETag', 'Vary', 'Content-Encoding');
+const fileHeaders = withHeaders('ETag', 'Vary', 'Content-Encoding', 'Server-Timing');
 
 /** The operations GET and HEAD of a file. */
 function fileOperations(name: string, type: string, summary: string, notFound: Json): Json {
