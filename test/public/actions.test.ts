@@ -97,13 +97,15 @@ describe('with the keyboard alone', () => {
       page.evaluate<string>("getComputedStyle(document.querySelector('.asked-bar .actions')).opacity");
     expect(await opacity()).toBe('0');
     const path: (string | null)[] = [];
-    for (let tab = 0; tab < 4; tab++) {
+    for (let tab = 0; tab < 5; tab++) {
       await page.keyboard.press('Shift+Tab');
       path.push(await page.evaluate<string | null>('document.activeElement.getAttribute("aria-label")'));
     }
     expect(path.toReversed()).toEqual([
       'Copy question',
       'Edit question',
+      // The line of measurements.
+      null,
       'Copy answer',
       'Ask again without the cache',
     ]);

@@ -24,6 +24,10 @@ afterAll(async () => {
 /** Opens the page and asks a question, which the test answers. */
 async function openAndAsk(question = 'A question', options: BrowserContextOptions = {}) {
   const opened = await openPage(browser, server.url, options);
+  // Until the late part is there, answers are plain text.
+  await opened.page.waitForFunction(
+    'performance.getEntriesByType("resource").some(({ name }) => name.includes("reader.late"))',
+  );
   const before = server.exchanges.length;
   await askInPage(opened.page, question);
   await eventually(() => server.exchanges.length > before);
@@ -183,11 +187,11 @@ describe('an answer that arrives', () => {
     let at = 0;
     for (; at < 40; at++) stream(answer[at] ?? '');
     await text.locator('h3').waitFor();
-    await page.evaluate('window.heading = document.querySelector("h3")');
+    await page.evaluate('window.heading = document.querySelector(".text h3")');
     for (; at < answer.length; at++) stream(answer[at] ?? '');
     await text.locator('li', { hasText: 'y' }).waitFor();
     await complete(answer);
-    expect(await page.evaluate('window.heading === document.querySelector("h3")')).toBe(true);
+    expect(await page.evaluate('window.heading === document.querySelector(".text h3")')).toBe(true);
     const whole = await openAnswer(answer);
     await text.locator('.c-keyword').nth(1).waitFor();
     await whole.text.locator('.c-keyword').nth(1).waitFor();

@@ -101,7 +101,7 @@ describe('a malicious answer', () => {
       ['https://example.org/a?b=c', ...safe],
       ['https://example.org/p.png', ...safe],
     ]);
-    expect(await page.title()).toBe('Azure Functions Ask');
+    expect(await page.title()).toBe('Harm me · Azure Functions Ask');
     expect(problems).toEqual([]);
     // Trusted types prevent the page itself from creating markup out of text.
     await expect(page.evaluate('document.body.innerHTML = "<b>x</b>"')).rejects.toThrow('TrustedHTML');
