@@ -57,7 +57,8 @@ describe('errors of tools', () => {
     const app = await start();
     const client = await connectClient(app);
     const session_id = randomUUID();
-    app.emulator.fault = { kind: 'status', status: 429, retryAfter: '7' };
+    // Longer than the time limit of the question, so there is no retry.
+    app.emulator.fault = { kind: 'status', status: 429, retryAfter: '120' };
     const limited = await client.call('ask', { question: newQuestion(), session_id });
     expect(codeOf(limited)).toBe('model_rate_limited');
     expect(textOf(limited)).toMatch(/\(code: model_rate_limited; retry after \d+ s; session_id: /);

@@ -29,15 +29,11 @@ export async function readQuestion(
   }
   const body = await readJsonObject(request, maxBodyBytes(maxQuestionChars), signal);
   const fields = checkAskFields(body, maxQuestionChars);
-  const sessionId = fields.session_id ?? undefined;
   return {
-    text: fields.question,
-    sessionId: sessionId ?? randomUUID(),
-    isNewSession: sessionId === undefined,
-    newConversation: fields.new_conversation ?? false,
+    ...inConversation(fields),
     cacheControl: readCacheControl(request.headers.get('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
-    idempotencyKey: readIdempotencyKey(request, sessionId),
+    idempotencyKey: readIdempotencyKey(request, fields.session_id ?? undefined),
     stream: fields.stream === true || /\btext\/event-stream\b/i.test(request.headers.get('accept') ?? ''),
   };
 }
@@ -48,6 +44,14 @@ export function checkAskFields(value: unknown, maxQuestionChars: number): AskFie
   if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
   return fields;
 }
+
+/** The question and its conversation: that of the session, or a new one. */
+export const inConversation = ({ question, session_id: sessionId, new_conversation: isNew }: AskFields) => ({
+  text: question,
+  sessionId: sessionId ?? randomUUID(),
+  isNewSession: sessionId == null,
+  newConversation: isNew ?? false,
+});
 
 /** Gives `value` when it is a valid session id. @throws AskError otherwise. */
 export const checkSessionId = (value: unknown): string => check(sessionIdSchema, value, 'session_id');

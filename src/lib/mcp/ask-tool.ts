@@ -1,12 +1,11 @@
 /** The tool `ask`. */
-import { randomUUID } from 'node:crypto';
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Question } from '../ask/question.ts';
 import { readCacheControl } from '../cache/cache-control.ts';
 import { errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
 import { type AskResult, askArguments, askResult } from '../contract/tools.ts';
-import { checkAskFields } from '../http/ask-request.ts';
+import { checkAskFields, inConversation } from '../http/ask-request.ts';
 import { CallerDisconnectedError } from '../http/caller.ts';
 import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
 import { logError } from '../runtime/log.ts';
@@ -76,13 +75,8 @@ function leaving({ exchange, context }: Call): AbortSignal {
 
 /** Validates the arguments. @throws AskError that says what is wrong. */
 function toQuestion({ exchange, context }: Call, args: Record<string, unknown>): Question {
-  const fields = checkAskFields(args, exchange.services.config.maxQuestionChars);
-  const sessionId = fields.session_id ?? undefined;
   return {
-    text: fields.question,
-    sessionId: sessionId ?? randomUUID(),
-    isNewSession: sessionId === undefined,
-    newConversation: fields.new_conversation ?? false,
+    ...inConversation(checkAskFields(args, exchange.services.config.maxQuestionChars)),
     cacheControl: readCacheControl(null),
     userId: exchange.userId,
     idempotencyKey: undefined,

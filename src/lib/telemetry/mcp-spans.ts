@@ -12,6 +12,9 @@ import { errorTypeOf, type FinishedMcpRequest } from './finished-mcp-request.ts'
 import { GEN_AI, GENERAL, MCP } from './gen-ai-conventions.ts';
 import { remoteContext, wallClock, writeSpans } from './spans.ts';
 
+/** The client chooses the id, and may choose a long one. */
+const MAX_ID_CHARS = 100;
+
 /**
  * Writes the span of a request, with its question as a child. The parent is the client's span when the request names
  * one, with a link to the host's span; otherwise the host's span.
@@ -30,7 +33,7 @@ export function writeMcpSpans(tracer: Tracer, config: Config, finished: Finished
       links: client !== ROOT_CONTEXT && hostSpan ? [{ context: hostSpan }] : [],
       attributes: {
         ...mcpAttributes(finished),
-        [MCP.requestId]: String(finished.id),
+        [MCP.requestId]: String(finished.id).slice(0, MAX_ID_CHARS),
         [GENERAL.invocation]: finished.invocationId,
       },
     },

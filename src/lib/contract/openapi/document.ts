@@ -5,7 +5,7 @@ import { streamEvents } from '../responses.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
-import { mcpPath } from './mcp-path.ts';
+import { jsonRpcMessage, mcpPath } from './mcp-path.ts';
 import { otherPaths } from './other-paths.ts';
 import { pagePaths } from './page-paths.ts';
 
@@ -55,6 +55,7 @@ function namedSchemas(): Json {
   return {
     ...(JSON.parse(JSON.stringify(found.schemas, withoutSchemaIds)) as Json),
     StreamEvent: streamEvent,
+    JsonRpcMessage: jsonRpcMessage,
   };
 }
 

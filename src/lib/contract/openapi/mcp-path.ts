@@ -1,22 +1,27 @@
 /** OpenAPI: the endpoint of the Model Context Protocol. The protocol itself is specified elsewhere. */
-import * as z from 'zod/mini';
 import { type AskError, errors } from '../errors.ts';
-import { schemas } from '../schema.ts';
 import { errorResponses, type Json, ref, withHeaders } from './components.ts';
 
-const object = z.record(z.string(), z.unknown());
+const object = { type: 'object' };
 
-z.object({
-  jsonrpc: z.literal('2.0'),
-  id: z.optional(z.nullable(z.union([z.string(), z.number()]))),
-  method: z.optional(z.string()),
-  params: z.optional(object),
-  result: z.optional(object),
-  error: z.optional(z.object({ code: z.int(), message: z.string(), data: z.optional(z.unknown()) })),
-}).register(schemas, {
-  id: 'JsonRpcMessage',
+/** The schema `JsonRpcMessage`. */
+export const jsonRpcMessage = {
   description: 'A request, a notification or a response of the protocol: jsonrpc.org/specification.',
-});
+  type: 'object',
+  properties: {
+    jsonrpc: { const: '2.0' },
+    id: { type: ['string', 'number', 'null'] },
+    method: { type: 'string' },
+    params: object,
+    result: object,
+    error: {
+      type: 'object',
+      properties: { code: { type: 'integer' }, message: { type: 'string' }, data: {} },
+      required: ['code', 'message'],
+    },
+  },
+  required: ['jsonrpc'],
+};
 
 const message = ref('JsonRpcMessage');
 const content = { 'application/json': { schema: message } };
