@@ -18,8 +18,8 @@ export default defineConfig(async () => {
       include: ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
-      // Each file starts real processes. Two more files use the time in which the others wait.
-      maxWorkers: 4,
+      // Each file starts real processes. A third file uses the time in which the others wait.
+      maxWorkers: 3,
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,
       testTimeout: 60_000,

@@ -22,12 +22,13 @@ afterAll(async () => {
 });
 
 /** Opens the page and asks a question, which the test answers. */
+const HAS_READER =
+  'performance.getEntriesByType("resource").some(({ name }) => name.includes("reader.late"))';
+
 async function openAndAsk(question = 'A question', options: BrowserContextOptions = {}) {
   const opened = await openPage(browser, server.url, options);
   // Until the late part is there, answers are plain text.
-  await opened.page.waitForFunction(
-    'performance.getEntriesByType("resource").some(({ name }) => name.includes("reader.late"))',
-  );
+  await eventually(() => opened.page.evaluate<boolean>(HAS_READER));
   const before = server.exchanges.length;
   await askInPage(opened.page, question);
   await eventually(() => server.exchanges.length > before);
