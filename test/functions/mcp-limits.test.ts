@@ -53,7 +53,7 @@ describe('errors of tools', () => {
     expect(app.emulator.requests).toEqual([]);
   });
 
-  it('give the model’s faults with code, wait and session', async () => {
+  it('give the model’s faults with code, wait and session', { tags: ['long'] }, async () => {
     const app = await start();
     const client = await connectClient(app);
     const session_id = randomUUID();
@@ -69,7 +69,7 @@ describe('errors of tools', () => {
     expect(app.output()).not.toMatch(/\n\s+at /);
   });
 
-  it('say that the time limit has passed', async () => {
+  it('say that the time limit has passed', { tags: ['long'] }, async () => {
     const app = await start({ env: { REQUEST_TIMEOUT_SECONDS: '3' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await (
@@ -167,7 +167,7 @@ describe('the header Origin', () => {
     }
   });
 
-  it('allows the app’s own name and the origins in the setting', async () => {
+  it('allows the app’s own name and the origins in the setting', { tags: ['long'] }, async () => {
     const app = await start({
       env: {
         MCP_ALLOWED_ORIGINS: 'https://chat.example.com, https://tools.example.com:8443',
@@ -182,7 +182,7 @@ describe('the header Origin', () => {
 });
 
 describe('the process', () => {
-  it('gives a JSON-RPC client an HTTP error when its settings are wrong', async () => {
+  it('gives a JSON-RPC client an HTTP error when its settings are wrong', { tags: ['long'] }, async () => {
     const app = await start({ env: { MCP_ALLOWED_ORIGINS: 'chat.example.com' } });
     const response = await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' });
     expect([response.status, await response.json()]).toMatchObject([
@@ -192,7 +192,7 @@ describe('the process', () => {
     expect(app.output()).toContain('MCP_ALLOWED_ORIGINS must list origins such as https://chat.example.com');
   });
 
-  it('finishes a stream before it stops', async () => {
+  it('finishes a stream before it stops', { tags: ['long'] }, async () => {
     const app = await start();
     app.emulator.latencyMs = 500;
     const client = await connectClient(app);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { sampled } from '../support/effort.ts';
 import { CLIENTS, connectClient, textOf } from '../support/mcp-client.ts';
 
 let app: TestApp;
@@ -11,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 afterEach(() => app.emulator.reset());
 
-describe.each(Object.entries(CLIENTS))('%s', (name, connect) => {
+describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
   it('negotiates the revision', async () => {
     const client = await connect(app);
     expect(client.protocolVersion).toBe(/\d{4}-\d\d-\d\d$/.exec(name)?.[0]);

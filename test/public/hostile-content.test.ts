@@ -1,6 +1,7 @@
 /**
  * Answers that try to harm the page or its reader, in Chromium.
  * @module-tag browser
+ * @module-tag long
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
  * What the page shows of the measurements: the facts of an answer, its waterfall, the panel, and both after a reload.
  * @module-tag browser
+ * @module-tag long
  */
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';

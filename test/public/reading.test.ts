@@ -1,6 +1,7 @@
 /**
  * Reading answers in Chromium: what Markdown becomes, while it arrives and afterwards, code, math, and long texts.
  * @module-tag browser
+ * @module-tag long
  */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

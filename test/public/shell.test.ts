@@ -1,6 +1,7 @@
 /**
  * The frame of the page: its columns and sheets, the menu, the theme, and the parts that are loaded late.
  * @module-tag browser
+ * @module-tag long
  */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
