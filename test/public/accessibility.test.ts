@@ -5,19 +5,14 @@
  */
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
+import { describe, expect, it } from 'vitest';
+import { type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useBrowser } from './setup.ts';
 
 let app: TestApp;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await app.stop();
-});
+useBrowser((started) => ({ app, browser } = started));
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
   it.each([320, 768, 1280])('has no violations and no horizontal scrolling at %i px', async (width) => {

@@ -5,23 +5,16 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
-import { doneWith, type StandIn, startStandIn } from './stand-in.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { doneWith, type StandIn } from './stand-in.ts';
 
 let app: TestApp;
 let server: StandIn;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server.close();
-  await app.stop();
-});
+useStandIn((started) => ({ app, browser, server } = started));
 beforeEach(() => app.emulator.reset());
 
 const open = (width: number, options: BrowserContextOptions = {}) =>

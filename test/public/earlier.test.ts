@@ -4,23 +4,14 @@
  * @module-tag long
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { openPage, startBrowser } from './browser.ts';
-import { type StandIn, startStandIn } from './stand-in.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { openPage } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { type StandIn } from './stand-in.ts';
 
-let app: TestApp;
 let server: StandIn;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server.close();
-  await app.stop();
-});
+useStandIn((started) => ({ browser, server } = started));
 
 beforeEach(() => server.sessions.clear());
 

@@ -4,11 +4,12 @@
  * @module-tag long
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+import { expect, it } from 'vitest';
+import { eventually } from '../support/app.ts';
+import { askInPage, lastTurn, openPage } from './browser.ts';
 import { HOSTILE_ANSWERS } from './hostile-payloads.ts';
-import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
+import { useStandIn } from './setup.ts';
+import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
 
 /** The elements that an answer can become, and their attributes. */
 const ALLOWED: Record<string, string[]> = {
@@ -33,18 +34,9 @@ const MATH =
 const MATH_ATTRIBUTES = /^(?!on|href|src|style|class|id)[a-z]+$/;
 const ADDRESS = /^(?:https?|mailto):/;
 
-let app: TestApp;
 let browser: Browser;
 let server: StandIn;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await server?.close();
-  await browser?.close();
-  await app.stop();
-});
+useStandIn((started) => ({ browser, server } = started));
 
 /** Answers that are tried one after another on one page. */
 const AT_ONCE = 9;

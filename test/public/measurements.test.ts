@@ -5,24 +5,16 @@
  */
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
-import { doneWith, type StandIn, startStandIn } from './stand-in.ts';
+import { eventually } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { doneWith, type StandIn } from './stand-in.ts';
 
-let app: TestApp;
 let server: StandIn;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server.close();
-  await app.stop();
-});
+useStandIn((started) => ({ browser, server } = started));
 beforeEach(() => {
   server.exchanges.length = 0;
   server.sessions.clear();

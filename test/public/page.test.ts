@@ -3,20 +3,15 @@
  * @module-tag browser
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+import { askInPage, lastTurn, openPage } from './browser.ts';
+import { useBrowser } from './setup.ts';
 
 let app: TestApp;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await app.stop();
-});
+useBrowser((started) => ({ app, browser } = started));
 beforeEach(() => app.emulator.reset());
 
 const sessionOf = (page: Page) => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('session');

@@ -4,28 +4,20 @@
  * @module-tag long
  */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
-import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/app.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
 
-let app: TestApp;
 let browser: Browser;
 let server: StandIn;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await server?.close();
-  await browser?.close();
-  await app.stop();
-});
+useStandIn((started) => ({ browser, server } = started));
 
-/** Opens the page and asks a question, which the test answers. */
 const HAS_READER =
   'performance.getEntriesByType("resource").some(({ name }) => name.includes("reader.late"))';
 
+/** Opens the page and asks a question, which the test answers. */
 async function openAndAsk(question = 'A question', options: BrowserContextOptions = {}) {
   const opened = await openPage(browser, server.url, options);
   // Until the late part is there, answers are plain text.

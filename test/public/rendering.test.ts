@@ -3,20 +3,15 @@
  * @module-tag browser
  */
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { type TestApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useBrowser } from './setup.ts';
 
 let app: TestApp;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await app.stop();
-});
+useBrowser((started) => ({ app, browser } = started));
 
 const answerWith = (content: string) => app.emulator.failNext({ kind: 'answer', content });
 

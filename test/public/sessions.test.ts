@@ -4,23 +4,16 @@
  * @module-tag long
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
-import { type StandIn, startStandIn } from './stand-in.ts';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { type StandIn } from './stand-in.ts';
 
 let app: TestApp;
 let server: StandIn;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server.close();
-  await app.stop();
-});
+useStandIn((started) => ({ app, browser, server } = started));
 beforeEach(() => {
   server.sessions.clear();
   server.lists.clear();

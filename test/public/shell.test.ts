@@ -4,19 +4,14 @@
  * @module-tag long
  */
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
+import { describe, expect, it } from 'vitest';
+import { type TestApp } from '../support/app.ts';
+import { askInPage, lastTurn, openPage } from './browser.ts';
+import { useBrowser } from './setup.ts';
 
 let app: TestApp;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await app.stop();
-});
+useBrowser((started) => ({ app, browser } = started));
 
 const open = (width: number, options: BrowserContextOptions = {}) =>
   openPage(browser, app.url, { viewport: { width, height: 700 }, ...options });

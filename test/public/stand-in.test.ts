@@ -4,23 +4,15 @@
  * @module-tag long
  */
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, startBrowser } from './browser.ts';
-import { doneWith, type Exchange, type StandIn, startStandIn } from './stand-in.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/app.ts';
+import { askInPage, lastTurn, openPage } from './browser.ts';
+import { useStandIn } from './setup.ts';
+import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
 
-let app: TestApp;
 let server: StandIn;
 let browser: Browser;
-beforeAll(async () => {
-  [app, browser] = await Promise.all([startApp(), startBrowser()]);
-  server = await startStandIn(app.url);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server.close();
-  await app.stop();
-});
+useStandIn((started) => ({ browser, server } = started));
 
 /** Opens the page and asks a question. Returns the page and the exchange. */
 async function openAndAsk(question: string) {
