@@ -24,9 +24,6 @@ export async function readQuestion(
   { maxQuestionChars, trustsUserHeaders }: Config,
   signal: AbortSignal,
 ): Promise<Question> {
-  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
-    throw errors.unsupportedMediaType();
-  }
   const body = await readJsonObject(request, maxBodyBytes(maxQuestionChars), signal);
   const fields = checkAskFields(body, maxQuestionChars);
   return {

@@ -4,6 +4,8 @@ import { CallerDisconnectedError } from './caller.ts';
 import { AskError, errors } from '../contract/errors.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
 /** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */
 export async function readJsonObject(
   request: HttpRequest,
@@ -27,6 +29,7 @@ export async function readJson(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<unknown> {
+  if (!JSON_TYPE.test(request.headers.get('content-type') ?? '')) throw errors.unsupportedMediaType();
   if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
   // An abort must not cancel the body: this would close the socket, which the error response needs.
   const bytes = await untilAborted(readBytes(request, maxBytes), signal);

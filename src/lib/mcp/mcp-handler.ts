@@ -37,7 +37,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
     // A stream goes on after its response was returned.
     let ended = Promise.resolve();
     try {
-      checkHeaders(request, config.mcpAllowedHosts);
+      checkOrigin(request, config.mcpAllowedHosts);
       message = await readJson(request, maxBodyBytes(config.maxQuestionChars), signal);
       const userId = readUserId(request, config.trustsUserHeaders);
       const clientId = request.headers.get(CLIENT_ID_HEADER);
@@ -61,10 +61,8 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
   };
 }
 
-/** @throws AskError when a web page of a foreign origin sent the request (DNS rebinding), or it is not JSON. */
-function checkHeaders({ headers }: HttpRequest, allowedHosts: string[]): void {
+/** @throws AskError when a web page of a foreign origin sent the request (DNS rebinding). */
+function checkOrigin({ headers }: HttpRequest, allowedHosts: string[]): void {
   const allowed = [...localhostAllowedOrigins(), ...allowedHosts];
   if (!validateOriginHeader(headers.get('origin'), allowed).ok) throw errors.originNotAllowed();
-  if (!/^application\/json\s*(;|$)/i.test(headers.get('content-type') ?? ''))
-    throw errors.unsupportedMediaType();
 }

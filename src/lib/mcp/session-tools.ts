@@ -15,10 +15,8 @@ import {
   readSessionArguments,
   readSessionResult,
 } from '../contract/tools.ts';
-import type { ConversationPage } from '../history/chat-history.ts';
-import { isSessionPosition } from '../history/sessions.ts';
 import { checkSessionId } from '../http/ask-request.ts';
-import { sessionFields } from '../http/sessions-handler.ts';
+import { forgetSession, readSessionPage, sessionFields } from '../http/session-access.ts';
 import { logError } from '../runtime/log.ts';
 import type { Exchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
@@ -50,12 +48,13 @@ const resource = {
 
 /** Registers the tools and the resource template at the server of `exchange`. */
 export function registerSessionTools(server: ObservedServer, exchange: Exchange): void {
+  const { services, userId, log } = exchange;
   server.registerTool('read_session', readTool, ({ session_id: id, before }) =>
     asResult(exchange, async () => {
-      if (before != null && !(typeof before === 'string' && isSessionPosition(before)))
-        throw errors.invalidPosition();
+      const position = before ?? undefined;
+      if (position !== undefined && typeof position !== 'string') throw errors.invalidPosition();
       const sessionId = checkSessionId(id);
-      const page = await readPage(exchange, sessionId, before ?? undefined);
+      const page = await readSessionPage(services.sessions, { userId, sessionId }, position);
       const result: ReadSessionResult = { ...sessionFields(sessionId, page), next: page.before };
       return toolResult(result, toMarkdown(result));
     }),
@@ -63,7 +62,7 @@ export function registerSessionTools(server: ObservedServer, exchange: Exchange)
   server.registerTool('forget_session', forgetTool, ({ session_id: id }) =>
     asResult(exchange, async () => {
       const sessionId = checkSessionId(id);
-      await forget(exchange, sessionId);
+      await forgetSession(services.sessions, { userId, sessionId }, log);
       const result: ForgetSessionResult = { session_id: sessionId, forgotten: true };
       return toolResult(result, `The session ${sessionId} is deleted.`);
     }),
@@ -74,29 +73,11 @@ export function registerSessionTools(server: ObservedServer, exchange: Exchange)
   );
 }
 
-async function readPage(
-  { services, userId }: Exchange,
-  sessionId: string,
-  before?: string,
-): Promise<ConversationPage> {
-  const page = await services.sessions.read({ userId, sessionId }, before).catch((cause: unknown) => {
-    throw errors.storageUnavailable(cause);
-  });
-  if (!page) throw errors.sessionNotFound();
-  return page;
-}
-
-async function forget({ services, userId, log }: Exchange, sessionId: string): Promise<void> {
-  const removed = await services.sessions.forget({ userId, sessionId }).catch((cause: unknown) => {
-    throw errors.sessionNotDeleted(cause);
-  });
-  if (!removed) log.warn('A session was deleted, but some of its rows remain hidden until the next purge.');
-}
-
 async function readResource(exchange: Exchange, uri: string, encodedId: string): Promise<ReadResourceResult> {
   try {
     const sessionId = checkSessionId(decode(encodedId));
-    const page = await readPage(exchange, sessionId);
+    const session = { userId: exchange.userId, sessionId };
+    const page = await readSessionPage(exchange.services.sessions, session, undefined);
     const text = toMarkdown({ ...sessionFields(sessionId, page), next: page.before });
     return { contents: [{ uri, mimeType: resource.mimeType, text }] };
   } catch (thrown) {

@@ -2,12 +2,12 @@
 import { seconds } from '../metrics/performance-metrics.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import type { FinishedMcpRequest } from './finished-mcp-request.ts';
+import { traceIdOf } from './question-log.ts';
 
 /** Writes the line, as JSON with the time in seconds. A question has a line of its own. */
 export function logMcpRequest(log: Invocation['log'], finished: FinishedMcpRequest): void {
   const { method, target, outcome, protocolVersion, invocationId, startedAt, endedAt } = finished;
-  // VERSION-TRACE-SPAN-FLAGS
-  const trace = finished.traceParent?.split('-')[1];
+  const trace = traceIdOf(finished.traceParent);
   log.info(
     JSON.stringify({
       event: 'mcp_request',

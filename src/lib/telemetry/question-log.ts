@@ -3,12 +3,14 @@ import { type FinishedQuestion, outcomeName } from './finished-question.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import { sessionPartition } from '../history/row-keys.ts';
 
+/** The id of the trace in a `traceparent`, which is VERSION-TRACE-SPAN-FLAGS. */
+export const traceIdOf = (traceParent: string | undefined): string | undefined => traceParent?.split('-')[1];
+
 /** Writes the line, as JSON with times in seconds. */
 export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
   const { outcome, question, metrics, traceParent } = finished;
   const { cache, connection } = metrics;
-  // VERSION-TRACE-SPAN-FLAGS
-  const trace = traceParent?.split('-')[1];
+  const trace = traceIdOf(traceParent);
   log.info(
     JSON.stringify({
       event: 'question',

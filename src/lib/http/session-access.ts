@@ -1,0 +1,45 @@
+/** Reading and deleting a session, for HTTP and for agents. */
+import { type AskError, errors } from '../contract/errors.ts';
+import type { ConversationPage } from '../history/chat-history.ts';
+import { toMessages } from '../history/interaction.ts';
+import type { SessionKey } from '../history/row-keys.ts';
+import { isSessionPosition, type Sessions } from '../history/sessions.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+
+/** Reads the newest page of a session, or the page at `position`. @throws AskError when there is none. */
+export async function readSessionPage(
+  sessions: Sessions,
+  session: SessionKey,
+  position: string | undefined,
+): Promise<ConversationPage> {
+  if (position !== undefined && !isSessionPosition(position)) throw errors.invalidPosition();
+  const page = await sessions.read(session, position).catch(failAs(errors.storageUnavailable));
+  if (!page) throw errors.sessionNotFound();
+  return page;
+}
+
+/** Deletes a session; also succeeds when there is none. @throws AskError when storage fails. */
+export async function forgetSession(
+  sessions: Sessions,
+  session: SessionKey,
+  log: Invocation['log'],
+): Promise<void> {
+  const removed = await sessions.forget(session).catch(failAs(errors.sessionNotDeleted));
+  if (!removed) log.warn('A session was deleted, but some of its rows remain hidden until the next purge.');
+}
+
+/** Gives the fields of a session with one page of its chat history. */
+export const sessionFields = (sessionId: string, page: ConversationPage) => ({
+  session_id: sessionId,
+  created_at: new Date(page.createdAt).toISOString(),
+  updated_at: new Date(page.updatedAt).toISOString(),
+  interaction_count: page.count,
+  chat_history: page.interactions.flatMap(toMessages),
+});
+
+/** Handles an error of storage: throws the error for the caller, with it as the cause. */
+export const failAs =
+  (toError: (cause: unknown) => AskError) =>
+  (cause: unknown): never => {
+    throw toError(cause);
+  };
