@@ -59,6 +59,12 @@ class SessionList {
   draw(): void {
     // What is being typed stays as it is.
     if (this.#renamed !== undefined) return;
+    const menu = this.#rows.querySelector(':popover-open');
+    if (menu) {
+      // It would be gone with its row.
+      menu.addEventListener('toggle', () => this.draw(), { once: true });
+      return;
+    }
     const { entries } = this.#store;
     const isSearched = entries.length >= SEARCH_FROM || this.#store.hasMore;
     if (!isSearched) this.#search.value = '';

@@ -141,6 +141,22 @@ describe('without a sign-in', () => {
   });
 });
 
+describe('the menu of a conversation', () => {
+  it('stays open when the list changes, which is shown when the menu is closed', async () => {
+    const { page } = await openWithKept(['One', 'Two']);
+    const other = await page.context().newPage();
+    await other.goto(server.url);
+    await page.locator('.session', { hasText: 'One' }).getByRole('button', { name: 'Options' }).click();
+    const added = JSON.stringify([{ id: 'id Three', title: 'Three', usedAt: Date.now() + 1 }]);
+    await other.evaluate(`localStorage.setItem('ask.sessions', ${JSON.stringify(added)})`);
+    await eventually(async () => (await page.evaluate('localStorage.getItem("ask.sessions")')) === added);
+    expect(await page.getByRole('menuitem', { name: 'Rename' }).isVisible()).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Three' }).waitFor();
+    expect(await titles(page)).toEqual(['Three']);
+  });
+});
+
 describe('search', () => {
   it('finds titles when there are more than a few', async () => {
     const { page, problems } = await openWithKept(['Apple', 'Banana', 'Cherry', 'Date', 'Elderberry', 'Fig']);

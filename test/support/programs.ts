@@ -39,7 +39,7 @@ const NEEDED: readonly (Program & { find: () => unknown })[] = [
   {
     tag: 'browser',
     name: 'Chromium, Chrome or Edge',
-    install: 'Debian: apt-get install chromium. Or set CHROMIUM_PATH to the program.',
+    install: 'Debian: apt-get install chromium-headless-shell. Or set CHROMIUM_PATH to the program.',
     find: async () => {
       const browser = await launchBrowser();
       await browser?.close();
@@ -99,7 +99,8 @@ export async function launchBrowser(): Promise<Browser | null> {
 function browsers(): LaunchOptions[] {
   const chosen = process.env['CHROMIUM_PATH'];
   if (chosen) return [{ executablePath: chosen }];
-  const installed = findProgram('chromium', 'chromium-browser', 'google-chrome');
+  // The headless shell draws no browser window, and takes half the CPU.
+  const installed = findProgram('chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome');
   return [
     ...(installed === undefined ? [] : [{ executablePath: installed }]),
     ...['chrome', 'msedge', 'chromium'].map((channel) => ({ channel })),
