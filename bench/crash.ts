@@ -75,7 +75,7 @@ export async function main(args: string[]): Promise<void> {
     const violations = new Violations();
     const rounds = await crash(stack, options, violations, stop.signal);
     console.log(`\n${formatRounds(rounds)}\n\n${violations.format(CRASH_KINDS)}`);
-    if (violations.total > 0) console.log(`\nThe app's last log lines:\n${stack.log.slice(-15).join('\n')}`);
+    if (violations.total > 0) console.log(`\nThe app's last log lines:\n${stack.lastLog}`);
     const { counts, details } = violations;
     const results = { started_at: startedAt, node: process.version, seed: options.seed, rounds };
     if (options.json !== undefined) {

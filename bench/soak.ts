@@ -67,7 +67,7 @@ export async function main(args: string[]): Promise<void> {
   try {
     const results = await soak(stack, options, violations, stop.signal);
     console.log(`\n${formatReport(results, violations)}`);
-    if (violations.total > 0) console.log(`\nThe app's last log lines:\n${stack.log.slice(-15).join('\n')}`);
+    if (violations.total > 0) console.log(`\nThe app's last log lines:\n${stack.lastLog}`);
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
     if (options.png !== undefined) {
       // Imported late: the chart library must not take memory from the load.

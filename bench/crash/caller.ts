@@ -3,7 +3,7 @@ import type { Answer } from '../../src/lib/contract/responses.ts';
 import type { Outcome, Question } from '../soak/caller.ts';
 import type { Load } from '../soak/callers.ts';
 import { markOf, SessionModel, type Turn } from '../soak/checker.ts';
-import { checkAnswer } from '../soak/compare.ts';
+import { checkAnswer, NOT_STORED } from '../soak/compare.ts';
 import { choose } from '../soak/random.ts';
 
 /** A question with an Idempotency-Key. */
@@ -16,8 +16,6 @@ export interface Keyed {
 const MAX_TURNS = 8;
 /** Questions of a round that all callers ask. */
 export const SHARED_QUESTIONS = 5;
-/** Refusals after which nothing can have been stored. */
-const NOT_STORED = new Set(['model_rate_limited', 'model_unavailable', 'circuit_open', 'busy']);
 
 /** The text of a shared question of a round. */
 export const sharedQuestion = (round: number, index: number): string =>

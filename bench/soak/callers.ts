@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer } from '../../src/lib/contract/responses.ts';
 import type { Caller, Manner, Outcome, Question } from './caller.ts';
 import { markOf, SessionModel, type Turn } from './checker.ts';
-import { checkAnswer, compareSession } from './compare.ts';
+import { checkAnswer, compareSession, NOT_STORED } from './compare.ts';
 import type { ErrorJudge } from './errors.ts';
 import { choose, type Random } from './random.ts';
 import type { Violations } from './violations.ts';
@@ -29,15 +29,6 @@ const MAX_FINISHED = 200;
 /** Questions that all callers ask, so that their answers are cached. */
 const SHARED_QUESTIONS = 30;
 const RETRY_MS = 500;
-/** Refusals after which nothing can have been stored. */
-const NOT_STORED = new Set([
-  'model_rate_limited',
-  'model_unavailable',
-  'circuit_open',
-  'busy',
-  'not_cached',
-  'content_filtered',
-]);
 
 let created = 0;
 

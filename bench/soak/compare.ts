@@ -6,6 +6,15 @@ import { type SessionModel, toInteractions, type Turn } from './checker.ts';
 import type { ErrorJudge } from './errors.ts';
 import type { Violations } from './violations.ts';
 
+/** Refusals after which nothing can have been stored. */
+export const NOT_STORED = new Set([
+  'model_rate_limited',
+  'model_unavailable',
+  'circuit_open',
+  'busy',
+  'not_cached',
+]);
+
 /** Reads a session and compares it with the model. Gives false after an error, when nothing was compared. */
 export async function compareSession(
   session: SessionModel,

@@ -50,6 +50,12 @@ export class Stack {
     return this.app.url;
   }
 
+  /** The last errors in the app's log, then its last lines. */
+  get lastLog(): string {
+    const errors = this.log.filter((line) => line.includes('] error '));
+    return [...errors.slice(-10), '...', ...this.log.slice(-10)].join('\n');
+  }
+
   /** Process id of the app. */
   get pid(): number {
     return this.app.process.pid ?? 0;
@@ -97,13 +103,14 @@ export class Stack {
   /**
    * The storage dies and is started again with its data. Azurite writes its data to the disk only every 5 s, unlike
    * Azure: so the gate cuts all connections at once, as the death of the process would, and Azurite then ends with its
-   * data written. `downMs` is the time without storage.
+   * data written.
    */
   async stopStorage(): Promise<void> {
     await this.peers.send({ type: 'gate', mode: 'closed' });
     await this.azurite.stop();
   }
 
+  /** Starts the storage again, with its data. */
   async startStorage(): Promise<void> {
     this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.azuritePort);
     await this.peers.send({ type: 'gate', mode: 'open' });
