@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { localhostCertificate } from '../stack/certificate.ts';
+import { answerTo, type Message } from './answers.ts';
 import { type ChatRequest, recordRequest, type Request } from './chat-request.ts';
 import {
   type Exchange,
@@ -52,6 +53,8 @@ export interface EmulatorOptions extends ServerOptions {
   refuses?: RefusedParameter[] | undefined;
   /** Makes it a reasoning model. */
   reasoning?: Reasoning | undefined;
+  /** Gives the answer to a conversation; by default a few known answers (answers.ts). */
+  answers?: ((messages: Message[]) => string) | undefined;
 }
 
 /** A running emulator. */
@@ -129,7 +132,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
   };
   server.on('request', (request: Request, response: Response) => {
-    void handleRequest({ server, emulator, faults, reasoning: options.reasoning }, request, response);
+    const { reasoning, answers = answerTo } = options;
+    void handleRequest({ server, emulator, faults, reasoning, answers }, request, response);
   });
   return emulator;
 }
@@ -146,12 +150,13 @@ interface Running {
   /** The faults of the next requests. */
   faults: Fault[];
   reasoning: Reasoning | undefined;
+  answers: (messages: Message[]) => string;
 }
 
 const faultOf = ({ fault }: Emulator): Fault | undefined => (typeof fault === 'function' ? fault() : fault);
 
 async function handleRequest(
-  { server, emulator, faults, reasoning }: Running,
+  { server, emulator, faults, reasoning, answers }: Running,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -168,6 +173,7 @@ async function handleRequest(
     fault: authorized ? (faults.shift() ?? faultOf(emulator)) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
     reasoning,
+    answers,
     endedByEmulator: false,
   };
   const closed = whenClosed(exchange, () => server.listening);

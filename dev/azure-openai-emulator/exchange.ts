@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Message } from './answers.ts';
 import type { Reply } from './refusals.ts';
 import type { Fault } from './faults.ts';
 import type { Prompt } from './prompt.ts';
@@ -20,6 +21,8 @@ export interface Exchange {
   tokenDelayMs: number;
   /** Set for a reasoning model. */
   reasoning: Reasoning | undefined;
+  /** Gives the answer to a conversation. */
+  answers: (messages: Message[]) => string;
   /** The emulator itself ended the exchange, so that its end is not recorded as the client's abort. */
   endedByEmulator: boolean;
 }
@@ -31,9 +34,9 @@ export function respond(exchange: Exchange, prompt: Prompt): void {
     case 'hang':
       return;
     case 'stall':
-      return void sendHalf(exchange, replyTo(prompt, undefined, exchange.reasoning?.tokens));
+      return void sendHalf(exchange, replyTo(prompt, exchange));
     case 'break':
-      return void sendHalf(exchange, replyTo(prompt, undefined, exchange.reasoning?.tokens)).then(() =>
+      return void sendHalf(exchange, replyTo(prompt, exchange)).then(() =>
         endStream(exchange, constants.NGHTTP2_INTERNAL_ERROR),
       );
     case 'reset':
@@ -45,7 +48,7 @@ export function respond(exchange: Exchange, prompt: Prompt): void {
     case 'lose_connection':
       return loseConnection(exchange);
     default:
-      return send(exchange, replyTo(prompt, fault, exchange.reasoning?.tokens));
+      return send(exchange, replyTo(prompt, exchange, fault));
   }
 }
 

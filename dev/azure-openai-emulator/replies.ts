@@ -1,5 +1,5 @@
 /** Selects the HTTP response for a chat request: the model's answer, or the response that a fault asks for. */
-import { answerTo } from './answers.ts';
+import type { Message } from './answers.ts';
 import { type Completion, estimateTokens, toChunks, toCompletion } from './completions.ts';
 import type { ReplyFault } from './faults.ts';
 import { failing, respond } from './responses-api.ts';
@@ -15,8 +15,14 @@ import {
   toError,
 } from './refusals.ts';
 
+/** The model that replies. */
+interface Model {
+  answers: (messages: Message[]) => string;
+  reasoning: { tokens: number } | undefined;
+}
+
 /** Returns the model's answer, or the response that `fault` asks for. */
-export function replyTo(prompt: Prompt, fault?: ReplyFault, reasoningTokens = 0): Reply {
+export function replyTo(prompt: Prompt, { answers, reasoning }: Model, fault?: ReplyFault): Reply {
   switch (fault?.kind) {
     case 'answer':
       return complete(prompt, fault);
@@ -26,7 +32,7 @@ export function replyTo(prompt: Prompt, fault?: ReplyFault, reasoningTokens = 0)
       return CONTENT_FILTERED;
     case 'async_content_filter':
       return prompt.stream
-        ? withdrawn(prompt)
+        ? withdrawn(prompt, answers(prompt.messages))
         : complete(prompt, { content: '', finishReason: 'content_filter' });
     case 'context_length':
       return tooLong(fault.wording ?? 'older');
@@ -41,7 +47,7 @@ export function replyTo(prompt: Prompt, fault?: ReplyFault, reasoningTokens = 0)
     case 'empty':
       return json(200, '');
     default:
-      return complete(prompt, { content: answerTo(prompt.messages), reasoningTokens });
+      return complete(prompt, { content: answers(prompt.messages), reasoningTokens: reasoning?.tokens ?? 0 });
   }
 }
 
@@ -59,8 +65,7 @@ function complete({ api, messages, body, stream }: Prompt, answer: Partial<Compl
  * learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming, and
  * github.com/openai/openai-python/issues/1677.
  */
-function withdrawn(prompt: Prompt): Reply {
-  const text = answerTo(prompt.messages);
+function withdrawn(prompt: Prompt, text: string): Reply {
   const half = text.slice(0, text.length / 2);
   if (prompt.api === 'responses') return complete(prompt, { content: half, finishReason: 'content_filter' });
   const completion = { content: half, promptTokens: 1, reasoningTokens: 0 };

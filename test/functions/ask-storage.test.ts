@@ -45,6 +45,19 @@ describe('the app behind a storage proxy', () => {
   const isStored = (kind: string, index: number): boolean =>
     proxy.requests.filter((request) => request.kind === kind)[index]?.status === 204;
 
+  it('a question whose claim fails does not use the log of its invocation after its end', async () => {
+    const before = app.output().length;
+    const log = () => app.output().slice(before);
+    proxy.failNext('insert', { status: 403, code: 'AuthorizationFailure' });
+    proxy.failNext('query', 'hold');
+    const body = { question: newQuestion(), session_id: randomUUID() };
+    const { status, body: error } = await askForError(app, body, { 'Idempotency-Key': randomUUID() });
+    expect({ status, code: error.error.code }).toEqual({ status: 503, code: 'history_unavailable' });
+    // The read ends after the claim: it has hung for 1.5 s.
+    await eventually(() => log().includes('history could not be read'));
+    expect(log()).not.toContain("Unexpected call to 'log'");
+  });
+
   describe('a question needs', () => {
     it('one write in a new session', async () => {
       await ask(app, { question: newQuestion() });

@@ -52,8 +52,12 @@ export function createConversations(parts: ConversationParts): Conversations {
   return {
     async open(question, context) {
       const claiming = claimQuestion(parts, question, context);
+      // A failed claim ends the invocation, whose log is then closed, while the history is still being read.
+      let { warn } = context;
+      claiming.catch(() => void ({ warn } = parts));
+      const reading = { ...context, warn: (message: string) => warn(message) };
       // A new conversation is begun only after the claim: once for each question, by the request that answers it.
-      const opening = question.newConversation ? undefined : openHistory(parts, question, context);
+      const opening = question.newConversation ? undefined : openHistory(parts, question, reading);
       const [claimed, early] = await Promise.all([claiming, opening]);
       if ('replayed' in claimed) return claimed;
       const opened = early && !claimed.waited ? early : await openHistory(parts, question, context);

@@ -1,0 +1,148 @@
+/** The faults of `npm run soak`: how each begins and ends, and the errors that it may cause. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import type { Fault } from '../../dev/azure-openai-emulator/faults.ts';
+import { findProgram } from '../../dev/stack/child-process.ts';
+import type { Stack } from './stack.ts';
+import type { GateMode } from './storage-gate.ts';
+
+/** A fault. `allows` are codes of errors, and the degradations `history_not_read`, `history_not_saved`, `cache_error`. */
+export interface SoakFault {
+  name: string;
+  allows: readonly string[];
+  /** Begins the fault. It lasts `ms` milliseconds, until `off` is called. */
+  on(stack: Stack, ms: number): Promise<unknown> | void;
+  off(stack: Stack): Promise<unknown> | void;
+}
+
+// docs/faults.md lists what each fault may cause. A failing model or storage also makes /health/ready a 503.
+const MODEL = ['model_unavailable', 'circuit_open', 'not_ready'];
+const STORAGE = ['history_unavailable', 'history_not_read', 'history_not_saved', 'not_ready', 'timeout'];
+const CACHE = ['cache_error', 'cache_not_cleared'];
+const CLOCK_MS = 600_000;
+
+const ofModel = (name: string, fault: Fault, allows: readonly string[], share = 1): SoakFault => ({
+  name,
+  allows,
+  on: ({ peers }) => peers.send({ type: 'fault', fault, share }),
+  off: ({ peers }) => peers.send({ type: 'fault', fault, share: 0 }),
+});
+
+const ofGate = (name: string, mode: GateMode): SoakFault => ({
+  name,
+  allows: STORAGE,
+  on: ({ peers }) => peers.send({ type: 'gate', mode }),
+  off: ({ peers }) => peers.send({ type: 'gate', mode: 'open' }),
+});
+
+const ofClock = (name: string, offsetMs: number): SoakFault => ({
+  name,
+  // A lease that has ended too early lets another request take over the claim: docs/faults.md.
+  allows: ['history_not_saved'],
+  on: (stack) => stack.tellApp({ type: 'clock', offsetMs }),
+  off: (stack) => stack.tellApp({ type: 'clock', offsetMs: 0 }),
+});
+
+/** Stops the process `pid` without its knowledge, as a machine that hangs. */
+const freeze = (pid: number | undefined): void => void process.kill(pid ?? 0, 'SIGSTOP');
+const thaw = (pid: number | undefined): void => void process.kill(pid ?? 0, 'SIGCONT');
+
+const MODEL_FAULTS: readonly SoakFault[] = [
+  ofModel('model: 429', { kind: 'status', status: 429, retryAfterMs: '400' }, [
+    'model_rate_limited',
+    'not_ready',
+  ]),
+  ofModel('model: 500', { kind: 'status', status: 500 }, MODEL),
+  ofModel('model: some 500', { kind: 'status', status: 500 }, MODEL, 0.3),
+  ofModel('model: resets', { kind: 'reset' }, MODEL, 0.5),
+  ofModel('model: half answers', { kind: 'break' }, MODEL, 0.3),
+  ofModel('model: hangs', { kind: 'hang' }, [...MODEL, 'timeout'], 0.5),
+  ofModel('model: garbage', { kind: 'garbage' }, MODEL, 0.5),
+  ofModel('model: GOAWAY', { kind: 'goaway' }, MODEL, 0.3),
+  ofModel('model: lost connections', { kind: 'lose_connection' }, MODEL, 0.1),
+  {
+    name: 'model: down',
+    allows: [...MODEL, 'timeout'],
+    on: ({ peers }, ms) => peers.send({ type: 'pause', ms }),
+    off: () => {},
+  },
+];
+
+const STORAGE_FAULTS: readonly SoakFault[] = [
+  ofGate('storage: throttled', 'throttled'),
+  ofGate('storage: lost responses', 'lossy'),
+  {
+    name: 'storage: hangs',
+    allows: STORAGE,
+    on: ({ azurite }) => freeze(azurite.process.pid),
+    off: ({ azurite }) => thaw(azurite.process.pid),
+  },
+  {
+    name: 'storage: restarted',
+    allows: STORAGE,
+    on: (stack) => stack.stopStorage(),
+    off: (stack) => stack.startStorage(),
+  },
+];
+
+const REDIS_FAULTS: readonly SoakFault[] = [
+  {
+    name: 'redis: gone',
+    allows: CACHE,
+    on: (stack) => stack.killRedis(),
+    off: (stack) => stack.startRedis(),
+  },
+  {
+    name: 'redis: hangs',
+    allows: CACHE,
+    on: ({ redis }) => freeze(redis?.process.pid),
+    off: ({ redis }) => thaw(redis?.process.pid),
+  },
+];
+
+const FILE_FAULTS: readonly SoakFault[] = [
+  {
+    // The whole file, because SQLite has no checksums: it could not notice a changed byte within an answer.
+    name: 'cache file: broken',
+    allows: CACHE,
+    on: ({ cacheFile }) => writeFileSync(cacheFile, 'This is not a database. '.repeat(2000)),
+    off: () => {},
+  },
+  {
+    name: 'cache file: removed',
+    allows: CACHE,
+    on: ({ cacheFile }) =>
+      ['', '-wal', '-shm'].forEach((suffix) => rmSync(cacheFile + suffix, { force: true })),
+    off: () => {},
+  },
+];
+
+/**
+ * The system refuses to extend files beyond 64 kB: the nearest to a full disk that needs no rights. Only the soft limit
+ * of this one process is changed, which it may raise again.
+ */
+const DISK_FAULT: SoakFault = {
+  name: 'disk: full',
+  allows: CACHE,
+  on: ({ pid }) => void limitFiles(pid, '65536'),
+  off: ({ pid }) => void limitFiles(pid, 'unlimited'),
+};
+
+const limitFiles = (pid: number, bytes: string) =>
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
+
+const CLOCK_FAULTS = [ofClock('clock: 10 min ahead', CLOCK_MS), ofClock('clock: 10 min back', -CLOCK_MS)];
+
+/** The faults that this machine can have. */
+export function possibleFaults(hasRedis: boolean): SoakFault[] {
+  const canFreeze = process.platform !== 'win32';
+  return [
+    ...MODEL_FAULTS,
+    ...STORAGE_FAULTS.filter(({ name }) => canFreeze || !name.endsWith('hangs')),
+    ...(hasRedis ? REDIS_FAULTS : []),
+    // Open files cannot be replaced on Windows.
+    ...(canFreeze ? FILE_FAULTS : []),
+    ...(existsSync('/proc/self/limits') && findProgram('prlimit') !== undefined ? [DISK_FAULT] : []),
+    ...CLOCK_FAULTS,
+  ];
+}

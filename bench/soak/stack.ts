@@ -1,0 +1,153 @@
+/** The published app with Azurite, the emulated model and Redis, each in a process of its own. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { buildAppIfChanged } from '../../dev/bundle/bundle.ts';
+import { writePackage } from '../../dev/package.ts';
+import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
+import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
+import { type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
+import { findRedis, type Redis, startRedis } from '../../dev/stack/redis.ts';
+import { emulatorSettings } from '../../dev/stack/settings.ts';
+import { SYSTEM_PROMPT } from './answers.ts';
+import { type Peers, startPeers } from './peers.ts';
+
+/** Time limit of a question. Short, so that a question that hangs ends well within the 30 s after a fault. */
+export const REQUEST_TIMEOUT_MS = 6000;
+/** The size limit of the cache file. Small, so that the file is full, and evicts, within minutes. */
+export const CACHE_FILE_MB = 1;
+/** Lines of the app's log that are kept. */
+const LOG_LINES = 400;
+const PRELOAD = pathToFileURL(join(import.meta.dirname, 'preload.js')).href;
+
+/** The running processes. */
+export class Stack {
+  readonly folder: string;
+  readonly cacheFile: string;
+  readonly peers: Peers;
+  readonly azuritePort: number;
+  readonly appPort: number;
+  /** The last lines of the app's log. */
+  readonly log: string[] = [];
+  app!: HostProcess;
+  azurite: Azurite;
+  /** Null where redis-server is not installed. */
+  redis: Redis | null;
+
+  constructor(parts: Pick<Stack, 'folder' | 'peers' | 'azurite' | 'azuritePort' | 'appPort' | 'redis'>) {
+    this.folder = parts.folder;
+    this.cacheFile = join(parts.folder, 'answers.sqlite');
+    this.peers = parts.peers;
+    this.azurite = parts.azurite;
+    this.azuritePort = parts.azuritePort;
+    this.appPort = parts.appPort;
+    this.redis = parts.redis;
+  }
+
+  get url(): string {
+    return this.app.url;
+  }
+
+  /** The last errors in the app's log, then its last lines. */
+  get lastLog(): string {
+    const errors = this.log.filter((line) => line.includes('] error '));
+    return [...errors.slice(-10), '...', ...this.log.slice(-10)].join('\n');
+  }
+
+  /** Process id of the app. */
+  get pid(): number {
+    return this.app.process.pid ?? 0;
+  }
+
+  /** Starts the app on its port. */
+  async startApp(): Promise<void> {
+    this.app = await startHostProcess({
+      root: join(this.folder, 'app'),
+      port: this.appPort,
+      env: {
+        ...systemEnvironment(),
+        ...emulatorSettings(this.peers),
+        NODE_OPTIONS: `--import=${PRELOAD}`,
+        AzureWebJobsStorage: this.azurite.connectionString.replace(
+          `:${this.azuritePort}/`,
+          `:${this.peers.storagePort}/`,
+        ),
+        ANSWER_CACHE_PATH: this.cacheFile,
+        ANSWER_CACHE_MAX_MB: String(CACHE_FILE_MB),
+        ANSWER_CACHE_MEMORY_MB: '1',
+        REQUEST_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1000),
+        SYSTEM_PROMPT,
+        LOG_LEVEL: 'warn',
+        ...(this.redis && { ANSWER_CACHE_REDIS_URL: this.redis.url }),
+      },
+      onOutput: (text) => this.#keepLog(text),
+    });
+  }
+
+  /** Kills the app as a crash does. */
+  async killApp(): Promise<void> {
+    const child = this.app.process;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Sends a message to the preloaded module of the app. */
+  tellApp(message: object): void {
+    if (this.app.process.connected) this.app.process.send(message, () => {});
+  }
+
+  /**
+   * The storage dies and is started again with its data. Azurite writes its data to the disk only every 5 s, unlike
+   * Azure: so the gate cuts all connections at once, as the death of the process would, and Azurite then ends with its
+   * data written.
+   */
+  async stopStorage(): Promise<void> {
+    await this.peers.send({ type: 'gate', mode: 'closed' });
+    await this.azurite.stop();
+  }
+
+  /** Starts the storage again, with its data. */
+  async startStorage(): Promise<void> {
+    this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.azuritePort);
+    await this.peers.send({ type: 'gate', mode: 'open' });
+  }
+
+  async killRedis(): Promise<void> {
+    await this.redis?.kill();
+  }
+
+  async startRedis(): Promise<void> {
+    if (this.redis) this.redis = await startRedis(this.redis.port);
+  }
+
+  /** Stops all processes and removes their files. Gives the exit code of the app; null when a signal ended it. */
+  async stop(): Promise<number | null> {
+    const code = await this.app.stop();
+    await Promise.all([this.peers.stop(), this.azurite.stop(), this.redis?.kill()]);
+    rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+
+  #keepLog(text: string): void {
+    this.log.push(...text.split('\n').filter(Boolean));
+    if (this.log.length > LOG_LINES) this.log.splice(0, this.log.length - LOG_LINES);
+  }
+}
+
+/** Builds the app, writes the published folder, and starts everything. */
+export async function startStack(): Promise<Stack> {
+  const folder = mkdtempSync(join(tmpdir(), 'ask-soak-'));
+  await buildAppIfChanged();
+  writePackage(join(folder, 'app'));
+  const [azuritePort, appPort] = [await freePort(), await freePort()];
+  const azurite = await startAzuriteTables(join(folder, 'storage'), azuritePort);
+  const peers = await startPeers(azuritePort);
+  const redis = findRedis() === undefined ? null : await startRedis();
+  const stack = new Stack({ folder, peers, azurite, azuritePort, appPort, redis });
+  await stack.startApp();
+  return stack;
+}
