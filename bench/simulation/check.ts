@@ -8,8 +8,8 @@ import { cpuTime, machineCpuTime } from '../harness/process-usage.ts';
 import { type LocalCpu, type LocalOutcome, simulateLocal } from './check-model.ts';
 
 const MODEL_MS = 200;
-const WARM_UP = 600;
-const QUESTIONS = 1000;
+const WARM_UP = 300;
+const QUESTIONS = 800;
 /** App processes and callers: below the limit of the machine, and at it. */
 const SETUPS = [
   { processes: 1, callers: 20 },
@@ -21,10 +21,12 @@ const SETUPS = [
 const LAST_START_MS = 80_000;
 /** Measured and simulated values may differ by these factors. */
 const TOLERANCE = { perSecond: 1.25, p50: 1.25, p95: 1.5 } as const;
+/** With a larger slowdown by other programs a set-up is printed, but not judged: how they are scheduled is not simulated. */
+const MAX_SLOWDOWN = 1.5;
 
 const ask = () => ({ question: randomUUID() });
 
-/** Measures and simulates each set-up, and prints both. The exit code is 1 when they differ too much. */
+/** Measures and simulates each set-up, and prints both. The exit code is 1 when they differ too much, or were not judged. */
 export async function check(): Promise<void> {
   const startedAt = performance.now();
   let interrupted = false;
@@ -51,7 +53,7 @@ export async function check(): Promise<void> {
 
 /** Starts two processes of the published app, which share storage and the model, and warms them up. */
 async function withApps(use: (arena: Arena, apps: HostProcess[]) => Promise<void>): Promise<void> {
-  await withArena(async (arena) => {
+  const inArena = async (arena: Arena): Promise<void> => {
     const apps = [await arena.start('app'), await arena.start('app')];
     try {
       await load(urlsOf(apps), 20, WARM_UP, ask);
@@ -60,7 +62,8 @@ async function withApps(use: (arena: Arena, apps: HostProcess[]) => Promise<void
     } finally {
       await Promise.all(apps.map((app) => app.stop()));
     }
-  });
+  };
+  await withArena(inArena, ['app']);
 }
 
 const urlsOf = (apps: HostProcess[]): string[] => apps.map(({ url }) => url);
@@ -127,8 +130,13 @@ function compare({ outcome: measured, ...setup }: Measurement): void {
   for (const [name, label, real, model] of rows) {
     const ratio = model / real;
     const isNear = Math.max(ratio, 1 / ratio) <= TOLERANCE[name];
-    if (!isNear) process.exitCode = 1;
-    const verdict = isNear ? '' : `, OUTSIDE ${TOLERANCE[name]}`;
+    const isJudged = setup.slowdown <= MAX_SLOWDOWN;
+    if (!isNear || !isJudged) process.exitCode = 1;
+    const verdict = isJudged
+      ? isNear
+        ? ''
+        : `, OUTSIDE ${TOLERANCE[name]}`
+      : ', not judged: other programs run';
     console.log(
       `  ${label.padEnd(12)}measured ${real.toFixed(0)}, simulated ${model.toFixed(0)}, ratio ${ratio.toFixed(2)}${verdict}`,
     );

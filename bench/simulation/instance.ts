@@ -65,13 +65,13 @@ export class Instance {
     const { cpu, timeoutMs } = scenario.app;
     const { rowUnits, readMs, writeMs } = scenario.storage;
     const deadline = clock.now + timeoutMs;
-    const isKnown = question.earlier > 0;
+    const isKnown = question.rowsRead > 0;
     const base = isKnown ? cpu.known : cpu.cached;
     let workMs = base;
     yield* this.#work(base * cpu.startShare);
     let hasHistory = true;
     if (isKnown) {
-      const read = yield* storage.call(question.session, question.earlier * rowUnits, readMs);
+      const read = yield* storage.call(question.session, question.rowsRead * rowUnits, readMs);
       hasHistory = read !== null;
       workMs += read ?? 0;
     }

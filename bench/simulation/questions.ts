@@ -7,12 +7,15 @@ export interface Question {
   key: number;
   /** Mean arrivals a second of questions with this key, in the whole load. */
   perSecond: number;
-  /** Interactions before it in its session. */
-  earlier: number;
+  /** Rows of its session that are read for it; 0 in a new session. */
+  rowsRead: number;
   isStreamed: boolean;
   /** The partition of its session. */
   session: { account: number; isHot: boolean };
 }
+
+/** A session that many callers share is long: HISTORY_MAX_INTERACTIONS and one more row are read. */
+const HOT_SESSION_ROWS = 11;
 
 /** Key of the question that the callers of a herd share. */
 const HERD_KEY = -1;
@@ -41,7 +44,7 @@ export class Questions {
       isHot: random.next() < storage.hotSessionShare,
     };
     const isStreamed = random.next() < questions.streamedShare;
-    if (random.next() < sameShare) return { key: HERD_KEY, perSecond: 0, earlier: 0, isStreamed, session };
+    if (random.next() < sameShare) return { key: HERD_KEY, perSecond: 0, rowsRead: 0, isStreamed, session };
     const earlier = random.below(questions.sessionLength);
     const first = this.#first.sample(random);
     let key = first;
@@ -51,7 +54,8 @@ export class Questions {
       key = key * questions.followUps + followUp + questions.first;
       share *= this.#followUps.probability(followUp);
     }
-    return { key, perSecond: load.perSecond * share, earlier, isStreamed, session };
+    const rowsRead = session.isHot ? HOT_SESSION_ROWS : earlier;
+    return { key, perSecond: load.perSecond * share, rowsRead, isStreamed, session };
   }
 }
 

@@ -59,7 +59,9 @@ function cellsOf({ outcome, month }: Row): string[] {
   const percent = (count: number): string => `${((100 * count) / Math.max(1, arrived)).toFixed(1)} %`;
   const perSecond = (count: number): string =>
     (count / seconds).toLocaleString('en', { maximumSignificantDigits: 3 });
-  const refused = Object.entries(outcome.refused).map(([code, count]) => `${code} ${percent(count)}`);
+  const refused = Object.entries(outcome.refused)
+    .filter(([, count]) => count > 0.001 * arrived)
+    .map(([code, count]) => `${code} ${percent(count)}`);
   if (outcome.inProgress > 0.02 * arrived) refused.push(`no answer yet ${percent(outcome.inProgress)}`);
   return [
     outcome.scenario,
@@ -69,7 +71,7 @@ function cellsOf({ outcome, month }: Row): string[] {
     time(times?.p95),
     time(times?.p99),
     perSecond(outcome.answered),
-    refused.join(', ') || '0',
+    refused.join(', ') || 'under 0.1 %',
     String(outcome.coldStarts),
     percent(outcome.cacheHits + outcome.redisHits + outcome.coalesced),
     perSecond(outcome.completions),
