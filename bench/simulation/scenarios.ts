@@ -16,7 +16,7 @@ const HEADROOM = 1.5;
 const CONCURRENCY = 500;
 
 /** What a deployment needs for a rate. */
-export interface Size {
+interface Size {
   instances: number;
   tokensPerMinute: number;
   endpoints: number;
@@ -24,7 +24,7 @@ export interface Size {
 }
 
 /** Computes the size for `perSecond` questions a second in the busiest hour. docs/scale.md has the formulas. */
-export function sizeFor(perSecond: number): Size {
+function sizeFor(perSecond: number): Size {
   const { model, storage, questions } = DEPLOYED;
   const inFlight = perSecond * (ASKED_SHARE * model.meanMs + 30) * 0.001;
   const tokensPerMinute = perSecond * ASKED_SHARE * model.tokens * 60 * HEADROOM;
