@@ -27,16 +27,21 @@ export interface Arena {
   start(contestant: Contestant, env?: Record<string, string>): Promise<HostProcess>;
 }
 
-/** Builds all contestants and runs `use`. */
-export async function withArena(use: (arena: Arena) => Promise<void>): Promise<void> {
+/** Builds the contestants, or those that are named, and runs `use`. */
+export async function withArena(
+  use: (arena: Arena) => Promise<void>,
+  contestants: readonly Contestant[] = ['app', 'plain-bundle', ...OTHERS],
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   const rootOf = (contestant: Contestant): string => join(folder, contestant);
   await buildApp();
   writePackage(rootOf('app'));
-  cpSync(rootOf('app'), rootOf('plain-bundle'), { recursive: true });
-  rmSync(join(rootOf('plain-bundle'), 'dist'), { recursive: true });
-  await bundle('src/main.ts', join(rootOf('plain-bundle'), 'dist'));
-  for (const name of OTHERS) {
+  if (contestants.includes('plain-bundle')) {
+    cpSync(rootOf('app'), rootOf('plain-bundle'), { recursive: true });
+    rmSync(join(rootOf('plain-bundle'), 'dist'), { recursive: true });
+    await bundle('src/main.ts', join(rootOf('plain-bundle'), 'dist'));
+  }
+  for (const name of OTHERS.filter((each) => contestants.includes(each))) {
     await bundle(`bench/apps/${name}.ts`, join(rootOf(name), 'dist'));
     writeFileSync(join(rootOf(name), 'package.json'), `{"type": "module", "main": "dist/${name}.js"}`);
     cpSync(join(root, 'host.json'), join(rootOf(name), 'host.json'));

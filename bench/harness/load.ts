@@ -15,22 +15,30 @@ export interface Load {
 
 /**
  * Sends `count` requests over `connections` connections. Each connection sends its next request after the last
- * response.
+ * response. With several addresses, the requests alternate between them.
  * @throws Error when a status is not 200, or when a stream ends without its answer.
  */
-export async function load(url: string, connections: number, count: number, body: Body): Promise<Load> {
-  const pool = new Pool(url, { connections, pipelining: 1 });
+export async function load(
+  urls: string | string[],
+  connections: number,
+  count: number,
+  body: Body,
+): Promise<Load> {
+  const pools = [urls].flat().map((url) => new Pool(url, { connections, pipelining: 1 }));
   const times: number[] = [];
   let next = 0;
   const startedAt = performance.now();
   const ask = async (): Promise<void> => {
     while (next < count) {
       const sentAt = performance.now();
+      const index = next++;
+      const pool = pools[index % pools.length];
+      if (!pool) throw new Error('no address');
       const response = await pool.request({
         path: '/ask',
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body(next++)),
+        body: JSON.stringify(body(index)),
       });
       const text = await response.body.text();
       times.push(performance.now() - sentAt);
@@ -42,7 +50,7 @@ export async function load(url: string, connections: number, count: number, body
   try {
     await Promise.all(Array.from({ length: connections }, ask));
   } finally {
-    await pool.destroy();
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
   const durationMs = performance.now() - startedAt;
   const summary = summarize(times);

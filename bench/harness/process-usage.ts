@@ -14,6 +14,15 @@ export function cpuTime(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond();
 }
 
+/** CPU time of all processes of this machine so far, in milliseconds, with what its hypervisor gave to others. */
+export function machineCpuTime(): number {
+  // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal.
+  const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '';
+  const fields = line.split(/\s+/).slice(1, 9).map(Number);
+  const busy = fields.filter((_, index) => index !== 3 && index !== 4);
+  return (busy.reduce((sum, each) => sum + each, 0) * 1000) / ticksPerSecond();
+}
+
 /** Resets the peak memory of a process. */
 export function resetPeakMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
