@@ -55,11 +55,13 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   const inFlight = new SingleFlight<Completion>();
 
   /** Null when the question must not use the cache. */
-  function planOf({ cacheControl, userId }: Question, prompt: Message[]): CachePlan | null {
+  async function planOf({ cacheControl, userId }: Question, prompt: Message[]): Promise<CachePlan | null> {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
+    // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
+    const generation = await cache.generation();
     const target = model.target();
-    const keyFor = (each: ModelTarget): string => answerCacheKey(config, each, prompt, partition);
+    const keyFor = (each: ModelTarget): string => answerCacheKey(config, each, prompt, generation, partition);
     return { cache, key: keyFor(target), target, keyFor };
   }
 
@@ -68,7 +70,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       const { question, prompt, context, resetFailed, onToken } = lookup;
       const { record, signal, disconnected } = context;
       // Without its history, the question would get the cache key of another question.
-      const plan = record.historyAvailable ? planOf(question, prompt) : null;
+      const plan = record.historyAvailable ? await planOf(question, prompt) : null;
       const cached = plan && (await lookUp(plan, lookup, metrics));
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
@@ -79,7 +81,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
     },
 
     async requireCached(question) {
-      const plan = planOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
+      const plan = await planOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
       const { noCache, maxAgeMs } = question.cacheControl;
       const found = plan && !noCache && (await plan.cache.lookUp(plan.key, maxAgeMs));
       if (!found || found.result !== 'hit') throw errors.notCached();

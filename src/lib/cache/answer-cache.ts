@@ -3,12 +3,13 @@ import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { createHash } from 'node:crypto';
 import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
+import { Generation } from './generation.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
-const FORMAT = 4;
+const FORMAT = 5;
 
 /** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
 export type Lookup =
@@ -25,9 +26,14 @@ export interface CacheWrites {
 export interface AnswerCache {
   /** Looks for an answer younger than `maxAgeMs`, the fastest tier first. */
   lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
+  /** Gives the generation for the key of a question. `clear` begins a new one. Never rejects. */
+  generation(): Promise<number>;
   /** Stores an answer for the configured lifetime. Slow tiers are written in the background. */
   store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): void;
-  /** Clears all tiers. Gives the names of the tiers that failed. */
+  /**
+   * Clears all tiers, also those of other processes, which learn of the new generation within 1 s. Gives the names of the
+   * tiers that failed.
+   */
   clear(): Promise<TierName[]>;
   readonly tiers: readonly TierName[];
   readonly writes: Readonly<CacheWrites>;
@@ -37,12 +43,13 @@ export interface AnswerCache {
 /**
  * Gives the key of an answer: a digest of everything that the answer depends on. Two questions share a key only if the
  * model would receive the same request for both, and if their `partition` is the same: a user id when users do not
- * share cached answers, otherwise null.
+ * share cached answers, otherwise null. `generation` is that of the cache when the question arrived.
  */
 export function answerCacheKey(
   config: Config,
   { deployment, parameters }: ModelTarget,
   prompt: readonly Message[],
+  generation: number,
   partition: string | null = null,
 ): string {
   const { endpoints, apiVersion, modelApi } = config.model;
@@ -50,6 +57,7 @@ export function answerCacheKey(
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
+    generation,
     partition,
     [modelApi, api, url, apiVersion, deployment],
     Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)),
@@ -108,7 +116,13 @@ export function createAnswerCache(
     for (const tier of upTo) void work.add(write(tier, key, answer));
   };
 
+  const generation = new Generation(tiers, () => {
+    // The slower tiers are cleared once, by the process that began the generation.
+    for (const tier of tiers) if (tier.name === 'memory') void tier.clear();
+  });
+
   return {
+    generation: () => generation.current(),
     async lookUp(key, maxAgeMs = Infinity) {
       let failed = false;
       for (const [index, tier] of tiers.entries()) {
@@ -130,14 +144,15 @@ export function createAnswerCache(
       fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
     async clear() {
-      const failed: TierName[] = [];
-      // The slowest tier first: a hit in a tier that is not cleared yet refills the faster tiers.
-      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.push(tier.name));
-      return failed;
+      const failed = new Set(await generation.advance());
+      // No question finds these answers any more; deleting them frees the room.
+      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.add(tier.name));
+      return [...failed];
     },
     tiers: tiers.map(({ name }) => name),
     writes,
     async close() {
+      generation.close();
       await Promise.allSettled(tiers.map((tier) => tier.close()));
     },
   };

@@ -18,9 +18,22 @@ export const lifetimeOf = ({ expiresAt }: CachedAnswer): number => Math.max(0, e
 /** The tiers, by name. */
 export type TierName = 'memory' | 'sqlite' | 'redis';
 
+/** The highest generation: the file has 31 bits for it. */
+export const MAX_GENERATION = 2 ** 31 - 1;
+
+/** Keeps the generation of the cached answers for the processes that share a tier. Rejects when the tier fails. */
+export interface GenerationStore {
+  /** Gives the stored generation; 0 when there is none. */
+  read(): Promise<number>;
+  /** Stores `atLeast`, or the stored generation plus `step` when that is higher. Gives what is stored then. */
+  raise(atLeast: number, step: 0 | 1): Promise<number>;
+}
+
 /** Stores answers by key until they expire. Every method rejects when the tier fails. */
 export interface CacheTier {
   readonly name: TierName;
+  /** Present in the tiers that processes share. */
+  readonly generation?: GenerationStore;
   get(key: string): Promise<CachedAnswer | undefined>;
   set(key: string, answer: CachedAnswer): Promise<void>;
   /** Deletes all answers. */

@@ -2,6 +2,7 @@
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
+import { createRedisGeneration } from './redis-generation.ts';
 import { RedisSignIn } from './redis-sign-in.ts';
 import type { RedisConfig } from '../config/config.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
@@ -20,6 +21,9 @@ const UNREACHABLE = `it cannot be reached. ${CHECK}`;
 
 type Client = ReturnType<typeof createClient>;
 
+/** Runs an operation on the connection. Rejects when there is none, or when the operation fails or takes too long. */
+export type UseRedis = <T>(operation: (client: Client) => Promise<T>) => Promise<T>;
+
 interface Connection {
   client: Client;
   store: KeyvRedis<CachedAnswer>;
@@ -36,6 +40,9 @@ export function createRedisTier(config: RedisConfig, warn: (message: string) => 
 
 class RedisTier implements CacheTier {
   readonly name = 'redis';
+  readonly generation = createRedisGeneration((operation) =>
+    this.#use(ANSWER_MS, ({ client }) => operation(client)),
+  );
   readonly #config: RedisConfig;
   readonly #warn: (message: string) => void;
   readonly #writes = new PendingWork();

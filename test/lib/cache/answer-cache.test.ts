@@ -46,8 +46,12 @@ async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   return sent;
 }
 
-const keyFor = (config: Config, messages: Message[], partition: string | null = null): string =>
-  answerCacheKey(config, targetOf(config), messages, partition);
+const keyFor = (
+  config: Config,
+  messages: Message[],
+  partition: string | null = null,
+  generation = 0,
+): string => answerCacheKey(config, targetOf(config), messages, generation, partition);
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
@@ -77,6 +81,11 @@ describe('the key', () => {
 
   it('differs for each partition', () => {
     expect(new Set([null, 'a', 'b', ''].map((partition) => key({}, prompt, partition))).size).toBe(4);
+  });
+
+  it('differs for each generation', () => {
+    const config = readConfig(env);
+    expect(keyFor(config, prompt, null, 1)).not.toBe(keyFor(config, prompt, null, 0));
   });
 
   // Few and similar parts, so that two inputs are often almost or exactly equal.
