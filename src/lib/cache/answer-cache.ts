@@ -1,7 +1,13 @@
 /** The answer cache: its keys, and how its tiers work together. */
 import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { createHash } from 'node:crypto';
-import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
+import {
+  type CachedAnswer,
+  type CacheTier,
+  type CallLeases,
+  createMemoryTier,
+  type TierName,
+} from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
 import { Generation } from './generation.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
@@ -28,13 +34,17 @@ export interface AnswerCache {
   lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
   /** Gives the generation for the key of a question. `clear` begins a new one. Never rejects. */
   generation(): Promise<number>;
-  /** Stores an answer for the configured lifetime. Slow tiers are written in the background. */
-  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): void;
+  /**
+   * Stores an answer for the configured lifetime, in the background. Resolves when all tiers have stored it or failed.
+   */
+  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): Promise<void>;
   /**
    * Clears all tiers, also those of other processes, which learn of the new generation within 1 s. Gives the names of the
    * tiers that failed.
    */
   clear(): Promise<TierName[]>;
+  /** The leases of model calls; null when no tier is shared by all instances. */
+  readonly leases: CallLeases | null;
   readonly tiers: readonly TierName[];
   readonly writes: Readonly<CacheWrites>;
   close(): Promise<void>;
@@ -112,9 +122,8 @@ export function createAnswerCache(
       );
     }
   }
-  const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): void => {
-    for (const tier of upTo) void work.add(write(tier, key, answer));
-  };
+  const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): Promise<unknown> =>
+    Promise.all(upTo.map((tier) => work.add(write(tier, key, answer))));
 
   const generation = new Generation(tiers, () => {
     // The slower tiers are cleared once, by the process that began the generation.
@@ -131,7 +140,7 @@ export function createAnswerCache(
           // The clock of the instance that stored the answer may be ahead.
           const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
           if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
-          fill(tiers.slice(0, index), key, answer);
+          void fill(tiers.slice(0, index), key, answer);
           return { result: 'hit', answer, tier: tier.name, ageMs };
         } catch {
           failed = true;
@@ -139,9 +148,9 @@ export function createAnswerCache(
       }
       return { result: failed ? 'error' : 'miss' };
     },
-    store(key, { text, model, tokens }) {
+    async store(key, { text, model, tokens }) {
       const storedAt = Date.now();
-      fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
+      await fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
     async clear() {
       const failed = new Set(await generation.advance());
@@ -149,6 +158,7 @@ export function createAnswerCache(
       for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.add(tier.name));
       return [...failed];
     },
+    leases: tiers.find(({ leases }) => leases)?.leases ?? null,
     tiers: tiers.map(({ name }) => name),
     writes,
     async close() {

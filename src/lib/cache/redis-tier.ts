@@ -3,6 +3,7 @@ import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
 import { createRedisGeneration } from './redis-generation.ts';
+import { createRedisLeases } from './redis-leases.ts';
 import { RedisSignIn } from './redis-sign-in.ts';
 import type { RedisConfig } from '../config/config.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
@@ -40,9 +41,9 @@ export function createRedisTier(config: RedisConfig, warn: (message: string) => 
 
 class RedisTier implements CacheTier {
   readonly name = 'redis';
-  readonly generation = createRedisGeneration((operation) =>
-    this.#use(ANSWER_MS, ({ client }) => operation(client)),
-  );
+  readonly #run: UseRedis = (operation) => this.#use(ANSWER_MS, ({ client }) => operation(client));
+  readonly generation = createRedisGeneration(this.#run);
+  readonly leases = createRedisLeases(this.#run);
   readonly #config: RedisConfig;
   readonly #warn: (message: string) => void;
   readonly #writes = new PendingWork();
