@@ -6,7 +6,7 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 
 /** Pauses between two looks at the cache, in milliseconds; each is longer than the one before, with jitter. */
 const MIN_PAUSE_MS = 20;
-const MAX_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 250;
 const PAUSE_GROWTH = 1.5;
 /** Holders that may end without an answer before a question is asked without a lease: failures must not queue up. */
 const MAX_HOLDERS = 2;

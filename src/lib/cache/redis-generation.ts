@@ -1,6 +1,6 @@
 /** The generation in Redis, for all instances. */
 import { type GenerationStore, MAX_GENERATION } from './cache-tier.ts';
-import type { UseRedis } from './redis-tier.ts';
+import type { UseRedis } from './redis-client.ts';
 
 /** Outside the namespace of the answers, so that clearing keeps it. */
 const KEY = 'answers-generation';

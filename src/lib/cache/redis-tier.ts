@@ -2,6 +2,7 @@
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
+import type { RedisClient, UseRedis } from './redis-client.ts';
 import { createRedisGeneration } from './redis-generation.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import { RedisSignIn } from './redis-sign-in.ts';
@@ -20,13 +21,8 @@ const NAMESPACE = 'answers';
 const CHECK = 'Check ANSWER_CACHE_REDIS_URL.';
 const UNREACHABLE = `it cannot be reached. ${CHECK}`;
 
-type Client = ReturnType<typeof createClient>;
-
-/** Runs an operation on the connection. Rejects when there is none, or when the operation fails or takes too long. */
-export type UseRedis = <T>(operation: (client: Client) => Promise<T>) => Promise<T>;
-
 interface Connection {
-  client: Client;
+  client: RedisClient;
   store: KeyvRedis<CachedAnswer>;
   keyv: Keyv<CachedAnswer>;
 }
@@ -94,7 +90,7 @@ class RedisTier implements CacheTier {
       // Commands fail at once while there is no connection.
       disableOfflineQueue: true,
       socket: { connectTimeout: CONNECT_MS, reconnectStrategy },
-    }) as Client;
+    }) as RedisClient;
     client.on('error', (error) => this.#fail(signIn?.explain(error) ?? UNREACHABLE));
     client.on('ready', () => this.#recover());
     const store = new KeyvRedis<CachedAnswer>(client, { throwOnErrors: true });
