@@ -56,6 +56,10 @@ interface Stack {
   balancers: Map<number, Balancer>;
 }
 
+const onOutput = (text: string): unknown => process.env['BENCH_VERBOSE'] && process.stderr.write(text);
+/** The CPU time of processes so far, in milliseconds. */
+const used = (pids: number[]): number => pids.reduce((sum, pid) => sum + cpuTime(pid), 0);
+
 export async function main(args: string[]): Promise<void> {
   if (!readBenchOptions(args, help)) return;
   const startedAt = performance.now();
@@ -107,9 +111,8 @@ async function withStack(use: (stack: Stack) => Promise<void>): Promise<void> {
         ANSWER_CACHE_PATH: join(folder, `answers-${index}.sqlite`),
         ANSWER_CACHE_REDIS_URL: redis.url,
       };
-      const options = { root: join(folder, 'app'), port: 0, env };
-      const onOutput = (text: string): unknown => process.env['BENCH_VERBOSE'] && process.stderr.write(text);
-      apps.push(started(await startHostProcess({ ...options, onOutput }), (part) => part.stop()));
+      const options = { root: join(folder, 'app'), port: 0, env, onOutput };
+      apps.push(started(await startHostProcess(options), (part) => part.stop()));
     }
     const balancers = new Map<number, Balancer>();
     for (const size of SIZES) {
@@ -138,7 +141,6 @@ async function measure(stack: Stack, size: number, signal: AbortSignal): Promise
     await burst(pool, () => `${name} burst`);
     const burstCalls = (await callsOf(stack)) - callsBefore;
 
-    const used = (pids: number[]): number => pids.reduce((sum, pid) => sum + cpuTime(pid), 0);
     const appPids = stack.apps.map(({ process: app }) => app.pid ?? 0);
     const before = { app: used(appPids), others: used(stack.others), calls: burstCalls + callsBefore };
     const startedAt = performance.now();

@@ -53,6 +53,11 @@ async function stop(): Promise<void> {
 
 const questionsOf = ({ chat_history }: Pick<Answer, 'chat_history'>): string[] =>
   chat_history.filter(({ role }) => role === 'human').map(({ content }) => content);
+function lastOf(): TestApp {
+  const last = instances.at(-1);
+  if (!last) throw new Error('no instance');
+  return last;
+}
 /** The model calls for a question. */
 const callsFor = (question: string): number =>
   all.emulator.requests.filter(({ messages }) => messages.at(-1)?.content === question).length;
@@ -67,7 +72,7 @@ async function askAgain(fields: { question: string; session_id: string }): Promi
       return await ask(all, fields, headers);
     } catch (error) {
       // `fetch` reports a broken connection as a TypeError; `ask` begins with the status.
-      const isTemporary = error instanceof TypeError || /^Error: 5/.test(String(error));
+      const isTemporary = error instanceof TypeError || String(error).startsWith('Error: 5');
       if (!isTemporary || attempt === 6) throw error;
     }
   }
@@ -172,12 +177,6 @@ describe('instances that share storage and Redis', { tags: ['redis'] }, () => {
 
 describe('an instance that is killed', { tags: ['redis', 'posix'] }, () => {
   afterEach(stop);
-  const lastOf = (): TestApp => {
-    const last = instances.at(-1);
-    if (!last) throw new Error('no instance');
-    return last;
-  };
-
   it('while it asks: another one asks, and the question is answered', async () => {
     await start(2);
     const question = newQuestion();

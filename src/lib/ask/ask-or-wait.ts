@@ -3,37 +3,34 @@ import { addStep, type QuestionRecord } from '../metrics/question-record.ts';
 import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
 import { type CallOptions, completeFitting } from './model-call.ts';
 import { takeTurn, type Turn } from './shared-call.ts';
+import type { FlightWork } from './single-flight.ts';
 
 /** Part of a question's time limit for waiting for another instance: an own model call must fit after it. */
 const WAIT_SHARE = 0.5;
 
 /** Waits for the answer of another instance that asks the same, or calls the model and stores the answer. */
-export async function askOrWait(
-  parts: FinderParts,
-  lookup: Lookup,
-  plan: CachePlan,
-  abort: AbortSignal,
-  onText: (text: string) => void,
-): Promise<SharedAnswer> {
+export function askOrWait(parts: FinderParts, lookup: Lookup, plan: CachePlan): FlightWork<SharedAnswer> {
   const { cache, key, keyFor, target } = plan;
-  const turn = await turnOf(parts, lookup, plan, abort);
-  if (turn.answer !== null) {
-    onText(turn.answer.text);
-    return turn.answer;
-  }
-  let stored: Promise<void> = Promise.resolve();
-  try {
-    const completion = await completeFitting(lookup.prompt, callOptions(parts, lookup, abort, onText));
-    if (completion.finishReason === 'stop' && !completion.historyDropped) {
-      // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
-      // that succeeded.
-      stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
+  return async (abort, onText) => {
+    const turn = await turnOf(parts, lookup, plan, abort);
+    if (turn.answer !== null) {
+      onText(turn.answer.text);
+      return turn.answer;
     }
-    return completion;
-  } finally {
-    // Not before the answer is stored: other instances then find it, or take over.
-    void stored.then(() => turn.lease?.release());
-  }
+    let stored: Promise<void> = Promise.resolve();
+    try {
+      const completion = await completeFitting(lookup.prompt, callOptions(parts, lookup, abort, onText));
+      if (completion.finishReason === 'stop' && !completion.historyDropped) {
+        // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
+        // that succeeded.
+        stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
+      }
+      return completion;
+    } finally {
+      // Not before the answer is stored: other instances then find it, or take over.
+      void stored.then(() => turn.lease?.release());
+    }
+  };
 }
 
 /** Whose turn it is to ask, among all instances. Without a tier that they share, it is ours. */

@@ -12,7 +12,7 @@ import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
 import { completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
 import type { Question } from './question.ts';
-import { type FlightWork, SingleFlight } from './single-flight.ts';
+import { SingleFlight } from './single-flight.ts';
 
 /** Finds answers. Identical questions in flight share one model call. */
 export interface AnswerFinder {
@@ -34,7 +34,8 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
     // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
     const generation = await cache.generation();
     const target = model.target();
-    const keyFor = (each: ModelTarget): string => answerCacheKey(config, each, prompt, generation, partition);
+    const keyFor = (each: ModelTarget): string =>
+      answerCacheKey(config, each, prompt, { generation, partition });
     return { cache, key: keyFor(target), target, keyFor };
   }
 
@@ -93,8 +94,7 @@ async function shareModelCall(
 ): Promise<SharedAnswer> {
   const { question, context, resetFailed, onToken } = lookup;
   const { record, signal, disconnected } = context;
-  const work: FlightWork<SharedAnswer> = (flightAbort, onText) =>
-    askOrWait(parts, lookup, plan, flightAbort, onText);
+  const work = askOrWait(parts, lookup, plan);
   // With FINISH_ABANDONED on, the call continues after its caller disconnected, so that the answer is stored.
   const signals = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
   const abort = AbortSignal.any(signals);

@@ -50,17 +50,23 @@ export interface AnswerCache {
   close(): Promise<void>;
 }
 
+/** Which questions may share a cached answer, beyond what the model receives. */
+export interface CacheScope {
+  /** The generation of the cache when the question arrived. */
+  generation: number;
+  /** A user id when users do not share cached answers, otherwise null. */
+  partition: string | null;
+}
+
 /**
  * Gives the key of an answer: a digest of everything that the answer depends on. Two questions share a key only if the
- * model would receive the same request for both, and if their `partition` is the same: a user id when users do not
- * share cached answers, otherwise null. `generation` is that of the cache when the question arrived.
+ * model would receive the same request for both, and if their scope is the same.
  */
 export function answerCacheKey(
   config: Config,
   { deployment, parameters }: ModelTarget,
   prompt: readonly Message[],
-  generation: number,
-  partition: string | null = null,
+  { generation, partition }: CacheScope,
 ): string {
   const { endpoints, apiVersion, modelApi } = config.model;
   // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.

@@ -82,8 +82,9 @@ export class Generation {
 
   async #readAll(): Promise<void> {
     const startedAt = performance.now();
-    const read = async (tier: SharedTier) => ({ tier, stored: await tier.generation.read() });
-    const results = await Promise.allSettled(this.#shared.map(read));
+    const results = await Promise.allSettled(
+      this.#shared.map(async (tier) => ({ tier, stored: await tier.generation.read() })),
+    );
     const stored = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     // A tier that failed counts as read too: questions must not wait for it one after another.
     this.#readAt = startedAt;

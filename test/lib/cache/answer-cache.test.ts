@@ -51,7 +51,7 @@ const keyFor = (
   messages: Message[],
   partition: string | null = null,
   generation = 0,
-): string => answerCacheKey(config, targetOf(config), messages, generation, partition);
+): string => answerCacheKey(config, targetOf(config), messages, { generation, partition });
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
@@ -168,7 +168,7 @@ describe('the tiers', () => {
     cache = createAnswerCache([memory, sqlite, redis], ttlMs, work, (message) => warnings.push(message));
   };
   const store = async (): Promise<void> => {
-    cache.store('k', given);
+    void cache.store('k', given);
     await work.drain(1000);
   };
   beforeEach(() => {
@@ -208,7 +208,7 @@ describe('the tiers', () => {
     await store();
     later(5000);
     const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
-    younger.store('k', given);
+    await younger.store('k', given);
     await work.drain(1000);
     expect(await older.lookUp('k')).toMatchObject({
       tier: 'memory',

@@ -43,8 +43,7 @@ function open(name: string, url?: string): AnswerCache {
 const keyOf = async (cache: AnswerCache, name = 'k'): Promise<string> =>
   `${name}:${await cache.generation()}`;
 async function store(cache: AnswerCache): Promise<void> {
-  cache.store(await keyOf(cache), given);
-  await work.drain(1000);
+  await cache.store(await keyOf(cache), given);
 }
 const resultOf = async (cache: AnswerCache): Promise<string> =>
   (await cache.lookUp(await keyOf(cache))).result;
@@ -56,6 +55,9 @@ const rowsIn = (name: string): unknown => {
     database.close();
   }
 };
+
+const usesRedis = (cache: AnswerCache): Promise<void> =>
+  eventually(async () => (await cache.lookUp('none')).result === 'miss');
 
 describe('processes that share a file', () => {
   it('all lose their answers, also those in memory, when one is cleared', async () => {
@@ -74,8 +76,7 @@ describe('processes that share a file', () => {
     const cache = open('shared');
     const key = await keyOf(cache);
     await cache.clear();
-    cache.store(key, given);
-    await work.drain(1000);
+    await cache.store(key, given);
     expect(await resultOf(cache)).toBe('miss');
   });
 
@@ -110,8 +111,6 @@ describe('instances that share a Redis', { tags: ['redis'] }, () => {
     await proxy.close();
     await redis.kill();
   });
-  const usesRedis = (cache: AnswerCache): Promise<void> =>
-    eventually(async () => (await cache.lookUp('none')).result === 'miss');
   const stored = (): Promise<string> => redis.command('GET', KEY);
   /** Two instances that have the same answer, the second behind the proxy. */
   async function openBoth(): Promise<[AnswerCache, AnswerCache]> {
