@@ -39,7 +39,7 @@ export interface Lease {
 export interface CallLeases {
   /** False for a while after the tier was too slow. */
   isUsable(): boolean;
-  /** Takes the lease of a key. `unavailable`: the tier fails or is too slow. Never rejects, and takes 50 ms at most. */
+  /** Takes the lease of a key. `unavailable`: the tier fails or is too slow. Never rejects, and takes 100 ms at most. */
   take(key: string): Promise<Lease | 'held' | 'unavailable'>;
   /** Whether somebody holds the lease of a key. Rejects when the tier fails. */
   isHeld(key: string): Promise<boolean>;

@@ -158,7 +158,7 @@ describe('a question is asked without a lease', { tags: ['redis'] }, () => {
   });
 
   it('when Redis is slow, and the lease that comes late is released', async () => {
-    const proxy = await startTcpProxy(redis.port, 60);
+    const proxy = await startTcpProxy(redis.port, 100);
     const slow = await open(`redis://127.0.0.1:${proxy.port}`);
     expect(await turnOf(slow)).toEqual(WITHOUT);
     expect(leasesOf(slow).isUsable()).toBe(false);
