@@ -1,35 +1,18 @@
-/** Finds the answer to a question: in the cache, from an identical model call in flight, or from a new model call. */
-import { answerCacheKey, type AnswerCache } from '../cache/answer-cache.ts';
-import type { Config } from '../config/config.ts';
+/**
+ * Finds the answer to a question: in the cache, from an identical model call in flight, here or on another instance, or
+ * from a new model call.
+ */
+import { answerCacheKey } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { timed } from '../metrics/question-record.ts';
-import type { Completion, Message, ModelTarget } from '../model/completion.ts';
-import type { ResilientModel } from '../model/resilient-model.ts';
-import { type CallOptions, completeFitting } from './model-call.ts';
+import type { Message, ModelTarget } from '../model/completion.ts';
+import { askOrWait, callOptions, countCoalesced } from './ask-or-wait.ts';
+import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
+import { completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
-import type { Question, QuestionContext } from './question.ts';
-import { type FlightWork, SingleFlight } from './single-flight.ts';
-
-/** What {@link createAnswerFinder} needs. */
-export interface FinderParts {
-  /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
-  cache: AnswerCache | null;
-  model: ResilientModel;
-  metrics: ProcessMetrics;
-  config: Config;
-}
-
-/** A question, and the prompt for the model. */
-export interface Lookup {
-  question: Question;
-  prompt: Message[];
-  context: QuestionContext;
-  /** Aborts when the new conversation could not be begun. Ends this question, but not a model call that others share. */
-  resetFailed: AbortSignal;
-  /** Called with the text: piece by piece for a streamed question, otherwise at once. */
-  onToken: (text: string) => void;
-}
+import type { Question } from './question.ts';
+import { SingleFlight } from './single-flight.ts';
 
 /** Finds answers. Identical questions in flight share one model call. */
 export interface AnswerFinder {
@@ -39,27 +22,20 @@ export interface AnswerFinder {
   requireCached(question: Question): Promise<void>;
 }
 
-/** The place of a question's answer in the cache. */
-interface CachePlan {
-  cache: AnswerCache;
-  key: string;
-  /** The deployment and the parameters of `key`. */
-  target: ModelTarget;
-  /** Gives the key for another deployment or other parameters. */
-  keyFor: (target: ModelTarget) => string;
-}
-
 /** Creates the answer finder of this process. */
 export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   const { cache, model, metrics, config } = parts;
-  const inFlight = new SingleFlight<Completion>();
+  const inFlight = new SingleFlight<SharedAnswer>();
 
   /** Null when the question must not use the cache. */
-  function planOf({ cacheControl, userId }: Question, prompt: Message[]): CachePlan | null {
+  async function planOf({ cacheControl, userId }: Question, prompt: Message[]): Promise<CachePlan | null> {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
+    // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
+    const generation = await cache.generation();
     const target = model.target();
-    const keyFor = (each: ModelTarget): string => answerCacheKey(config, each, prompt, partition);
+    const keyFor = (each: ModelTarget): string =>
+      answerCacheKey(config, each, prompt, { generation, partition });
     return { cache, key: keyFor(target), target, keyFor };
   }
 
@@ -68,7 +44,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       const { question, prompt, context, resetFailed, onToken } = lookup;
       const { record, signal, disconnected } = context;
       // Without its history, the question would get the cache key of another question.
-      const plan = record.historyAvailable ? planOf(question, prompt) : null;
+      const plan = record.historyAvailable ? await planOf(question, prompt) : null;
       const cached = plan && (await lookUp(plan, lookup, metrics));
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
@@ -79,7 +55,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
     },
 
     async requireCached(question) {
-      const plan = planOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
+      const plan = await planOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
       const { noCache, maxAgeMs } = question.cacheControl;
       const found = plan && !noCache && (await plan.cache.lookUp(plan.key, maxAgeMs));
       if (!found || found.result !== 'hit') throw errors.notCached();
@@ -112,25 +88,17 @@ async function lookUp(
 /** Joins the identical model call in flight, or starts one. The answer is stored in the cache. */
 async function shareModelCall(
   parts: FinderParts,
-  inFlight: SingleFlight<Completion>,
+  inFlight: SingleFlight<SharedAnswer>,
   lookup: Lookup,
-  { cache, key, keyFor, target }: CachePlan,
-): Promise<Completion> {
-  const { question, prompt, context, resetFailed, onToken } = lookup;
+  plan: CachePlan,
+): Promise<SharedAnswer> {
+  const { question, context, resetFailed, onToken } = lookup;
   const { record, signal, disconnected } = context;
-  const work: FlightWork<Completion> = async (abort, onText) => {
-    const completion = await completeFitting(prompt, callOptions(parts, lookup, abort, onText));
-    if (completion.finishReason === 'stop' && !completion.historyDropped) {
-      // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
-      // that succeeded.
-      cache.store(completion.target === target ? key : keyFor(completion.target), completion);
-    }
-    return completion;
-  };
+  const work = askOrWait(parts, lookup, plan);
   // With FINISH_ABANDONED on, the call continues after its caller disconnected, so that the answer is stored.
   const signals = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
   const abort = AbortSignal.any(signals);
-  if (!inFlight.has(key)) return inFlight.join(key, work, abort, onToken);
+  if (!inFlight.has(plan.key)) return inFlight.join(plan.key, work, abort, onToken);
   // `no-cache` asks for an answer that is generated after the request; the call in flight started before it.
   if (question.cacheControl.noCache) return work(abort, onToken);
 
@@ -140,26 +108,9 @@ async function shareModelCall(
     streamed = true;
     onToken(text);
   };
-  const completion = await timed(record, 'model', () => inFlight.join(key, work, abort, onText));
+  const shared = await timed(record, 'model', () => inFlight.join(plan.key, work, abort, onText));
   // Nothing was streamed when the question that started the call wants a plain answer.
-  if (!streamed) onToken(completion.text);
-  record.tokensSaved = completion.tokens;
-  record.model = completion.model ?? null;
-  parts.metrics.countCoalesced(record.tokensSaved);
-  return completion;
+  if (!streamed) onToken(shared.text);
+  countCoalesced(parts, record, shared);
+  return shared;
 }
-
-const callOptions = (
-  { model, metrics, config }: FinderParts,
-  { question, context }: Lookup,
-  signal: AbortSignal,
-  onToken: Lookup['onToken'],
-): CallOptions => ({
-  model,
-  metrics,
-  record: context.record,
-  requestTimeoutMs: config.requestTimeoutMs,
-  streamed: question.stream,
-  signal,
-  onToken,
-});

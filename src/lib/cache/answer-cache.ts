@@ -1,14 +1,21 @@
 /** The answer cache: its keys, and how its tiers work together. */
 import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
 import { createHash } from 'node:crypto';
-import { type CachedAnswer, type CacheTier, createMemoryTier, type TierName } from './cache-tier.ts';
+import {
+  type CachedAnswer,
+  type CacheTier,
+  type CallLeases,
+  createMemoryTier,
+  type TierName,
+} from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
+import { Generation } from './generation.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
-const FORMAT = 4;
+const FORMAT = 5;
 
 /** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
 export type Lookup =
@@ -25,31 +32,48 @@ export interface CacheWrites {
 export interface AnswerCache {
   /** Looks for an answer younger than `maxAgeMs`, the fastest tier first. */
   lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
-  /** Stores an answer for the configured lifetime. Slow tiers are written in the background. */
-  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): void;
-  /** Clears all tiers. Gives the names of the tiers that failed. */
+  /** Gives the generation for the key of a question. `clear` begins a new one. Never rejects. */
+  generation(): Promise<number>;
+  /**
+   * Stores an answer for the configured lifetime, in the background. Resolves when all tiers have stored it or failed.
+   */
+  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): Promise<void>;
+  /**
+   * Clears all tiers, also those of other processes, which learn of the new generation within 1 s. Gives the names of the
+   * tiers that failed.
+   */
   clear(): Promise<TierName[]>;
+  /** The leases of model calls; null when no tier is shared by all instances. */
+  readonly leases: CallLeases | null;
   readonly tiers: readonly TierName[];
   readonly writes: Readonly<CacheWrites>;
   close(): Promise<void>;
 }
 
+/** Which questions may share a cached answer, beyond what the model receives. */
+export interface CacheScope {
+  /** The generation of the cache when the question arrived. */
+  generation: number;
+  /** A user id when users do not share cached answers, otherwise null. */
+  partition: string | null;
+}
+
 /**
  * Gives the key of an answer: a digest of everything that the answer depends on. Two questions share a key only if the
- * model would receive the same request for both, and if their `partition` is the same: a user id when users do not
- * share cached answers, otherwise null.
+ * model would receive the same request for both, and if their scope is the same.
  */
 export function answerCacheKey(
   config: Config,
   { deployment, parameters }: ModelTarget,
   prompt: readonly Message[],
-  partition: string | null = null,
+  { generation, partition }: CacheScope,
 ): string {
   const { endpoints, apiVersion, modelApi } = config.model;
   // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.
   const [{ url, api }] = endpoints;
   const parts = [
     config.cache.version,
+    generation,
     partition,
     [modelApi, api, url, apiVersion, deployment],
     Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)),
@@ -104,11 +128,16 @@ export function createAnswerCache(
       );
     }
   }
-  const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): void => {
-    for (const tier of upTo) void work.add(write(tier, key, answer));
-  };
+  const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): Promise<unknown> =>
+    Promise.all(upTo.map((tier) => work.add(write(tier, key, answer))));
+
+  const generation = new Generation(tiers, () => {
+    // The slower tiers are cleared once, by the process that began the generation.
+    for (const tier of tiers) if (tier.name === 'memory') void tier.clear();
+  });
 
   return {
+    generation: () => generation.current(),
     async lookUp(key, maxAgeMs = Infinity) {
       let failed = false;
       for (const [index, tier] of tiers.entries()) {
@@ -117,7 +146,7 @@ export function createAnswerCache(
           // The clock of the instance that stored the answer may be ahead.
           const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
           if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
-          fill(tiers.slice(0, index), key, answer);
+          void fill(tiers.slice(0, index), key, answer);
           return { result: 'hit', answer, tier: tier.name, ageMs };
         } catch {
           failed = true;
@@ -125,19 +154,21 @@ export function createAnswerCache(
       }
       return { result: failed ? 'error' : 'miss' };
     },
-    store(key, { text, model, tokens }) {
+    async store(key, { text, model, tokens }) {
       const storedAt = Date.now();
-      fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
+      await fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
     async clear() {
-      const failed: TierName[] = [];
-      // The slowest tier first: a hit in a tier that is not cleared yet refills the faster tiers.
-      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.push(tier.name));
-      return failed;
+      const failed = new Set(await generation.advance());
+      // No question finds these answers any more; deleting them frees the room.
+      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.add(tier.name));
+      return [...failed];
     },
+    leases: tiers.find(({ leases }) => leases)?.leases ?? null,
     tiers: tiers.map(({ name }) => name),
     writes,
     async close() {
+      generation.close();
       await Promise.allSettled(tiers.map((tier) => tier.close()));
     },
   };

@@ -18,9 +18,40 @@ export const lifetimeOf = ({ expiresAt }: CachedAnswer): number => Math.max(0, e
 /** The tiers, by name. */
 export type TierName = 'memory' | 'sqlite' | 'redis';
 
+/** The highest generation: the file has 31 bits for it. */
+export const MAX_GENERATION = 2 ** 31 - 1;
+
+/** Keeps the generation of the cached answers for the processes that share a tier. Rejects when the tier fails. */
+export interface GenerationStore {
+  /** Gives the stored generation; 0 when there is none. */
+  read(): Promise<number>;
+  /** Stores `atLeast`, or the stored generation plus `step` when that is higher. Gives what is stored then. */
+  raise(atLeast: number, step: 0 | 1): Promise<number>;
+}
+
+/** The exclusive right to ask a question, until it is released or its holder dies. */
+export interface Lease {
+  /** Never rejects. */
+  release(): Promise<void>;
+}
+
+/** The leases of model calls in a tier that all instances share. */
+export interface CallLeases {
+  /** False for a while after the tier was too slow. */
+  isUsable(): boolean;
+  /** Takes the lease of a key. `unavailable`: the tier fails or is too slow. Never rejects, and takes 100 ms at most. */
+  take(key: string): Promise<Lease | 'held' | 'unavailable'>;
+  /** Whether somebody holds the lease of a key. Rejects when the tier fails. */
+  isHeld(key: string): Promise<boolean>;
+}
+
 /** Stores answers by key until they expire. Every method rejects when the tier fails. */
 export interface CacheTier {
   readonly name: TierName;
+  /** Present in the tiers that processes share. */
+  readonly generation?: GenerationStore;
+  /** Present in the tier that all instances share. */
+  readonly leases?: CallLeases;
   get(key: string): Promise<CachedAnswer | undefined>;
   set(key: string, answer: CachedAnswer): Promise<void>;
   /** Deletes all answers. */

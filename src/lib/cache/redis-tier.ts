@@ -2,6 +2,9 @@
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
+import type { RedisClient, UseRedis } from './redis-client.ts';
+import { createRedisGeneration } from './redis-generation.ts';
+import { createRedisLeases } from './redis-leases.ts';
 import { RedisSignIn } from './redis-sign-in.ts';
 import type { RedisConfig } from '../config/config.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
@@ -18,10 +21,8 @@ const NAMESPACE = 'answers';
 const CHECK = 'Check ANSWER_CACHE_REDIS_URL.';
 const UNREACHABLE = `it cannot be reached. ${CHECK}`;
 
-type Client = ReturnType<typeof createClient>;
-
 interface Connection {
-  client: Client;
+  client: RedisClient;
   store: KeyvRedis<CachedAnswer>;
   keyv: Keyv<CachedAnswer>;
 }
@@ -36,6 +37,9 @@ export function createRedisTier(config: RedisConfig, warn: (message: string) => 
 
 class RedisTier implements CacheTier {
   readonly name = 'redis';
+  readonly #run: UseRedis = (operation) => this.#use(ANSWER_MS, ({ client }) => operation(client));
+  readonly generation = createRedisGeneration(this.#run);
+  readonly leases = createRedisLeases(this.#run);
   readonly #config: RedisConfig;
   readonly #warn: (message: string) => void;
   readonly #writes = new PendingWork();
@@ -86,7 +90,7 @@ class RedisTier implements CacheTier {
       // Commands fail at once while there is no connection.
       disableOfflineQueue: true,
       socket: { connectTimeout: CONNECT_MS, reconnectStrategy },
-    }) as Client;
+    }) as RedisClient;
     client.on('error', (error) => this.#fail(signIn?.explain(error) ?? UNREACHABLE));
     client.on('ready', () => this.#recover());
     const store = new KeyvRedis<CachedAnswer>(client, { throwOnErrors: true });

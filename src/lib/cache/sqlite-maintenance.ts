@@ -1,5 +1,8 @@
-/** Keeps the cache file within its bounds: evicts old entries, and deletes expired ones without blocking requests. */
-import type { SqliteFile } from './sqlite-file.ts';
+/**
+ * Keeps the cache file within its bounds: evicts old entries, and deletes expired ones without blocking requests. Keeps
+ * the generation in the file's header, as SQLite's `user_version`, which needs no table and no room.
+ */
+import { type SqliteFile, sqliteFault } from './sqlite-file.ts';
 
 /** Entries evicted to make room for one: few, because large answers take long to delete. */
 const EVICTED_ROWS = 20;
@@ -12,6 +15,9 @@ const MAX_CHUNK_ROWS = 500;
 const MIN_CHUNK_ROWS = 10;
 const CHUNK_MS = 3;
 const CHUNK_PAUSE_MS = 5;
+/** Attempts at storing the generation while another process holds the lock, with a pause after each. */
+const RAISE_ATTEMPTS = 20;
+const RAISE_PAUSE_MS = 10;
 
 /** Access to the file of a cache tier. */
 export interface SqliteAccess {
@@ -57,5 +63,26 @@ async function deleteInChunks(
     // At most doubled: the next rows may lie further apart in the file.
     limit = Math.round(Math.max(MIN_CHUNK_ROWS, Math.min(2 * limit, fitting, MAX_CHUNK_ROWS)));
     await pause(CHUNK_PAUSE_MS);
+  }
+}
+
+/** Gives the generation in the file; 0 when there is none. Rejects with the error of SQLite. */
+export async function readGeneration({ current }: SqliteAccess): Promise<number> {
+  const [row] = (await current().query('PRAGMA user_version')) as { user_version: number }[];
+  return Math.max(0, row?.user_version ?? 0);
+}
+
+/** Stores `atLeast`, or the stored generation plus `step` when that is higher. Rejects with the error of SQLite. */
+export async function raiseGeneration(access: SqliteAccess, atLeast: number, step: 0 | 1): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const stored = await readGeneration(access);
+      const raised = Math.max(atLeast, stored + step);
+      if (raised > stored) await access.current().query(`PRAGMA user_version=${raised}`);
+      return raised;
+    } catch (error) {
+      if (sqliteFault(error) !== 'busy' || attempt === RAISE_ATTEMPTS) throw error;
+      await access.pause(RAISE_PAUSE_MS);
+    }
   }
 }

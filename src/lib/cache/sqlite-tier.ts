@@ -1,8 +1,15 @@
 /** The cache tier in an SQLite file. The file is opened and repaired in the background, and written through one queue. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
+import { type CachedAnswer, type CacheTier, type GenerationStore, lifetimeOf } from './cache-tier.ts';
 import { openSqliteFile, removeSqliteFile, type SqliteFile, sqliteFault } from './sqlite-file.ts';
-import { deleteAll, deleteExpired, evictOldest, type SqliteAccess } from './sqlite-maintenance.ts';
+import {
+  deleteAll,
+  deleteExpired,
+  evictOldest,
+  raiseGeneration,
+  readGeneration,
+  type SqliteAccess,
+} from './sqlite-maintenance.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** Pause before the next attempt to open a file that another process has locked. */
@@ -25,6 +32,10 @@ export function createSqliteTier(path: string, maxBytes: number, warn: (message:
 
 class SqliteTier implements CacheTier {
   readonly name = 'sqlite';
+  readonly generation: GenerationStore = {
+    read: () => this.#useFile(() => readGeneration(this.#access)),
+    raise: (atLeast, step) => this.#useFile(() => raiseGeneration(this.#access, atLeast, step)),
+  };
   readonly #path: string;
   readonly #maxBytes: number;
   readonly #warn: (message: string) => void;
@@ -48,14 +59,8 @@ class SqliteTier implements CacheTier {
     this.#schedulePurge();
   }
 
-  async get(key: string): Promise<CachedAnswer | undefined> {
-    await this.#firstAttempt;
-    try {
-      return await this.#current().keyv.get(key);
-    } catch (error) {
-      this.#recreateIfDamaged(error);
-      throw error;
-    }
+  get(key: string): Promise<CachedAnswer | undefined> {
+    return this.#useFile(() => this.#current().keyv.get(key));
   }
 
   set(key: string, answer: CachedAnswer): Promise<void> {
@@ -74,6 +79,17 @@ class SqliteTier implements CacheTier {
     await this.#firstAttempt;
     await this.#file?.close();
     this.#file = null;
+  }
+
+  /** Runs an operation at once, before the queued writes. */
+  async #useFile<T>(operation: () => Promise<T>): Promise<T> {
+    await this.#firstAttempt;
+    try {
+      return await operation();
+    } catch (error) {
+      this.#recreateIfDamaged(error);
+      throw error;
+    }
   }
 
   #current(): SqliteFile {

@@ -1,4 +1,4 @@
-/** DELETE /cache: clears the cached answers of this instance and of Redis. */
+/** DELETE /cache: clears the cached answers of this instance, or of all instances when they share a Redis. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
@@ -15,10 +15,11 @@ export interface CacheServices {
 export async function handleCache({ cache }: CacheServices): Promise<HttpResponseInit> {
   const failed = (await cache?.clear()) ?? [];
   if (failed.length > 0) throw errors.cacheNotCleared(failed.join(' and '));
-  return json(200, {
-    status:
-      'The cached answers of this instance, and of Redis if it is used, were deleted. Other instances keep ' +
-      'their own until they expire. Change CACHE_VERSION to invalidate those too.',
-    cleared: [...(cache?.tiers ?? [])],
-  } satisfies CacheCleared);
+  const cleared = [...(cache?.tiers ?? [])];
+  const status = cleared.includes('redis')
+    ? 'The cached answers of all instances were deleted. An instance without a connection to Redis deletes its own ' +
+      'when it is connected again.'
+    : 'The cached answers of this instance were deleted. Other instances keep their own until they expire. Change ' +
+      'CACHE_VERSION to invalidate those too.';
+  return json(200, { status, cleared } satisfies CacheCleared);
 }

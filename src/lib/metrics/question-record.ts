@@ -111,16 +111,22 @@ export function markFirstToken(record: QuestionRecord): void {
   record.timings.time_to_first_token ||= performance.now() - record.startedAt;
 }
 
+/** Adds a step that ends now to a phase of `record`. */
+export function addStep(record: QuestionRecord, phase: Phase, startedAt: number, failed = false): void {
+  const step: Step = { phase, startedAt, endedAt: performance.now(), failed };
+  record.timings[phase] += step.endedAt - startedAt;
+  record.steps.push(step);
+}
+
 /** Runs `work`, and adds its duration to a phase of `record`, even when `work` fails. */
 export async function timed<T>(record: QuestionRecord, phase: Phase, work: () => Promise<T>): Promise<T> {
-  const step: Step = { phase, startedAt: performance.now(), endedAt: 0, failed: true };
+  const startedAt = performance.now();
+  let failed = true;
   try {
     const result = await work();
-    step.failed = false;
+    failed = false;
     return result;
   } finally {
-    step.endedAt = performance.now();
-    record.timings[phase] += step.endedAt - step.startedAt;
-    record.steps.push(step);
+    addStep(record, phase, startedAt, failed);
   }
 }

@@ -46,8 +46,12 @@ async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   return sent;
 }
 
-const keyFor = (config: Config, messages: Message[], partition: string | null = null): string =>
-  answerCacheKey(config, targetOf(config), messages, partition);
+const keyFor = (
+  config: Config,
+  messages: Message[],
+  partition: string | null = null,
+  generation = 0,
+): string => answerCacheKey(config, targetOf(config), messages, { generation, partition });
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');
@@ -77,6 +81,11 @@ describe('the key', () => {
 
   it('differs for each partition', () => {
     expect(new Set([null, 'a', 'b', ''].map((partition) => key({}, prompt, partition))).size).toBe(4);
+  });
+
+  it('differs for each generation', () => {
+    const config = readConfig(env);
+    expect(keyFor(config, prompt, null, 1)).not.toBe(keyFor(config, prompt, null, 0));
   });
 
   // Few and similar parts, so that two inputs are often almost or exactly equal.
@@ -159,7 +168,7 @@ describe('the tiers', () => {
     cache = createAnswerCache([memory, sqlite, redis], ttlMs, work, (message) => warnings.push(message));
   };
   const store = async (): Promise<void> => {
-    cache.store('k', given);
+    void cache.store('k', given);
     await work.drain(1000);
   };
   beforeEach(() => {
@@ -199,7 +208,7 @@ describe('the tiers', () => {
     await store();
     later(5000);
     const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
-    younger.store('k', given);
+    await younger.store('k', given);
     await work.drain(1000);
     expect(await older.lookUp('k')).toMatchObject({
       tier: 'memory',

@@ -72,7 +72,7 @@ const deleteSession = {
 
 const deleteCache = {
   operationId: 'clearCache',
-  summary: 'Delete the cached answers of this instance and of Redis',
+  summary: 'Delete the cached answers of this instance, or of all instances that share a Redis',
   tags: ['operation'],
   responses: {
     200: json('The cached answers are deleted.', ref('CacheCleared'), {

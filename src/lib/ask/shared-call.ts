@@ -1,0 +1,72 @@
+/** One model call for identical questions on all instances: who asks, and who waits for the answer in the cache. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AnswerCache } from '../cache/answer-cache.ts';
+import type { CachedAnswer, CallLeases, Lease } from '../cache/cache-tier.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+
+/** Pauses between two looks at the cache, in milliseconds; each is longer than the one before, with jitter. */
+const MIN_PAUSE_MS = 20;
+const MAX_PAUSE_MS = 250;
+const PAUSE_GROWTH = 1.5;
+/** Holders that may end without an answer before a question is asked without a lease: failures must not queue up. */
+const MAX_HOLDERS = 2;
+
+/** What {@link takeTurn} needs. */
+export interface TurnOptions {
+  cache: AnswerCache;
+  leases: CallLeases;
+  /** The cache key of the question. */
+  key: string;
+  /** Time limit of the wait for other instances, in milliseconds. */
+  waitMs: number;
+  /** Ends the wait. */
+  signal: AbortSignal;
+}
+
+/** Either the answer of another instance, or the turn to ask: with a lease, or without one when there is none to get. */
+export type Turn = { answer: CachedAnswer } | { answer: null; lease: Lease | null };
+
+const WITHOUT_LEASE: Turn = { answer: null, lease: null };
+
+/**
+ * Takes the lease of a question. While another instance has it, waits for the answer of that instance. When its holder
+ * dies or fails, takes the lease over. @throws the reason of `signal` when it aborts.
+ */
+export async function takeTurn(options: TurnOptions): Promise<Turn> {
+  const { cache, leases, key, waitMs } = options;
+  const until = performance.now() + waitMs;
+  for (let holders = 0; holders < MAX_HOLDERS; holders++) {
+    // Sent together, the lease first: the answer may have been stored and its lease released since the first lookup.
+    const taking = leases.take(key);
+    const looking = cache.lookUp(key);
+    const lease = await taking;
+    if (lease === 'unavailable') return WITHOUT_LEASE;
+    const found = await looking;
+    if (found.result === 'hit') {
+      if (lease !== 'held') void lease.release();
+      return { answer: found.answer };
+    }
+    if (lease !== 'held') return { answer: null, lease };
+    const outcome = await waitForHolder(options, until);
+    if (outcome === 'gave up') return WITHOUT_LEASE;
+    if (outcome !== 'ended') return { answer: outcome };
+  }
+  return WITHOUT_LEASE;
+}
+
+/** Waits until the answer is in the cache, or its holder has ended without one, or Redis or the time limit has failed. */
+async function waitForHolder(
+  { cache, leases, key, signal }: TurnOptions,
+  until: number,
+): Promise<CachedAnswer | 'ended' | 'gave up'> {
+  for (let pause = MIN_PAUSE_MS; performance.now() < until; pause *= PAUSE_GROWTH) {
+    const jittered = Math.min(pause, MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
+    await untilAborted(delay(jittered, undefined, { ref: false }), signal);
+    // In this order: a holder stores its answer before it releases the lease.
+    const [isHeld, found] = await Promise.all([leases.isHeld(key).catch(() => null), cache.lookUp(key)]);
+    if (found.result === 'hit') return found.answer;
+    if (isHeld === null) return 'gave up';
+    if (!isHeld) return 'ended';
+  }
+  return 'gave up';
+}

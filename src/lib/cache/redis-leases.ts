@@ -1,0 +1,77 @@
+/** The leases of model calls in Redis: with them, identical questions on all instances make one model call. */
+import { randomUUID } from 'node:crypto';
+import type { CallLeases, Lease } from './cache-tier.ts';
+import type { UseRedis } from './redis-client.ts';
+
+/** A lease ends this long after its holder died. */
+const LEASE_MS = 3000;
+const RENEW_MS = 1000;
+/** How long a question waits for a lease. Beyond it the model is called without one. */
+const TAKE_MS = 100;
+/** After a lease that took too long, none is asked for during this time: not every question shall wait. */
+const SKIP_MS = 2000;
+
+/** Outside the namespace of the answers. A lease needs no clearing, because its key contains the generation. */
+const nameOf = (key: string): string => `answers-lease:${key}`;
+
+/** Deletes a lease if it is still the holder's own. */
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+
+/** Creates the leases. `use` runs an operation on the connection. */
+export function createRedisLeases(use: UseRedis): CallLeases {
+  let skippedUntil = -Infinity;
+
+  const release = (name: string, token: string): Promise<unknown> =>
+    use((client) => client.eval(RELEASE, { keys: [name], arguments: [token] })).catch(() => {});
+
+  function hold(name: string, token: string): Lease {
+    // Not compared with the token: after a pause, the lease may be another holder's, but both want the same answer.
+    const renewal = setInterval(() => {
+      void use((client) => client.pExpire(name, LEASE_MS)).catch(() => {});
+    }, RENEW_MS).unref();
+    return {
+      async release() {
+        clearInterval(renewal);
+        await release(name, token);
+      },
+    };
+  }
+
+  return {
+    isUsable: () => performance.now() >= skippedUntil,
+    async take(key) {
+      const [name, token] = [nameOf(key), randomUUID()];
+      const expiration = { type: 'PX', value: LEASE_MS } as const;
+      const taking = use((client) => client.set(name, token, { condition: 'NX', expiration })).then(
+        (reply) => (reply === null ? 'held' : 'taken'),
+        () => 'unavailable' as const,
+      );
+      const result = await within(TAKE_MS, taking);
+      if (result === 'taken') return hold(name, token);
+      if (result !== 'late') return result;
+      skippedUntil = performance.now() + SKIP_MS;
+      // The caller asks without it. Others must not wait for a holder that does not know of its lease.
+      void taking.then((late) => late === 'taken' && release(name, token));
+      return 'unavailable';
+    },
+    async isHeld(key) {
+      // A key that is no lease, such as one without an expiry, would be waited for in vain.
+      const leftMs = await use((client) => client.pTTL(nameOf(key)));
+      return leftMs > 0 && leftMs <= LEASE_MS;
+    },
+  };
+}
+
+/** A result that has arrived by the time limit counts even if the event loop was too busy to handle it by then. */
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T | 'late'> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<'late'>((resolve) => {
+    // Sockets are read between a timer and an immediate.
+    timer = setTimeout(() => setImmediate(resolve, 'late'), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
