@@ -8,7 +8,7 @@ import type { Completion, Message, ModelTarget } from '../model/completion.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import { type CallOptions, completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
-import type { Question, QuestionContext } from './question.ts';
+import type { LookupContext, Question } from './question.ts';
 import { type FlightWork, SingleFlight } from './single-flight.ts';
 
 /** What {@link createAnswerFinder} needs. */
@@ -24,7 +24,7 @@ export interface FinderParts {
 export interface Lookup {
   question: Question;
   prompt: Message[];
-  context: QuestionContext;
+  context: LookupContext;
   /** Aborts when the new conversation could not be begun. Ends this question, but not a model call that others share. */
   resetFailed: AbortSignal;
   /** Called with the text: piece by piece for a streamed question, otherwise at once. */
@@ -70,6 +70,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       // Without its history, the question would get the cache key of another question.
       const plan = record.historyAvailable ? planOf(question, prompt) : null;
       const cached = plan && (await lookUp(plan, lookup, metrics));
+      context.onLookedUp();
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
       if (plan) return (await shareModelCall(parts, inFlight, lookup, plan)).text;
