@@ -32,14 +32,15 @@ const SCENARIOS: Record<'model' | 'cpu', Scenario> = {
     callers: 64,
   },
 };
-const PARTS = [...Object.keys(SCENARIOS), 'streams'];
+const PARTS = [...Object.keys(SCENARIOS), 'streams', 'cost'];
 const DEFAULT_SECONDS = 8;
 
 /** The help text. */
 export const help = `npm run bench:limits -- [options] [PART...]
 
 Measures what one instance holds before it refuses questions, and how it refuses them at 2, 5 and 10 times the load that it
-can answer, in about four minutes. Linux only. Without PART, all parts: ${PARTS.join(', ')}.
+can answer, in about four minutes. Linux only. Without PART, all parts: ${PARTS.join(', ')} (only with --compare: the CPU
+time of a question).
 
   --seconds N       duration of each overload, 1 to 60 (default ${DEFAULT_SECONDS})
   --compare FOLDER  also measure this published folder of another version (npm run package), in the same run
@@ -82,7 +83,7 @@ export async function main(args: string[]): Promise<void> {
         results.streams = await measureStreams(arena, 'app');
         console.log(formatStreams(results.streams));
       }
-      if (compare !== undefined && !signal.aborted) {
+      if (compare !== undefined && isWanted('cost')) {
         results.costs = await measureQuestionCost(arena, signal);
         for (const cost of results.costs) console.log(formatQuestionCost(cost));
       }
@@ -90,10 +91,11 @@ export async function main(args: string[]): Promise<void> {
   } catch (error) {
     // Ctrl-C also ends the emulator.
     if (!signal.aborted) throw error;
+  } finally {
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
+    const { load_average: load, cores } = results;
+    console.log(`Load average of the machine before the run: ${load.toFixed(1)} on ${cores} cores.`);
   }
-  const { load_average: load, cores } = results;
-  console.log(`Load average of the machine before the run: ${load.toFixed(1)} on ${cores} cores.`);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
   if (signal.aborted) process.exitCode = 130;
   else if (results.overloads.some(({ levels }) => levels.some(({ undocumented }) => undocumented > 0)))
     process.exitCode = 1;
