@@ -9,6 +9,8 @@ import { stopChild } from '../../dev/stack/child-process.ts';
 export interface ModelBehaviour {
   /** Milliseconds before an answer. */
   latencyMs?: number;
+  /** Milliseconds between the tokens of a stream. */
+  tokenDelayMs?: number;
   /** The answer to the next `count` questions. */
   answers?: { content: string; count: number };
 }
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
     }
     emulator.reset();
     emulator.latencyMs = message.latencyMs ?? 0;
+    emulator.tokenDelayMs = message.tokenDelayMs ?? 0;
     const { content = '', count = 0 } = message.answers ?? {};
     emulator.failNext(...Array.from({ length: count }, () => ({ kind: 'answer' as const, content })));
     process.send?.('done');

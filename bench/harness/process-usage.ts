@@ -32,3 +32,20 @@ export function resetPeakMemory(pid: number): void {
 export function peakMemory(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
+
+/** The resident memory of a process now, in MB. */
+export function residentMemory(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Samples the resident memory of a process. `stop` ends this and returns the highest value, in MB. */
+export function watchMemory(pid: number): { stop: () => number } {
+  let peak = residentMemory(pid);
+  const timer = setInterval(() => (peak = Math.max(peak, residentMemory(pid))), 100);
+  return {
+    stop() {
+      clearInterval(timer);
+      return peak;
+    },
+  };
+}

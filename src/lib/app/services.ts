@@ -1,4 +1,5 @@
 /** The composition root: creates all parts of this process once, from its settings. */
+import { Admission } from '../ask/admission.ts';
 import { createAnswerer } from '../ask/answer-question.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
@@ -62,6 +63,7 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     limits: config,
   });
+  const admission = new Admission(model.isFull);
   const finder = createAnswerFinder({ cache, model, metrics, config });
 
   const state: ProcessState = {
@@ -74,7 +76,8 @@ export async function createServices(config: Config): Promise<Services> {
 
   return {
     config,
-    answerer: createAnswerer({ conversations, finder, metrics, model, config, pending: requests }),
+    admission,
+    answerer: createAnswerer({ admission, conversations, finder, metrics, model, config, pending: requests }),
     sessions: createSessions({ history, index, pending }),
     cache,
     history,

@@ -1,0 +1,136 @@
+/**
+ * What one instance holds before it refuses questions, and how it refuses them: `npm run bench:limits`. Questions arrive at
+ * 2, 5 and 10 times the rate that the app can answer, whatever happens to those before.
+ */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { withArena } from './harness/contestants.ts';
+import {
+  formatOverload,
+  formatQuestionCost,
+  formatStreams,
+  type LimitsResults,
+} from './harness/limits-report.ts';
+import { measureStreams } from './parts/open-streams.ts';
+import { measureOverload, type Scenario } from './parts/overload.ts';
+import { measureQuestionCost } from './parts/question-cost.ts';
+
+const SCENARIOS: Record<'model' | 'cpu', Scenario> = {
+  model: {
+    name: 'limited by the model (500 ms, MODEL_MAX_CONCURRENCY=20)',
+    modelMs: 500,
+    modelRate: 40,
+    env: { MODEL_MAX_CONCURRENCY: '20' },
+    callers: 30,
+  },
+  cpu: {
+    name: 'limited by the CPU (model at 0 ms, default settings)',
+    modelMs: 0,
+    modelRate: null,
+    env: {},
+    callers: 64,
+  },
+};
+const PARTS = [...Object.keys(SCENARIOS), 'streams', 'cost'];
+const DEFAULT_SECONDS = 8;
+
+/** The help text. */
+export const help = `npm run bench:limits -- [options] [PART...]
+
+Measures what one instance holds before it refuses questions, and how it refuses them at 2, 5 and 10 times the load that it
+can answer, in about four minutes. Linux only. Without PART, all parts: ${PARTS.join(', ')} (only with --compare: the CPU
+time of a question).
+
+  --seconds N       duration of each overload, 1 to 60 (default ${DEFAULT_SECONDS})
+  --compare FOLDER  also measure this published folder of another version (npm run package), in the same run
+  --json FILE       write the results as JSON
+  --help
+
+The exit code is 1 when a reply was neither an answer nor a documented refusal. Ctrl-C prints the results so far.`;
+
+/** Measures the named parts, or all, and prints the results. */
+export async function main(args: string[]): Promise<void> {
+  const options = readOptions(args);
+  if (!options) return;
+  const { parts, seconds, compare, json } = options;
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort());
+  const { signal } = stopping;
+  const results: LimitsResults = {
+    measured_at: new Date().toISOString(),
+    node: process.version,
+    cores: availableParallelism(),
+    load_average: loadavg()[0] ?? 0,
+    overloads: [],
+    streams: null,
+    costs: [],
+  };
+  const contestants = compare === undefined ? (['app'] as const) : (['other-app', 'app'] as const);
+  const onProgress = (text: string): void => console.error(text);
+  const isWanted = (part: string): boolean => !signal.aborted && parts.includes(part);
+  try {
+    await withArena(
+      async (arena) => {
+        for (const [part, scenario] of Object.entries(SCENARIOS)) {
+          for (const contestant of contestants) {
+            if (!isWanted(part)) continue;
+            const found = await measureOverload(arena, contestant, scenario, { seconds, signal, onProgress });
+            results.overloads.push(found);
+            console.log(`${formatOverload(found)}\n`);
+          }
+        }
+        if (isWanted('streams')) {
+          results.streams = await measureStreams(arena, 'app');
+          console.log(formatStreams(results.streams));
+        }
+        if (compare !== undefined && isWanted('cost')) {
+          results.costs = await measureQuestionCost(arena, signal);
+          for (const cost of results.costs) console.log(formatQuestionCost(cost));
+        }
+      },
+      ['app'],
+      compare,
+    );
+  } catch (error) {
+    // Ctrl-C also ends the emulator.
+    if (!signal.aborted) throw error;
+  } finally {
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
+    const { load_average: load, cores } = results;
+    console.log(`Load average of the machine before the run: ${load.toFixed(1)} on ${cores} cores.`);
+  }
+  if (signal.aborted) process.exitCode = 130;
+  else if (results.overloads.some(({ levels }) => levels.some(({ undocumented }) => undocumented > 0)))
+    process.exitCode = 1;
+}
+
+function readOptions(args: string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        seconds: { type: 'string', default: String(DEFAULT_SECONDS) },
+        compare: { type: 'string' },
+        json: { type: 'string' },
+      },
+    });
+    const unknown = positionals.filter((name) => !PARTS.includes(name));
+    if (unknown.length > 0)
+      throw new Error(`Unknown part ${unknown.join(', ')}; choose from ${PARTS.join(', ')}.`);
+    const seconds = Number(values.seconds);
+    if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60)
+      throw new Error('--seconds must be an integer from 1 to 60.');
+    return {
+      parts: positionals.length > 0 ? positionals : PARTS,
+      seconds,
+      compare: values.compare,
+      json: values.json,
+    };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
+    process.exitCode = 2;
+    return null;
+  }
+}

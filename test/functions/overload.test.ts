@@ -1,0 +1,116 @@
+/** Many more questions at once than MODEL_MAX_CONCURRENCY lets through: each is answered, or refused as busy. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { afterEach, expect, it } from 'vitest';
+import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
+import { ask, askForError, eventually, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
+import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+
+let app: TestApp;
+let proxy: StorageProxy | undefined;
+afterEach(async () => {
+  await app.stop();
+  await proxy?.close();
+  proxy = undefined;
+});
+
+const inNewSession = () => ({ question: newQuestion(), session_id: randomUUID() });
+
+async function chatHistoryOf(sessionId: string): Promise<Session['chat_history']> {
+  const response = await fetch(`${app.url}/sessions/${sessionId}`);
+  return response.status === 404 ? [] : ((await response.json()) as Session).chat_history;
+}
+
+/** Asks, and expects an answer that is right and stored, or `busy` and nothing stored. Returns whether it was answered. */
+async function askOrBeRefused(stream: boolean): Promise<boolean> {
+  const fields = inNewSession();
+  const response = await post(app, JSON.stringify({ ...fields, stream }));
+  const body = await response.text();
+  if (response.status === 200) {
+    const answer = stream ? doneOf(body) : (JSON.parse(body) as Answer);
+    expect(answer.answer).toContain(fields.question);
+    expect(answer.performance_metrics.history_saved).toBe(true);
+    const stored = (await chatHistoryOf(fields.session_id)).map(({ content }) => content);
+    expect(stored).toEqual([fields.question, answer.answer]);
+    return true;
+  }
+  expect(response.status).toBe(503);
+  expect(response.headers.get('retry-after')).toBe('1');
+  expect((JSON.parse(body) as ErrorBody).error).toEqual({ code: 'busy', retry_after: 1 });
+  expect(await chatHistoryOf(fields.session_id)).toEqual([]);
+  return false;
+}
+
+const doneOf = (events: string): Answer =>
+  JSON.parse(/event: done\ndata: (.*)\n/.exec(events)?.[1] ?? 'null') as Answer;
+
+it('answers as many as the model takes, and refuses the others', { tags: ['long'] }, async () => {
+  const limit = 5;
+  app = await startApp({ env: { MODEL_MAX_CONCURRENCY: String(limit) }, emulator: { latencyMs: 1000 } });
+  const outcomes = await Promise.all(
+    Array.from({ length: 2 * limit * 10 }, (_, index) => askOrBeRefused(index % 4 === 0)),
+  );
+  const answered = outcomes.filter(Boolean).length;
+  expect(answered).toBeGreaterThanOrEqual(2 * limit);
+  expect(app.emulator.requests).toHaveLength(answered);
+  app.emulator.latencyMs = 0;
+  expect((await ask(app, inNewSession())).performance_metrics.history_saved).toBe(true);
+});
+
+it('answers cached questions while the model takes no more', { tags: ['long'] }, async () => {
+  app = await startApp({ env: { MODEL_MAX_CONCURRENCY: '1' } });
+  const cached = newQuestion();
+  await ask(app, { question: cached });
+  await fillModel();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask(app, { question: cached })));
+  expect(new Set(answers.map((each) => each.performance_metrics.cache.result))).toEqual(new Set(['hit']));
+  expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
+});
+
+it('refuses before the body has arrived when many questions are looked up', { tags: ['long'] }, async () => {
+  const behind = await startStorageProxy();
+  proxy = behind;
+  app = await startApp({
+    env: { MODEL_MAX_CONCURRENCY: '1', AzureWebJobsStorage: behind.connectionString },
+  });
+  await fillModel();
+  behind.failNext('query', 'hold', 10_000);
+  let isOver = false;
+  const lookUp = async (): Promise<void> => {
+    while (!isOver) expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
+  };
+  const lookups = Promise.all(Array.from({ length: 64 }, lookUp));
+  await eventually(() => behind.requests.filter(({ kind }) => kind === 'query').length >= 32);
+  // Several, because one may arrive just after a lookup has ended.
+  const senders = Array.from({ length: 20 }, beginToAsk);
+  const response = await Promise.any(senders.map((each) => each.response));
+  isOver = true;
+  expect({ status: response.statusCode, body: await json(response) }).toMatchObject({
+    status: 503,
+    body: { error: { code: 'busy', retry_after: 1 } },
+  });
+  for (const sender of senders) sender.leave();
+  await lookups;
+});
+
+/** With MODEL_MAX_CONCURRENCY=1: one question is at the model for a long time, one waits, and the third is refused. */
+async function fillModel(): Promise<void> {
+  app.emulator.latencyMs = 50_000;
+  const three = Array.from({ length: 3 }, () => post(app, JSON.stringify({ question: newQuestion() })));
+  // The other two fail when the app is stopped.
+  for (const each of three) each.catch(() => {});
+  expect((await Promise.race(three)).status).toBe(503);
+}
+
+/** Sends the headers of a question, but not its body. */
+function beginToAsk(): { response: Promise<IncomingMessage>; leave: () => void } {
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': '100' };
+  const request = httpRequest(`${app.url}/ask`, { method: 'POST', headers, agent: false });
+  const response = once(request, 'response').then(([each]) => each as IncomingMessage);
+  response.catch(() => {});
+  request.on('error', () => {});
+  request.flushHeaders();
+  return { response, leave: () => request.destroy() };
+}
