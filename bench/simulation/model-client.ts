@@ -16,6 +16,7 @@ export type CallResult = { workMs: number } | { refusal: Refusal };
 interface Endpoint {
   index: number;
   breaker: SimulatedBreaker;
+  rateLimitedAt: number;
   rateLimitedUntil: number;
 }
 
@@ -41,6 +42,7 @@ export class ModelClient {
     this.#endpoints = Array.from({ length: endpoints }, (_, index) => ({
       index,
       breaker: new SimulatedBreaker(parts.clock),
+      rateLimitedAt: -Infinity,
       rateLimitedUntil: 0,
     }));
   }
@@ -110,16 +112,18 @@ export class ModelClient {
   *#send(endpoint: Endpoint, deadline: number): Activity<CallResult> {
     const { clock, random, model } = this.#parts;
     const end = endpoint.breaker.begin();
+    const startedAt = clock.now;
     const result = yield* model.request(endpoint.index, deadline);
     if (result.type === 'answer') {
       end('success');
-      endpoint.rateLimitedUntil = 0;
+      if (endpoint.rateLimitedAt < startedAt) endpoint.rateLimitedUntil = 0;
       return { workMs: result.workMs };
     }
     end(result.type === 'failure' ? 'failure' : 'refusal');
     if (result.type === 'timeout') return { refusal: 'timeout' };
     if (result.type === 'failure') return { refusal: 'model_unavailable' };
     const waitMs = result.retryAfterMs * (1 + RATE_LIMIT_JITTER * random.next());
+    endpoint.rateLimitedAt = clock.now;
     endpoint.rateLimitedUntil = Math.max(endpoint.rateLimitedUntil, clock.now + waitMs);
     return { refusal: 'model_rate_limited' };
   }

@@ -240,6 +240,18 @@ describe('with a fallback endpoint', () => {
     expect(await connectionOf()).toMatchObject({ endpoint: 0, attempts: 1 });
   });
 
+  it('skips it also after the answer of a call that was sent before the limit', async () => {
+    await startBoth();
+    app.emulator.latencyMs = 1000;
+    const earlier = connectionOf();
+    await eventually(() => app.emulator.requests.length === 1);
+    app.emulator.latencyMs = 0;
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfterMs: '20000' });
+    expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 2 });
+    expect(await earlier).toMatchObject({ endpoint: 0, attempts: 1 });
+    expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: 1 });
+  });
+
   it('does not retry a failed endpoint before it had time to recover', async () => {
     await startBoth();
     const { port } = new URL(app.emulator.url);

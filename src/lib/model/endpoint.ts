@@ -38,7 +38,8 @@ export class ModelEndpoint {
   #target: ModelTarget;
   /** The settings, the name of the deployment or an earlier answer show that it is a reasoning model. */
   #isReasoning: boolean;
-  /** On the clock of `performance.now()`. */
+  /** These are on the clock of `performance.now()`. */
+  #rateLimitedAt = -Infinity;
   #rateLimitedUntil = 0;
   #goneUntil = 0;
   /** The model of the last completion. */
@@ -81,9 +82,11 @@ export class ModelEndpoint {
   /** Calls the model. @throws AskError without a usable answer, or the reason of the signal. */
   async complete(request: EndpointRequest): Promise<Completion> {
     request.record.endpoint = this.index;
+    const startedAt = performance.now();
     try {
       const completion = await this.breaker.run((onHealthy) => this.#send(request, onHealthy), faultOf);
-      this.#rateLimitedUntil = 0;
+      // A call that was sent before the limit says nothing about it.
+      if (this.#rateLimitedAt < startedAt) this.#rateLimitedUntil = 0;
       return completion;
     } catch (error) {
       this.#noteUnavailability(error);
@@ -123,7 +126,8 @@ export class ModelEndpoint {
     if (!isRetryable(error)) return;
     const { code, retryAfterMs = code === 'model_rate_limited' ? DEFAULT_RATE_LIMIT_MS : 0 } = error;
     const waitMs = retryAfterMs * (1 + RATE_LIMIT_JITTER * Math.random());
-    this.#rateLimitedUntil = Math.max(this.#rateLimitedUntil, performance.now() + waitMs);
+    this.#rateLimitedAt = performance.now();
+    this.#rateLimitedUntil = Math.max(this.#rateLimitedUntil, this.#rateLimitedAt + waitMs);
   }
 }
 
