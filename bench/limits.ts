@@ -49,6 +49,8 @@ time of a question).
 
 The exit code is 1 when a reply was neither an answer nor a documented refusal. Ctrl-C prints the results so far.`;
 
+const onProgress = (text: string): void => console.error(text);
+
 /** Measures the named parts, or all, and prints the results. */
 export async function main(args: string[]): Promise<void> {
   const options = readOptions(args);
@@ -67,7 +69,6 @@ export async function main(args: string[]): Promise<void> {
     costs: [],
   };
   const contestants = compare === undefined ? (['app'] as const) : (['other-app', 'app'] as const);
-  const onProgress = (text: string): void => console.error(text);
   const isWanted = (part: string): boolean => !signal.aborted && parts.includes(part);
   try {
     await withArena(

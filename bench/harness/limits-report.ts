@@ -20,7 +20,7 @@ export interface LimitsResults {
 }
 
 /** Returns what a level misses, in words; empty when it meets all targets. */
-export function missesOf({ peak }: Overload, level: Level): string[] {
+function missesOf({ peak }: Overload, level: Level): string[] {
   const misses: string[] = [];
   if (level.goodput < TARGETS.goodput * peak.goodput) misses.push('goodput');
   if (level.undocumented > 0) misses.push(`${level.undocumented} undocumented`);
@@ -64,7 +64,6 @@ export function formatOverload(result: Overload): string {
     level.recoveryMs === null ? 'none' : `${(level.recoveryMs / 1000).toFixed(1)} s`,
     missesOf(result, level).join(', ') || 'none',
   ]);
-  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
   const late = Math.max(0, ...levels.map(({ lateMs }) => lateMs));
   return [
     `${scenario} (${contestant}): peak ${peak.goodput.toFixed(0)} answers/s, p50 ${peak.p50.toFixed(0)} ms, ${peak.peakMb.toFixed(0)} MB`,
@@ -79,6 +78,8 @@ export function formatOverload(result: Overload): string {
     `Times in milliseconds. The load generator was at most ${late.toFixed(0)} ms late; this is part of the times.`,
   ].join('\n');
 }
+
+const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
 
 const timesOf = (times: Level['answerTimes']): string =>
   times ? `${times.p50.toFixed(0)}/${(times.p99 ?? times.max).toFixed(0)}` : '';

@@ -1,19 +1,35 @@
 /** Helpers for the child processes of the local stack: ports, environment, stopping. */
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import type { Environment } from '../../src/lib/config/config.ts';
 
-/** Returns a port of 127.0.0.1 that was free a moment ago, for a process that needs a port as an argument. */
+/** Systems give ports from 32768 on to connections and to servers that ask for any port. */
+const PORTS = { first: 15_000, count: 17_000 };
+const MAX_ATTEMPTS = 20;
+
+/**
+ * Returns a port of 127.0.0.1 for a process that needs a port as an argument. It was free a moment ago, and the system
+ * gives it to nobody who does not ask for it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
+  for (let attempt = 1; ; attempt++) {
+    const port = PORTS.first + randomInt(PORTS.count);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      // In use, or reserved by the system.
+      if (attempt < MAX_ATTEMPTS) continue;
+      throw error;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Returns the path of the first of these programs that is on the PATH, or undefined. */

@@ -34,7 +34,11 @@ function spawnScript(script: string, args: string[], env: Record<string, string>
   spawned.stderr.on('data', read);
 }
 
-const serving = (): Promise<void> => eventually(() => output.includes('Stop with Ctrl-C'), 60_000);
+const serving = (): Promise<void> =>
+  eventually(() => {
+    if (child.exitCode !== null) throw new Error(`The process ended: ${output}`);
+    return output.includes('Stop with Ctrl-C');
+  }, 50_000);
 const shell = (line: string): string =>
   execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
 

@@ -77,16 +77,16 @@ it('refuses before the body has arrived when many questions are looked up', { ta
   });
   await fillModel();
   behind.failNext('query', 'hold', 10_000);
-  let isOver = false;
+  const over = new AbortController();
   const lookUp = async (): Promise<void> => {
-    while (!isOver) expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
+    while (!over.signal.aborted) expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
   };
   const lookups = Promise.all(Array.from({ length: 64 }, lookUp));
   await eventually(() => behind.requests.filter(({ kind }) => kind === 'query').length >= 32);
   // Several, because one may arrive just after a lookup has ended.
   const senders = Array.from({ length: 20 }, beginToAsk);
   const response = await Promise.any(senders.map((each) => each.response));
-  isOver = true;
+  over.abort();
   expect({ status: response.statusCode, body: await json(response) }).toMatchObject({
     status: 503,
     body: { error: { code: 'busy', retry_after: 1 } },

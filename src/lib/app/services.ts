@@ -63,7 +63,7 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     limits: config,
   });
-  const admission = new Admission(model.isFull);
+  const admission = new Admission(() => model.isFull());
   const finder = createAnswerFinder({ cache, model, metrics, config });
 
   const state: ProcessState = {
