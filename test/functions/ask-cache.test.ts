@@ -45,7 +45,8 @@ const COUNT = scaled(200, 50);
 
 describe('many identical concurrent questions', () => {
   it('share one model call, and each caller has its own session', async () => {
-    await start({ emulator: { latencyMs: 500 } });
+    // Long enough for all of them to arrive.
+    await start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const answers = await Promise.all(
       Array.from({ length: COUNT }, (_, index) => ask(app, { question, session_id: `${question} ${index}` })),
@@ -71,7 +72,7 @@ describe('many identical concurrent questions', () => {
   });
 
   it('share the failure of the model call, which is not repeated', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 1500 } });
+    await start({ emulator: { latencyMs: 4000 } });
     app.emulator.failNext({ kind: 'content_filter' });
     const question = newQuestion();
     const failed = await Promise.all(Array.from({ length: 200 }, () => askForError(app, { question })));
