@@ -11,11 +11,8 @@ import { writePackage } from '../../dev/package.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
 import { type EmulatorProcess, startEmulatorProcess } from './emulator-process.ts';
 
-/**
- * `app` is the published app, `plain-bundle` the same app with complete libraries, `other-app` the published folder of
- * another version. The others are in bench/apps.
- */
-export type Contestant = 'app' | 'plain-bundle' | 'other-app' | (typeof OTHERS)[number];
+/** `app` is the published app, `plain-bundle` the same app with complete libraries. The others are in bench/apps. */
+export type Contestant = 'app' | 'plain-bundle' | (typeof OTHERS)[number];
 
 const OTHERS = ['constant', 'client-per-request', 'no-keep-alive'] as const;
 
@@ -30,14 +27,10 @@ export interface Arena {
   start(contestant: Contestant, env?: Record<string, string>): Promise<HostProcess>;
 }
 
-/**
- * Builds the contestants, or those that are named, and runs `use`. `otherApp` is the folder of the contestant
- * `other-app`.
- */
+/** Builds the contestants, or those that are named, and runs `use`. */
 export async function withArena(
   use: (arena: Arena) => Promise<void>,
   contestants: readonly Contestant[] = ['app', 'plain-bundle', ...OTHERS],
-  otherApp?: string,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   const rootOf = (contestant: Contestant): string => join(folder, contestant);
@@ -48,7 +41,6 @@ export async function withArena(
     rmSync(join(rootOf('plain-bundle'), 'dist'), { recursive: true });
     await bundle('src/main.ts', join(rootOf('plain-bundle'), 'dist'));
   }
-  if (otherApp !== undefined) cpSync(otherApp, rootOf('other-app'), { recursive: true });
   for (const name of OTHERS.filter((each) => contestants.includes(each))) {
     await bundle(`bench/apps/${name}.ts`, join(rootOf(name), 'dist'));
     writeFileSync(join(rootOf(name), 'package.json'), `{"type": "module", "main": "dist/${name}.js"}`);

@@ -1,11 +1,9 @@
 /** Judges the results of `npm run bench:limits` and prints them as tables. */
 import type { Level, Overload } from '../parts/overload.ts';
 import type { OpenStreams } from '../parts/open-streams.ts';
-import type { QuestionCost } from '../parts/question-cost.ts';
-import { format, spreadOf } from './cost.ts';
 
-/** The targets: shares of the peak, and milliseconds. */
-const TARGETS = { goodput: 0.8, refusalMs: 100, memory: 1.5, recoveryMs: 5000 };
+/** The targets: share of the peak, milliseconds, and the memory of the smallest instance of Flex Consumption. */
+const TARGETS = { goodput: 0.8, refusalMs: 100, memoryMb: 512, recoveryMs: 5000 };
 
 /** All results of one run. */
 export interface LimitsResults {
@@ -16,7 +14,6 @@ export interface LimitsResults {
   load_average: number;
   overloads: Overload[];
   streams: OpenStreams | null;
-  costs: QuestionCost[];
 }
 
 /** Returns what a level misses, in words; empty when it meets all targets. */
@@ -25,7 +22,7 @@ function missesOf({ peak }: Overload, level: Level): string[] {
   if (level.goodput < TARGETS.goodput * peak.goodput) misses.push('goodput');
   if (level.undocumented > 0) misses.push(`${level.undocumented} undocumented`);
   if ((level.refusalTimes?.p99 ?? 0) > TARGETS.refusalMs) misses.push('refusal time');
-  if (level.peakMb > TARGETS.memory * peak.peakMb) misses.push('memory');
+  if (level.peakMb > TARGETS.memoryMb) misses.push('memory');
   if (level.recoveryMs === null || level.recoveryMs > TARGETS.recoveryMs) misses.push('recovery');
   return misses;
 }
@@ -47,7 +44,7 @@ const HEADINGS = [
 
 /** Formats a scenario as a Markdown table. */
 export function formatOverload(result: Overload): string {
-  const { scenario, contestant, peak, levels, modelRate } = result;
+  const { scenario, peak, levels, modelRate } = result;
   const rows = levels.map((level) => [
     `${level.factor}x`,
     level.offered.toFixed(0) + (level.unsent > 0 ? ` (${level.unsent} not sent)` : ''),
@@ -66,7 +63,7 @@ export function formatOverload(result: Overload): string {
   ]);
   const late = Math.max(0, ...levels.map(({ lateMs }) => lateMs));
   return [
-    `${scenario} (${contestant}): peak ${peak.goodput.toFixed(0)} answers/s, p50 ${peak.p50.toFixed(0)} ms, ${peak.peakMb.toFixed(0)} MB`,
+    `${scenario}: peak ${peak.goodput.toFixed(0)} answers/s, p50 ${peak.p50.toFixed(0)} ms, ${peak.peakMb.toFixed(0)} MB`,
     ...(modelRate !== null && peak.goodput < 0.8 * modelRate
       ? [`The model allows ${modelRate} answers/s: the CPU of this machine was the limit.`]
       : []),
@@ -92,18 +89,5 @@ export function formatStreams(streams: OpenStreams): string {
     `${asked} streams asked: ${openAtOnce} open at once, ${completed} completed, refused: ${refusals.join(', ') || 'none'} ` +
     `(the slowest after ${slowestRefusalMs.toFixed(0)} ms), broken: ${broken}; ${beforeMb.toFixed(0)} MB before, ` +
     `${peakMb.toFixed(0)} MB at most`
-  );
-}
-
-/** Formats the CPU time of a question in both versions. */
-export function formatQuestionCost({ name, rounds }: QuestionCost): string {
-  const ratio = spreadOf(rounds.map(({ app, baseline }) => app / baseline));
-  const [app, other] = [
-    spreadOf(rounds.map((round) => round.app)),
-    spreadOf(rounds.map((round) => round.baseline)),
-  ];
-  return (
-    `${format(ratio.median)}x (${format(ratio.min)} to ${format(ratio.max)})  ${name}: ` +
-    `${format(app.median)} ms, other app ${format(other.median)} ms`
   );
 }

@@ -3,8 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import type { Body } from './load.ts';
 
-/** Questions of this process that may be open at once. More would need more sockets than a process usually has. */
-const MAX_OPEN = 4000;
 const TICK_MS = 5;
 
 /** What became of one question. Times by `performance.now()`. */
@@ -35,7 +33,7 @@ export interface Arrivals {
   /** Grows until all questions have ended. */
   replies: Reply[];
   sent: number;
-  /** Arrivals that this process could not send, because {@link MAX_OPEN} questions were open. */
+  /** Arrivals that were not sent, because as many questions were open as the app may get at a time. */
   unsent: number;
   /** The longest time by which this process was late with an arrival, in milliseconds. */
   lateMs: number;
@@ -44,10 +42,13 @@ export interface Arrivals {
 /** Sends questions to one app. */
 export class LoadGenerator {
   readonly #pool: Pool;
+  readonly #maxOpen: number;
   #open = 0;
 
-  constructor(url: string) {
-    this.#pool = new Pool(url, { connections: MAX_OPEN, pipelining: 1, headersTimeout: 120_000 });
+  /** `maxOpen`: the most questions that the app gets at a time. */
+  constructor(url: string, maxOpen: number) {
+    this.#maxOpen = maxOpen;
+    this.#pool = new Pool(url, { connections: maxOpen, pipelining: 1, headersTimeout: 120_000 });
   }
 
   /** Sends questions at a fixed rate. Resolves when the time is over; questions may still be open then. */
@@ -59,7 +60,7 @@ export class LoadGenerator {
       const until = Math.floor((elapsedMs * rate) / 1000);
       if (due < until) arrivals.lateMs = Math.max(arrivals.lateMs, elapsedMs - (due * 1000) / rate);
       for (; due < until; due++) {
-        if (this.#open >= MAX_OPEN) {
+        if (this.#open >= this.#maxOpen) {
           arrivals.unsent++;
           continue;
         }

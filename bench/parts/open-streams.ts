@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import type { Arena, Contestant } from '../harness/contestants.ts';
+import type { Arena } from '../harness/contestants.ts';
 import { residentMemory, watchMemory } from '../harness/process-usage.ts';
 
 /** More than twice the default of MODEL_MAX_CONCURRENCY. */
@@ -31,9 +31,9 @@ export interface OpenStreams {
 }
 
 /** Opens more streams than the default settings allow. The answer takes 15 s, so that all are open at once. */
-export async function measureStreams(arena: Arena, contestant: Contestant): Promise<OpenStreams> {
+export async function measureStreams(arena: Arena): Promise<OpenStreams> {
   const content = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
-  const host = await arena.start(contestant);
+  const host = await arena.start('app');
   const pid = host.process.pid ?? 0;
   const agent = new Agent({
     connections: STREAMS,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Summary, summarize } from '../../dev/perf/statistics.ts';
 import type { HostProcess } from '../../dev/stack/host-process.ts';
-import type { Arena, Contestant } from '../harness/contestants.ts';
+import type { Arena } from '../harness/contestants.ts';
 import { LoadGenerator, type Reply } from '../harness/open-load.ts';
 import { watchMemory } from '../harness/process-usage.ts';
 
@@ -27,6 +27,8 @@ export interface Scenario {
   env: Record<string, string>;
   /** Callers of the closed load that finds the peak. */
   callers: number;
+  /** The most questions that the app gets at a time. */
+  maxOpen: number;
 }
 
 /** What happened at one rate of arrivals. Rates in questions a second, times in milliseconds, memory in MB. */
@@ -56,7 +58,6 @@ export interface Level {
 /** The result of a scenario. */
 export interface Overload {
   scenario: string;
-  contestant: Contestant;
   modelRate: number | null;
   /** Answers a second with {@link Scenario.callers} callers, and the peak memory then. */
   peak: { goodput: number; peakMb: number; p50: number };
@@ -70,7 +71,6 @@ const cachedQuestion = () => ({ question: 'What is the capital of France?' });
 /** Starts the app, finds its peak, then offers multiples of it for `seconds` each. `signal` ends it early. */
 export async function measureOverload(
   arena: Arena,
-  contestant: Contestant,
   scenario: Scenario,
   {
     seconds,
@@ -79,8 +79,8 @@ export async function measureOverload(
   }: { seconds: number; signal: AbortSignal; onProgress: (text: string) => void },
 ): Promise<Overload> {
   await arena.emulator.behave({ latencyMs: scenario.modelMs });
-  const host = await arena.start(contestant, scenario.env);
-  const generator = new LoadGenerator(host.url);
+  const host = await arena.start('app', scenario.env);
+  const generator = new LoadGenerator(host.url, scenario.maxOpen);
   try {
     await generator.ask(cachedQuestion());
     const occupy = (durationMs: number) =>
@@ -100,7 +100,7 @@ export async function measureOverload(
       levels.push(await overload(generator, host, { peak: peak.goodput, factor, seconds, signal }));
       onProgress(`${scenario.name}: ${factor}x done`);
     }
-    return { scenario: scenario.name, contestant, modelRate: scenario.modelRate, peak, levels };
+    return { scenario: scenario.name, modelRate: scenario.modelRate, peak, levels };
   } finally {
     await generator.close();
     await host.stop();

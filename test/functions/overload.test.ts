@@ -1,20 +1,11 @@
 /** Many more questions at once than MODEL_MAX_CONCURRENCY lets through: each is answered, or refused as busy. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
-import { json } from 'node:stream/consumers';
 import { afterEach, expect, it } from 'vitest';
 import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, eventually, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { ask, askForError, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
-let proxy: StorageProxy | undefined;
-afterEach(async () => {
-  await app.stop();
-  await proxy?.close();
-  proxy = undefined;
-});
+afterEach(() => app.stop());
 
 const inNewSession = () => ({ question: newQuestion(), session_id: randomUUID() });
 
@@ -69,32 +60,6 @@ it('answers cached questions while the model takes no more', { tags: ['long'] },
   expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
 });
 
-it('refuses before the body has arrived when many questions are looked up', { tags: ['long'] }, async () => {
-  const behind = await startStorageProxy();
-  proxy = behind;
-  app = await startApp({
-    env: { MODEL_MAX_CONCURRENCY: '1', AzureWebJobsStorage: behind.connectionString },
-  });
-  await fillModel();
-  behind.failNext('query', 'hold', 10_000);
-  const over = new AbortController();
-  const lookUp = async (): Promise<void> => {
-    while (!over.signal.aborted) expect((await askForError(app, inNewSession())).body.error.code).toBe('busy');
-  };
-  const lookups = Promise.all(Array.from({ length: 64 }, lookUp));
-  await eventually(() => behind.requests.filter(({ kind }) => kind === 'query').length >= 32);
-  // Several, because one may arrive just after a lookup has ended.
-  const senders = Array.from({ length: 20 }, beginToAsk);
-  const response = await Promise.any(senders.map((each) => each.response));
-  over.abort();
-  expect({ status: response.statusCode, body: await json(response) }).toMatchObject({
-    status: 503,
-    body: { error: { code: 'busy', retry_after: 1 } },
-  });
-  for (const sender of senders) sender.leave();
-  await lookups;
-});
-
 /** With MODEL_MAX_CONCURRENCY=1: one question is at the model for a long time, one waits, and the third is refused. */
 async function fillModel(): Promise<void> {
   app.emulator.latencyMs = 50_000;
@@ -102,15 +67,4 @@ async function fillModel(): Promise<void> {
   // The other two fail when the app is stopped.
   for (const each of three) each.catch(() => {});
   expect((await Promise.race(three)).status).toBe(503);
-}
-
-/** Sends the headers of a question, but not its body. */
-function beginToAsk(): { response: Promise<IncomingMessage>; leave: () => void } {
-  const headers = { 'Content-Type': 'application/json', 'Content-Length': '100' };
-  const request = httpRequest(`${app.url}/ask`, { method: 'POST', headers, agent: false });
-  const response = once(request, 'response').then(([each]) => each as IncomingMessage);
-  response.catch(() => {});
-  request.on('error', () => {});
-  request.flushHeaders();
-  return { response, leave: () => request.destroy() };
 }

@@ -1,5 +1,4 @@
 /** The composition root: creates all parts of this process once, from its settings. */
-import { Admission } from '../ask/admission.ts';
 import { createAnswerer } from '../ask/answer-question.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
@@ -63,7 +62,6 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     limits: config,
   });
-  const admission = new Admission(() => model.isFull());
   const finder = createAnswerFinder({ cache, model, metrics, config });
 
   const state: ProcessState = {
@@ -76,8 +74,7 @@ export async function createServices(config: Config): Promise<Services> {
 
   return {
     config,
-    admission,
-    answerer: createAnswerer({ admission, conversations, finder, metrics, model, config, pending: requests }),
+    answerer: createAnswerer({ conversations, finder, metrics, model, config, pending: requests }),
     sessions: createSessions({ history, index, pending }),
     cache,
     history,

@@ -4,17 +4,15 @@ import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { markFirstToken, timed } from '../metrics/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
-import type { Admission } from './admission.ts';
 import { fitHistory } from './context-window.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
 import { buildPrompt } from './prompt.ts';
-import type { AnswerEvent, LookupContext, Question, QuestionContext } from './question.ts';
+import type { AnswerEvent, Question, QuestionContext } from './question.ts';
 import { TokenQueue } from './token-queue.ts';
 
 /** What {@link createAnswerer} needs. */
 export interface AnswererParts {
-  admission: Admission;
   conversations: Conversations;
   finder: AnswerFinder;
   metrics: ProcessMetrics;
@@ -29,64 +27,54 @@ export interface Answerer {
   /**
    * Answers one question. Answering continues to the end, even if the caller stops reading the events. When the chat
    * history cannot be read or written, the question is answered anyway, and the metrics say so.
-   * @throws AskError when there is no answer: too many questions are looked up, the model failed, the deadline passed, or
-   * a new conversation could not be begun.
+   * @throws AskError when there is no answer: the model failed, the deadline passed, or a new conversation could not be
+   * begun.
    */
   answer(question: Question, context: QuestionContext): AsyncGenerator<AnswerEvent, void, void>;
 }
 
 /** Creates the answerer of this process. */
 export function createAnswerer(parts: AnswererParts): Answerer {
-  const { admission, conversations, finder, pending } = parts;
+  const { conversations, finder, metrics, config, pending } = parts;
 
   return {
-    async *answer(question, caller) {
-      const context: LookupContext = { ...caller, onLookedUp: admission.enter() };
-      try {
-        // Checked before the history is reset: a question that gets no answer must not delete the conversation.
-        if (question.newConversation && question.cacheControl.onlyIfCached)
-          await finder.requireCached(question);
+    async *answer(question, context) {
+      const { record } = context;
+      const done = (interactions: Interaction[]): AnswerEvent => ({
+        type: 'done',
+        answer: {
+          answer: interactions.at(-1)?.answer ?? '',
+          chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
+          session_id: question.sessionId,
+          status: 'success',
+          performance_metrics: metrics.report(record),
+        },
+      });
 
-        const conversation = await conversations.open(question, context);
-        if ('replayed' in conversation) {
-          context.record.replayed = context.record.historySaved = true;
-          if (question.stream) yield { type: 'token', text: conversation.replayed.at(-1)?.answer ?? '' };
-          yield done(parts, question, context, conversation.replayed);
-          return;
-        }
-        const tokens = new TokenQueue();
-        const finishing = pending.add(finish(parts, conversation, { question, context, tokens }));
-        // An error is thrown by the `await` below, unless the caller has disconnected by then.
-        finishing.catch(() => {}).finally(() => tokens.end());
-        if (question.stream) for await (const text of tokens) yield { type: 'token', text };
-        yield done(parts, question, context, [...conversation.interactions, await finishing]);
-      } finally {
-        context.onLookedUp();
+      // Checked before the history is reset: a question that gets no answer must not delete the conversation.
+      if (question.newConversation && question.cacheControl.onlyIfCached)
+        await finder.requireCached(question);
+
+      const conversation = await conversations.open(question, context);
+      if ('replayed' in conversation) {
+        record.replayed = record.historySaved = true;
+        if (question.stream) yield { type: 'token', text: conversation.replayed.at(-1)?.answer ?? '' };
+        yield done(conversation.replayed);
+        return;
       }
+      const tokens = new TokenQueue();
+      const finishing = pending.add(finish(parts, conversation, { question, context, tokens }));
+      // An error is thrown by the `await` below, unless the caller has disconnected by then.
+      finishing.catch(() => {}).finally(() => tokens.end());
+      if (question.stream) for await (const text of tokens) yield { type: 'token', text };
+      yield done([...conversation.interactions, await finishing]);
     },
   };
 }
 
-/** The event that ends an answer. `interactions` is the conversation with the new interaction, oldest first. */
-const done = (
-  { metrics, config }: AnswererParts,
-  question: Question,
-  { record }: QuestionContext,
-  interactions: Interaction[],
-): AnswerEvent => ({
-  type: 'done',
-  answer: {
-    answer: interactions.at(-1)?.answer ?? '',
-    chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
-    session_id: question.sessionId,
-    status: 'success',
-    performance_metrics: metrics.report(record),
-  },
-});
-
 interface Turn {
   question: Question;
-  context: LookupContext;
+  context: QuestionContext;
   /** Takes the text piece by piece. */
   tokens: TokenQueue;
 }

@@ -4,7 +4,7 @@ import { errors } from '../contract/errors.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { Claim, Claims } from '../history/idempotency.ts';
 import type { Interaction } from '../history/interaction.ts';
-import type { LookupContext, Question } from './question.ts';
+import type { Question, QuestionContext } from './question.ts';
 
 /** Pause between checks whether the other request has answered the question. */
 const POLL_MS = 100;
@@ -45,7 +45,7 @@ export interface Replay {
 export async function claimQuestion(
   { claims, history, limits }: ClaimParts,
   question: Question,
-  { record, signal, onLookedUp }: LookupContext,
+  { record, signal }: QuestionContext,
 ): Promise<Claimed | Replay> {
   if (question.idempotencyKey === undefined) return { claim: undefined, waited: false };
   const elapsedMs = performance.now() - record.startedAt;
@@ -72,7 +72,6 @@ export async function claimQuestion(
       if (replayed === null) throw errors.idempotencyForgotten();
       return { replayed };
     }
-    onLookedUp();
     // An abort ends the pause, and then the loop.
     await delay(POLL_MS * (1 + Math.random()), undefined, { signal }).catch(() => {});
   }

@@ -46,7 +46,6 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       // Without its history, the question would get the cache key of another question.
       const plan = record.historyAvailable ? await planOf(question, prompt) : null;
       const cached = plan && (await lookUp(plan, lookup, metrics));
-      context.onLookedUp();
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
       if (plan) return (await shareModelCall(parts, inFlight, lookup, plan)).text;

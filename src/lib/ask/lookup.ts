@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import type { Completion, Message, ModelTarget } from '../model/completion.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
-import type { LookupContext, Question } from './question.ts';
+import type { Question, QuestionContext } from './question.ts';
 
 /** What an answer finder needs. */
 export interface FinderParts {
@@ -19,7 +19,7 @@ export interface FinderParts {
 export interface Lookup {
   question: Question;
   prompt: Message[];
-  context: LookupContext;
+  context: QuestionContext;
   /** Aborts when the new conversation could not be begun. Ends this question, but not a model call that others share. */
   resetFailed: AbortSignal;
   /** Called with the text: piece by piece for a streamed question, otherwise at once. */

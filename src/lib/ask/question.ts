@@ -30,12 +30,6 @@ export interface QuestionContext {
   warn: (message: string) => void;
 }
 
-/** The context while the history and the answer of the question are looked up. */
-export interface LookupContext extends QuestionContext {
-  /** Ends the lookup: from here on the question waits for the model, or for another request. Later calls do nothing. */
-  onLookedUp: () => void;
-}
-
 /**
  * The events of an answer. `token`: the next piece of the text, for streamed questions only. `done`: the answer is
  * complete, and was stored if that was possible.

@@ -1,6 +1,5 @@
 /** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
-import type { Admission } from '../ask/admission.ts';
 import type { Answerer } from '../ask/answer-question.ts';
 import type { Question } from '../ask/question.ts';
 import type { Config } from '../config/config.ts';
@@ -23,7 +22,6 @@ import { json } from './json-response.ts';
 
 /** What `/ask` needs. */
 export interface AskServices {
-  admission: Admission;
   answerer: Answerer;
   metrics: ProcessMetrics;
   keepWarm: KeepWarm;
@@ -66,7 +64,6 @@ async function answerRequest(services: AskServices, request: HttpRequest, invoca
     if (finished) services.reporter?.report(finished);
   };
   try {
-    services.admission.check();
     const signal = AbortSignal.any([deadline.signal, stopSignal]);
     question = await readQuestion(request, config, signal);
     keepWarm.touch();

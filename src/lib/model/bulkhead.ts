@@ -14,11 +14,6 @@ export class Bulkhead {
     this.#onFull = onFull;
   }
 
-  /** True when a further call would be refused. */
-  get isFull(): boolean {
-    return this.#running >= this.#limit && this.#queue.size >= this.#limit;
-  }
-
   /**
    * Runs `call` when there is capacity.
    * @throws the error of `onFull` when the queue is full, or the reason of `signal` when it aborts a waiting call.

@@ -41,8 +41,6 @@ export interface ResilientModel {
   target(): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
   modelName(): string | undefined;
-  /** True when a further call would be refused as `busy`. */
-  isFull(): boolean;
   /** Milliseconds until the first circuit breaker lets a request through; 0 when one does now. */
   waitMs(): number;
   /** Resolves to true when at least one endpoint responds. The check uses no tokens. */
@@ -83,7 +81,6 @@ export function createResilientModel(
   return {
     target: () => next().target,
     modelName: () => next().modelName,
-    isFull: () => bulkhead.isFull,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
       const answers = config.endpoints.map(({ url }) => client.warm(new URL(url).origin));
