@@ -44,7 +44,7 @@ export function respond(exchange: Exchange, prompt: Prompt): void {
     case 'refuse':
       return endStream(exchange, constants.NGHTTP2_REFUSED_STREAM);
     case 'goaway':
-      return goAway(exchange);
+      return goAway(exchange, fault.keepsOpen);
     case 'lose_connection':
       return loseConnection(exchange);
     default:
@@ -76,11 +76,13 @@ function endStream(exchange: Exchange, code: number): void {
 }
 
 /** Sends GOAWAY with the previous stream as the last one that is processed. */
-function goAway(exchange: Exchange): void {
+function goAway(exchange: Exchange, keepsOpen = false): void {
   const { stream } = exchange.response;
   const lastProcessed = (stream?.id ?? 1) - 2;
   exchange.endedByEmulator = true;
-  stream?.session?.goaway(constants.NGHTTP2_NO_ERROR, lastProcessed);
+  const session = stream?.session;
+  session?.goaway(constants.NGHTTP2_NO_ERROR, lastProcessed);
+  if (!keepsOpen) session?.close();
   // Node cannot send a GOAWAY that excludes the first stream.
   if (lastProcessed < 0) endStream(exchange, constants.NGHTTP2_REFUSED_STREAM);
 }

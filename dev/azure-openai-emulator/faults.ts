@@ -55,7 +55,10 @@ export type ConnectionFault =
   | { kind: 'reset' }
   /** The stream is refused (REFUSED_STREAM): the server did not process the request. */
   | { kind: 'refuse' }
-  /** The connection accepts no more streams (GOAWAY), this request's included. */
-  | { kind: 'goaway' }
+  /**
+   * The connection accepts no more streams (GOAWAY), this request's included. The emulator then closes it, as servers
+   * do, unless `keepsOpen` is set.
+   */
+  | { kind: 'goaway'; keepsOpen?: boolean }
   /** The connection breaks, with all requests in flight on it. */
   | { kind: 'lose_connection' };

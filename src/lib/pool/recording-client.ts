@@ -3,6 +3,9 @@ import type { TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors } from 'undici';
 import type { ConnectionCounter, ConnectionRecord, PooledConnection } from './connection-record.ts';
 
+/** How long the server has to close a connection that this side has ended. */
+const ENDING_MS = 2000;
+
 /** Request options with the record to fill in. */
 export type RecordedOptions = Dispatcher.DispatchOptions & { record?: ConnectionRecord };
 
@@ -37,8 +40,11 @@ export class RecordingClient extends Client {
       connect(connectOptions, callback) {
         const startedAt = performance.now();
         connect(connectOptions, (...result) => {
-          const socket = result[1];
-          if (socket) slot.current = counter.add(socket as TLSSocket, performance.now() - startedAt);
+          const socket = result[1] as TLSSocket | null;
+          if (socket) {
+            slot.current = counter.add(socket, performance.now() - startedAt);
+            limitEnding(socket);
+          }
           callback(...result);
         });
       },
@@ -62,6 +68,14 @@ export class RecordingClient extends Client {
     if (!connection || connection.inFlight > 0) return;
     if (Date.now() - connection.lastUsedAt > this.#recording.maxIdleMs) connection.socket.destroy();
   }
+}
+
+/** Closes a connection whose server does not: after a GOAWAY, undici ends its side and waits for the other one. */
+function limitEnding(socket: TLSSocket): void {
+  socket.once('finish', () => {
+    const timer = setTimeout(() => socket.destroy(), ENDING_MS).unref();
+    socket.once('close', () => clearTimeout(timer));
+  });
 }
 
 /** Forwards every event to the next handler and records the connection. */
