@@ -19,7 +19,7 @@ costs, and which limit it reaches first. docs/scale.md explains the model. Takes
   --seed N     seed of the random numbers: the same seed gives the same output (1)
   --minutes N  simulated time of a run, at most ${MAX_MINUTES} (2)
   --json       print JSON
-  --check      run 1 and 2 processes of the app here, and compare them with their simulation (Linux, under 2 minutes)
+  --check      run 1, 2 and 4 processes of the app here, and compare them with their simulation (Linux, under 2 minutes)
   --help`;
 
 interface Options {
