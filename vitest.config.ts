@@ -18,8 +18,8 @@ export default defineConfig(async () => {
       include: ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
-      // Each file starts real processes, for which the tests wait: two more than there are usually cores.
-      maxWorkers: 4,
+      // Each file starts real processes, for which the tests wait: more than there are usually cores.
+      maxWorkers: 5,
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,
       testTimeout: 60_000,

@@ -8,7 +8,7 @@ import { cpuTime, machineCpuTime } from '../harness/process-usage.ts';
 import { type LocalCpu, type LocalOutcome, simulateLocal } from './check-model.ts';
 
 const MODEL_MS = 200;
-const WARM_UP = 300;
+const WARM_UP = 2400;
 const QUESTIONS = 800;
 /** App processes and callers: below the limit of the machine, and at it. */
 const SETUPS = [
