@@ -19,7 +19,7 @@ export default defineConfig(async () => {
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
       // Each file starts real processes, for which the tests wait: more than there are usually cores.
-      maxWorkers: 5,
+      maxWorkers: 4,
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,
       testTimeout: 60_000,
