@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { INTERRUPTED, onCtrlC } from '../dev/stack/ctrl-c.ts';
 import { askSharedAgain, checkFile, compareAll, repeatAll } from './crash/after.ts';
 import { CrashCaller } from './crash/caller.ts';
 import { formatRounds, type Round } from './crash/report.ts';
@@ -9,8 +10,8 @@ import { DEATHS, type Victim, victimOf } from './crash/victims.ts';
 import { Caller } from './soak/caller.ts';
 import type { Load } from './soak/callers.ts';
 import { ErrorJudge } from './soak/errors.ts';
-import { INTERRUPTED, onCtrlC, readNumber } from './soak/options.ts';
-import { createRandom } from './soak/random.ts';
+import { readNumber } from './soak/options.ts';
+import { createRandom } from './harness/random.ts';
 import { type StallWatch, watchStalls } from './soak/stalls.ts';
 import { type Stack, startStack } from './soak/stack.ts';
 import { type Kind, Violations } from './soak/violations.ts';

@@ -2,14 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { INTERRUPTED, onCtrlC } from '../dev/stack/ctrl-c.ts';
 import { Caller } from './soak/caller.ts';
 import { type Load, SoakCaller } from './soak/callers.ts';
 import { compareSession } from './soak/compare.ts';
 import { ErrorJudge } from './soak/errors.ts';
 import { possibleFaults } from './soak/faults.ts';
 import { growthOf, isTooFast } from './soak/growth.ts';
-import { INTERRUPTED, onCtrlC, readNumber } from './soak/options.ts';
-import { createRandom } from './soak/random.ts';
+import { readNumber } from './soak/options.ts';
+import { createRandom } from './harness/random.ts';
 import { formatReport, type SoakResults, toRows } from './soak/report.ts';
 import { planOf, runFaults } from './soak/schedule.ts';
 import { watchStalls } from './soak/stalls.ts';

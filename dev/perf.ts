@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { isListening } from './stack/child-process.ts';
+import { INTERRUPTED, onCtrlC } from './stack/ctrl-c.ts';
 import { explainFailure } from './perf/failure.ts';
 import { startLocalApp } from './perf/local-app.ts';
 import { measure, type Run } from './perf/measure.ts';
@@ -10,10 +11,6 @@ import { showProgress } from './perf/progress.ts';
 import { formatComparison, formatReport } from './perf/report.ts';
 import type { EarlierResults, Results } from './perf/results.ts';
 import { computeStatistics } from './perf/statistics.ts';
-
-/** One Ctrl-C arrives twice: from the terminal, and from npm, which forwards it to its scripts. */
-const SAME_CTRL_C_MS = 500;
-const INTERRUPTED = 130;
 
 export { help };
 
@@ -66,21 +63,6 @@ async function ask({ plan, url, port, key }: Options): Promise<Run> {
     await app?.stop();
     unlisten();
   }
-}
-
-/** The first Ctrl-C calls `stop`; the next one ends this process immediately. */
-function onCtrlC(stop: () => void): () => void {
-  let first = 0;
-  const listener = (): void => {
-    if (first === 0) {
-      first = performance.now();
-      stop();
-    } else if (performance.now() - first > SAME_CTRL_C_MS) {
-      process.exit(INTERRUPTED);
-    }
-  };
-  process.on('SIGINT', listener);
-  return () => process.off('SIGINT', listener);
 }
 
 const analyse = (run: Run): Results => ({ run, statistics: computeStatistics(run) });

@@ -4,7 +4,7 @@ import type { Outcome, Question } from '../soak/caller.ts';
 import type { Load } from '../soak/callers.ts';
 import { markOf, SessionModel, type Turn } from '../soak/checker.ts';
 import { checkAnswer, NOT_STORED } from '../soak/compare.ts';
-import { choose } from '../soak/random.ts';
+import { choose } from '../harness/random.ts';
 
 /** A question with an Idempotency-Key. */
 export interface Keyed {

@@ -1,23 +1,17 @@
 /** Random numbers from a seed: the same seed gives the same simulation. */
+import { createRandom } from '../harness/random.ts';
 
 /** A stream of random numbers. Streams with different names are independent, also with the same seed. */
 export class Random {
-  #state: number;
+  /** Gives a uniform number from 0 (included) to 1 (excluded). */
+  readonly next: () => number;
 
   constructor(seed: number, name: string) {
-    this.#state = seed >>> 0;
+    let state = seed >>> 0;
     for (const character of name) {
-      this.#state = Math.imul(this.#state ^ (character.codePointAt(0) ?? 0), 0x01_00_01_93) >>> 0;
+      state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 0x01_00_01_93) >>> 0;
     }
-  }
-
-  /** Uniform, from 0 up to but not including 1. The generator is mulberry32 (Tommy Ettinger, 2017). */
-  next(): number {
-    this.#state = (this.#state + 0x6d_2b_79_f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+    this.next = createRandom(state);
   }
 
   /** An integer from 0 to `count - 1`. */

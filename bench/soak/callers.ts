@@ -5,7 +5,7 @@ import type { Caller, Manner, Outcome, Question } from './caller.ts';
 import { markOf, SessionModel, type Turn } from './checker.ts';
 import { checkAnswer, compareSession, NOT_STORED } from './compare.ts';
 import type { ErrorJudge } from './errors.ts';
-import { choose, type Random } from './random.ts';
+import { choose, type Random } from '../harness/random.ts';
 import type { Violations } from './violations.ts';
 
 /** What the callers share. */

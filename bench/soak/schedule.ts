@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorJudge } from './errors.ts';
 import type { SoakFault } from './faults.ts';
-import { type Random, shuffle } from './random.ts';
+import { type Random, shuffle } from '../harness/random.ts';
 import type { Stack } from './stack.ts';
 
 /** When the faults are, in milliseconds. */
