@@ -55,6 +55,8 @@ describe('the app behind a storage proxy', () => {
     expect({ status, code: error.error.code }).toEqual({ status: 503, code: 'history_unavailable' });
     // The read ends after the claim: it has hung for 1.5 s.
     await eventually(() => log().includes('history could not be read'));
+    // It is read a second time. The next test must not see that request.
+    await eventually(() => proxy.requests.filter(({ kind }) => kind === 'query')[1]?.status === 200);
     expect(log()).not.toContain("Unexpected call to 'log'");
   });
 
