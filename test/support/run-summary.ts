@@ -1,10 +1,10 @@
-/** Says at the end of a test run what was skipped, why, and how to get it. */
+/** Says at the end of a test run what was skipped and why, and which tests passed only when they were repeated. */
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { isFull } from './effort.ts';
 import type { Program } from './programs.ts';
 
-/** Prints one line for each absent program, after the summary of the test run. */
-export class SkipSummary implements Reporter {
+/** Prints its lines after the summary of the test run. */
+export class RunSummary implements Reporter {
   readonly #absent: readonly Program[];
 
   constructor(absent: readonly Program[]) {
@@ -12,6 +12,13 @@ export class SkipSummary implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
+    this.#printSkipped(modules);
+    const flaky = modules.flatMap((module) => [...module.children.allTests('passed')]).filter(isFlaky);
+    const names = flaky.map((test) => `  ${test.module.relativeModuleId}: ${test.fullName}`);
+    if (names.length > 0) console.log(['Failed once, passed when repeated:', ...names, ''].join('\n'));
+  }
+
+  #printSkipped(modules: readonly TestModule[]): void {
     const skipped = modules.flatMap((module) => [...module.children.allTests('skipped')]);
     const lines = this.#absent.flatMap((program) => {
       const { length } = skipped.filter((test) => test.tags.includes(program.tag));
@@ -22,6 +29,8 @@ export class SkipSummary implements Reporter {
     if (lines.length > 0) console.log(['Skipped tests:', ...lines, ''].join('\n'));
   }
 }
+
+const isFlaky = (test: TestCase): boolean => test.diagnostic()?.flaky === true;
 
 const count = (tests: number): string => (tests === 1 ? '1 needs' : `${tests} need`);
 
