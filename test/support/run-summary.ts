@@ -14,8 +14,11 @@ export class RunSummary implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     this.#printSkipped(modules);
     const flaky = modules.flatMap((module) => [...module.children.allTests('passed')]).filter(isFlaky);
-    const names = flaky.map((test) => `  ${test.module.relativeModuleId}: ${test.fullName}`);
-    if (names.length > 0) console.log(['Failed once, passed when repeated:', ...names, ''].join('\n'));
+    const lines = flaky.flatMap((test) => [
+      `  ${test.module.relativeModuleId}: ${test.fullName}`,
+      ...(test.result().errors ?? []).map(({ message }) => `    ${message}`),
+    ]);
+    if (lines.length > 0) console.log(['Failed once, passed when repeated:', ...lines, ''].join('\n'));
   }
 
   #printSkipped(modules: readonly TestModule[]): void {
