@@ -14,7 +14,7 @@ import {
   type SessionKey,
   sessionPartition,
 } from './row-keys.ts';
-import { removeRows, type RowAction, RowConflictError, type Row, type RowStore } from './row-store.ts';
+import { type ListedRow, removeRows, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
 /** The newest interactions of the current conversation, oldest first, and the position to append after. */
 export interface Conversation extends Position {
@@ -172,7 +172,7 @@ export class ChatHistory {
   }
 
   /** The visible interactions of `epoch` among `rows`, oldest first. */
-  async #interactions(rows: Row[], epoch: number | undefined): Promise<Interaction[]> {
+  async #interactions(rows: ListedRow[], epoch: number | undefined): Promise<Interaction[]> {
     const visible = rows.filter(({ key }) => this.#isVisible(key, epoch)).toReversed();
     const interactions = await Promise.all(visible.map(({ properties }) => toInteraction(properties)));
     return interactions.filter((interaction) => interaction !== null);

@@ -7,10 +7,14 @@ import { LoggableError } from '../runtime/log.ts';
  */
 export type Properties = Record<string, string | boolean | Uint8Array>;
 
-/** A row as it was read from the store. */
-export interface Row {
+/** A row of a list. */
+export interface ListedRow {
   key: string;
   properties: Properties;
+}
+
+/** A row as it was read from the store. */
+export interface Row extends ListedRow {
   /** Changes with every write. */
   etag: string;
 }
@@ -74,7 +78,7 @@ const MAX_ROWS_PER_CALL = 100;
  */
 export interface RowStore {
   /** Gives rows in the order of their keys. */
-  list(partition: string, range?: RowRange): Promise<Row[]>;
+  list(partition: string, range?: RowRange): Promise<ListedRow[]>;
   get(partition: string, key: string): Promise<Row | undefined>;
   /** Gives the new etag. @throws RowConflictError when the row exists. */
   insert(partition: string, key: string, properties: Properties): Promise<string>;

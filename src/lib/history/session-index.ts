@@ -5,7 +5,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, digest, inverted } from './row-keys.ts';
-import { type Properties, type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
+import {
+  type ListedRow,
+  type Properties,
+  type Row,
+  type RowAction,
+  RowConflictError,
+  type RowStore,
+} from './row-store.ts';
 
 const TITLE_CHARS = 80;
 /** Inverted time of the last use, and a digest of the session id. */
@@ -142,7 +149,7 @@ function toActions(row: Row | undefined, next: State, oldEntry: string | undefin
   return actions;
 }
 
-function toListed({ properties }: Row): ListedSession {
+function toListed({ properties }: ListedRow): ListedSession {
   return {
     sessionId: text(properties['sessionId']),
     title: text(properties['title']),

@@ -16,7 +16,7 @@ export interface Entity extends Record<string, unknown> {
 /** A query in OData. */
 export interface Query {
   filter: string;
-  select?: string[];
+  select: string[];
 }
 
 /**
@@ -56,11 +56,21 @@ export class TableCalls {
     return this.send(call, conflicts);
   }
 
+  /** Makes a call that reads. Gives undefined when the table is missing. */
+  async read<T>(call: (limit: TimeLimit) => Promise<T>, ms = CALL_TIMEOUT_MS): Promise<T | undefined> {
+    try {
+      return await this.send(call, [], ms);
+    } catch (error) {
+      if (isTableNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
   /**
    * Gives the entities page by page, with a timeout of `pageMs` milliseconds for each page. A page may be short, or
    * even empty, although more pages follow. A missing table has no pages.
    */
-  async *pages(query: Query, maxPageSize: number, pageMs = CALL_TIMEOUT_MS) {
+  async *pages(query: Query, maxPageSize: number, pageMs: number) {
     let continuationToken: string | undefined;
     do {
       const settings = { maxPageSize, ...(continuationToken !== undefined && { continuationToken }) };
@@ -69,10 +79,7 @@ export class TableCalls {
           .listEntities<Entity>({ queryOptions: query, ...limit })
           .byPage(settings)
           .next();
-      const read = await this.send(readPage, [], pageMs).catch((error: unknown) => {
-        if (isTableNotFound(error)) return undefined;
-        throw error;
-      });
+      const read = await this.read(readPage, pageMs);
       if (!read || read.done) return;
       yield read.value;
       ({ continuationToken } = read.value);

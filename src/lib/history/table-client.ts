@@ -1,6 +1,8 @@
 /** The SDK's client of a table, without the pipeline policies that are not needed here; and the timeout of its calls. */
+import type { HttpClient } from '@azure/core-rest-pipeline';
 import { TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
+import { SHARED_KEY_POLICY, sharedKeyPolicy } from './shared-key.ts';
 import { timedOut } from './storage-error.ts';
 import { createStorageHttpClient } from './table-http-client.ts';
 
@@ -15,21 +17,29 @@ const UNUSED_POLICIES = [
   'redirectPolicy',
 ];
 
-/** Creates the client of the configured table. Nothing is sent. */
-export async function createTableClient(config: StorageConfig): Promise<TableClient> {
-  const client = await connect(config);
+/** Creates the client of the configured table, and its HTTP client. Nothing is sent. */
+export async function createTableClient(
+  config: StorageConfig,
+): Promise<{ client: TableClient; httpClient: HttpClient }> {
+  const httpClient = createStorageHttpClient();
+  const client = await connect(config, httpClient);
   for (const name of UNUSED_POLICIES) client.pipeline.removePolicy({ name });
-  return client;
+  return { client, httpClient };
 }
 
-async function connect(config: StorageConfig): Promise<TableClient> {
+async function connect(config: StorageConfig, httpClient: HttpClient): Promise<TableClient> {
   const options: TableServiceClientOptions = {
-    httpClient: createStorageHttpClient(),
+    httpClient,
     retryOptions: { maxRetries: 1, retryDelayInMs: 100, maxRetryDelayInMs: 400 },
     allowInsecureConnection: true, // Azurite uses plain HTTP; config.ts allows that for local addresses only.
   };
   if ('connectionString' in config) {
-    return TableClient.fromConnectionString(config.connectionString, config.tableName, options);
+    const { connectionString, tableName } = config;
+    const client = TableClient.fromConnectionString(connectionString, tableName, options);
+    const policy = sharedKeyPolicy(connectionString);
+    if (policy && client.pipeline.removePolicy({ name: SHARED_KEY_POLICY }).length > 0)
+      client.pipeline.addPolicy(policy);
+    return client;
   }
   const { createIdentity } = await import('../runtime/identity.ts');
   return new TableClient(config.endpoint, config.tableName, createIdentity(config.identity), options);

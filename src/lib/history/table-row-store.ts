@@ -1,10 +1,18 @@
 /** The row store in Azure Table Storage. */
 import { odata, type TransactionAction } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
-import { type Properties, type Row, type RowAction, type RowStore, StorageError } from './row-store.ts';
+import {
+  type ListedRow,
+  type Properties,
+  type Row,
+  type RowAction,
+  type RowStore,
+  StorageError,
+} from './row-store.ts';
 import { isMissing, type StorageSignIn, timedOut, unusableSettings } from './storage-error.ts';
 import { CALL_TIMEOUT_MS, type Entity, TableCalls } from './table-calls.ts';
 import { createTableClient, type TimeLimit } from './table-client.ts';
+import { TableRequests } from './table-requests.ts';
 
 /** Timeout of one page of a scan: Table Storage itself searches for up to 5 s before it answers. */
 const SCAN_TIMEOUT_MS = 10_000;
@@ -24,27 +32,29 @@ const CHANGED = [...CHANGED_ETAG, 'ResourceNotFound', 'EntityNotFound'];
  */
 export async function createTableRowStore(config: StorageConfig): Promise<RowStore> {
   const signIn: StorageSignIn = 'connectionString' in config ? 'key' : 'identity';
-  const client = await createTableClient(config).catch(() => {
+  const { client, httpClient } = await createTableClient(config).catch(() => {
     throw unusableSettings(signIn);
   });
   const calls = new TableCalls(client, signIn);
+  const requests = new TableRequests(client, httpClient);
 
   return {
     async list(partition, { from = '', to, limit = Infinity, keysOnly } = {}) {
       const start = odata`PartitionKey eq ${partition} and RowKey ge ${from}`;
       const filter = to === undefined ? start : `${start} and ${odata`RowKey lt ${to}`}`;
-      const rows: Row[] = [];
+      const rows: ListedRow[] = [];
       // Questions wait for lists that fit into one page. Table Storage may split even those into several pages, so the
       // timeout is for all pages together.
       const timeoutMs = limit <= PAGE_ROWS ? CALL_TIMEOUT_MS : LIST_TIMEOUT_MS;
       const end = performance.now() + timeoutMs;
-      const query = { filter, ...(keysOnly && { select: ['RowKey'] }) };
-      for await (const page of calls.pages(query, Math.min(limit, PAGE_ROWS))) {
-        rows.push(...page.map(toRow));
-        if (rows.length >= limit) break;
+      const query = { filter, top: Math.min(limit, PAGE_ROWS), ...(keysOnly && { select: 'RowKey' }) };
+      for (let next: URLSearchParams | undefined; ;) {
+        const page = await calls.read((time) => requests.query({ ...query, ...(next && { next }) }, time));
+        rows.push(...(page?.rows ?? []));
+        next = page?.next;
+        if (next === undefined || rows.length >= limit) return rows.slice(0, limit);
         if (performance.now() > end) throw timedOut(timeoutMs);
       }
-      return rows.slice(0, limit);
     },
     async get(partition, key) {
       try {
@@ -54,9 +64,8 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
         throw error;
       }
     },
-    async insert(partition, key, properties) {
-      const entity = toEntity(partition, key, properties);
-      return (await calls.write((limit) => client.createEntity(entity, limit), EXISTS)).etag ?? '';
+    insert(partition, key, properties) {
+      return calls.write((limit) => requests.insert(partition, key, properties, limit), EXISTS);
     },
     async replace(partition, key, properties, etag) {
       const entity = toEntity(partition, key, properties);
