@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { KeyvSqlite } from '@keyv/sqlite';
 import { Keyv } from 'keyv';
 import type { CachedAnswer } from './cache-tier.ts';
+import { nodeSqlite } from './sqlite-driver.ts';
 
 const PAGE_BYTES = 8192;
 /** Pages in the write-ahead log that trigger a checkpoint: few, because the checkpoint runs inside a write. */
@@ -34,7 +35,7 @@ export async function openSqliteFile(path: string, maxBytes: number): Promise<Sq
   if (existing && !existing.isFile()) throw new Error('the path is not a regular file');
   if (existing && (existing.size > maxBytes || isFromBeforeBoot(path))) removeSqliteFile(path);
   prepare(path);
-  const store = new KeyvSqlite({ uri: `sqlite://${path}`, driver: 'node:sqlite', wal: true });
+  const store = new KeyvSqlite({ uri: `sqlite://${path}`, driver: nodeSqlite, wal: true });
   await store.ready;
   // Never wait for the disk inside a write. Only a crash of the machine can damage the file then, and a file from
   // before the last boot is not used.
