@@ -20,6 +20,8 @@ export function similarNameWarnings(names: readonly string[], known: ReadonlySet
 
 function closestName(name: string, known: ReadonlySet<string>): string | undefined {
   const closest = [...known]
+    // Counting takes long while the process starts, and each letter more or less is an edit.
+    .filter((candidate) => isPartOf(name, candidate) || Math.abs(name.length - candidate.length) <= MAX_EDITS)
     .map((candidate) => ({ candidate, edits: countEdits(name, candidate.toUpperCase()) }))
     .filter(
       ({ candidate, edits }) =>
