@@ -16,12 +16,8 @@ const SIDE_EFFECT_FREE =
 
 /** Modules that are referenced only by code that the app never runs. */
 const LEFT_OUT = [
-  // The clients of OpenAI's other APIs. The main client creates all of them.
-  /^openai\/resources\/(?!index|shared|chat\/|responses\/responses)/,
-  // Helpers for streamed completions and for structured output.
-  /^openai\/(helpers\/|lib\/(ChatCompletion|AbstractChatCompletion|RunnableFunction|EventStream))/,
-  // OpenAI's workload identity. It reads the global `Response`, which loads Node's built-in undici.
-  /^openai\/auth\//,
+  // LangChain's client. The app has its own: src/lib/model/api-client.ts.
+  /^openai\//,
   // Sending traces to LangSmith, which config.ts refuses.
   /^langsmith\/(lib\/)?client\.mjs$/,
   // Table Storage sends JSON to this client. Only a proxy's errors may be XML; the app uses only their status.
@@ -54,7 +50,9 @@ const UNDICI = `
 /** Replaces a module that is left out. Its exports can be constructed, but every use throws. */
 async function stubFor(file: string): Promise<string> {
   const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  const exports = Object.keys(module).map((name) => `export { LeftOut as ${name} };`);
+  // Node gives CommonJS modules an export with this name.
+  const names = Object.keys(module).filter((name) => name !== 'module.exports');
+  const exports = names.map((name) => `export { LeftOut as ${name} };`);
   return `
     const refuse = () => { throw new Error(${JSON.stringify(`${nameOf(file)} is left out of the bundle by dev/bundle/lean-bundle.ts`)}); };
     function LeftOut() { return new.target ? new Proxy({}, { get: refuse }) : refuse(); }

@@ -8,6 +8,9 @@ import { readConfig } from '../../src/lib/config/config.ts';
 import { type ConnectionRecord, createConnectionRecord } from '../../src/lib/pool/connection-record.ts';
 import { toAskError } from '../../src/lib/contract/errors.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/lib/pool/http-client.ts';
+import { createApiClient } from '../../src/lib/model/api-client.ts';
+import { stream } from '../../src/lib/model/chat-model.ts';
+import type { Message } from '../../src/lib/model/completion.ts';
 import { createLangChainModel } from '../../src/lib/model/langchain-model.ts';
 import { createResilientModel } from '../../src/lib/model/resilient-model.ts';
 import type { Command, Report } from './model-process.ts';
@@ -23,24 +26,28 @@ const { model: config } = readConfig({
 const client = createHttpClient(JSON.parse(options) as HttpClientOptions);
 setGlobalDispatcher(new Agent({ connect: { preferH2: true } }));
 const model = createResilientModel(config, client, console.error);
-const chatModel = createLangChainModel(config, config.endpoints[0], key, client);
+const [endpoint] = config.endpoints;
+const chatModel = createLangChainModel(
+  'chat',
+  endpoint.deployment,
+  createApiClient(config, endpoint, key, client),
+);
 
 async function ask(question: string, record: ConnectionRecord, how: Command['how']): Promise<void> {
-  const { signal } = new AbortController();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const prompt: Message[] = [['human', question]];
   if (how === 'raw') return askRaw(question);
   if (how === 'complete') {
-    await model.complete([['human', question]], {
-      record,
-      signal,
-      deadline: performance.now() + 60_000,
-      onCompletion() {},
-    });
+    await model.complete(prompt, { record, signal, deadline: performance.now() + 60_000, onCompletion() {} });
     return;
   }
-  // LangChain passes `fetchOptions` on when it streams, but its type does not declare the option.
-  const streamOptions = { fetchOptions: { record }, signal } as Record<string, unknown>;
-  for await (const _ of await chatModel.stream([['human', question]], streamOptions))
-    if (how === 'abort') break;
+  const target = { deployment: endpoint.deployment, parameters: {} };
+  const call = { prompt, target, record, signal, patient: false, onResponse() {} };
+  const onToken = () => how === 'abort' && controller.abort();
+  await stream(chatModel, call, onToken).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 /** Sends the request with a bare HTTP client, as the baseline. */

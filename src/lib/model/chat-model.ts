@@ -4,7 +4,8 @@ import type { ChatOpenAICompletions } from '@langchain/openai';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { errors } from '../contract/errors.ts';
 import type { Completion, Message, ModelTarget } from './completion.ts';
-import type { LangChainModel } from './langchain-model.ts';
+import type { ApiCall } from './api-client.ts';
+import type { LangChainModel, RequestOptions } from './langchain-model.ts';
 import { toModelError } from './model-errors.ts';
 import { REFUSAL } from './stream-events.ts';
 
@@ -44,8 +45,9 @@ interface ModelMessage {
 export async function complete(model: LangChainModel, request: ModelRequest): Promise<Completion> {
   const { prompt, target, patient, record, signal, onResponse } = request;
   const { parameters } = target;
-  // LangChain passes `options` to the OpenAI client, and that passes `fetchOptions` to our fetch: both are untyped.
-  const options = { signal, parameters, options: { fetchOptions: { record, onResponse, patient } } };
+  const call: ApiCall = { signal, record, onResponse, patient };
+  // LangChain passes the inner `options` to its client.
+  const options = { signal, parameters, options: { call } satisfies RequestOptions };
   let message: ModelMessage;
   try {
     // Both kinds of models have the same methods, as far as they are used here.
@@ -70,11 +72,15 @@ export async function stream(
 ): Promise<Completion> {
   const { prompt, target, patient, record, signal, onResponse } = request;
   const { parameters } = target;
-  // LangChain passes `fetchOptions` to the OpenAI client, and that passes them to our fetch: both are untyped.
-  const options = { signal, parameters, fetchOptions: { record, onResponse, patient } };
   const message = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
-  // A chunk may end in the middle of a surrogate pair; the first half is held back until the second one arrives.
-  let half = '';
+  const onText = inWholeCharacters((token) => {
+    if (signal.aborted) return;
+    message.text += token;
+    onToken(token);
+  });
+  const call: ApiCall = { signal, record, onResponse, patient };
+  // LangChain passes all options to its client.
+  const options = { signal, parameters, ...({ call, onText } satisfies RequestOptions) };
   try {
     // LangChain's public `stream` adds callbacks and a web stream, which doubles the CPU time: docs/performance.md.
     // oxlint-disable-next-line no-underscore-dangle -- LangChain documents this method for implementers of models
@@ -88,11 +94,6 @@ export async function stream(
       if (refusalOf(chunk) !== '') message.additional_kwargs = chunk.additional_kwargs;
       message.usage_metadata ??= chunk.usage_metadata;
       message.id ??= chunk.id;
-      const text = half + chunk.text;
-      half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
-      const token = text.slice(0, text.length - half.length).toWellFormed();
-      message.text += token;
-      if (token !== '') onToken(token);
     }
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
@@ -102,6 +103,17 @@ export async function stream(
     throw errors.modelUnavailable(new Error('the stream ended without a finish_reason'));
   }
   return toCompletion(message, target);
+}
+
+/** A piece may end in the middle of a surrogate pair: its first half is held back until the second one arrives. */
+function inWholeCharacters(onToken: (text: string) => void): (piece: string) => void {
+  let half = '';
+  return (piece) => {
+    const text = half + piece;
+    half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
+    const token = text.slice(0, text.length - half.length).toWellFormed();
+    if (token !== '') onToken(token);
+  };
 }
 
 /** Returns the finish reason under the names of chat completions; empty when there is none. */

@@ -1,13 +1,7 @@
-/** LangChain's model for one endpoint, over the pooled HTTP client: for chat completions or for the Responses API. */
-import {
-  AzureChatOpenAICompletions,
-  AzureChatOpenAIResponses,
-  ChatOpenAICompletions,
-  ChatOpenAIResponses,
-} from '@langchain/openai';
-import type { EndpointConfig, ModelConfig } from '../config/config.ts';
+/** LangChain's model for one endpoint: for chat completions or for the Responses API. */
+import { ChatOpenAICompletions, ChatOpenAIResponses } from '@langchain/openai';
 import type { ModelApi } from '../config/model-config.ts';
-import type { HttpClient } from '../pool/http-client.ts';
+import type { ApiCall, ApiClient } from './api-client.ts';
 import { type ModelParameters, toBody } from './parameters.ts';
 import { normalizeResponse, normalizeStream } from './stream-events.ts';
 
@@ -16,83 +10,52 @@ interface ParameterOptions {
   parameters: ModelParameters;
 }
 
+/** What LangChain passes on to its client. */
+export interface RequestOptions {
+  call: ApiCall;
+  /** Called with each piece of the text of a stream, which LangChain then does not get. */
+  onText?: (text: string) => void;
+}
+
 /** LangChain's models for the two APIs. */
 export type LangChainModel = ChatOpenAICompletions | ChatOpenAIResponses;
 
 /**
- * Creates the model. `credential` is an API key or a function that returns a token. The model has no state of its own:
- * each call must pass its parameters in the option `parameters`.
+ * Creates the model, which sends its requests through `client`. It has no state of its own: each call must pass its
+ * parameters in the option `parameters`, and {@link RequestOptions}.
  */
 export function createLangChainModel(
-  config: ModelConfig,
-  endpoint: EndpointConfig,
-  credential: string | (() => Promise<string>),
-  client: HttpClient,
+  modelApi: ModelApi,
+  deployment: string,
+  client: ApiClient,
 ): LangChainModel {
-  const { modelApi } = config;
-  // No retries here, because retry layers multiply: one retry here and one in resilient-model would make four requests.
-  const common = { model: endpoint.deployment, maxRetries: 0 };
-  if (endpoint.api === 'v1') {
-    const fields = {
-      ...common,
-      apiKey: credential,
-      configuration: { baseURL: endpoint.url, fetch: client.fetch },
-    };
-    return patchModel(
-      modelApi === 'responses' ? new ChatOpenAIResponses(fields) : new ChatOpenAICompletions(fields),
-      modelApi,
-    );
-  }
-  const fields = {
-    ...common,
-    ...(typeof credential === 'string'
-      ? { azureOpenAIApiKey: credential }
-      : { azureADTokenProvider: credential }),
-    azureOpenAIApiVersion: config.apiVersion,
-    // Empty, because LangChain would otherwise read it from an environment variable. So are two fields below.
-    azureOpenAIApiInstanceName: '',
-    configuration: { fetch: client.fetch },
-  };
-  if (modelApi === 'chat') {
-    return patchModel(
-      new AzureChatOpenAICompletions({
-        ...fields,
-        azureOpenAIEndpoint: endpoint.url,
-        azureOpenAIBasePath: '',
-        azureOpenAIApiDeploymentName: endpoint.deployment,
-      }),
-      modelApi,
-    );
-  }
-  return patchModel(
-    new AzureChatOpenAIResponses({
-      ...fields,
-      azureOpenAIEndpoint: '',
-      // The Responses API has no path for each deployment. LangChain joins these two to the base of the address.
-      azureOpenAIBasePath: endpoint.url,
-      azureOpenAIApiDeploymentName: 'openai',
-    }),
-    modelApi,
-  );
+  // LangChain's own client, which is not used, could not be created without a key.
+  const fields = { model: deployment, apiKey: 'unused' };
+  return modelApi === 'responses'
+    ? patchModel(new ChatOpenAIResponses(fields), modelApi, client)
+    : patchModel(new ChatOpenAICompletions(fields), modelApi, client);
 }
 
 /**
- * Changes `model` in two ways. It sends exactly the parameters of the call: LangChain would guess their names from the
- * name of the deployment, which can be any name. And it sees the parts of an answer that LangChain would skip.
+ * Changes `model` in three ways. It uses our client. It sends exactly the parameters of the call: LangChain would guess
+ * their names from the name of the deployment, which can be any name. And it sees the parts of an answer that LangChain
+ * would skip.
  */
-function patchModel<Model extends LangChainModel>(model: Model, modelApi: ModelApi): Model {
+function patchModel<Model extends LangChainModel>(
+  model: Model,
+  modelApi: ModelApi,
+  client: ApiClient,
+): Model {
   const invocationParams = model.invocationParams.bind(model) as (...args: unknown[]) => object;
   model.invocationParams = ((...args: unknown[]) => ({
     ...invocationParams(...args),
     ...toBody(modelApi, (args[0] as Partial<ParameterOptions> | undefined)?.parameters ?? {}),
   })) as typeof model.invocationParams;
+  const request = async (body: { stream?: boolean }, { call, onText = () => {} }: RequestOptions) =>
+    body.stream
+      ? normalizeStream(await client.stream(body, call), onText)
+      : normalizeResponse(await client.send(body, call));
   // One of its two overloads returns a stream, the other a whole response.
-  const request = model.completionWithRetry.bind(model) as (...args: unknown[]) => Promise<object>;
-  model.completionWithRetry = (async (...args: unknown[]) => {
-    const response = await request(...args);
-    return Symbol.asyncIterator in response
-      ? normalizeStream(response as AsyncIterable<object>)
-      : normalizeResponse(response);
-  }) as typeof model.completionWithRetry;
+  model.completionWithRetry = request as unknown as typeof model.completionWithRetry;
   return model;
 }

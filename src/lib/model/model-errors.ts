@@ -1,5 +1,5 @@
 /** Maps errors of a model call to errors of the API. */
-import { ContextOverflowError } from '@langchain/core/errors';
+import { ApiError } from './api-client.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 import { AskError, errors } from '../contract/errors.ts';
@@ -48,18 +48,21 @@ function deploymentGone(codes: Set<unknown>, status: number | null): DeploymentG
 /** Statuses from 400 to 499 after which a retry may succeed: request timeout, conflict, too early. */
 const TRANSIENT_STATUSES = new Set([408, 409, 425]);
 
-/** Returns the API error for an error thrown by LangChain. `record` is the connection record of the call. */
+/** The messages for a prompt that is too long, by which LangChain recognises it too: not all services send the code. */
+const TOO_LONG =
+  /context_length_exceeded|Input tokens exceed the configured limit|exceeds the context window|maximum context length/;
+
+/** Returns the error for the caller. `error` was thrown by LangChain or our client. `record` is the connection record of the call. */
 export function toModelError(error: unknown, record: ConnectionRecord): AskError {
   const chain = chainOf(error);
-  // LangChain wraps the errors of the token provider.
+  // From the token provider.
   const askError = chain.find((cause) => cause instanceof AskError);
   if (askError) return askError;
   const codes = new Set(chain.map(({ code }) => code));
-  const headers = chain.map((cause) => cause.headers).find(isHeaders);
+  const headers = chain.find((cause) => cause instanceof ApiError)?.headers;
   const { status } = record;
   if (codes.has('content_filter')) return errors.contentFiltered(error);
-  // LangChain also recognises the error by its message, because not all services send the code.
-  if (codes.has('context_length_exceeded') || ContextOverflowError.isInstance(error)) {
+  if (codes.has('context_length_exceeded') || chain.some(({ message }) => TOO_LONG.test(message))) {
     return errors.conversationTooLong(error);
   }
   const gone = deploymentGone(codes, status);
@@ -74,18 +77,11 @@ export function toModelError(error: unknown, record: ConnectionRecord): AskError
   return errors.modelUnavailable(error, retryAfterMs(headers));
 }
 
-interface Headers {
-  get(name: string): string | null;
-}
-
-const isHeaders = (value: unknown): value is Headers =>
-  typeof value === 'object' && value !== null && 'get' in value;
-
 /** Reads `retry-after-ms` or `Retry-After` (seconds or a date). Returns milliseconds, or undefined. */
-function retryAfterMs(headers: Headers | undefined): number | undefined {
-  const ms = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
+function retryAfterMs(headers: ApiError['headers'] = {}): number | undefined {
+  const ms = Number.parseFloat(String(headers['retry-after-ms']));
   if (ms >= 0) return ms;
-  const value = headers?.get('retry-after') ?? '';
+  const value = String(headers['retry-after'] ?? '');
   const wait = /^\s*[\d.]+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }

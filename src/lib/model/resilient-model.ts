@@ -6,6 +6,7 @@ import { errors } from '../contract/errors.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import { createApiClient } from './api-client.ts';
 import { Bulkhead } from './bulkhead.ts';
 import type { Completion, Message, ModelTarget } from './completion.ts';
 import { createTokenProvider } from './credential.ts';
@@ -71,7 +72,8 @@ export function createResilientModel(
   };
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
-    const model = createLangChainModel(config, endpoint, credentialOf(endpoint), client);
+    const api = createApiClient(config, endpoint, credentialOf(endpoint), client);
+    const model = createLangChainModel(config.modelApi, endpoint.deployment, api);
     return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
   };
   const primary = createEndpoint(first, 0);

@@ -1,8 +1,7 @@
 /** The HTTP client for the model: one connection pool for each endpoint. */
-import { buildConnector, type Client, Pool } from 'undici';
-import { ConnectionCounter } from './connection-record.ts';
-import { type FetchInit, leanFetch } from './lean-fetch.ts';
-import { RecordingClient } from './recording-client.ts';
+import { buildConnector, type Client, type Dispatcher, Pool } from 'undici';
+import { beginAttempt, ConnectionCounter, type ConnectionRecord } from './connection-record.ts';
+import { type RecordedOptions, RecordingClient } from './recording-client.ts';
 import { keepTlsSessions } from './tls-sessions.ts';
 
 /** Idle time after which a connection is closed. undici's default of 4 s would close it between questions. */
@@ -12,10 +11,24 @@ const MAX_CONNECTIONS = 64;
 /** Time limit of a keep-warm request. */
 const PROBE_TIMEOUT_MS = 2000;
 
+/** The options of a request. */
+export interface PostOptions {
+  headers: Record<string, string>;
+  body: string;
+  /** Aborts the request, and the response. */
+  signal: AbortSignal;
+  /** Filled in while the request runs. */
+  record: ConnectionRecord;
+  /** Called with the HTTP status when the response headers arrive. */
+  onResponse: (status: number) => void;
+  /** No limit of time but that of the signal. */
+  patient: boolean;
+}
+
 /** A client with connection pools that live as long as the process. */
 export interface HttpClient {
-  /** A `fetch` for the OpenAI client. It fills in `init.record` when that is given. */
-  fetch: (url: string | URL | Request, init?: FetchInit) => Promise<Response>;
+  /** Sends a request. @throws the errors of undici, or the reason of the signal. */
+  post(url: URL, options: PostOptions): Promise<Dispatcher.ResponseData>;
   /**
    * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
    * response within 2 s; new requests then use new connections. Never rejects.
@@ -79,7 +92,18 @@ export function createHttpClient({
   const poolOf = (origin: string): Pool => pools.get(origin) ?? openPool(origin);
 
   return {
-    fetch: (url, init = {}) => leanFetch(poolOf, url, init),
+    async post({ origin, pathname, search }, { onResponse, patient, ...options }) {
+      beginAttempt(options.record);
+      const request: Dispatcher.RequestOptions & RecordedOptions = {
+        ...options,
+        path: pathname + search,
+        method: 'POST',
+        ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
+      };
+      const response = await poolOf(origin).request(request);
+      onResponse(response.statusCode);
+      return response;
+    },
     async warm(origin) {
       const pool = poolOf(origin);
       // All connections are in use and therefore warm; the request would only wait for one of them.

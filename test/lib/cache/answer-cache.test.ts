@@ -6,7 +6,8 @@ import { type CacheTier, createMemoryTier, type TierName } from '../../../src/li
 import { complete } from '../../../src/lib/model/chat-model.ts';
 import { type Config, type Environment, readConfig } from '../../../src/lib/config/config.ts';
 import { createConnectionRecord } from '../../../src/lib/pool/connection-record.ts';
-import { createHttpClient } from '../../../src/lib/pool/http-client.ts';
+import { createHttpClient, type PostOptions } from '../../../src/lib/pool/http-client.ts';
+import { createApiClient } from '../../../src/lib/model/api-client.ts';
 import { createLangChainModel } from '../../../src/lib/model/langchain-model.ts';
 import { parametersOf } from '../../../src/lib/model/parameters.ts';
 import { buildPrompt } from '../../../src/lib/ask/prompt.ts';
@@ -29,20 +30,22 @@ const targetOf = ({ model }: Config) => ({
 /** The request that would be sent to the model, as text. */
 async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   let sent = '';
-  const client = {
+  const http = {
     ...createHttpClient(),
-    async fetch(url: unknown, init: RequestInit = {}): Promise<Response> {
-      sent = `${String(url)} ${init.body as string}`;
-      return Response.json({
-        choices: [{ message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
-      });
+    async post(url: URL, { body }: PostOptions): Promise<never> {
+      sent = `${url.href} ${body}`;
+      throw new Error('not sent');
     },
   };
-  const model = createLangChainModel(config.model, config.model.endpoints[0], 'key', client);
+  const [endpoint] = config.model.endpoints;
+  const client = createApiClient(config.model, endpoint, 'key', http);
+  const model = createLangChainModel(config.model.modelApi, endpoint.deployment, client);
   const { signal } = new AbortController();
   const target = targetOf(config);
   const record = createConnectionRecord();
-  await complete(model, { prompt, target, patient: false, record, signal, onResponse() {} });
+  await expect(
+    complete(model, { prompt, target, patient: false, record, signal, onResponse() {} }),
+  ).rejects.toThrow();
   return sent;
 }
 
