@@ -2,16 +2,18 @@
  * The cost of the app, as ratios to a function with a constant answer: `npm run bench`. Every value is measured in the
  * same run as its baseline, in alternation.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../dev/stack/root.ts';
 import { measureClients } from './parts/clients.ts';
 import { measureColdStart } from './parts/cold-start.ts';
 import { type Arena, withArena } from './harness/contestants.ts';
-import { type Cost, formatCost } from './harness/cost.ts';
+import { type Cost, formatCost, formatDearer } from './harness/cost.ts';
 import { readBenchOptions } from './harness/options.ts';
 import { measureCpu } from './parts/cpu.ts';
+import { measureStrangers } from './parts/strangers.ts';
+import { measureVersions } from './parts/versions.ts';
 import { measureTelemetry } from './parts/telemetry.ts';
 import { measureThroughput } from './parts/throughput.ts';
 
@@ -20,18 +22,27 @@ const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise
   {
     'cold-start': { measure: measureColdStart, rounds: 15 },
     cpu: { measure: measureCpu, rounds: 9 },
+    plain: { measure: (arena, rounds) => measureCpu(arena, rounds, 'plain'), rounds: 5 },
+    strangers: { measure: measureStrangers, rounds: 5 },
     throughput: { measure: measureThroughput, rounds: 5 },
     clients: { measure: measureClients, rounds: 5 },
     telemetry: { measure: measureTelemetry, rounds: 5 },
   };
 
+/** A short run that is compared with the committed results, to see at once what a change has made dearer. */
+const QUICK = 'quick';
+const QUICK_ROUNDS = 2;
+const VERSIONS_ROUNDS = 7;
+
 /** The help text. */
 export const help = `npm run bench -- [options] [PART...]
 
-Measures and prints the cost of the app as ratios to a function with a constant answer, in about five minutes. Linux
+Measures and prints the cost of the app as ratios to a function with a constant answer, in about ten minutes. Linux
 only. Without PART, all parts: ${Object.keys(PARTS).join(', ')}.
+The part "${QUICK}" measures the CPU time in less than a minute, and prints what got dearer than in the committed results.
 
-  --write  also write the results of all parts to docs/performance.json, for npm run bench:chart
+  --before FOLDER  instead, compare with the published folder of an earlier version (npm run package writes out/)
+  --write          also write the results of all parts to docs/performance.json, for npm run bench:chart
   --help
 
 BENCH_ROUNDS sets the number of rounds.`;
@@ -49,8 +60,10 @@ export interface BenchResults {
 
 /** Measures and prints the named parts, or all. With `--write`, writes the results file. */
 export async function main(args: string[]): Promise<void> {
-  const options = readBenchOptions(args, help, { writes: true, parts: Object.keys(PARTS) });
+  const options = readBenchOptions(args, help, { writes: true, parts: [...Object.keys(PARTS), QUICK] });
   if (!options) return;
+  if (options.parts.includes(QUICK)) return measureQuickly();
+  if (options.before !== undefined) return compareVersions(options.before);
   const costs: Cost[] = [];
   await withArena(async (arena) => {
     for (const [name, { measure, rounds }] of Object.entries(PARTS)) {
@@ -67,5 +80,26 @@ export async function main(args: string[]): Promise<void> {
     cores: availableParallelism(),
     costs,
   };
-  writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+async function compareVersions(before: string): Promise<void> {
+  const rounds = Number(process.env['BENCH_ROUNDS'] || VERSIONS_ROUNDS);
+  const costs: Cost[] = [];
+  await withArena(
+    async (arena) => void costs.push(...(await measureVersions(arena, rounds))),
+    ['app'],
+    before,
+  );
+  for (const cost of costs) console.log(formatCost(cost));
+}
+
+/** Prints the CPU costs, and those that got dearer. It never fails: the machine may be busy. */
+async function measureQuickly(): Promise<void> {
+  const committed = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
+  const contestants = ['app', 'constant', 'raw-request'] as const;
+  const costs: Cost[] = [];
+  await withArena(async (arena) => void costs.push(...(await measureCpu(arena, QUICK_ROUNDS))), contestants);
+  for (const cost of costs) console.log(formatCost(cost));
+  console.log(formatDearer(costs, committed.costs));
 }

@@ -60,3 +60,16 @@ export function formatCost(cost: Cost): string {
 
 /** Formats a value with three significant digits. */
 export const format = (figure: number): string => (figure >= 100 ? figure.toFixed(0) : figure.toPrecision(3));
+
+/** A ratio that is higher than the committed one by more than this is worth a look. */
+const DEARER = 1.1;
+
+/** Formats the costs whose ratio is higher than that of the committed cost of the same name. */
+export function formatDearer(costs: Cost[], committed: Cost[]): string {
+  const lines = costs.flatMap((cost) => {
+    const before = committed.find(({ name, baseline }) => name === cost.name && baseline === cost.baseline);
+    const factor = before ? ratioOf(cost).median / ratioOf(before).median : 1;
+    return factor > DEARER ? [`  ${cost.name}: ${format(factor)} times the committed ratio`] : [];
+  });
+  return lines.length > 0 ? ['Dearer:', ...lines].join('\n') : 'Nothing got dearer by more than 10 %.';
+}

@@ -1,9 +1,16 @@
 /** Sends many questions to an app over a number of connections. */
+import { randomUUID } from 'node:crypto';
 import { Pool } from 'undici';
 import { summarize, type Summary } from '../../dev/perf/statistics.ts';
 
 /** Returns the body of the `index`-th request. */
 export type Body = (index: number) => object;
+
+/** An app: behind a functions host, or a worker that has to be told of each invocation. */
+export interface Target {
+  url: string;
+  invoke?: (id: string) => void;
+}
 
 /** The results of a load. */
 export interface Load {
@@ -15,16 +22,19 @@ export interface Load {
 
 /**
  * Sends `count` requests over `connections` connections. Each connection sends its next request after the last
- * response. With several addresses, the requests alternate between them.
+ * response. With several targets, the requests alternate between them.
  * @throws Error when a status is not 200, or when a stream ends without its answer.
  */
 export async function load(
-  urls: string | string[],
+  targets: Target | Target[],
   connections: number,
   count: number,
   body: Body,
 ): Promise<Load> {
-  const pools = [urls].flat().map((url) => new Pool(url, { connections, pipelining: 1 }));
+  const pools = [targets].flat().map((target) => ({
+    target,
+    pool: new Pool(target.url, { connections, pipelining: 1 }),
+  }));
   const times: number[] = [];
   let next = 0;
   const startedAt = performance.now();
@@ -32,12 +42,20 @@ export async function load(
     while (next < count) {
       const sentAt = performance.now();
       const index = next++;
-      const pool = pools[index % pools.length];
-      if (!pool) throw new Error('no address');
+      const { pool, target } = pools[index % pools.length] ?? {};
+      if (!pool) throw new Error('no target');
+      const id = randomUUID();
+      target?.invoke?.(id);
       const response = await pool.request({
         path: '/ask',
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        // A host adds all but the first.
+        headers: {
+          'content-type': 'application/json',
+          'x-ms-invocation-id': id,
+          'x-forwarded-host': 'localhost',
+          'x-forwarded-proto': 'http',
+        },
         body: JSON.stringify(body(index)),
       });
       const text = await response.body.text();
@@ -50,7 +68,7 @@ export async function load(
   try {
     await Promise.all(Array.from({ length: connections }, ask));
   } finally {
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    await Promise.all(pools.map(({ pool }) => pool.destroy()));
   }
   const durationMs = performance.now() - startedAt;
   const summary = summarize(times);

@@ -7,6 +7,8 @@ export interface BenchOptions {
   write: boolean;
   /** The named parts; empty for all. */
   parts: string[];
+  /** The published folder of an earlier version, to compare with. */
+  before?: string | undefined;
 }
 
 /** What a benchmark accepts. `--help` is handled by dev/run.js. */
@@ -27,7 +29,7 @@ export function readBenchOptions(
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: parts.length > 0,
-      options: writes ? { write: flag } : {},
+      options: writes ? { write: flag, before: { type: 'string' } } : {},
     });
     const unknown = positionals.filter((name) => !parts.includes(name));
     if (unknown.length > 0)
@@ -35,10 +37,13 @@ export function readBenchOptions(
     const write = 'write' in values && values.write === true;
     if (write && positionals.length > 0)
       throw new Error('--write needs the results of all parts, so name no part.');
-    return { write, parts: positionals };
+    return { write, parts: positionals, before: readBefore(values) };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     process.exitCode = 2;
     return null;
   }
 }
+
+const readBefore = (values: object): string | undefined =>
+  'before' in values && typeof values.before === 'string' ? values.before : undefined;

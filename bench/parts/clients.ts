@@ -56,6 +56,6 @@ export async function measureClients(arena: Arena, rounds: number): Promise<Cost
 async function askMany(host: Awaited<ReturnType<Arena['start']>>): Promise<{ p50: number; cpu: number }> {
   const pid = host.process.pid ?? 0;
   const before = cpuTime(pid);
-  const { times } = await load(host.url, CONNECTIONS, REQUESTS, () => ({ question: randomUUID() }));
+  const { times } = await load(host, CONNECTIONS, REQUESTS, () => ({ question: randomUUID() }));
   return { p50: times.p50, cpu: (cpuTime(pid) - before) / REQUESTS };
 }

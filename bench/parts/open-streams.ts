@@ -33,7 +33,7 @@ export interface OpenStreams {
 /** Opens more streams than the default settings allow. The answer takes 15 s, so that all are open at once. */
 export async function measureStreams(arena: Arena): Promise<OpenStreams> {
   const content = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
-  const host = await arena.start('app');
+  const host = await arena.startHost('app');
   const pid = host.process.pid ?? 0;
   const agent = new Agent({
     connections: STREAMS,

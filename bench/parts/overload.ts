@@ -79,7 +79,7 @@ export async function measureOverload(
   }: { seconds: number; signal: AbortSignal; onProgress: (text: string) => void },
 ): Promise<Overload> {
   await arena.emulator.behave({ latencyMs: scenario.modelMs });
-  const host = await arena.start('app', scenario.env);
+  const host = await arena.startHost('app', scenario.env);
   const generator = new LoadGenerator(host.url, scenario.maxOpen);
   try {
     await generator.ask(cachedQuestion());

@@ -1,12 +1,12 @@
 /** CPU cost of telemetry for a cached answer: the app with traces and metrics, compared with the app without. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HostProcess } from '../../dev/stack/host-process.ts';
 import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost } from '../harness/cost.ts';
 import { load } from '../harness/load.ts';
 import { cpuTime } from '../harness/process-usage.ts';
+import type { WorkerProcess } from '../harness/worker-process.ts';
 
 const CONNECTIONS = 8;
 const REQUESTS = 1500;
@@ -51,10 +51,10 @@ export async function measureTelemetry(arena: Arena, rounds: number): Promise<Co
   return costs;
 }
 
-async function cpuPerAnswer(host: HostProcess): Promise<number> {
+async function cpuPerAnswer(host: WorkerProcess): Promise<number> {
   const pid = host.process.pid ?? 0;
   const before = cpuTime(pid);
-  await load(host.url, CONNECTIONS, REQUESTS, () => ({ question: 'What is the capital of France?' }));
+  await load(host, CONNECTIONS, REQUESTS, () => ({ question: 'What is the capital of France?' }));
   await delay(SENDING_MS);
   return (cpuTime(pid) - before) / REQUESTS;
 }

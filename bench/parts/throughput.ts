@@ -1,11 +1,11 @@
 /** Many concurrent questions with a model that takes 200 ms: memory, throughput and tail latency. */
 import { randomUUID } from 'node:crypto';
 import type { Summary } from '../../dev/perf/statistics.ts';
-import type { HostProcess } from '../../dev/stack/host-process.ts';
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost, Round } from '../harness/cost.ts';
 import { load } from '../harness/load.ts';
 import { cpuTime, peakMemory, resetPeakMemory } from '../harness/process-usage.ts';
+import type { WorkerProcess } from '../harness/worker-process.ts';
 
 const CONNECTIONS = 200;
 const MODEL_MS = 200;
@@ -18,8 +18,9 @@ const CORES = 2;
  */
 export async function measureThroughput(arena: Arena, rounds: number): Promise<Cost[]> {
   await arena.emulator.behave({ latencyMs: MODEL_MS });
-  const results: Record<'memory' | 'time' | 'tail' | 'wait', Round[]> = {
+  const results: Record<'memory' | 'bare' | 'time' | 'tail' | 'wait', Round[]> = {
     memory: [],
+    bare: [],
     time: [],
     tail: [],
     wait: [],
@@ -33,7 +34,12 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
     const used = await cpuPerRequest(arena, host);
     await host.stop();
     await arena.emptyStorage();
+    const plain = await arena.start('plain');
+    const bare = await run(plain);
+    await plain.stop();
+    await arena.emptyStorage();
 
+    results.bare.push({ app: bare.memory, baseline: baseline.memory });
     results.memory.push({ app: app.memory, baseline: baseline.memory });
     // The app's JavaScript uses one core; all processes together share the cores of the machine.
     const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
@@ -50,6 +56,13 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
       target: 1.5,
       rounds: results.memory,
     },
+    {
+      name: `Memory without the libraries, ${name}`,
+      baseline: 'constant function',
+      unit: 'MB',
+      target: null,
+      rounds: results.bare,
+    },
     // At least 90 % of the ideal throughput.
     {
       name: `Time per answer, ${name}`,
@@ -65,24 +78,24 @@ export async function measureThroughput(arena: Arena, rounds: number): Promise<C
 
 const body = () => ({ question: randomUUID() });
 
-async function run(host: HostProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
+async function run(host: WorkerProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
   const pid = host.process.pid ?? 0;
   // Warms up, so that V8 compiles the code.
-  await load(host.url, CONNECTIONS, REQUESTS / 2, body);
+  await load(host, CONNECTIONS, REQUESTS / 2, body);
   resetPeakMemory(pid);
-  const { durationMs, times } = await load(host.url, CONNECTIONS, REQUESTS, body);
+  const { durationMs, times } = await load(host, CONNECTIONS, REQUESTS, body);
   return { durationMs, times, memory: peakMemory(pid) };
 }
 
 /** CPU time per request in milliseconds, of the app and of all processes, under low load and without model latency. */
-async function cpuPerRequest(arena: Arena, host: HostProcess): Promise<{ app: number; all: number }> {
+async function cpuPerRequest(arena: Arena, host: WorkerProcess): Promise<{ app: number; all: number }> {
   const requests = REQUESTS / 3;
   await arena.emulator.behave({});
   const others = [arena.emulator.pid, arena.azurite, process.pid];
   const sum = (): number => others.reduce((total, pid) => total + cpuTime(pid), 0);
   const pid = host.process.pid ?? 0;
   const [appBefore, othersBefore] = [cpuTime(pid), sum()];
-  await load(host.url, 16, requests, body);
+  await load(host, 16, requests, body);
   const app = cpuTime(pid) - appBefore;
   const all = app + sum() - othersBefore;
   await arena.emulator.behave({ latencyMs: MODEL_MS });

@@ -58,8 +58,8 @@ async function withApps(use: (arena: Arena, apps: HostProcess[]) => Promise<void
   const inArena = async (arena: Arena): Promise<void> => {
     const apps: HostProcess[] = [];
     try {
-      while (apps.length < MAX_PROCESSES) apps.push(await arena.start('app'));
-      await load(urlsOf(apps), 20, WARM_UP, ask);
+      while (apps.length < MAX_PROCESSES) apps.push(await arena.startHost('app'));
+      await load(apps, 20, WARM_UP, ask);
       await arena.emulator.behave({ latencyMs: MODEL_MS });
       await use(arena, apps);
     } finally {
@@ -68,8 +68,6 @@ async function withApps(use: (arena: Arena, apps: HostProcess[]) => Promise<void
   };
   await withArena(inArena, ['app']);
 }
-
-const urlsOf = (apps: HostProcess[]): string[] => apps.map(({ url }) => url);
 
 /** A measured set-up. */
 interface Measurement {
@@ -91,7 +89,7 @@ async function measure(arena: Arena, apps: HostProcess[], callers: number): Prom
     caller: cpuTime(process.pid),
   });
   const before = read();
-  const { times, durationMs } = await load(urlsOf(apps), callers, QUESTIONS, ask);
+  const { times, durationMs } = await load(apps, callers, QUESTIONS, ask);
   const after = read();
   const perQuestion = (name: keyof LocalCpu): number => (after[name] - before[name]) / QUESTIONS;
   const cpu = {

@@ -19,8 +19,8 @@ function readMeasured() {
     /** CPU time of a question in milliseconds. */
     cpu: {
       cached: of('CPU, cached, new session'),
-      known: of('CPU, cached, known session'),
-      asked: of('CPU, uncached, model at 0 ms'),
+      known: of('CPU, cached, session with 10 interactions'),
+      asked: of('CPU, asked, model at 0 ms'),
       streamed: of('CPU, streamed, 200 tokens'),
     },
     /** Peak memory of a process with 200 questions in progress, in MB. */

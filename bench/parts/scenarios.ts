@@ -1,0 +1,100 @@
+/** The kinds of questions whose CPU time is measured: user and system time of the worker, without a functions host. */
+import { randomUUID } from 'node:crypto';
+import type { Arena } from '../harness/contestants.ts';
+import { type Body, load } from '../harness/load.ts';
+import { cpuTime } from '../harness/process-usage.ts';
+import type { WorkerProcess } from '../harness/worker-process.ts';
+
+/** Connections of the caller. */
+export const CONNECTIONS = 8;
+/** Questions of a round. */
+export const REQUESTS = 1000;
+const STREAMS = 500;
+const TOKENS = 200;
+const TOKENS_TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
+/** Interactions of a known session: as many as the history has at most. */
+const INTERACTIONS = 10;
+/** Sessions of ten interactions. A round uses each of them several times. */
+const SESSIONS = 100;
+
+/** A kind of question. `prepare` is not measured. */
+export interface Scenario {
+  name: string;
+  /** Ratio to the constant function. */
+  target: number;
+  requests: number;
+  prepare: (arena: Arena, app: WorkerProcess) => Promise<Body>;
+}
+
+/** A question that is neither cached nor in a known session. */
+export const newQuestion: Body = () => ({ question: randomUUID() });
+const askCapital: Body = () => ({ question: 'What is the capital of France?' });
+
+/** Name of the scenario of {@link newQuestion}. */
+export const ASKED = 'asked, model at 0 ms';
+
+/** All of them. */
+export const SCENARIOS: Scenario[] = [
+  {
+    name: 'cached, new session',
+    target: 2.2,
+    requests: REQUESTS,
+    async prepare(_, app) {
+      await load(app, 1, 1, askCapital);
+      return askCapital;
+    },
+  },
+  {
+    name: `cached, session with ${INTERACTIONS} interactions`,
+    target: 3,
+    requests: REQUESTS,
+    async prepare(_, app) {
+      const sessions = Array.from({ length: SESSIONS }, () => randomUUID());
+      // All sessions get the same interactions, so that a question has the same prompt in each of them.
+      for (let index = 0; index < INTERACTIONS; index++) {
+        const question = `Question ${index}`;
+        await load(app, 1, 1, () => ({ question, session_id: sessions[0] }));
+        await load(app, CONNECTIONS, SESSIONS - 1, (at) => ({ question, session_id: sessions[at + 1] }));
+      }
+      return knownSessions(app, sessions);
+    },
+  },
+  { name: ASKED, target: 3.5, requests: REQUESTS, prepare: async () => newQuestion },
+  {
+    name: `streamed, ${TOKENS} tokens`,
+    target: 7,
+    requests: STREAMS,
+    async prepare({ emulator }) {
+      await emulator.behave({ answers: { content: TOKENS_TEXT, count: STREAMS } });
+      return () => ({ question: randomUUID(), stream: true });
+    },
+  },
+];
+
+/** Asks each session the same questions in turn, and each question once before, so that the others are cached. */
+async function knownSessions(app: WorkerProcess, sessions: string[]): Promise<Body> {
+  const perSession = REQUESTS / SESSIONS;
+  const first = sessions[0];
+  for (let index = 0; index < perSession; index++)
+    await load(app, 1, 1, () => ({ question: `Follow-up ${index}`, session_id: first }));
+  const others = sessions.slice(1);
+  return (index) => ({
+    question: `Follow-up ${Math.floor(index / others.length)}`,
+    session_id: others[index % others.length],
+  });
+}
+
+/** CPU milliseconds of the worker for each of `requests` requests. */
+export const cpuPerRequest = (worker: WorkerProcess, requests: number, body: Body): Promise<number> =>
+  cpuDuring(worker.process.pid ?? 0, requests, () => load(worker, CONNECTIONS, requests, body));
+
+/** CPU milliseconds of a process for each of `requests` requests, which `work` sends. */
+export async function cpuDuring(
+  pid: number,
+  requests: number,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const before = cpuTime(pid);
+  await work();
+  return (cpuTime(pid) - before) / requests;
+}
