@@ -68,7 +68,6 @@ function reportConnection(connection: ConnectionRecord, open: number) {
   };
 }
 
-/** Milliseconds to seconds, rounded to microseconds. */
 /** Milliseconds as seconds, rounded to microseconds. */
 export const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
 
