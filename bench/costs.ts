@@ -37,7 +37,7 @@ const VERSIONS_ROUNDS = 7;
 /** The help text. */
 export const help = `npm run bench -- [options] [PART...]
 
-Measures and prints the cost of the app as ratios to a function with a constant answer, in about ten minutes. Linux
+Measures and prints the cost of the app as ratios to a function with a constant answer, in about fifteen minutes. Linux
 only. Without PART, all parts: ${Object.keys(PARTS).join(', ')}.
 The part "${QUICK}" measures the CPU time in less than a minute, and prints what got dearer than in the committed results.
 
@@ -60,7 +60,8 @@ export interface BenchResults {
 
 /** Measures and prints the named parts, or all. With `--write`, writes the results file. */
 export async function main(args: string[]): Promise<void> {
-  const options = readBenchOptions(args, help, { writes: true, parts: [...Object.keys(PARTS), QUICK] });
+  const parts = [...Object.keys(PARTS), QUICK];
+  const options = readBenchOptions(args, help, { writes: true, compares: true, parts });
   if (!options) return;
   if (options.parts.includes(QUICK)) return measureQuickly();
   if (options.before !== undefined) return compareVersions(options.before);
@@ -83,6 +84,7 @@ export async function main(args: string[]): Promise<void> {
   writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
 }
 
+/** Prints the costs of the app, compared with those of the version in the folder `before`. */
 async function compareVersions(before: string): Promise<void> {
   const rounds = Number(process.env['BENCH_ROUNDS'] || VERSIONS_ROUNDS);
   const costs: Cost[] = [];

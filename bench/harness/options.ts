@@ -1,4 +1,6 @@
 /** The command line of the benchmarks. Without `--write` a benchmark only prints its results. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** The parsed options. */
@@ -15,6 +17,8 @@ export interface BenchOptions {
 export interface Accepted {
   /** Whether the benchmark has results that are committed. */
   writes?: boolean;
+  /** Whether it can compare the app with an earlier version. */
+  compares?: boolean;
   parts?: string[];
 }
 
@@ -22,22 +26,25 @@ export interface Accepted {
 export function readBenchOptions(
   args: string[],
   usage: string,
-  { writes = false, parts = [] }: Accepted = {},
+  { writes = false, compares = false, parts = [] }: Accepted = {},
 ): BenchOptions | null {
-  const flag = { type: 'boolean', default: false } as const;
   try {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: parts.length > 0,
-      options: writes ? { write: flag, before: { type: 'string' } } : {},
+      options: {
+        ...(writes && { write: { type: 'boolean' } }),
+        ...(compares && { before: { type: 'string' } }),
+      },
     });
     const unknown = positionals.filter((name) => !parts.includes(name));
     if (unknown.length > 0)
       throw new Error(`Unknown part ${unknown.join(', ')}; choose from ${parts.join(', ')}.`);
-    const write = 'write' in values && values.write === true;
+    const { write, before } = values as { write?: boolean; before?: string };
     if (write && positionals.length > 0)
       throw new Error('--write needs the results of all parts, so name no part.');
-    return { write, parts: positionals, before: readBefore(values) };
+    if (before !== undefined) checkBefore(before, write === true || positionals.length > 0);
+    return { write: write === true, parts: positionals, before };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
     process.exitCode = 2;
@@ -45,5 +52,8 @@ export function readBenchOptions(
   }
 }
 
-const readBefore = (values: object): string | undefined =>
-  'before' in values && typeof values.before === 'string' ? values.before : undefined;
+function checkBefore(folder: string, hasOthers: boolean): void {
+  if (hasOthers) throw new Error('--before always measures the same, so name no part, and no --write.');
+  if (!existsSync(join(folder, 'host.json')))
+    throw new Error(`${folder} is not a published folder; npm run package writes one to out/.`);
+}

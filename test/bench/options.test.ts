@@ -37,6 +37,15 @@ it('does not write the results of a part', async () => {
   expect(stderr).toContain('--write needs the results of all parts');
 });
 
+it.each([
+  [['--before', 'src'], 'src is not a published folder'],
+  [['--before', 'out', 'cpu'], 'name no part'],
+])('does not compare with %j', async (args, message) => {
+  const { code, stderr } = await run(scripts['bench'], ...args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(message);
+});
+
 it('prints the table of results without changing the files in docs', async () => {
   const before = timesOfResults();
   const { code, stdout } = await run(scripts['bench:chart']);
