@@ -20,6 +20,9 @@ export interface ApiClient {
   stream(body: object, call: ApiCall): Promise<EventBatches>;
 }
 
+/** Enough to recognise an error by its words. */
+const MAX_MESSAGE_CHARS = 2000;
+
 /** An error response. The properties are those of OpenAI's error object. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -31,7 +34,8 @@ export class ApiError extends Error {
 
   constructor(status: number, text: string, headers: ApiError['headers']) {
     const { message, code, param } = errorIn(text);
-    super(typeof message === 'string' ? message : `status ${status}`);
+    // Some servers send the message alone, as text or in another place.
+    super(typeof message === 'string' ? message : text.slice(0, MAX_MESSAGE_CHARS));
     this.status = status;
     this.code = code;
     this.param = param;
