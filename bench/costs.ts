@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { root } from '../dev/stack/root.ts';
 import { measureClients } from './parts/clients.ts';
 import { measureColdStart } from './parts/cold-start.ts';
-import { type Arena, withArena } from './harness/contestants.ts';
+import { type Arena, type Contestant, withArena } from './harness/contestants.ts';
 import { type Cost, formatCost, formatDearer } from './harness/cost.ts';
 import { readBenchOptions } from './harness/options.ts';
-import { measureCpu } from './parts/cpu.ts';
+import { measureCpu, measurePlain } from './parts/cpu.ts';
 import { measureStrangers } from './parts/strangers.ts';
 import { measureVersions } from './parts/versions.ts';
 import { measureTelemetry } from './parts/telemetry.ts';
@@ -22,7 +22,7 @@ const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise
   {
     'cold-start': { measure: measureColdStart, rounds: 15 },
     cpu: { measure: measureCpu, rounds: 9 },
-    plain: { measure: (arena, rounds) => measureCpu(arena, rounds, 'plain'), rounds: 5 },
+    plain: { measure: measurePlain, rounds: 5 },
     strangers: { measure: measureStrangers, rounds: 5 },
     throughput: { measure: measureThroughput, rounds: 5 },
     clients: { measure: measureClients, rounds: 5 },
@@ -84,24 +84,27 @@ export async function main(args: string[]): Promise<void> {
   writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
 }
 
+/** Measures and prints costs with the named contestants alone. */
+async function measureWith(
+  measure: (arena: Arena) => Promise<Cost[]>,
+  ...arena: [contestants: readonly Contestant[], before?: string]
+): Promise<Cost[]> {
+  const costs: Cost[] = [];
+  await withArena(async (each) => void costs.push(...(await measure(each))), ...arena);
+  for (const cost of costs) console.log(formatCost(cost));
+  return costs;
+}
+
 /** Prints the costs of the app, compared with those of the version in the folder `before`. */
 async function compareVersions(before: string): Promise<void> {
   const rounds = Number(process.env['BENCH_ROUNDS'] || VERSIONS_ROUNDS);
-  const costs: Cost[] = [];
-  await withArena(
-    async (arena) => void costs.push(...(await measureVersions(arena, rounds))),
-    ['app'],
-    before,
-  );
-  for (const cost of costs) console.log(formatCost(cost));
+  await measureWith((arena) => measureVersions(arena, rounds), ['app'], before);
 }
 
 /** Prints the CPU costs, and those that got dearer. It never fails: the machine may be busy. */
 async function measureQuickly(): Promise<void> {
   const committed = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
   const contestants = ['app', 'constant', 'raw-request'] as const;
-  const costs: Cost[] = [];
-  await withArena(async (arena) => void costs.push(...(await measureCpu(arena, QUICK_ROUNDS))), contestants);
-  for (const cost of costs) console.log(formatCost(cost));
+  const costs = await measureWith((arena) => measureCpu(arena, QUICK_ROUNDS), contestants);
   console.log(formatDearer(costs, committed.costs));
 }

@@ -4,9 +4,11 @@
  */
 import { createHash, createHmac, createSecretKey, randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { createParser } from 'eventsource-parser';
-import { Agent, Pool, request as send } from 'undici';
+import { Pool } from 'undici';
+import { askFunction } from './ask-function.ts';
+import { askModel } from './raw-model.ts';
 
 const { env } = process;
 const setting = (name: string): string => env[name] ?? '';
@@ -18,10 +20,6 @@ const storage = Object.fromEntries(
 const tables = new URL(storage.TableEndpoint);
 const accountKey = createSecretKey(storage.AccountKey, 'base64');
 const storagePool = new Pool(tables.origin, { connections: 64 });
-
-const model = new Agent({ allowH2: true, connections: 1 });
-const modelUrl = `${setting('AZURE_OPENAI_ENDPOINT')}/openai/deployments/${setting('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME')}/chat/completions?api-version=2024-10-21`;
-const modelHeaders = { 'content-type': 'application/json', 'api-key': setting('AZURE_OPENAI_API_KEY') };
 
 const database = new DatabaseSync(setting('ANSWER_CACHE_PATH'));
 database.exec(
@@ -79,11 +77,8 @@ async function readHistory(session: string): Promise<Interaction[]> {
 }
 
 async function complete(messages: object[], onText: ((text: string) => void) | null): Promise<string> {
-  const body = JSON.stringify({
-    messages,
-    ...(onText && { stream: true, stream_options: { include_usage: true } }),
-  });
-  const response = await send(modelUrl, { method: 'POST', headers: modelHeaders, body, dispatcher: model });
+  const streaming = onText && { stream: true, stream_options: { include_usage: true } };
+  const response = await askModel({ messages, ...streaming });
   if (!onText) {
     const { choices } = (await response.body.json()) as { choices: { message: { content: string } }[] };
     return choices[0]?.message.content ?? '';
@@ -149,13 +144,7 @@ function stream(body: { question: string; session_id?: string }): HttpResponseIn
   return { headers: { 'content-type': 'text/event-stream' }, body: events };
 }
 
-app.setup({ enableHttpStream: true });
-app.http('ask', {
-  route: 'ask',
-  methods: ['POST'],
-  authLevel: 'anonymous',
-  async handler(request: HttpRequest): Promise<HttpResponseInit> {
-    const body = (await request.json()) as { question: string; session_id?: string; stream?: boolean };
-    return body.stream ? stream(body) : { jsonBody: await answer(body, null) };
-  },
+askFunction(async (request: HttpRequest): Promise<HttpResponseInit> => {
+  const body = (await request.json()) as { question: string; session_id?: string; stream?: boolean };
+  return body.stream ? stream(body) : { jsonBody: await answer(body, null) };
 });

@@ -14,6 +14,17 @@ export function cpuTime(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond();
 }
 
+/** CPU milliseconds of a process for each of `requests` requests, which `work` sends. */
+export async function cpuDuring(
+  pid: number,
+  requests: number,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const before = cpuTime(pid);
+  await work();
+  return (cpuTime(pid) - before) / requests;
+}
+
 /** CPU time of all processes of this machine so far, in milliseconds, with what its hypervisor gave to others. */
 export function machineCpuTime(): number {
   // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal.

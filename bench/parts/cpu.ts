@@ -1,62 +1,79 @@
 /** CPU per request, as a ratio to the constant function and in units of one raw request. */
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost, Round } from '../harness/cost.ts';
-import { cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
+import type { WorkerProcess } from '../harness/worker-process.ts';
+import { cpuOfScenario, cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
 
 const CONSTANT = 'constant function';
 
 /**
- * In each round, measures the constant function, one raw request and the app in each scenario. The first round is a
- * warm-up. Gives the ratios to the constant function, and what the app adds to it in units of one raw request.
+ * In each round, measures the constant function, one raw request and the app in each scenario. Gives the ratios to the
+ * constant function, and what the app adds to it in units of one raw request.
  */
-export async function measureCpu(
-  arena: Arena,
-  rounds: number,
-  contestant: 'app' | 'plain' = 'app',
-): Promise<Cost[]> {
-  await arena.emulator.behave({});
-  const [app, constant, raw] = [
-    await arena.start(contestant),
-    await arena.start('constant'),
-    await arena.start('raw-request'),
-  ];
-  const results = SCENARIOS.map(({ name, target }) => ({
-    name,
-    target,
-    rounds: [] as Round[],
-    added: [] as Round[],
-  }));
+export async function measureCpu(arena: Arena, rounds: number): Promise<Cost[]> {
+  const raw = await arena.start('raw-request');
+  const perRaw: number[] = [];
+  const onRound = async () => void perRaw.push(await cpuPerRequest(raw, REQUESTS, newQuestion));
+  let results: Round[][];
   try {
-    for (let round = -1; round < rounds; round++) {
-      const baseline = await cpuPerRequest(constant, REQUESTS, newQuestion);
-      const unit = (await cpuPerRequest(raw, REQUESTS, newQuestion)) - baseline;
-      for (const [index, { prepare, requests }] of SCENARIOS.entries()) {
-        await arena.emptyStorage();
-        const body = await prepare(arena, app);
-        const cost = await cpuPerRequest(app, requests, body);
-        if (round < 0) continue;
-        results[index]?.rounds.push({ app: cost, baseline });
-        results[index]?.added.push({ app: cost - baseline, baseline: unit });
-      }
-    }
+    results = await measureScenarios(arena, await arena.start('app'), { rounds, onRound });
   } finally {
-    await Promise.all([app, constant, raw].map((worker) => worker.stop()));
+    await raw.stop();
   }
-  const isApp = contestant === 'app';
-  const ratios = results.map(({ name, target, rounds: all }): Cost => ({
-    name: isApp ? `CPU, ${name}` : `CPU without the libraries, ${name}`,
+  // The first round is a warm-up.
+  const units = perRaw.slice(1);
+  const ratios = SCENARIOS.map(({ name, target }, index): Cost => ({
+    name: `CPU, ${name}`,
     baseline: CONSTANT,
     unit: 'ms',
-    target: isApp ? target : null,
-    rounds: all,
+    target,
+    rounds: results[index] ?? [],
   }));
-  if (!isApp) return ratios;
-  const units = results.map(({ name, added }): Cost => ({
-    name: `Added CPU, ${name}`,
+  const added = ratios.map(({ name, rounds: all }): Cost => ({
+    name: `Added ${name}`,
     baseline: 'one raw HTTP/2 request',
     unit: 'ms',
     target: null,
-    rounds: added,
+    rounds: all.map(({ app, baseline }, round) => ({
+      app: app - baseline,
+      baseline: (units[round] ?? Number.NaN) - baseline,
+    })),
   }));
-  return [...ratios, ...units];
+  return [...ratios, ...added];
+}
+
+/** The same ratios for the app without the libraries. */
+export async function measurePlain(arena: Arena, rounds: number): Promise<Cost[]> {
+  const results = await measureScenarios(arena, await arena.start('plain'), { rounds });
+  return SCENARIOS.map(({ name }, index): Cost => ({
+    name: `CPU without the libraries, ${name}`,
+    baseline: CONSTANT,
+    unit: 'ms',
+    target: null,
+    rounds: results[index] ?? [],
+  }));
+}
+
+/** Measures the constant function and `app` in each scenario, after a warm-up round, and stops both. */
+async function measureScenarios(
+  arena: Arena,
+  app: WorkerProcess,
+  { rounds, onRound }: { rounds: number; onRound?: () => Promise<void> },
+): Promise<Round[][]> {
+  await arena.emulator.behave({});
+  const constant = await arena.start('constant');
+  const results = SCENARIOS.map((): Round[] => []);
+  try {
+    for (let round = -1; round < rounds; round++) {
+      const baseline = await cpuPerRequest(constant, REQUESTS, newQuestion);
+      await onRound?.();
+      for (const [index, scenario] of SCENARIOS.entries()) {
+        const cost = await cpuOfScenario(arena, app, scenario);
+        if (round >= 0) results[index]?.push({ app: cost, baseline });
+      }
+    }
+  } finally {
+    await Promise.all([app.stop(), constant.stop()]);
+  }
+  return results;
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Arena } from '../harness/contestants.ts';
 import { type Body, load } from '../harness/load.ts';
-import { cpuTime } from '../harness/process-usage.ts';
+import { cpuDuring } from '../harness/process-usage.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 
 /** Connections of the caller. */
@@ -73,28 +73,25 @@ export const SCENARIOS: Scenario[] = [
 
 /** Asks each session the same questions in turn, and each question once before, so that the others are cached. */
 async function knownSessions(app: WorkerProcess, sessions: string[]): Promise<Body> {
-  const perSession = REQUESTS / SESSIONS;
-  const first = sessions[0];
-  for (let index = 0; index < perSession; index++)
+  const [first, ...others] = sessions;
+  for (let index = 0; index * others.length < REQUESTS; index++)
     await load(app, 1, 1, () => ({ question: `Follow-up ${index}`, session_id: first }));
-  const others = sessions.slice(1);
   return (index) => ({
     question: `Follow-up ${Math.floor(index / others.length)}`,
     session_id: others[index % others.length],
   });
 }
 
+/** CPU milliseconds of the worker for each question of a scenario, on empty storage. */
+export async function cpuOfScenario(
+  arena: Arena,
+  worker: WorkerProcess,
+  { prepare, requests }: Scenario,
+): Promise<number> {
+  await arena.emptyStorage();
+  return cpuPerRequest(worker, requests, await prepare(arena, worker));
+}
+
 /** CPU milliseconds of the worker for each of `requests` requests. */
 export const cpuPerRequest = (worker: WorkerProcess, requests: number, body: Body): Promise<number> =>
   cpuDuring(worker.process.pid ?? 0, requests, () => load(worker, CONNECTIONS, requests, body));
-
-/** CPU milliseconds of a process for each of `requests` requests, which `work` sends. */
-export async function cpuDuring(
-  pid: number,
-  requests: number,
-  work: () => Promise<unknown>,
-): Promise<number> {
-  const before = cpuTime(pid);
-  await work();
-  return (cpuTime(pid) - before) / requests;
-}

@@ -2,7 +2,8 @@
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost, Round } from '../harness/cost.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
-import { ASKED, CONNECTIONS, cpuDuring, cpuPerRequest, newQuestion, REQUESTS } from './scenarios.ts';
+import { cpuDuring } from '../harness/process-usage.ts';
+import { ASKED, CONNECTIONS, cpuPerRequest, newQuestion, REQUESTS } from './scenarios.ts';
 
 /** In each round, measures the app and others that answer the same question without history and cache. */
 export async function measureStrangers(arena: Arena, rounds: number): Promise<Cost[]> {

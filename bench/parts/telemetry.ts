@@ -5,7 +5,7 @@ import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost } from '../harness/cost.ts';
 import { load } from '../harness/load.ts';
-import { cpuTime } from '../harness/process-usage.ts';
+import { cpuDuring } from '../harness/process-usage.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 
 const CONNECTIONS = 8;
@@ -51,10 +51,8 @@ export async function measureTelemetry(arena: Arena, rounds: number): Promise<Co
   return costs;
 }
 
-async function cpuPerAnswer(host: WorkerProcess): Promise<number> {
-  const pid = host.process.pid ?? 0;
-  const before = cpuTime(pid);
-  await load(host, CONNECTIONS, REQUESTS, () => ({ question: 'What is the capital of France?' }));
-  await delay(SENDING_MS);
-  return (cpuTime(pid) - before) / REQUESTS;
-}
+const cpuPerAnswer = (host: WorkerProcess): Promise<number> =>
+  cpuDuring(host.process.pid ?? 0, REQUESTS, async () => {
+    await load(host, CONNECTIONS, REQUESTS, () => ({ question: 'What is the capital of France?' }));
+    await delay(SENDING_MS);
+  });

@@ -2,7 +2,7 @@
 import type { Arena } from '../harness/contestants.ts';
 import type { Cost, Round } from '../harness/cost.ts';
 import { startAndAsk } from './cold-start.ts';
-import { cpuPerRequest, SCENARIOS } from './scenarios.ts';
+import { cpuOfScenario, SCENARIOS } from './scenarios.ts';
 
 const BASELINE = 'before';
 
@@ -19,12 +19,10 @@ export async function measureVersions(arena: Arena, rounds: number): Promise<Cos
   }));
   try {
     for (let round = -1; round < rounds; round++) {
-      for (const [index, { prepare, requests }] of SCENARIOS.entries()) {
+      for (const [index, scenario] of SCENARIOS.entries()) {
         const measured: Round = { app: 0, baseline: 0 };
         for (const version of turnOf(round)) {
-          await arena.emptyStorage();
-          const body = await prepare(arena, apps[version]);
-          measured[version] = await cpuPerRequest(apps[version], requests, body);
+          measured[version] = await cpuOfScenario(arena, apps[version], scenario);
         }
         if (round >= 0) costs[index]?.rounds.push(measured);
       }

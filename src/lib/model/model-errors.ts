@@ -52,7 +52,10 @@ const TRANSIENT_STATUSES = new Set([408, 409, 425]);
 const TOO_LONG =
   /context_length_exceeded|Input tokens exceed the configured limit|exceeds the context window|maximum context length/;
 
-/** Returns the error for the caller. `error` was thrown by LangChain or our client. `record` is the connection record of the call. */
+/**
+ * Returns the error for the caller. `error` was thrown by LangChain or our client; `record` is the connection record of the
+ * call.
+ */
 export function toModelError(error: unknown, record: ConnectionRecord): AskError {
   const chain = chainOf(error);
   // From the token provider.
