@@ -2,7 +2,7 @@
  * `npm run func`: `func start` (the user's Azure Functions Core Tools) with the project's Node, Azurite and the
  * emulator.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -14,6 +14,8 @@ import { isListening } from './stack/child-process.ts';
 import { emulatorSettings, readLocalSettings } from './stack/settings.ts';
 
 const AZURITE_TABLE_PORT = 10_002;
+/** The app stops within 4 s. Everything must have ended within 10 s. */
+const STOP_WITHIN_MS = 8000;
 const NO_FUNC = `"func" was not found: npm run func needs the Azure Functions Core Tools, version 4.
 Get them with "npm install --global azure-functions-core-tools@4", "winget install Microsoft.Azure.FunctionsCoreTools"
 or "brew install azure/functions/azure-functions-core-tools@4". Without them, "npm start" runs the same app.`;
@@ -49,6 +51,8 @@ export async function main(args: string[]): Promise<void> {
   const func = spawn('func', ['start', ...args], {
     cwd: root,
     shell,
+    // A process group of its own, so that signals reach the host and its worker, and none is left behind.
+    detached: !shell,
     stdio: 'inherit',
     env: {
       ...process.env,
@@ -56,13 +60,34 @@ export async function main(args: string[]): Promise<void> {
       PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
     },
   });
-  // Ctrl-C reaches func directly; this process waits until func has ended.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => func.kill('SIGTERM'));
+  const stop = (): void => stopFunc(func);
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
   const [code] = (await once(func, 'exit')) as [number | null];
+  killGroup(func, 'SIGKILL');
   await emulator?.close();
   await azurite?.stop();
   process.exitCode = code ?? 1;
+}
+
+/**
+ * Stops the host, which ignores SIGTERM, by SIGINT. The worker gets the signal too, because the host would tell it only
+ * after the open streams have ended, up to 30 s later. What is left after {@link STOP_WITHIN_MS} is killed.
+ */
+function stopFunc(func: ChildProcess): void {
+  // On Windows Ctrl-C has reached both already.
+  killGroup(func, 'SIGINT');
+  setTimeout(() => killGroup(func, 'SIGKILL'), STOP_WITHIN_MS).unref();
+}
+
+function killGroup({ pid }: ChildProcess, signal: 'SIGINT' | 'SIGKILL'): void {
+  if (pid === undefined) return;
+  try {
+    if (process.platform !== 'win32') process.kill(-pid, signal);
+    else if (signal === 'SIGKILL') spawnSync('taskkill', ['/pid', String(pid), '/T', '/F']);
+  } catch {
+    // All of them have ended.
+  }
 }
 
 function createLocalSettings(): void {

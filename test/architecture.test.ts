@@ -98,3 +98,10 @@ it('the app does not import the local stack, the benchmarks or the tests', () =>
   const wrong = imports.filter(({ from, to }) => !FOLDERS[folderOf(from)]?.includes(folderOf(to)));
   expect(wrong.map(show)).toEqual([]);
 });
+
+it('no file of src knows the request of the library, whose headers a caller can replace', () => {
+  const users = globSync('src/**/*.ts', { cwd: root }).filter((path) =>
+    /\bHttpRequest\b|\btriggerMetadata\./.test(readFileSync(join(root, path), 'utf8')),
+  );
+  expect(users).toEqual([]);
+});

@@ -1,5 +1,7 @@
 /** Bundles the function app: a small entry file, chunks that are loaded on demand, and the chat page. */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { build, type BuildResult, type Metafile, type Plugin } from 'esbuild';
 import { root } from '../stack/root.ts';
@@ -8,8 +10,15 @@ import { replaceFolder } from './output.ts';
 import { bundlePage } from './page.ts';
 
 const DIST = join(root, 'dist');
-/** What the last build read and wrote, with paths relative to the project. */
-const LAST_BUILD = join(root, 'node_modules', '.cache', 'azure-functions-ask', 'build.json');
+/**
+ * What the last build read and wrote, with paths relative to the project. Not in the project: the real host watches it, and
+ * would restart for this file too.
+ */
+const LAST_BUILD = join(
+  tmpdir(),
+  `azure-functions-ask-${createHash('sha256').update(root).digest('hex').slice(0, 16)}`,
+  'build.json',
+);
 /** They change what is built without being part of it. */
 const TOOLS = [
   ...['bundle', 'lean-bundle', 'output', 'page'].map((name) => `dev/bundle/${name}.ts`),

@@ -1,5 +1,4 @@
 /** Loads a function app and runs its functions, like the Node.js worker of Azure Functions. */
-import { randomUUID } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -28,7 +27,6 @@ export interface Invocation {
 /** The result of a function. `returned` is false when it returned nothing; the library then sends no response. */
 export interface InvocationResult {
   returned: boolean;
-  value: RpcData | null | undefined;
 }
 
 /** A loaded function app. `httpUri` is the address of the library's own server, which runs with `enableHttpStream`. */
@@ -105,20 +103,13 @@ function invocationContext(fn: RegisteredFunction, { id, data, ...invocation }: 
       inputData: [{ name: fn.trigger.name, data }],
       triggerMetadata: invocation.triggerMetadata ?? {},
       traceContext: {
-        traceParent: invocation.traceParent ?? newTraceParent(),
+        traceParent: invocation.traceParent ?? '',
         traceState: invocation.traceState ?? '',
         attributes: {},
       },
       retryContext: null,
     },
   };
-}
-
-/** Built from UUIDs, because Node buffers the random bytes for them: `randomBytes` took 4% of a request's CPU. */
-function newTraceParent(): string {
-  const traceId = randomUUID().replaceAll('-', '');
-  const spanId = randomUUID().replaceAll('-', '').slice(0, 16);
-  return `00-${traceId}-${spanId}-00`;
 }
 
 async function invoke(
@@ -154,6 +145,6 @@ async function invoke(
   core.state = undefined;
   // A hook may clear the error or set another one.
   if (after.error !== null && after.error !== undefined) throw after.error;
-  const { returnValue } = await model.getResponse(context, after.result);
-  return { returned: after.result !== null && after.result !== undefined, value: returnValue };
+  await model.getResponse(context, after.result);
+  return { returned: after.result !== null && after.result !== undefined };
 }

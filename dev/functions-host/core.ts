@@ -12,19 +12,6 @@ export type Callback = (...args: unknown[]) => unknown;
 export interface RpcData {
   string?: string;
   json?: string;
-  bytes?: Uint8Array;
-  http?: RpcHttp;
-}
-
-/** An HTTP request or response as a value, used when the app has not enabled `enableHttpStream`. */
-export interface RpcHttp {
-  method?: string;
-  url?: string;
-  params?: Record<string, string>;
-  headers?: Record<string, string>;
-  statusCode?: string;
-  cookies?: unknown[];
-  body?: RpcData;
 }
 
 /** A binding as the app registered it. The optional fields belong to HTTP triggers. */

@@ -45,7 +45,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
   const masterKey = options.masterKey || randomKey();
   const app = await loadFunctionApp(options.root);
   const findRoute = createRouter(app.functions, readRoutePrefix(options.root));
-  const isAllowed = createKeyCheck(options.enableAuth ?? false, functionKey, masterKey);
+  const refusalOf = createKeyCheck(options.enableAuth ?? false, functionKey, masterKey);
   const inFlight = new Set<Promise<void>>();
 
   const serve: RequestListener = (request, response) => {
@@ -56,7 +56,8 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
     const isAdmin = /^\/admin\//i.test(path);
     const match = isAdmin ? undefined : findRoute(request.method ?? '', path);
     if (!match && !isAdmin) return answer(response, 404);
-    if (!isAllowed(match ? match.fn.trigger.authLevel : 'admin', request)) return answer(response, 401);
+    const refusal = refusalOf(match ? match.fn.trigger.authLevel : 'admin', request);
+    if (refusal) return answer(response, refusal);
     void (match ? serveHttp(app, match, request, response) : serveAdmin(app, path, request, response));
   };
 
@@ -107,8 +108,6 @@ async function main(): Promise<void> {
     process.on('message', (message) => message === 'stop' && stop());
     process.on('disconnect', stop);
   }
-  // Ctrl-C signals the whole process group. With a parent process, the parent decides when this process stops.
-  process.on('SIGINT', () => notifyParent ?? stop());
   try {
     host = await startFunctionsHost({
       root: values.root,
@@ -118,6 +117,9 @@ async function main(): Promise<void> {
       masterKey: process.env['FUNCTIONS_HOST_MASTER_KEY'],
     });
     const { port, functionKey, masterKey } = host;
+    // Ctrl-C signals the whole process group, also the app in this process. With a parent process, the parent decides when
+    // it stops.
+    process.removeAllListeners('SIGINT').on('SIGINT', () => notifyParent ?? stop());
     if (notifyParent) notifyParent({ type: 'ready', port, functionKey, masterKey });
     else console.log(`Listening on http://localhost:${port}`);
   } catch (error) {

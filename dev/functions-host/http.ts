@@ -1,18 +1,20 @@
-/** Serves HTTP requests: by forwarding them to the library's own server, or by passing them on as values. */
+/** Serves HTTP requests as the real host does: by an invocation, and by forwarding to the library's own server. */
 import { randomUUID } from 'node:crypto';
 import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import type { FunctionApp, Invocation } from './app.ts';
-import { type RegisteredFunction, reportError, type RpcHttp } from './core.ts';
-import type { Match } from './routes.ts';
+import { bindingData, bodyForBinding } from './binding-data.ts';
+import { type RegisteredFunction, reportError } from './core.ts';
+import { encodePath, type Match } from './routes.ts';
 
 const TRACE_PARENT = /^00-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
 const HOP_BY_HOP = new Set(
   'connection expect host keep-alive proxy-authenticate proxy-authorization te trailer upgrade'.split(' '),
 );
+/** What the real host's HTTP client refuses to send in a header: everything but printable ASCII and tabs. */
+const UNSENDABLE = /[^\t\x20-\x7e]/;
 /**
  * The library's server closes a connection after 5 idle seconds. A request that is sent at that moment fails, so idle
  * connections are not kept for nearly as long: on a busy machine, a timer may be seconds late.
@@ -37,39 +39,65 @@ export function answerFailure(response: ServerResponse, fn: RegisteredFunction, 
 /** Runs a function for an HTTP request and sends its response. Never rejects. */
 export async function serveHttp(
   app: FunctionApp,
-  { fn, params }: Match,
+  { fn, path, params }: Match,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const invocation = httpInvocation(params, request);
+  const id = randomUUID();
   try {
-    if (app.httpUri) forward(app.httpUri, invocation.id, request, response);
-    else invocation.data.http = await toRpcHttp(params, request);
-    const { returned, value } = await app.invoke(fn, invocation);
-    if (value?.http) fromRpcHttp(value.http, response);
+    if (!app.httpUri) throw new Error('This host needs app.setup({ enableHttpStream: true }).');
+    const query = request.url?.split('?')[1] ?? '';
+    const target = new URL(encodePath(path) + (query && `?${query}`), app.httpUri);
+    forward(target, id, request, response);
+    const { returned } = await app.invoke(fn, {
+      id,
+      data: {},
+      triggerMetadata: bindingData(request, params, await bodyForBinding(request)),
+      ...traceContext(request.headers),
+    });
     // The library sends no response for a function that returns nothing.
-    else if (!returned) answer(response, 204);
+    if (!returned) answer(response, 204);
   } catch (error) {
     answerFailure(response, fn, error);
   }
 }
 
+/**
+ * The trace of an invocation: with Application Insights that of the caller, or a new one; without it there is none.
+ */
+function traceContext({ traceparent, tracestate }: IncomingHttpHeaders): Partial<Invocation> {
+  if (!process.env['APPLICATIONINSIGHTS_CONNECTION_STRING']) return {};
+  if (typeof traceparent === 'string' && TRACE_PARENT.test(traceparent))
+    return { traceParent: traceparent, traceState: String(tracestate ?? '') };
+  const [traceId, spanId] = [randomUUID(), randomUUID()].map((id) => id.replaceAll('-', ''));
+  return { traceParent: `00-${traceId}-${spanId?.slice(16)}-00` };
+}
+
 /** Forwards the request to the library's own server and streams the response back. Both bodies are streamed. */
 function forward(
-  httpUri: string,
+  target: URL,
   invocationId: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const { hostname, port } = new URL(httpUri);
+  const { hostname, port, pathname, search } = target;
   const headers = {
-    ...endToEnd(request.headers),
+    // The real host keeps this header of a caller: src/WebJobs.Script.Grpc/Server/DefaultHttpProxyService.cs, TryAdd.
     'x-ms-invocation-id': invocationId,
+    ...endToEnd(request.headers),
     'x-forwarded-host': request.headers.host ?? 'localhost',
     'x-forwarded-proto': 'http',
   };
-  const { url: path, method } = request;
-  const forwarded = httpRequest({ hostname, port, path, method, headers, agent: workerAgent });
+  if (
+    Object.values(headers)
+      .flat()
+      .some((value) => UNSENDABLE.test(value ?? ''))
+  ) {
+    reportError('host', 'Forwarding failed: a header has a character that is not ASCII.');
+    return;
+  }
+  const options = { hostname, port, path: pathname + search, method: request.method, headers };
+  const forwarded = httpRequest({ ...options, agent: workerAgent });
   let answered: IncomingMessage | undefined;
   forwarded.on('response', (incoming) => {
     answered = incoming;
@@ -100,43 +128,4 @@ function forward(
 
 function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
-}
-
-function httpInvocation(params: Record<string, string>, request: IncomingMessage): Invocation {
-  const { traceparent, tracestate } = request.headers;
-  const traced = typeof traceparent === 'string' && TRACE_PARENT.test(traceparent);
-  const query = new URLSearchParams(request.url?.split('?')[1]);
-  return {
-    id: randomUUID(),
-    data: {},
-    triggerMetadata: {
-      ...Object.fromEntries(Object.entries(params).map(([name, value]) => [name, { string: value }])),
-      Headers: { json: JSON.stringify(joinedHeaders(request)) },
-      Query: { json: JSON.stringify(Object.fromEntries(query)) },
-    },
-    ...(traced && { traceParent: traceparent, traceState: String(tracestate ?? '') }),
-  };
-}
-
-function joinedHeaders(request: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
-  );
-}
-
-async function toRpcHttp(params: Record<string, string>, request: IncomingMessage): Promise<RpcHttp> {
-  const { method = 'GET', url = '/' } = request;
-  return {
-    method,
-    url: `http://${request.headers.host ?? 'localhost'}${url}`,
-    params,
-    headers: joinedHeaders(request),
-    body: { bytes: await buffer(request) },
-  };
-}
-
-function fromRpcHttp(http: RpcHttp, response: ServerResponse): void {
-  if (http.cookies?.length) throw new Error('This host supports cookies only with enableHttpStream.');
-  if (response.destroyed) return;
-  response.writeHead(Number(http.statusCode), http.headers).end(http.body?.bytes);
 }

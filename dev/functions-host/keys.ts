@@ -9,17 +9,18 @@ export function randomKey(): string {
 }
 
 /**
- * Returns a function that checks a request's key against an authorization level. Keys are compared in constant time.
+ * Returns a function that checks a request's key against an authorization level, and gives the status of a refusal: 403 for
+ * a function key where the master key is needed. Keys are compared in constant time.
  */
 export function createKeyCheck(enabled: boolean, functionKey: string, masterKey: string) {
   const [functionDigest, masterDigest] = [digest(functionKey), digest(masterKey)];
-  return (level: Binding['authLevel'], request: IncomingMessage): boolean => {
-    if (!enabled || level === 'anonymous') return true;
+  return (level: Binding['authLevel'], request: IncomingMessage): 401 | 403 | null => {
+    if (!enabled || level === 'anonymous') return null;
     const query = new URLSearchParams(request.url?.split('?')[1]);
     const given = digest(String(request.headers['x-functions-key'] ?? query.get('code') ?? ''));
-    return (
-      timingSafeEqual(given, masterDigest) || (level !== 'admin' && timingSafeEqual(given, functionDigest))
-    );
+    if (timingSafeEqual(given, masterDigest)) return null;
+    if (!timingSafeEqual(given, functionDigest)) return 401;
+    return level === 'admin' ? 403 : null;
   };
 }
 

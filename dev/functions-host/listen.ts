@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 
 /** As long as the real server's, so that clients rarely send a request on a connection that is about to be closed. */
 const KEEP_ALIVE_MS = 130_000;
+/** As the real server's: Kestrel, `MaxRequestHeadersTotalSize`. */
+const MAX_HEADER_BYTES = 32 * 1024;
 
 /** Listens on both loopback addresses, IPv4 and IPv6, and on no address that other machines can reach. */
 export async function listenOnLocalhost(
@@ -25,7 +27,8 @@ export async function listenOnLocalhost(
 }
 
 async function listen(serve: RequestListener, port: number, address: string): Promise<Server> {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, serve).listen(port, address);
+  const options = { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEADER_BYTES };
+  const server = createServer(options, serve).listen(port, address);
   await once(server, 'listening');
   return server;
 }

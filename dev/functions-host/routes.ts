@@ -1,9 +1,10 @@
 /** Matches requests to functions: routes, route parameters and constraints. */
 import type { RegisteredFunction } from './core.ts';
 
-/** The function for a request, and the values of its route parameters. */
+/** The function for a request, the decoded path, and the values of its route parameters. */
 export interface Match {
   fn: RegisteredFunction;
+  path: string;
   params: Record<string, string>;
 }
 
@@ -18,7 +19,7 @@ export function createRouter(functions: RegisteredFunction[], prefix: string) {
       const found = methods.length === 0 || methods.includes(method) ? pattern.exec(path) : null;
       if (!found) continue;
       const params = Object.entries(found.groups ?? {}).filter((entry) => entry[1] !== undefined);
-      return { fn, params: Object.fromEntries(params) };
+      return { fn, path, params: Object.fromEntries(params) };
     }
     return undefined;
   };
@@ -69,3 +70,6 @@ export function decodePath(url: string): string {
     return path;
   }
 }
+
+/** Encodes a decoded path again, as the proxy of the real host does: "a%2Fb", which was not decoded, becomes "a%252Fb". */
+export const encodePath = (path: string): string => encodeURI(path).replaceAll(/[?#]/g, encodeURIComponent);

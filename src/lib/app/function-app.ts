@@ -3,13 +3,14 @@
  * because its import delays a cold start. The services are imported in the background, and the first invocation awaits
  * them.
  */
-import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
-import { watchCallers } from '../http/caller.ts';
+import { app, type InvocationContext, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import { readConfig, readLogLevel } from '../config/config.ts';
 import { errors, toAskError } from '../contract/errors.ts';
 import { errorResponse } from '../http/error-response.ts';
+import { RawRequest } from '../http/raw-request.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 import { atLevel } from '../runtime/log.ts';
+import { useRawRequests } from './programming-model.ts';
 import type { Services } from './services.ts';
 
 const REQUIRED_NODE = 24;
@@ -17,10 +18,12 @@ const REQUIRED_NODE = 24;
 /** Functions are registered for every method, so that a wrong method gets our 405 instead of the host's bare 404. */
 const ALL_METHODS: HttpMethod[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 
+/** w3.org/TR/trace-context: neither id may consist of zeros. */
+const TRACE_PARENT = /^00-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}$/;
+
 const logLevel = readLogLevel();
 
 app.setup({ enableHttpStream: true });
-watchCallers();
 
 const services = load();
 // An unhandled rejection would end the worker. Each request that needs the services reports the error.
@@ -28,8 +31,10 @@ services.catch(() => {});
 
 let stopped: Promise<void> | undefined;
 app.hook.appTerminate(stop);
-// Without the Functions host, the hook above does not run when the process is stopped.
-process.once('SIGTERM', () => void stop().finally(() => process.exit(0)));
+// The hook above runs late or not at all: on SIGINT, the host first waits up to 30 s for open streams.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => void stop().finally(() => process.exit(0)));
+}
 
 /**
  * Gives the services of this process.
@@ -54,16 +59,19 @@ export interface HttpOptions {
 export function httpFunction(
   name: string,
   { route, authLevel, methods }: HttpOptions,
-  handle: (request: HttpRequest, invocation: Invocation) => Promise<HttpResponseInit>,
+  handle: (request: RawRequest, invocation: Invocation) => Promise<HttpResponseInit>,
 ): void {
   app.http(name, {
     route,
     authLevel,
     methods: ALL_METHODS,
-    handler: async (request, context) => {
+    handler: async (input, context) => {
+      // The type is that of the library's request, which the programming model has replaced.
+      const request: unknown = input;
+      if (!(request instanceof RawRequest)) throw new TypeError('The function did not get a raw request.');
       const invocation: Invocation = {
         id: context.invocationId,
-        traceParent: context.traceContext?.traceParent,
+        traceParent: traceParentOf(request, context),
         startedAt: performance.now(),
         log: atLevel(logLevel, context),
       };
@@ -80,6 +88,13 @@ export function httpFunction(
       }
     },
   });
+  useRawRequests();
+}
+
+/** The trace of the host, which has none without Application Insights; then that of the caller, if it is valid. */
+function traceParentOf(request: RawRequest, { traceContext }: InvocationContext): string | undefined {
+  const given = request.header('traceparent') ?? '';
+  return traceContext?.traceParent || (TRACE_PARENT.test(given) ? given : undefined);
 }
 
 /** Registers a timer function. `schedule` is a cron expression with six fields, seconds first. The host logs errors. */

@@ -1,5 +1,5 @@
 /** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
-import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { HttpResponseInit } from '@azure/functions';
 import type { Answerer } from '../ask/answer-question.ts';
 import type { Question } from '../ask/question.ts';
 import type { Config } from '../config/config.ts';
@@ -15,10 +15,10 @@ import { finishQuestion } from '../telemetry/finish-question.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 import { readQuestion } from './ask-request.ts';
 import { type AnswerStream, streamAnswer } from './ask-stream.ts';
-import { type Caller, CallerDisconnectedError, callerOf } from './caller.ts';
 import { startDeadline } from './deadline.ts';
 import { errorResponse, CLIENT_CLOSED_REQUEST } from './error-response.ts';
 import { json } from './json-response.ts';
+import { type Caller, CallerDisconnectedError, type RawRequest } from './raw-request.ts';
 
 /** What `/ask` needs. */
 export interface AskServices {
@@ -37,16 +37,16 @@ export interface AskServices {
 /** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
 export function handleAsk(
   services: AskServices,
-  request: HttpRequest,
+  request: RawRequest,
   invocation: Invocation,
 ): Promise<HttpResponseInit> {
   return services.requests.add(answerRequest(services, request, invocation));
 }
 
-async function answerRequest(services: AskServices, request: HttpRequest, invocation: Invocation) {
+async function answerRequest(services: AskServices, request: RawRequest, invocation: Invocation) {
   const { metrics, config, requests, stopSignal, keepWarm } = services;
   const record = createQuestionRecord(invocation.startedAt, invocation.id, metrics.takeColdStart());
-  const caller = callerOf(invocation.id);
+  const { caller } = request;
   let question: Question | undefined;
   const deadline = startDeadline(config.requestTimeoutMs, () => question !== undefined);
   const ended = Promise.withResolvers<void>();
@@ -101,7 +101,8 @@ async function answerAsJson({ services, question, record, signal, invocation, ca
     onEnd('answered', invocation.log);
     const { timings, total_time: total } = event.answer.performance_metrics;
     const serverTiming = Object.entries({ ...timings, total }).map(
-      ([name, time]) => `${name};dur=${1000 * time}`,
+      // In milliseconds, to the microsecond.
+      ([name, time]) => `${name};dur=${Number((1000 * time).toFixed(3))}`,
     );
     return json(200, event.answer, { 'Server-Timing': serverTiming.join(', '), ...answerHeaders(record) });
   }

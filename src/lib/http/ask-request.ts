@@ -1,12 +1,12 @@
 /** Reads and validates the question of an HTTP request. */
 import { randomUUID } from 'node:crypto';
-import type { HttpRequest } from '@azure/functions';
 import type { ZodMiniType } from 'zod/mini';
 import type { Question } from '../ask/question.ts';
 import { type AskFields, askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
 import { readCacheControl } from '../cache/cache-control.ts';
 import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
+import type { RawRequest } from './raw-request.ts';
 import { readJsonObject } from './request-body.ts';
 import { readUserId } from './signed-in-user.ts';
 
@@ -20,7 +20,7 @@ export const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestio
  * incomplete; the reason of `signal` when it aborts before the body has arrived.
  */
 export async function readQuestion(
-  request: HttpRequest,
+  request: RawRequest,
   { maxQuestionChars, trustsUserHeaders }: Config,
   signal: AbortSignal,
 ): Promise<Question> {
@@ -28,10 +28,10 @@ export async function readQuestion(
   const fields = checkAskFields(body, maxQuestionChars);
   return {
     ...inConversation(fields),
-    cacheControl: readCacheControl(request.headers.get('cache-control')),
+    cacheControl: readCacheControl(request.header('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
     idempotencyKey: readIdempotencyKey(request, fields.session_id ?? undefined),
-    stream: fields.stream === true || /\btext\/event-stream\b/i.test(request.headers.get('accept') ?? ''),
+    stream: fields.stream === true || /\btext\/event-stream\b/i.test(request.header('accept') ?? ''),
   };
 }
 
@@ -61,8 +61,8 @@ function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
   return data as T;
 }
 
-function readIdempotencyKey(request: HttpRequest, sessionId: string | undefined): string | undefined {
-  const key = request.headers.get('idempotency-key');
+function readIdempotencyKey(request: RawRequest, sessionId: string | undefined): string | undefined {
+  const key = request.header('idempotency-key');
   if (key === null) return undefined;
   if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY_CHARS) {
     throw errors.invalidHeader('Idempotency-Key', `must have 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} characters`);

@@ -2,8 +2,8 @@
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from '../ask/question.ts';
 import type { SessionEvent } from '../contract/responses.ts';
-import { CallerDisconnectedError, type Caller } from './caller.ts';
 import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
+import { CallerDisconnectedError, type Caller } from './raw-request.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
 
 /**

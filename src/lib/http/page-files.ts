@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { HttpResponseInit } from '@azure/functions';
 import { errors } from '../contract/errors.ts';
 import { chooseEncoding, type Encoding } from './content-encoding.ts';
+import type { RawRequest } from './raw-request.ts';
 
 /** What dist/page/page.json contains. */
 export interface PageManifest {
@@ -41,10 +42,10 @@ export function readManifest(): PageManifest {
  */
 export function fileResponse(
   path: string,
-  request: HttpRequest,
+  request: RawRequest,
   ownHeaders: Record<string, string>,
 ): HttpResponseInit {
-  const encoding = chooseEncoding(request.headers.get('accept-encoding'));
+  const encoding = chooseEncoding(request.header('accept-encoding'));
   if (!encoding) throw errors.notAcceptable();
   const { bytes, etag } = readFile(path, encoding);
   const headers = {
@@ -54,7 +55,7 @@ export function fileResponse(
     'X-Content-Type-Options': 'nosniff',
     ...(encoding !== 'identity' && { 'Content-Encoding': encoding }),
   };
-  if (isCurrent(request.headers.get('if-none-match'), etag)) return { status: 304, headers };
+  if (isCurrent(request.header('if-none-match'), etag)) return { status: 304, headers };
   return { status: 200, headers, ...(request.method === 'GET' && { body: bytes }) };
 }
 

@@ -1,16 +1,17 @@
 /** GET /, the chat page, and GET /assets/{name}, its parts that are loaded late. */
-import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { HttpResponseInit } from '@azure/functions';
 import { errors } from '../contract/errors.ts';
 import { fileResponse, readManifest } from './page-files.ts';
+import type { RawRequest } from './raw-request.ts';
 import { hasUser } from './signed-in-user.ts';
 
 /**
  * Responds with the page, or with 304 when the browser's copy is current. `Server-Timing`, the only header of its own
  * response that a page can read, tells it whether a user is signed in.
  */
-export function handlePage(request: HttpRequest, trustsUserHeaders: boolean): HttpResponseInit {
+export function handlePage(request: RawRequest, trustsUserHeaders: boolean): HttpResponseInit {
   return fileResponse('index.html', request, {
-    ...(trustsUserHeaders && hasUser(request.headers) && { 'Server-Timing': 'signed-in' }),
+    ...(trustsUserHeaders && hasUser(request) && { 'Server-Timing': 'signed-in' }),
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-cache',
     'Content-Security-Policy': contentSecurityPolicy(),
@@ -22,8 +23,8 @@ export function handlePage(request: HttpRequest, trustsUserHeaders: boolean): Ht
  * Responds with a part of the page. Its name contains a hash of its content, so browsers may keep it for a year.
  * @throws AskError `asset_not_found` unless the name is one of those that were built.
  */
-export function handleAsset(request: HttpRequest): HttpResponseInit {
-  const name = readManifest().assets.find((each) => each === request.params['name']);
+export function handleAsset(request: RawRequest): HttpResponseInit {
+  const name = readManifest().assets.find((each) => request.path.endsWith(`/${each}`));
   if (name === undefined) throw errors.assetNotFound();
   return fileResponse(`assets/${name}`, request, {
     'Content-Type': 'text/javascript; charset=utf-8',

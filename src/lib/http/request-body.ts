@@ -1,14 +1,13 @@
 /** Reads the body of an HTTP request as JSON, with limits on its size and time. */
-import type { HttpRequest } from '@azure/functions';
-import { CallerDisconnectedError } from './caller.ts';
 import { AskError, errors } from '../contract/errors.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import { CallerDisconnectedError, type RawRequest } from './raw-request.ts';
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */
 export async function readJsonObject(
-  request: HttpRequest,
+  request: RawRequest,
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
@@ -24,24 +23,19 @@ export async function readJsonObject(
  * @throws AskError that says what is wrong with the body; {@link CallerDisconnectedError} when the body is incomplete;
  * the reason of `signal` when it aborts before the body has arrived.
  */
-export async function readJson(
-  request: HttpRequest,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<unknown> {
-  if (!JSON_TYPE.test(request.headers.get('content-type') ?? '')) throw errors.unsupportedMediaType();
-  if (Number(request.headers.get('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
+export async function readJson(request: RawRequest, maxBytes: number, signal: AbortSignal): Promise<unknown> {
+  if (!JSON_TYPE.test(request.header('content-type') ?? '')) throw errors.unsupportedMediaType();
+  if (Number(request.header('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes);
   // An abort must not cancel the body: this would close the socket, which the error response needs.
   const bytes = await untilAborted(readBytes(request, maxBytes), signal);
   return parse(decode(bytes));
 }
 
-async function readBytes(request: HttpRequest, maxBytes: number): Promise<Uint8Array> {
+async function readBytes(request: RawRequest, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    // The library's type does not include the type of the chunks.
-    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of request.body) {
       size += chunk.length;
       if (size > maxBytes) throw errors.bodyTooLarge(maxBytes);
       chunks.push(chunk);

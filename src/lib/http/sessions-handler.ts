@@ -1,5 +1,5 @@
 /** GET and DELETE /sessions/{session_id}, and GET /sessions. */
-import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { HttpResponseInit } from '@azure/functions';
 import { AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
 import type { SessionKey } from '../history/row-keys.ts';
@@ -8,6 +8,7 @@ import type { Invocation } from '../runtime/invocation.ts';
 import { logError } from '../runtime/log.ts';
 import { checkSessionId } from './ask-request.ts';
 import { json } from './json-response.ts';
+import type { RawRequest } from './raw-request.ts';
 import { failAs, forgetSession, readSessionPage, sessionFields } from './session-access.ts';
 import { readUserId } from './signed-in-user.ts';
 
@@ -20,7 +21,7 @@ export interface SessionServices {
 /** Reads or deletes one session. @throws AskError when the session to read does not exist, or storage fails. */
 export async function handleSession(
   { sessions, config }: SessionServices,
-  request: HttpRequest,
+  request: RawRequest,
   { log }: Invocation,
 ): Promise<HttpResponseInit> {
   const userId = readUserId(request, config.trustsUserHeaders);
@@ -33,7 +34,7 @@ export async function handleSession(
 async function readSession(
   sessions: Sessions,
   session: SessionKey,
-  request: HttpRequest,
+  request: RawRequest,
 ): Promise<HttpResponseInit> {
   const page = await readSessionPage(sessions, session, positionOf(request));
   return json(200, {
@@ -45,7 +46,7 @@ async function readSession(
 /** Lists the sessions of the signed-in user. @throws AskError when the caller is not signed in, or storage fails. */
 export async function handleSessions(
   { sessions, config }: SessionServices,
-  request: HttpRequest,
+  request: RawRequest,
   { log }: Invocation,
 ): Promise<HttpResponseInit> {
   const userId = readUserId(request, config.trustsUserHeaders);
@@ -75,13 +76,16 @@ async function logged<T>(work: Promise<T>, log: Invocation['log']): Promise<T> {
   }
 }
 
-const positionOf = (request: HttpRequest): string | undefined => request.query.get('before') ?? undefined;
+const positionOf = (request: RawRequest): string | undefined => request.query.get('before') ?? undefined;
 
-/** Parsed from the URL, because hosts differ in how they decode route parameters. */
-function readSessionId(request: HttpRequest): string {
-  const encoded = new URL(request.url).pathname.replace(/^.*?\/sessions\//i, '');
+/**
+ * The Azure Functions host decodes a path except for "%2F" and "%5C", and encodes it again: "/" arrives as "%252F".
+ * `func start` does the same, the other hosts do not. A session id cannot contain these texts itself.
+ */
+function readSessionId(request: RawRequest): string {
+  const encoded = request.path.replace(/^.*?\/sessions\//i, '');
   try {
-    return checkSessionId(decodeURIComponent(encoded));
+    return checkSessionId(decodeURIComponent(encoded).replaceAll(/%(?:2F|5C)/gi, decodeURIComponent));
   } catch (error) {
     throw error instanceof URIError
       ? errors.invalidField('session_id', 'is not valid percent-encoding')

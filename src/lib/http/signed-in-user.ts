@@ -2,8 +2,8 @@
  * The signed-in user, from the headers of App Service authentication:
  * learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
-import type { HttpRequest } from '@azure/functions';
 import { errors } from '../contract/errors.ts';
+import type { RawRequest } from './raw-request.ts';
 
 const PRINCIPAL = 'x-ms-client-principal';
 const ID = 'x-ms-client-principal-id';
@@ -36,20 +36,19 @@ interface Principal {
  * so they are ignored unless `trusted`: App Service authentication is on and sets them itself.
  * @throws AskError when the caller is signed in, but the headers do not identify the user.
  */
-export function readUserId({ headers }: HttpRequest, trusted: boolean): string | null {
-  if (!trusted || !hasUser(headers)) return null;
-  // Not with the library's `request.user`, which throws when one of the headers is missing.
-  const principal = readPrincipal(headers.get(PRINCIPAL));
+export function readUserId(request: RawRequest, trusted: boolean): string | null {
+  if (!trusted || !hasUser(request)) return null;
+  const principal = readPrincipal(request.header(PRINCIPAL));
   const [provider, id] = principal.identityProvider
     ? [principal.identityProvider, principal.userId]
-    : [headers.get(PROVIDER) || principal.auth_typ, headers.get(ID) || claimedId(principal)];
+    : [request.header(PROVIDER) || principal.auth_typ, request.header(ID) || claimedId(principal)];
   if (!isText(provider) || !isText(id)) throw errors.userUnknown();
   return JSON.stringify([provider, id]);
 }
 
 /** Whether the headers tell of a signed-in user. Any caller can send them, see {@link readUserId}. */
-export const hasUser = (headers: HttpRequest['headers']): boolean =>
-  [PRINCIPAL, ID, PROVIDER, NAME].some((name) => headers.get(name));
+export const hasUser = (request: RawRequest): boolean =>
+  [PRINCIPAL, ID, PROVIDER, NAME].some((name) => request.header(name));
 
 /** Decodes the principal from Base64. An invalid one gives an object without fields. */
 function readPrincipal(encoded: string | null): Principal {

@@ -6,7 +6,7 @@ import { errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
 import { type AskResult, askArguments, askResult } from '../contract/tools.ts';
 import { checkAskFields, inConversation } from '../http/ask-request.ts';
-import { CallerDisconnectedError } from '../http/caller.ts';
+import { CallerDisconnectedError } from '../http/raw-request.ts';
 import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
 import { logError } from '../runtime/log.ts';
 import { finishQuestion } from '../telemetry/finish-question.ts';

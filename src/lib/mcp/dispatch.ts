@@ -1,6 +1,6 @@
 /** Hands the message of an HTTP request to the SDK. */
-import type { HttpRequest } from '@azure/functions';
 import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { RawRequest } from '../http/raw-request.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { jsonRpcError } from './response.ts';
 
@@ -9,16 +9,20 @@ import { jsonRpcError } from './response.ts';
  * `disconnected` aborts, the requests of the message are aborted.
  */
 export async function dispatch(
-  request: HttpRequest,
+  request: RawRequest,
   message: unknown,
   disconnected: AbortSignal,
   create: (protocolVersion: string | undefined) => ObservedServer,
 ): Promise<Response> {
   // The SDK would keep the stream open, but nothing that this server lists ever changes.
   if (isMethod(message, 'subscriptions/listen')) return jsonRpcError(404, NO_SUBSCRIPTIONS, message.id);
-  const headers = new Headers([...request.headers]);
+  const headers = request.toHeaders();
   const handler = createMcpHandler(() => create(headers.get('mcp-protocol-version') ?? undefined));
-  const webRequest = new Request(request.url, { method: 'POST', headers, signal: disconnected });
+  const webRequest = new Request(`http://localhost${request.path}`, {
+    method: 'POST',
+    headers,
+    signal: disconnected,
+  });
   return handler.fetch(webRequest, { parsedBody: message });
 }
 

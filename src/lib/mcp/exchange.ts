@@ -1,6 +1,6 @@
 /** What the tools and resources of one HTTP request need. */
 import type { AskServices } from '../http/ask-handler.ts';
-import type { Caller } from '../http/caller.ts';
+import type { Caller } from '../http/raw-request.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
 import type { Invocation } from '../runtime/invocation.ts';
 

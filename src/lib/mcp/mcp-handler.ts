@@ -3,13 +3,13 @@
  * any instance answers any request. modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
  */
 import { randomUUID } from 'node:crypto';
-import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import type { HttpResponseInit } from '@azure/functions';
 import { localhostAllowedOrigins, validateOriginHeader } from '@modelcontextprotocol/server';
 import { errors, toAskError } from '../contract/errors.ts';
 import { maxBodyBytes } from '../http/ask-request.ts';
-import { CallerDisconnectedError, callerOf } from '../http/caller.ts';
 import { startDeadline } from '../http/deadline.ts';
 import { CLIENT_CLOSED_REQUEST } from '../http/error-response.ts';
+import { CallerDisconnectedError, type RawRequest } from '../http/raw-request.ts';
 import { readJson } from '../http/request-body.ts';
 import { readUserId } from '../http/signed-in-user.ts';
 import type { Invocation } from '../runtime/invocation.ts';
@@ -21,7 +21,7 @@ import { errorResponse, toResponseInit } from './response.ts';
 import { createServer } from './server.ts';
 
 /** Answers HTTP requests of the protocol. Never rejects: an error becomes a JSON-RPC error. */
-export type McpEndpoint = (request: HttpRequest, invocation: Invocation) => Promise<HttpResponseInit>;
+export type McpEndpoint = (request: RawRequest, invocation: Invocation) => Promise<HttpResponseInit>;
 
 /** Creates the endpoint of this process. */
 export function createMcpEndpoint(services: McpServices): McpEndpoint {
@@ -30,7 +30,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
 
   return async (request, invocation) => {
     const log = atLevel(config.logLevel, consoleLog(invocation.id));
-    const caller = callerOf(invocation.id);
+    const { caller } = request;
     let message: unknown;
     const deadline = startDeadline(config.requestTimeoutMs, () => message !== undefined);
     const signal = AbortSignal.any([deadline.signal, stopSignal]);
@@ -40,7 +40,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
       checkOrigin(request, config.mcpAllowedHosts);
       message = await readJson(request, maxBodyBytes(config.maxQuestionChars), signal);
       const userId = readUserId(request, config.trustsUserHeaders);
-      const clientId = request.headers.get(CLIENT_ID_HEADER);
+      const clientId = request.header(CLIENT_ID_HEADER);
       if (clientId !== null) exchanges.cancel(clientId, message);
       const response = await dispatch(request, message, caller.disconnected, (protocolVersion) => {
         const server = createServer({ services, invocation, log, caller, userId, signal }, protocolVersion);
@@ -62,7 +62,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
 }
 
 /** @throws AskError when a web page of a foreign origin sent the request (DNS rebinding). */
-function checkOrigin({ headers }: HttpRequest, allowedHosts: string[]): void {
+function checkOrigin(request: RawRequest, allowedHosts: string[]): void {
   const allowed = [...localhostAllowedOrigins(), ...allowedHosts];
-  if (!validateOriginHeader(headers.get('origin'), allowed).ok) throw errors.originNotAllowed();
+  if (!validateOriginHeader(request.header('origin'), allowed).ok) throw errors.originNotAllowed();
 }

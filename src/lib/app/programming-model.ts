@@ -1,0 +1,101 @@
+/**
+ * The programming model of the app: that of the `@azure/functions` library, but an HTTP function gets the request as it
+ * arrived on the connection. The worker's module `@azure/functions-core` lets an app set its model:
+ * github.com/Azure/azure-functions-nodejs-worker, types-core/index.d.ts
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { ForwardedRequests, type Respond } from '../http/forwarded-requests.ts';
+import type { RawRequest } from '../http/raw-request.ts';
+
+/** What the worker gives the model of one invocation. */
+interface CoreContext {
+  invocationId: string;
+  metadata: { bindings: Record<string, { type: string }> };
+  request: { triggerMetadata?: object | null };
+}
+
+interface InvocationModel {
+  getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
+}
+
+type Capabilities = Record<string, string>;
+
+interface ProgrammingModel {
+  name: string;
+  version: string;
+  getInvocationModel(context: CoreContext): InvocationModel;
+  getCapabilities(capabilities: Capabilities): Promise<Capabilities>;
+}
+
+interface CoreModule {
+  getProgrammingModel(): ProgrammingModel;
+  setProgrammingModel(model: ProgrammingModel): void;
+}
+
+/** Node publishes here that a server is about to listen. */
+const LISTEN = 'tracing:net.server.listen:asyncStart';
+
+/**
+ * Limit of a request's headers, in bytes. It is above that of the host, 32 KiB, so that a request that the host accepts
+ * is never refused by the library's server: Node's own limit is 16 KiB.
+ */
+const MAX_HEADER_BYTES = 64 * 1024;
+
+const core = createRequire(import.meta.url)('@azure/functions-core') as CoreModule;
+let ours: ProgrammingModel | undefined;
+
+/** Replaces the library's model, once. Call it after a function was registered: only then has the library set its own. */
+export function useRawRequests(): void {
+  ours ??= onRawRequests(core.getProgrammingModel());
+  if (core.getProgrammingModel() !== ours) core.setProgrammingModel(ours);
+}
+
+function onRawRequests(library: ProgrammingModel): ProgrammingModel {
+  const requests = new ForwardedRequests();
+  const onListen = (message: unknown): void => {
+    const { server } = message as { server: unknown };
+    if (server instanceof Server) intercept(server, requests);
+  };
+  return {
+    name: library.name,
+    version: library.version,
+    async getCapabilities(capabilities) {
+      subscribe(LISTEN, onListen);
+      try {
+        return await library.getCapabilities(capabilities);
+      } finally {
+        unsubscribe(LISTEN, onListen);
+      }
+    },
+    getInvocationModel(context) {
+      const isHttp = Object.values(context.metadata.bindings).some(({ type }) => /^httptrigger$/i.test(type));
+      if (isHttp) context.request.triggerMetadata = {};
+      const model = library.getInvocationModel(context);
+      return isHttp ? withRawRequest(model, () => requests.take(context.invocationId)) : model;
+    },
+  };
+}
+
+/** The only input of an HTTP function becomes its raw request. */
+function withRawRequest(model: InvocationModel, take: () => Promise<RawRequest>): InvocationModel {
+  const getArguments = model.getArguments.bind(model);
+  model.getArguments = async () => {
+    const request = await take();
+    const { context } = await getArguments();
+    return { context, inputs: [request] };
+  };
+  return model;
+}
+
+/** Takes the place of the library's listener. @throws Error when the library does not listen as it is known to. */
+function intercept(server: Server, requests: ForwardedRequests): void {
+  const [listener, ...others] = server.listeners('request') as Respond[];
+  if (!listener || others.length > 0)
+    throw new Error('@azure/functions listens to requests in an unknown way.');
+  server.removeAllListeners('request');
+  server.on('request', (message, response) => requests.receive(message, response, listener));
+  // Read for each connection, like the option of `createServer`.
+  Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES });
+}

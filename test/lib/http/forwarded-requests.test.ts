@@ -1,0 +1,82 @@
+/** Which request an invocation gets, when several requests carry its id. A real HTTP server receives them. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ForwardedRequests, type Respond } from '../../../src/lib/http/forwarded-requests.ts';
+
+const server = createServer();
+let requests: ForwardedRequests;
+/** What the library would respond to. */
+let responses: ServerResponse[] = [];
+
+beforeEach(async () => {
+  responses = [];
+  requests = new ForwardedRequests();
+  const respond: Respond = (_, response) => void responses.push(response);
+  server
+    .removeAllListeners('request')
+    .on('request', (...forwarded) => requests.receive(...forwarded, respond));
+  server.listen(0);
+  await once(server, 'listening');
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+/** Sends a request as the host does. Gives the status of the response, or null when the connection was cut. */
+const forward = (id: string, name: string): Promise<number | null> =>
+  fetch(`http://localhost:${(server.address() as AddressInfo).port}/${name}?Headers={}`, {
+    headers: { 'x-ms-invocation-id': id, 'x-name': name },
+  }).then(
+    ({ status }) => status,
+    () => null,
+  );
+
+it.each(['the request', 'the invocation'])('are brought together when %s comes first', async (first) => {
+  const id = randomUUID();
+  const arrived = once(server, 'request');
+  const status = forward(id, 'mine');
+  if (first === 'the request') await arrived;
+  const request = await requests.take(id);
+  responses[0]?.end();
+  expect([request.path, request.header('X-Name'), await status]).toEqual(['/mine', 'mine', 200]);
+});
+
+it('refuses both requests with the id of one invocation, and the invocation', async () => {
+  const id = randomUUID();
+  const arrived = once(server, 'request');
+  const one = forward(id, 'one');
+  await arrived;
+  expect(await Promise.all([one, forward(id, 'two')])).toEqual([500, 500]);
+  await expect(requests.take(id)).rejects.toThrow('More than one request');
+  expect(responses).toEqual([]);
+});
+
+it('cuts off a request that is being answered when a second one comes', async () => {
+  const id = randomUUID();
+  const one = forward(id, 'one');
+  const { caller } = await requests.take(id);
+  expect(await forward(id, 'two')).toBe(500);
+  expect(await one).toBe(null);
+  expect(caller.disconnected.aborted).toBe(true);
+  // The id is free again: nothing is kept of an ended request.
+  const again = forward(id, 'three');
+  expect((await requests.take(id)).header('x-name')).toBe('three');
+  responses.at(-1)?.end();
+  expect(await again).toBe(200);
+});
+
+it('shows at once that a caller has disconnected before its invocation came', async () => {
+  const id = randomUUID();
+  const caller = new AbortController();
+  const arrived = once(server, 'request');
+  const url = `http://localhost:${(server.address() as AddressInfo).port}/`;
+  const sent = fetch(url, { headers: { 'x-ms-invocation-id': id }, signal: caller.signal }).catch(() => null);
+  const [, response] = (await arrived) as [unknown, ServerResponse];
+  caller.abort();
+  await Promise.all([sent, once(response, 'close')]);
+  expect((await requests.take(id)).caller.disconnected.aborted).toBe(true);
+});
