@@ -8,40 +8,40 @@ import { join } from 'node:path';
 import { root } from '../dev/stack/root.ts';
 import { measureClients } from './parts/clients.ts';
 import { measureColdStart } from './parts/cold-start.ts';
-import { type Arena, type Contestant, withArena } from './harness/contestants.ts';
+import { type Part, withArena } from './harness/contestants.ts';
 import { type Cost, formatCost, formatDearer } from './harness/cost.ts';
 import { readBenchOptions } from './harness/options.ts';
 import { measureCpu, measurePlain } from './parts/cpu.ts';
+import { measureSlowStreams } from './parts/slow-streams.ts';
 import { measureStrangers } from './parts/strangers.ts';
-import { measureVersions } from './parts/versions.ts';
+import { VERSION_PARTS } from './parts/versions.ts';
 import { measureTelemetry } from './parts/telemetry.ts';
 import { measureThroughput } from './parts/throughput.ts';
 
-/** The parts of the benchmark, with their default number of rounds. */
-const PARTS: Record<string, { measure: (arena: Arena, rounds: number) => Promise<Cost[]>; rounds: number }> =
-  {
-    'cold-start': { measure: measureColdStart, rounds: 15 },
-    cpu: { measure: measureCpu, rounds: 9 },
-    plain: { measure: measurePlain, rounds: 5 },
-    strangers: { measure: measureStrangers, rounds: 5 },
-    throughput: { measure: measureThroughput, rounds: 5 },
-    clients: { measure: measureClients, rounds: 5 },
-    telemetry: { measure: measureTelemetry, rounds: 5 },
-  };
+const PARTS: Record<string, Part> = {
+  'cold-start': { measure: measureColdStart, rounds: 15 },
+  cpu: { measure: measureCpu, rounds: 9 },
+  'slow-streams': { measure: measureSlowStreams, rounds: 5 },
+  plain: { measure: measurePlain, rounds: 5 },
+  strangers: { measure: measureStrangers, rounds: 5 },
+  throughput: { measure: measureThroughput, rounds: 5 },
+  clients: { measure: measureClients, rounds: 5 },
+  telemetry: { measure: measureTelemetry, rounds: 5 },
+};
 
 /** A short run that is compared with the committed results, to see at once what a change has made dearer. */
 const QUICK = 'quick';
 const QUICK_ROUNDS = 2;
-const VERSIONS_ROUNDS = 7;
 
 /** The help text. */
 export const help = `npm run bench -- [options] [PART...]
 
-Measures and prints the cost of the app as ratios to a function with a constant answer, in about fifteen minutes. Linux
+Measures and prints the cost of the app as ratios to a function with a constant answer, in about twenty minutes. Linux
 only. Without PART, all parts: ${Object.keys(PARTS).join(', ')}.
 The part "${QUICK}" measures the CPU time in less than a minute, and prints what got dearer than in the committed results.
 
-  --before FOLDER  instead, compare with the published folder of an earlier version (npm run package writes out/)
+  --before FOLDER  instead, compare with the published folder of an earlier version (npm run package writes out/);
+                   its parts are ${Object.keys(VERSION_PARTS).join(', ')}
   --write          also write the results of all parts to docs/performance.json, for npm run bench:chart
   --help
 
@@ -61,19 +61,26 @@ export interface BenchResults {
 /** Measures and prints the named parts, or all. With `--write`, writes the results file. */
 export async function main(args: string[]): Promise<void> {
   const parts = [...Object.keys(PARTS), QUICK];
-  const options = readBenchOptions(args, help, { writes: true, compares: true, parts });
+  const compares = Object.keys(VERSION_PARTS);
+  const options = readBenchOptions(args, help, { writes: true, compares, parts });
   if (!options) return;
   if (options.parts.includes(QUICK)) return measureQuickly();
-  if (options.before !== undefined) return compareVersions(options.before);
+  const { before } = options;
+  const chosen = Object.entries(before === undefined ? PARTS : VERSION_PARTS).filter(
+    ([name]) => options.parts.length === 0 || options.parts.includes(name),
+  );
   const costs: Cost[] = [];
-  await withArena(async (arena) => {
-    for (const [name, { measure, rounds }] of Object.entries(PARTS)) {
-      if (options.parts.length > 0 && !options.parts.includes(name)) continue;
-      const found = await measure(arena, Number(process.env['BENCH_ROUNDS'] || rounds));
-      for (const cost of found) console.log(formatCost(cost));
-      costs.push(...found);
-    }
-  });
+  await withArena(
+    async (arena) => {
+      for (const [, { measure, rounds }] of chosen) {
+        const found = await measure(arena, Number(process.env['BENCH_ROUNDS'] || rounds));
+        for (const cost of found) console.log(formatCost(cost));
+        costs.push(...found);
+      }
+    },
+    before === undefined ? undefined : ['app'],
+    before,
+  );
   if (!options.write) return;
   const results: BenchResults = {
     measured_at: new Date().toISOString(),
@@ -84,27 +91,15 @@ export async function main(args: string[]): Promise<void> {
   writeFileSync(RESULTS_FILE, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-/** Measures and prints costs with the named contestants alone. */
-async function measureWith(
-  measure: (arena: Arena) => Promise<Cost[]>,
-  ...arena: [contestants: readonly Contestant[], before?: string]
-): Promise<Cost[]> {
-  const costs: Cost[] = [];
-  await withArena(async (each) => void costs.push(...(await measure(each))), ...arena);
-  for (const cost of costs) console.log(formatCost(cost));
-  return costs;
-}
-
-/** Prints the costs of the app, compared with those of the version in the folder `before`. */
-async function compareVersions(before: string): Promise<void> {
-  const rounds = Number(process.env['BENCH_ROUNDS'] || VERSIONS_ROUNDS);
-  await measureWith((arena) => measureVersions(arena, rounds), ['app'], before);
-}
-
 /** Prints the CPU costs, and those that got dearer. It never fails: the machine may be busy. */
 async function measureQuickly(): Promise<void> {
   const committed = JSON.parse(readFileSync(RESULTS_FILE, 'utf8')) as BenchResults;
-  const contestants = ['app', 'constant', 'raw-request'] as const;
-  const costs = await measureWith((arena) => measureCpu(arena, QUICK_ROUNDS), contestants);
-  console.log(formatDearer(costs, committed.costs));
+  await withArena(
+    async (arena) => {
+      const costs = await measureCpu(arena, QUICK_ROUNDS);
+      for (const cost of costs) console.log(formatCost(cost));
+      console.log(formatDearer(costs, committed.costs));
+    },
+    ['app', 'constant', 'raw-request'],
+  );
 }

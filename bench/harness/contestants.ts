@@ -9,6 +9,7 @@ import { buildApp, bundle } from '../../dev/bundle/bundle.ts';
 import { type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
 import { writePackage } from '../../dev/package.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
+import type { Cost } from './cost.ts';
 import { type EmulatorProcess, startEmulatorProcess } from './emulator-process.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
@@ -19,7 +20,14 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
  */
 export type Contestant = 'app' | 'before' | 'plain-bundle' | (typeof OTHERS)[number];
 
-const OTHERS = ['constant', 'raw-request', 'plain', 'client-per-request', 'no-keep-alive'] as const;
+const OTHERS = [
+  'constant',
+  'constant-stream',
+  'raw-request',
+  'plain',
+  'client-per-request',
+  'no-keep-alive',
+] as const;
 
 /** The environment of the contestants. */
 export interface Arena {
@@ -37,6 +45,12 @@ export interface Arena {
 }
 
 const onOutput = (text: string): unknown => process.env['BENCH_VERBOSE'] && process.stderr.write(text);
+
+/** A part of the benchmark, with its default number of rounds. */
+export interface Part {
+  measure: (arena: Arena, rounds: number) => Promise<Cost[]>;
+  rounds: number;
+}
 
 /** Builds the contestants, or those that are named, and runs `use`. `before` is the published folder of that version. */
 export async function withArena(

@@ -17,6 +17,10 @@ export interface Cost {
   rounds: Round[];
 }
 
+/** The two sides of a round in the order in which they are measured: who comes first changes with each round. */
+export const turnOf = (round: number): (keyof Round)[] =>
+  round % 2 === 0 ? ['baseline', 'app'] : ['app', 'baseline'];
+
 /** Median, minimum and maximum. */
 export interface Spread {
   median: number;

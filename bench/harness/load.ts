@@ -1,6 +1,6 @@
 /** Sends many questions to an app over a number of connections. */
 import { randomUUID } from 'node:crypto';
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { summarize, type Summary } from '../../dev/perf/statistics.ts';
 
 /** Returns the body of the `index`-th request. */
@@ -18,7 +18,12 @@ export interface Load {
   times: Summary;
   /** From the first request to the end of the last, in milliseconds. */
   durationMs: number;
+  /** How much later than they were sent the tokens arrived that carry this time, in milliseconds; null without any. */
+  delays: Summary | null;
 }
+
+/** The time in a token: microseconds of the machine's monotonic clock. */
+const SENT_AT = /@(\d+)/g;
 
 /**
  * Sends `count` requests over `connections` connections. Each connection sends its next request after the last
@@ -36,6 +41,7 @@ export async function load(
     pool: new Pool(target.url, { connections, pipelining: 1 }),
   }));
   const times: number[] = [];
+  const delays: number[] = [];
   let next = 0;
   const startedAt = performance.now();
   const ask = async (): Promise<void> => {
@@ -58,7 +64,7 @@ export async function load(
         },
         body: JSON.stringify(body(index)),
       });
-      const text = await response.body.text();
+      const text = await read(response.body, delays);
       times.push(performance.now() - sentAt);
       if (response.statusCode !== 200 || !text.includes('"answer"')) {
         throw new Error(`a response with status ${response.statusCode}: ${text.slice(0, 500)}`);
@@ -73,5 +79,17 @@ export async function load(
   const durationMs = performance.now() - startedAt;
   const summary = summarize(times);
   if (!summary) throw new Error('no requests were sent');
-  return { times: summary, durationMs };
+  return { times: summary, durationMs, delays: summarize(delays) };
+}
+
+async function read(body: Dispatcher.ResponseData['body'], delays: number[]): Promise<string> {
+  let text = '';
+  for await (const chunk of body.setEncoding('utf8')) {
+    text += chunk;
+    // The last event repeats the whole answer.
+    if (text.includes('event: done')) continue;
+    const now = Number(process.hrtime.bigint() / 1000n);
+    for (const [, sentAt] of String(chunk).matchAll(SENT_AT)) delays.push((now - Number(sentAt)) / 1000);
+  }
+  return text;
 }

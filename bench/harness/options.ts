@@ -17,8 +17,8 @@ export interface BenchOptions {
 export interface Accepted {
   /** Whether the benchmark has results that are committed. */
   writes?: boolean;
-  /** Whether it can compare the app with an earlier version. */
-  compares?: boolean;
+  /** The parts in which it can compare the app with an earlier version. */
+  compares?: string[];
   parts?: string[];
 }
 
@@ -26,7 +26,7 @@ export interface Accepted {
 export function readBenchOptions(
   args: string[],
   usage: string,
-  { writes = false, compares = false, parts = [] }: Accepted = {},
+  { writes = false, compares = [], parts = [] }: Accepted = {},
 ): BenchOptions | null {
   try {
     const { values, positionals } = parseArgs({
@@ -34,7 +34,7 @@ export function readBenchOptions(
       allowPositionals: parts.length > 0,
       options: {
         ...(writes && { write: { type: 'boolean' } }),
-        ...(compares && { before: { type: 'string' } }),
+        ...(compares.length > 0 && { before: { type: 'string' } }),
       },
     });
     const unknown = positionals.filter((name) => !parts.includes(name));
@@ -43,7 +43,7 @@ export function readBenchOptions(
     const { write, before } = values as { write?: boolean; before?: string };
     if (write && positionals.length > 0)
       throw new Error('--write needs the results of all parts, so name no part.');
-    if (before !== undefined) checkBefore(before, write === true || positionals.length > 0);
+    if (before !== undefined) checkBefore(before, compares, [...positionals, ...(write ? ['--write'] : [])]);
     return { write: write === true, parts: positionals, before };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
@@ -52,8 +52,10 @@ export function readBenchOptions(
   }
 }
 
-function checkBefore(folder: string, hasOthers: boolean): void {
-  if (hasOthers) throw new Error('--before always measures the same, so name no part, and no --write.');
+function checkBefore(folder: string, compares: string[], others: string[]): void {
+  const refused = others.filter((each) => !compares.includes(each));
+  if (refused.length > 0)
+    throw new Error(`--before goes with the parts ${compares.join(', ')}, not with ${refused.join(', ')}.`);
   if (!existsSync(join(folder, 'host.json')))
     throw new Error(`${folder} is not a published folder; npm run package writes one to out/.`);
 }

@@ -10,7 +10,8 @@ export const CONNECTIONS = 8;
 /** Questions of a round. */
 export const REQUESTS = 1000;
 const STREAMS = 500;
-const TOKENS = 200;
+/** Tokens of a streamed answer. */
+export const TOKENS = 200;
 const TOKENS_TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
 /** Interactions of a known session: as many as the history has at most. */
 const INTERACTIONS = 10;

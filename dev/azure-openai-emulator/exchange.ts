@@ -102,6 +102,12 @@ export interface Reasoning {
   tokens: number;
 }
 
+/**
+ * A word of an answer that is replaced by the time at which its event is sent, if `tokenDelayMs` is set: `@` and the
+ * microseconds of the machine's monotonic clock. Such an event is sent whole, as the service sends it.
+ */
+export const SENT_AT = '{sent_at}';
+
 /** Sends a reply. The events of a stream are sent `tokenDelayMs` apart. */
 export function send(exchange: Exchange, reply: Reply): void {
   exchange.record.status = reply.status;
@@ -133,6 +139,10 @@ export async function write(
     if (delayMs > 0 && parts.length > 1) {
       await delay(delayMs);
       if (response.destroyed) return;
+      if (part.includes(SENT_AT)) {
+        response.write(part.replaceAll(SENT_AT, `@${process.hrtime.bigint() / 1000n}`));
+        continue;
+      }
       // Splits the event anywhere, also within a UTF-8 character, as HTTP/2 frames may.
       const bytes = Buffer.from(part);
       response.write(bytes.subarray(0, bytes.length / 2));

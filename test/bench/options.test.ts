@@ -39,7 +39,8 @@ it('does not write the results of a part', async () => {
 
 it.each([
   [['--before', 'src'], 'src is not a published folder'],
-  [['--before', 'out', 'cpu'], 'name no part'],
+  [['--before', 'out', 'plain'], 'not with plain'],
+  [['--before', 'out', '--write'], 'not with --write'],
 ])('does not compare with %j', async (args, message) => {
   const { code, stderr } = await run(scripts['bench'], ...args);
   expect(code).toBe(2);
