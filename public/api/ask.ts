@@ -58,7 +58,11 @@ async function* readAnswer(
     }
     if (event === 'error') {
       const { status, error } = body as ErrorBody;
-      throw new AskFailure(status, { retryAfter: error?.retry_after ?? 0, code: error?.code });
+      throw new AskFailure(status, {
+        retryAfter: error?.retry_after ?? 0,
+        code: error?.code,
+        limit: error?.limit,
+      });
     }
   }
   throw brokenOff();

@@ -9,6 +9,7 @@ interface FailureDetails {
   needsSignIn?: boolean;
   retryAfter?: number;
   code?: string | undefined;
+  limit?: number | undefined;
 }
 
 /** A failed request, with a message for the user. */
@@ -21,23 +22,24 @@ export class AskFailure extends Error {
   readonly retryAfter: number;
   /** The `error.code` of the API; undefined when the server did not answer. */
   readonly code: string | undefined;
+  /** The `error.limit` of the API, such as the characters of a question; undefined when the message names none. */
+  readonly limit: number | undefined;
 
   constructor(message: string, details: FailureDetails = {}) {
-    const { needsKey = false, needsSignIn = false, retryAfter = 0, code } = details;
-    super(forUsers(message, details.code));
+    const { needsKey = false, needsSignIn = false, retryAfter = 0, code, limit } = details;
+    super(forUsers(message, details));
     this.needsKey = needsKey;
     this.needsSignIn = needsSignIn;
     this.retryAfter = retryAfter;
     this.code = code;
+    this.limit = limit;
   }
 }
 
 /** The message of the server without the names of fields, which are for programs. */
-function forUsers(message: string, code: string | undefined): string {
-  if (code === 'question_too_long') {
-    const written = message.replace('The field "question"', 'The question');
-    return written.replace(/\d+/, (digits) => Number(digits).toLocaleString('en'));
-  }
+function forUsers(message: string, { code, limit }: FailureDetails): string {
+  if (code === 'question_too_long' && limit !== undefined)
+    return `The question is longer than ${limit.toLocaleString('en')} characters. Shorten it.`;
   // The server has already tried it with less of the chat history, and without.
   if (code === 'conversation_too_long')
     return 'The question is too long for the model, even without the earlier messages. Shorten it.';
@@ -66,13 +68,14 @@ export async function failureOf(response: Response): Promise<AskFailure> {
   const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
   const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));
   const retryAfter = seconds > 0 ? Math.ceil(seconds) : 0;
-  return new AskFailure(message, { needsKey, needsSignIn, retryAfter, code });
+  const limit = body?.error?.limit;
+  return new AskFailure(message, { needsKey, needsSignIn, retryAfter, code, limit });
 }
 
 /** An error of the app, or of something between the app and this page. */
 interface ErrorLike {
   status?: string;
-  error?: { code?: string; retry_after?: number };
+  error?: { code?: string; retry_after?: number; limit?: number };
 }
 
 /** Whether the body of a response is JSON. */

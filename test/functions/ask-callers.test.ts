@@ -56,7 +56,7 @@ describe('a caller whose body does not arrive', () => {
       socket.on('error', () => {});
       await eventually(() => answer.includes('}'));
       expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-      expect(answer).toContain('"code":"request_timeout"');
+      expect(answer).toContain('"error":{"code":"request_timeout","limit":1}');
       expect(answer).toContain('within 1 second');
       expect(outcomes()).toEqual(['request_timeout']);
       expect(app.output()).not.toMatch(/\n\s+at /);

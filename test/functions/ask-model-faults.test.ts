@@ -66,10 +66,10 @@ describe('a temporary fault', () => {
   });
 
   it.each([
-    [500, 502, 'model_unavailable'],
-    [408, 502, 'model_unavailable'],
-    [429, 429, 'model_rate_limited'],
-  ])('%i three times is a %i', { tags: ['long'] }, async (status, expected, code) => {
+    [500, 502, 'model_unavailable', 'model_unavailable'],
+    [408, 502, 'model_unavailable', 'model_unavailable'],
+    [429, 429, 'model_rate_limited', 'model_rate_limited: raise the quota'],
+  ])('%i three times is a %i', { tags: ['long'] }, async (status, expected, code, logged) => {
     await start();
     const fault: Fault = { kind: 'status', status, message: secret, retryAfterMs: '10' };
     app.emulator.failNext(fault, fault, fault);
@@ -77,7 +77,7 @@ describe('a temporary fault', () => {
     expect([failed.status, failed.body.error.code]).toEqual([expected, code]);
     expect(app.emulator.requests).toHaveLength(3);
     expect(JSON.stringify(failed.body)).not.toContain(secret);
-    expect(app.output()).toContain(code);
+    expect(app.output()).toContain(logged);
     for (const text of [secret, app.emulator.apiKey]) expect(app.output()).not.toContain(text);
   });
 
@@ -162,7 +162,7 @@ describe.each(sampled(['h2', 'http/1.1'] as const))('no data over %s', (alpn) =>
     await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '6' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await askForError(app, { question: 'q' });
-    expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout' } } });
+    expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout', limit: 6 } } });
     await eventually(() => app.emulator.requests.every((request) => request.aborted));
   });
 });

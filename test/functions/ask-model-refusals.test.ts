@@ -73,6 +73,7 @@ describe.each(sampled([false, true]))(
         expect([cut.status, cut.code]).toEqual([422, 'output_limit_reached']);
         expect(cut.body?.status).toContain('MODEL_MAX_OUTPUT_TOKENS');
       }
+      expect(app.output()).toContain('raise MODEL_MAX_OUTPUT_TOKENS');
       expect(app.emulator.requests).toHaveLength(3);
       const { totals } = (await (await fetch(`${app.url}/health/ready`)).json()) as {
         totals: { tokens: { completion: number }; cost: { spent: number } };

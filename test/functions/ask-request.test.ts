@@ -1,5 +1,6 @@
 /** Invalid requests: the error says what is wrong, and the model is not called. */
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 import { askForError, post, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;
@@ -82,7 +83,7 @@ it('refuses a body that is not UTF-8', async () => {
 
 it('refuses a question over the limit with 413, and accepts one at the limit', async () => {
   const refused = await askForError(app, { question: 'x'.repeat(1001) });
-  expect(refused).toMatchObject({ status: 413, body: { error: { code: 'question_too_long' } } });
+  expect(refused).toMatchObject({ status: 413, body: { error: { code: 'question_too_long', limit: 1000 } } });
   expect(refused.body.status).toContain('1000');
   const response = await post(app, JSON.stringify({ question: 'x'.repeat(1000) }));
   expect(response.status).toBe(200);
@@ -108,7 +109,9 @@ it.each([
     duplex: 'half',
   });
   expect(response.status).toBe(413);
-  expect(await response.json()).toMatchObject({ error: { code: 'body_too_large' } });
+  const { status, error } = (await response.json()) as ErrorBody;
+  expect(error.code).toBe('body_too_large');
+  expect(status).toContain(`larger than ${error.limit} bytes`);
 });
 
 it.each(['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(

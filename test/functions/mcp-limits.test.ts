@@ -1,6 +1,7 @@
 /** Limits, errors and owners over the Model Context Protocol: the same as over HTTP. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
 import { connectClient, postMcp, type RpcResponse, textOf, type ToolResult } from '../support/mcp-client.ts';
 import { startStorageProxy } from '../support/storage-proxy.ts';
@@ -16,8 +17,9 @@ async function start(...options: Parameters<typeof startApp>): Promise<TestApp> 
   return app;
 }
 
-const codeOf = ({ _meta: meta }: ToolResult): unknown =>
-  (meta?.['azure-functions-ask/error'] as { code?: string } | undefined)?.code;
+const errorOf = ({ _meta: meta }: ToolResult) =>
+  meta?.['azure-functions-ask/error'] as ErrorBody['error'] | undefined;
+const codeOf = (result: ToolResult): unknown => errorOf(result)?.code;
 
 const user = (id: string) => ({ 'x-ms-client-principal-id': id, 'x-ms-client-principal-idp': 'aad' });
 
@@ -70,13 +72,13 @@ describe('errors of tools', () => {
   });
 
   it('say that the time limit has passed', { tags: ['long'] }, async () => {
-    const app = await start({ env: { REQUEST_TIMEOUT_SECONDS: '3' } });
+    const app = await start({ env: { REQUEST_TIMEOUT_SECONDS: '6' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await (
       await connectClient(app)
     ).call('ask', { question: newQuestion() }, { onprogress: () => {} });
-    expect(codeOf(late)).toBe('timeout');
-    expect(textOf(late)).toContain('within 3 seconds');
+    expect(errorOf(late)).toEqual({ code: 'timeout', limit: 6 });
+    expect(textOf(late)).toContain('within 6 seconds');
   });
 
   it('say that a wrong setting is the operator’s, and name it in the log only', async () => {

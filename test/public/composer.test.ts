@@ -67,6 +67,15 @@ describe.each([320, 1280])('a question that is too long, at %i px', (width) => {
     expect((await text(page)).length).toBe(32_001);
     expect(problems).toEqual([]);
   });
+
+  it('is held back by the limit of the refusal, in whatever words it is refused', async () => {
+    const { page } = await open(limited.url, width);
+    const error = { code: 'question_too_long', limit: 1234 };
+    await page.route('**/ask', (route) => route.fulfill({ status: 413, json: { status: 'No.', error } }));
+    await askInPage(page, 'x'.repeat(1300));
+    await lastTurn(page).getByText('The question is longer than 1,234 characters.').waitFor();
+    await page.getByText('1,300 of the 1,234 characters').waitFor();
+  });
 });
 
 describe('a draft', () => {

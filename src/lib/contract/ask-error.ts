@@ -1,7 +1,7 @@
 /** The error class of the API. The errors themselves are in errors.ts. */
 import type { ErrorCode } from './responses.ts';
 
-/** An error of the API. `message` is sent to the caller; `cause` only goes to the log. */
+/** An error of the API. `message` is sent to the caller; `cause` and `advice` only go to the log. */
 export class AskError extends Error {
   override readonly name = 'AskError';
   /** HTTP status of the response. */
@@ -10,6 +10,12 @@ export class AskError extends Error {
   readonly code: ErrorCode;
   /** Milliseconds to wait before a retry; undefined when unknown. */
   readonly retryAfterMs: number | undefined;
+  /** The limit that `message` names, in its unit; undefined when it names none. */
+  readonly limit: number | undefined;
+  /** What the operator can do, as the log says it; undefined when the code says enough, or only the caller can act. */
+  readonly advice: string | undefined;
+  /** Whether the log has it as an error, not as a warning: it recurs until somebody acts. */
+  readonly isSevere: boolean;
   /** Further response headers, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
@@ -18,6 +24,9 @@ export class AskError extends Error {
     this.status = status;
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.limit = options.limit;
+    this.advice = options.advice;
+    this.isSevere = options.isSevere ?? false;
     this.headers = options.headers ?? {};
   }
 
@@ -30,5 +39,20 @@ export class AskError extends Error {
 interface AskErrorOptions {
   cause?: unknown;
   retryAfterMs?: number | undefined;
+  limit?: number;
+  advice?: string | undefined;
+  isSevere?: boolean;
   headers?: Record<string, string>;
+}
+
+/** An error that may carry the status of a response and the code of Node or of another service. */
+type CodedError = Error & { status?: number; code?: string };
+
+const MAX_CAUSES = 5;
+
+/** Returns `cause`, its cause and so on, outermost first, at most five. */
+export function causesFrom(cause: unknown): CodedError[] {
+  const all: CodedError[] = [];
+  for (let next = cause; next instanceof Error && all.length < MAX_CAUSES; next = next.cause) all.push(next);
+  return all;
 }

@@ -1,5 +1,5 @@
-/** All errors of the API: code, HTTP status, and a message that tells the caller what to do. */
-import { AskError } from './ask-error.ts';
+/** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
+import { AskError, causesFrom } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
 
 export { AskError } from './ask-error.ts';
@@ -26,12 +26,14 @@ export const errors = {
       408,
       'request_timeout',
       `The request body did not arrive within ${seconds} seconds. Send the request again.`,
+      { limit: seconds },
     ),
   bodyTooLarge: (maxBytes: number) =>
     new AskError(
       413,
       'body_too_large',
       `The body is larger than ${maxBytes} bytes. Send a shorter question.`,
+      { limit: maxBytes },
     ),
   invalidJson: (reason: string) =>
     new AskError(
@@ -90,6 +92,7 @@ export const errors = {
       413,
       'question_too_long',
       `The field "question" is longer than ${maxChars} characters. Shorten it.`,
+      { limit: maxChars },
     ),
   conversationTooLong: (cause?: unknown) =>
     new AskError(
@@ -110,16 +113,21 @@ export const errors = {
       422,
       'output_limit_reached',
       'The model reached its output limit before it wrote an answer. Ask a simpler question, or ask the operator to raise MODEL_MAX_OUTPUT_TOKENS.',
+      { advice: 'raise MODEL_MAX_OUTPUT_TOKENS, or lower MODEL_REASONING_EFFORT.' },
     ),
   modelRateLimited: (retryAfterMs: number | undefined, cause?: unknown) =>
     new AskError(429, 'model_rate_limited', 'The model is receiving too many requests. Try again later.', {
       retryAfterMs,
       cause,
+      advice: 'raise the quota of the deployment, or set AZURE_OPENAI_FALLBACK_ENDPOINTS.',
     }),
   modelUnavailable: (cause?: unknown, retryAfterMs?: number) =>
     new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', {
       retryAfterMs,
       cause,
+      advice: isUnknownHost(cause)
+        ? 'the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.'
+        : undefined,
     }),
   circuitOpen: (retryAfterMs: number) =>
     new AskError(
@@ -137,7 +145,13 @@ export const errors = {
       502,
       'model_misconfigured',
       'This service cannot use its model because of its settings. Tell the operator.',
-      { cause },
+      {
+        cause,
+        advice:
+          'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+          'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
+        isSevere: true,
+      },
     ),
   historyNotReset: (cause?: unknown) =>
     new AskError(
@@ -170,6 +184,7 @@ export const errors = {
       504,
       'timeout',
       `There was no answer within ${seconds} seconds. Try again, or ask a simpler question.`,
+      { limit: seconds },
     ),
   misconfigured: (cause?: unknown) =>
     new AskError(
@@ -200,8 +215,15 @@ export const errors = {
   internal: (cause?: unknown) =>
     new AskError(500, 'internal_error', 'An unexpected error occurred in this service. Try again.', {
       cause,
+      isSevere: true,
     }),
 };
+
+/** Node's codes for a failed DNS lookup, permanent and temporary. */
+const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];
+
+const isUnknownHost = (cause: unknown): boolean =>
+  causesFrom(cause).some(({ code }) => code !== undefined && UNKNOWN_HOST.includes(code));
 
 /** Returns `thrown` if it is an {@link AskError}, otherwise an `internal_error` with `thrown` as its cause. */
 export function toAskError(thrown: unknown): AskError {
@@ -215,6 +237,7 @@ export function errorBody(error: AskError, sessionId?: string): ErrorBody {
     error: {
       code: error.code,
       ...(error.retryAfter !== undefined && { retry_after: error.retryAfter }),
+      ...(error.limit !== undefined && { limit: error.limit }),
     },
     ...(sessionId !== undefined && { session_id: sessionId }),
   };

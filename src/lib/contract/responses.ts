@@ -68,6 +68,16 @@ export const errorBody = z
     error: z.object({
       code: z.enum(ERROR_CODES).check(z.describe('Stable identifier for client programs.')),
       retry_after: z.optional(count('Seconds to wait before a retry, as in `Retry-After`.')),
+      limit: z.optional(
+        z
+          .number()
+          .check(
+            z.positive(),
+            z.describe(
+              'The limit that `status` names: UTF-16 units of a question, bytes of a body, or seconds of a time limit.',
+            ),
+          ),
+      ),
     }),
     session_id: z.optional(text('The session of the question, when it is known.')),
   })

@@ -1,5 +1,5 @@
 /** OpenAPI: the endpoint of the Model Context Protocol. The protocol itself is specified elsewhere. */
-import { type AskError, errors } from '../errors.ts';
+import { type AskError, errorBody, errors } from '../errors.ts';
 import { errorResponses, type Json, ref, withHeaders } from './components.ts';
 
 const object = { type: 'object' };
@@ -28,10 +28,11 @@ const content = { 'application/json': { schema: message } };
 
 const refusal = (description: string): Json => ({ description, ...withHeaders('X-Request-Id'), content });
 
-/** The refusal of an HTTP request, with the code of the error in `data`. */
-const refusalBy = ({ code, message: text }: AskError): Json => {
-  const value = { jsonrpc: '2.0', id: null, error: { code: -32_000, message: text, data: { code } } };
-  const examples = { [code]: { value } };
+/** The refusal of an HTTP request, with the error as of HTTP in `data`. */
+const refusalBy = (error: AskError): Json => {
+  const { status: text, error: data } = errorBody(error);
+  const value = { jsonrpc: '2.0', id: null, error: { code: -32_000, message: text, data } };
+  const examples = { [error.code]: { value } };
   return { ...refusal(text), content: { 'application/json': { schema: message, examples } } };
 };
 
