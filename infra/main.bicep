@@ -40,10 +40,10 @@ param appPublicAccess bool = true
 param modelLocation string = ''
 
 @description('Name of the model to deploy.')
-param modelName string = 'gpt-5-mini'
+param modelName string = 'gpt-5.6-luna'
 
 @description('Version of the model to deploy.')
-param modelVersion string = '2025-08-07'
+param modelVersion string = '2026-07-09'
 
 @description('SKU of the deployment of the model: where its calls are processed, and how they are billed.')
 param modelSku string = 'GlobalStandard'

@@ -1,0 +1,67 @@
+/** Runs the Azure CLI and the Azure Developer CLI, on every system the same. */
+import { exec, execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { z } from 'zod';
+
+/** The catalogue of a region has some megabytes. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+
+/** What the shell of Windows takes literally. */
+const PLAIN = /^[\w.,:=/@-]+$/;
+
+/** A command that failed or could not be started. The message begins with the command and has the first line of its errors. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  /** All that the program wrote to its standard error, such as the code of an error of Azure. */
+  readonly details: string;
+
+  constructor(command: string, details: string) {
+    super(`"${command}" failed: ${firstLine(details)}`);
+    this.details = details;
+  }
+}
+
+const firstLine = (text: string): string =>
+  text
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.replace(/^ERROR: /, '')
+    .trim() ?? 'no message';
+
+/**
+ * Returns what the program prints.
+ *
+ * @throws CliError when it is not installed or ends with another exit code than 0.
+ */
+export async function runCli(program: 'az' | 'azd', args: string[]): Promise<string> {
+  const command = [program, ...args].join(' ');
+  const unusual = args.find((arg) => !PLAIN.test(arg));
+  if (unusual !== undefined) throw new CliError(command, `"${unusual}" has characters that are not allowed.`);
+  const options = { maxBuffer: MAX_OUTPUT_BYTES };
+  try {
+    // On Windows `az` is az.cmd, which only the shell starts. The check above keeps the arguments harmless there.
+    const { stdout } =
+      process.platform === 'win32'
+        ? await promisify(exec)(command, options)
+        : await promisify(execFile)(program, args, options);
+    return stdout;
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    throw new CliError(command, code === 'ENOENT' ? `${program} is not installed.` : (stderr ?? ''));
+  }
+}
+
+/** Returns what a command of the Azure CLI prints as JSON. @throws CliError, also when it is not as the schema says */
+export async function azJson<T>(schema: z.ZodType<T>, args: string[], subscription?: string): Promise<T> {
+  const target = subscription ? ['--subscription', subscription] : [];
+  const text = await runCli('az', [...args, ...target, '--only-show-errors', '--output', 'json']);
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'no JSON' : 'JSON of an unknown form';
+    throw new CliError(
+      ['az', ...args].join(' '),
+      `it printed ${reason}: update the Azure CLI ("az upgrade").`,
+    );
+  }
+}

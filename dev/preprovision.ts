@@ -1,0 +1,109 @@
+/** `npm run preprovision`: what azd runs before it creates anything. It chooses the model of the deployment. */
+import { parseArgs } from 'node:util';
+import { CliError, runCli } from './azure/cli.ts';
+import { readDeployed } from './azure/deployed-models.ts';
+import { readRegion } from './azure/model-catalogue.ts';
+import type { Circumstances } from './azure/model-check.ts';
+import { type Choice, choose } from './azure/model-choice.ts';
+import { dateOf, readModelList } from './azure/model-list.ts';
+import { describeChoice, describeFailure } from './azure/model-report.ts';
+import { AGAIN, readWish, templateDefault, variablesOf, type Wish } from './azure/model-wish.ts';
+
+/** The help text. */
+export const help = `npm run preprovision -- [--date YYYY-MM-DD]
+
+Chooses the model of the deployment: the first of infra/models.json that the region offers, that new customers can deploy,
+that does not retire soon, and for which the subscription has quota. It asks Azure with the Azure CLI and sets ASK_MODEL_NAME,
+ASK_MODEL_VERSION, ASK_MODEL_SKU and ASK_MODEL_CAPACITY in the azd environment. A model that you set is only checked; one
+that is deployed is kept, unless you set ${AGAIN}=true. azd runs it before each provisioning; by hand:
+azd hooks run preprovision
+
+  --date   count the days until the retirement from this date instead of today`;
+
+const NO_REGION = `The region is not known yet. "azd up" asks for it first; for "azd provision" set it:
+azd env set AZURE_LOCATION REGION`;
+
+const NOT_ASKED = `The model could not be chosen, because Azure could not be asked. It needs the Azure CLI (https://aka.ms/azure-cli), signed in
+("az login"), and an account that may read the models and quotas of the subscription: Reader, or Cognitive Services Usages
+Reader and Reader of the resource group. Or name a model yourself:
+azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION`;
+
+const SUCCESSOR = `To let this hook choose a successor, which is then created beside it: azd env set ${AGAIN} true`;
+
+const ADVICE = `Nothing was created. You can
+- put the model into another region: azd env set ASK_MODEL_LOCATION REGION
+- ask for less, in thousands of tokens a minute: azd env set ASK_MODEL_CAPACITY 10
+- ask for quota: https://aka.ms/oai/stuquotarequest
+- name another model: azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION ASK_MODEL_SKU=SKU`;
+
+/** Sets the exit code to 1 when no model can be deployed: azd then creates nothing. */
+export async function main(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { date: { type: 'string' } } });
+  const wish = readWish(process.env);
+  if (wish.existing !== undefined && wish.fallback === undefined) {
+    console.log(`Model: the existing account ${wish.existing} is used, so there is nothing to choose.`);
+    return;
+  }
+  if (wish.existing === undefined && wish.location === undefined) {
+    fail(NO_REGION);
+    return;
+  }
+  const { capacity = 1 } = wish.current;
+  if (!Number.isInteger(capacity) || capacity < 1) {
+    fail('ASK_MODEL_CAPACITY must be a whole number from 1, in thousands of tokens a minute.');
+    return;
+  }
+  try {
+    await chooseModel(wish, dateOf(values.date));
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    console.error(error.message);
+    // The choice is made; azd itself will say what is wrong with it.
+    if (wish.own.name !== undefined && wish.own.version !== undefined) {
+      console.error(`WARNING: ${wish.own.name} ${wish.own.version} was not checked.`);
+    } else fail(NOT_ASKED);
+  }
+}
+
+async function chooseModel(wish: Wish, now: Date): Promise<void> {
+  const list = readModelList();
+  const locations = [...new Set([wish.location, wish.fallback])].filter((it) => it !== undefined);
+  const [deployed, ...regions] = await Promise.all([
+    readDeployed(`rg-${wish.environment}`, wish.subscription),
+    ...locations.map((location) => readRegion(location, wish.subscription)),
+  ]);
+  const circumstances: Circumstances = { regions, deployed, minimumDays: list.minimumDays, now };
+  const choice = choose(wish, list.candidates, templateDefault(), circumstances);
+  if (!choice.model) {
+    fail(`${titleOf(choice, list.minimumDays)}\n\n${describeFailure(choice.tried)}\n\n${ADVICE}`);
+    return;
+  }
+  console.log(describeChoice(choice, choice.model, regions, now));
+  if (choice.by === 'user') return;
+  if (choice.by === 'deployed' && choice.tried.some(({ findings }) => findings.length > 0))
+    console.log(SUCCESSOR);
+  await setVariables(wish, {
+    ...variablesOf(choice.model, wish.own),
+    ...(wish.again && { [AGAIN]: 'false' }),
+    ...(choice.deploymentName && { ASK_MODEL_DEPLOYMENT_NAME: choice.deploymentName }),
+  });
+}
+
+const titleOf = ({ by }: Choice, days: number): string =>
+  by === 'list'
+    ? `No model of infra/models.json can be deployed and has ${days} days until it retires:`
+    : 'This model cannot be deployed:';
+
+/** Sets what changes in the azd environment, in one call, so that it is never set by halves. */
+async function setVariables(wish: Wish, variables: Record<string, string>): Promise<void> {
+  const changed = Object.entries(variables).filter(([name, value]) => process.env[name] !== value);
+  if (changed.length === 0) return;
+  const pairs = changed.map(([name, value]) => `${name}=${value}`);
+  const environment = wish.environment === '' ? [] : ['--environment', wish.environment];
+  await runCli('azd', ['env', 'set', ...pairs, ...environment]);
+}
+
+function fail(message: string): void {
+  console.error(message);
+  process.exitCode = 1;
+}
