@@ -1,6 +1,6 @@
 /** `npm run check:models`: whether a new deployment still gets a model that stays long enough. */
 import { parseArgs } from 'node:util';
-import { dateOf, daysUntil, readModelList } from './azure/model-list.ts';
+import { dateOf, daysUntil, readModelList } from './azd/model-list.ts';
 
 /** The help text. */
 export const help = `npm run check:models -- [--date YYYY-MM-DD]

@@ -1,13 +1,13 @@
 /** `npm run preprovision`: what azd runs before it creates anything. It chooses the model of the deployment. */
 import { parseArgs } from 'node:util';
-import { CliError, runCli } from './azure/cli.ts';
-import { readDeployed } from './azure/deployed-models.ts';
-import { readRegion } from './azure/model-catalogue.ts';
-import type { Circumstances } from './azure/model-check.ts';
-import { type Choice, choose } from './azure/model-choice.ts';
-import { dateOf, readModelList } from './azure/model-list.ts';
-import { describeChoice, describeFailure } from './azure/model-report.ts';
-import { AGAIN, readWish, templateDefault, variablesOf, type Wish } from './azure/model-wish.ts';
+import { CliError, runCli } from './azd/cli.ts';
+import { readDeployed } from './azd/deployed-models.ts';
+import { readRegion } from './azd/model-catalogue.ts';
+import type { Circumstances } from './azd/model-check.ts';
+import { type Choice, choose } from './azd/model-choice.ts';
+import { dateOf, readModelList } from './azd/model-list.ts';
+import { describeChoice, describeFailure } from './azd/model-report.ts';
+import { AGAIN, readWish, templateDefault, variablesOf, type Wish } from './azd/model-wish.ts';
 
 /** The help text. */
 export const help = `npm run preprovision -- [--date YYYY-MM-DD]
@@ -34,7 +34,7 @@ const ADVICE = `Nothing was created. You can
 - put the model into another region: azd env set ASK_MODEL_LOCATION REGION
 - ask for less, in thousands of tokens a minute: azd env set ASK_MODEL_CAPACITY 10
 - ask for quota: https://aka.ms/oai/stuquotarequest
-- name another model: azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION ASK_MODEL_SKU=SKU`;
+- name another model, also one that retires sooner: azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION ASK_MODEL_SKU=SKU`;
 
 /** Sets the exit code to 1 when no model can be deployed: azd then creates nothing. */
 export async function main(args: string[]): Promise<void> {

@@ -8,7 +8,7 @@ export const RATES = [10, 1000, 50_000] as const;
 const MAX_SIMULATED = 1000;
 /** The share of questions that reach the model. In the runs it is 0.5 to 0.7 with warm caches, 0.85 with cold ones. */
 const ASKED_SHARE = 0.75;
-/** Quota of `gpt-5-mini` in one region for enterprise customers: docs/scale.md. */
+/** Quota of the model in one region: docs/scale.md. */
 const REGION_TOKENS_PER_MINUTE = 10_000_000;
 /** How much more than the mean load of the busiest hour a deployment is sized for. */
 const HEADROOM = 1.5;

@@ -1,5 +1,7 @@
 /** The outcomes as tables. */
-import { costOfMonth, type Month } from './month.ts';
+import { templateDefault } from '../../dev/azd/model-wish.ts';
+import { costOfMonth, type Month } from '../../dev/cost/month.ts';
+import { readPrices } from '../../dev/cost/prices.ts';
 import { MEAN_OF_DAY, type Scenario } from './scenario.ts';
 import type { Outcome } from './simulate.ts';
 
@@ -14,14 +16,15 @@ export interface Row {
 /** Adds the cost: of a month whose busiest hour is like the run. */
 export function toRow(scenario: Scenario, outcome: Outcome): Row {
   const { arrived, completions, storageCalls, instances, times } = outcome;
-  const month = costOfMonth({
+  const usage = {
     questions: scenario.load.perSecond * MEAN_OF_DAY * 730 * 3600,
     callsPerQuestion: completions / arrived,
     storageCallsPerQuestion: storageCalls / arrived,
     billedSeconds: Math.max(1, (times?.mean ?? 0) / 1000),
     instances: instances.mean * MEAN_OF_DAY,
     redis: scenario.app.redisMs !== null,
-  });
+  };
+  const month = costOfMonth(usage, readPrices(), templateDefault().name);
   return { rate: scenario.load.perSecond, outcome, month };
 }
 

@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SimulatedBreaker } from '../../bench/simulation/breaker.ts';
 import { type Activity, Clock, Fifo, start } from '../../bench/simulation/events.ts';
-import { costOfMonth } from '../../bench/simulation/month.ts';
 import { Machine, Processor } from '../../bench/simulation/processor.ts';
 import { Random, Zipf } from '../../bench/simulation/random.ts';
 import { DEPLOYED, type Scenario } from '../../bench/simulation/scenario.ts';
@@ -120,20 +119,6 @@ describe('the parts', () => {
     }
     // It was closed, open and half open.
     expect(waits.size).toBeGreaterThan(8);
-  });
-
-  it('a month of 10 million questions costs what docs/cost.md says', () => {
-    const month = costOfMonth({
-      questions: 1e7,
-      callsPerQuestion: 0.7,
-      storageCallsPerQuestion: 5 / 3,
-      billedSeconds: 2.4,
-      instances: 1,
-      redis: false,
-    });
-    expect(month.model).toBeCloseTo(7787.5, 2);
-    expect(month.functions).toBeCloseTo(143.15 + 3.9, 1);
-    expect(month.sum).toBeCloseTo(8043.53, 1);
   });
 
   it('Zipf: the first rank is as frequent as its probability', () => {

@@ -58,7 +58,7 @@ function commonQuota(model: Deployment, regions: Region[], deployed: DeployedMod
 }
 
 /** Whether both have the same model, version and SKU. */
-export const isSame = (a: Deployment, b: Deployment): boolean =>
+const isSame = (a: Deployment, b: Deployment): boolean =>
   a.name === b.name && a.version === b.version && a.sku === b.sku;
 
 /** Returns the catalogue's entry for a model and its SKU, if the region has both. */

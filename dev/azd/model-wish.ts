@@ -9,7 +9,7 @@ const FIELDS = ['NAME', 'VERSION', 'SKU', 'CAPACITY'] as const;
 type Field = (typeof FIELDS)[number];
 
 /** The hook's mark: the values that it set itself. Values that differ from it are those of the user. */
-export const MARK = 'ASK_MODEL_CHOSEN';
+const MARK = 'ASK_MODEL_CHOSEN';
 /** With `true` the hook chooses again, also when a model is deployed. Then it sets `false`. */
 export const AGAIN = 'ASK_MODEL_CHOOSE_AGAIN';
 
