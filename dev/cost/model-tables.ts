@@ -6,7 +6,7 @@ import { count, markdownTable } from './markdown.ts';
 const link = ({ title, url, date }: ModelList['sources']['quota']): string => `[${title}](${url}), ${date}`;
 
 /** The models with their dates and limits. */
-export function lifetimeTable({ candidates, models, sources }: ModelList): string {
+export function lifetimeTable({ candidates, models, sources, checked }: ModelList): string {
   const { capacity } = templateDefault();
   const rows = models.map(({ name, version, retires, requestsPerUnit, tier1Units, note }) => {
     const places = candidates.flatMap((it, index) => (it.name === name ? [index + 1] : []));
@@ -34,7 +34,7 @@ export function lifetimeTable({ candidates, models, sources }: ModelList): strin
       ...rows,
     ]),
     '',
-    `Sources, with the date of what was read: ${Object.values(sources).map(link).join('; ')}.`,
+    `Looked up on ${checked}. Sources, with the date of what was read: ${Object.values(sources).map(link).join('; ')}.`,
   ].join('\n');
 }
 
