@@ -9,9 +9,8 @@ import { type ConnectionRecord, createConnectionRecord } from '../../src/lib/poo
 import { toAskError } from '../../src/lib/contract/errors.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/lib/pool/http-client.ts';
 import { createApiClient } from '../../src/lib/model/api-client.ts';
-import { stream } from '../../src/lib/model/chat-model.ts';
-import type { Message } from '../../src/lib/model/completion.ts';
-import { createLangChainModel } from '../../src/lib/model/langchain-model.ts';
+import { beginCall } from '../../src/lib/model/completion.ts';
+import { PooledChatModel } from '../../src/lib/model/pooled-chat-model.ts';
 import { createResilientModel } from '../../src/lib/model/resilient-model.ts';
 import type { Command, Report } from './model-process.ts';
 
@@ -27,27 +26,27 @@ const client = createHttpClient(JSON.parse(options) as HttpClientOptions);
 setGlobalDispatcher(new Agent({ connect: { preferH2: true } }));
 const model = createResilientModel(config, client, console.error);
 const [endpoint] = config.endpoints;
-const chatModel = createLangChainModel(
-  'chat',
-  endpoint.deployment,
-  createApiClient(config, endpoint, key, client),
-);
+const chatModel = new PooledChatModel({
+  api: 'chat',
+  model: endpoint.deployment,
+  client: createApiClient(config, endpoint, key, client),
+});
 
 async function ask(question: string, record: ConnectionRecord, how: Command['how']): Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
-  const prompt: Message[] = [['human', question]];
   if (how === 'raw') return askRaw(question);
   if (how === 'complete') {
-    await model.complete(prompt, { record, signal, deadline: performance.now() + 60_000, onCompletion() {} });
+    const call = { ...beginCall([['human', question]], false), connection: record };
+    await model.complete(call, { signal, deadline: performance.now() + 60_000 });
     return;
   }
-  const target = { deployment: endpoint.deployment, parameters: {} };
-  const call = { prompt, target, record, signal, patient: false, onResponse() {} };
-  const onToken = () => how === 'abort' && controller.abort();
-  await stream(chatModel, call, onToken).catch((error: unknown) => {
+  try {
+    const chunks = await chatModel.stream(question, { exchange: { signal, record } });
+    for await (const { text } of chunks) if (text !== '' && how === 'abort') controller.abort();
+  } catch (error) {
     if (!signal.aborted) throw error;
-  });
+  }
 }
 
 /** Sends the request with a bare HTTP client, as the baseline. */

@@ -1,12 +1,10 @@
 /** A model call for one question: recorded, counted, and repeated with less history when the prompt is too long. */
 import type { QuestionContext } from './question.ts';
-import type { Completion, Message } from '../model/completion.ts';
-import { createConnectionRecord } from '../pool/connection-record.ts';
+import { addTokens, beginCall, type CallRecord, type Completion, type Message } from '../model/completion.ts';
 import { dropOlderHalf } from './context-window.ts';
 import { AskError } from '../contract/errors.ts';
 import type { ProcessMetrics } from '../metrics/process-metrics.ts';
-import { addTokens } from '../metrics/tokens.ts';
-import { beginCall, type CallRecord, timed } from '../metrics/question-record.ts';
+import { timed } from '../metrics/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 
 /** What a model call needs. */
@@ -46,28 +44,17 @@ export async function completeFitting(prompt: Message[], options: CallOptions): 
 
 async function callModel(prompt: Message[], options: CallOptions): Promise<Completion> {
   const { model, metrics, record, requestTimeoutMs, streamed, signal, onToken } = options;
-  const connection = createConnectionRecord();
-  const call = beginCall(prompt, connection, streamed);
-  const onStreamedText = (text: string): void => {
-    call.firstTokenAt ??= performance.now();
-    onToken(text);
-  };
+  const call = beginCall(prompt, streamed);
   try {
     const deadline = record.startedAt + requestTimeoutMs;
-    const onCompletion = (completion: Completion): void => {
-      call.completion = completion;
-      addTokens(call.tokens, completion.tokens);
-      record.model = completion.model ?? null;
-    };
-    const onText = streamed ? onStreamedText : undefined;
-    return await timed(record, 'model', () =>
-      model.complete(prompt, { record: connection, signal, deadline, onToken: onText, onCompletion }),
-    );
+    const onText = streamed ? onToken : undefined;
+    return await timed(record, 'model', () => model.complete(call, { signal, deadline, onText }));
   } catch (error) {
     call.error = error instanceof AskError ? error.code : error instanceof Error ? error.name : 'unknown';
     throw error;
   } finally {
     call.endedAt = performance.now();
+    if (call.completion) record.model = call.completion.model ?? null;
     finishCall(call, record, metrics);
   }
 }

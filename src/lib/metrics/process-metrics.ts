@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
 import type { PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
-import type { TokenUsage } from '../model/completion.ts';
+import { addTokens, noTokens, type TokenUsage } from '../model/completion.ts';
 import type { Counters } from './counters.ts';
 import { toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
-import { addTokens, noTokens, reportCost, reportTokens } from './tokens.ts';
+import { reportCost, reportTokens } from './tokens.ts';
 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {

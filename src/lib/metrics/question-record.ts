@@ -1,8 +1,7 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
-import type { Completion, Message, TokenUsage } from '../model/completion.ts';
+import { type CallRecord, noTokens, type TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
-import { noTokens } from './tokens.ts';
 
 /**
  * How the cache took part in an answer. `coalesced`: the question shared the model call of an identical question;
@@ -19,23 +18,6 @@ export interface Step {
   startedAt: number;
   endedAt: number;
   failed: boolean;
-}
-
-/** One model call. Times by `performance.now()`. */
-export interface CallRecord {
-  prompt: Message[];
-  streamed: boolean;
-  connection: ConnectionRecord;
-  startedAt: number;
-  firstTokenAt: number | null;
-  /** Null until the call ends. */
-  endedAt: number | null;
-  /** Null until the call is answered. */
-  completion: Completion | null;
-  /** Sum over all completions of the call: a rejected completion, such as an empty one, has to be paid for too. */
-  tokens: TokenUsage;
-  /** Null unless the call failed: the code of the AskError, or the name of another error. */
-  error: string | null;
 }
 
 /** The record of one question. Durations in milliseconds. */
@@ -88,23 +70,6 @@ export function createQuestionRecord(
     replayed: false,
   };
 }
-
-/** Creates the record of a model call that begins now. */
-export const beginCall = (
-  prompt: Message[],
-  connection: ConnectionRecord,
-  streamed: boolean,
-): CallRecord => ({
-  prompt,
-  streamed,
-  connection,
-  startedAt: performance.now(),
-  firstTokenAt: null,
-  endedAt: null,
-  completion: null,
-  tokens: noTokens(),
-  error: null,
-});
 
 /** Records the time to first token. Calls after the first have no effect. */
 export function markFirstToken(record: QuestionRecord): void {

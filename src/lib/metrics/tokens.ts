@@ -1,18 +1,8 @@
-/** Sums of tokens, and how answers report tokens and their cost. */
+/** How answers report tokens and their cost. */
 import type { Prices } from '../config/model-config.ts';
 import type { Cost } from '../contract/metrics.ts';
 import type { TokenUsage } from '../model/completion.ts';
 import { costOf } from './price.ts';
-
-export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0, reasoning: 0 });
-
-/** Adds tokens to `sum`, in place. */
-export function addTokens(sum: TokenUsage, { prompt, completion, cached, reasoning }: TokenUsage): void {
-  sum.prompt += prompt;
-  sum.completion += completion;
-  sum.cached += cached;
-  sum.reasoning += reasoning;
-}
 
 /** Gives the JSON field `tokens`. */
 export const reportTokens = (tokensPaid: TokenUsage, tokensSaved: TokenUsage) => ({

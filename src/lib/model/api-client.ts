@@ -2,12 +2,13 @@
  * Sends requests to the API of one endpoint of the model: chat completions or the Responses API. Why not the OpenAI client:
  * docs/decisions/2026-11-26-own-api-client.md.
  */
+import { createParser } from 'eventsource-parser';
+import type { Dispatcher } from 'undici';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
-import type { HttpClient, PostOptions } from '../pool/http-client.ts';
-import { type EventBatches, readEvents } from './event-stream.ts';
+import type { Exchange, HttpClient } from '../pool/http-client.ts';
 
-/** The options of one request. */
-export type ApiCall = Omit<PostOptions, 'headers' | 'body'>;
+/** The events of each network chunk. */
+export type EventBatches = AsyncIterable<Iterable<object>>;
 
 /** A client of one endpoint. */
 export interface ApiClient {
@@ -15,9 +16,9 @@ export interface ApiClient {
    * Sends a body, and gives the parsed response.
    * @throws ApiError when the API refuses or fails, the errors of undici, or the reason of the signal.
    */
-  send(body: object, call: ApiCall): Promise<object>;
+  send(body: object, exchange: Exchange): Promise<object>;
   /** The same for a streamed response. */
-  stream(body: object, call: ApiCall): Promise<EventBatches>;
+  stream(body: object, exchange: Exchange): Promise<EventBatches>;
 }
 
 /** Enough to recognise an error by its words. */
@@ -54,17 +55,16 @@ function errorIn(text: string): { message?: unknown; code?: unknown; param?: unk
 
 /** Creates the client. `credential` is an API key or a function that returns a token. */
 export function createApiClient(
-  config: ModelConfig,
+  config: Pick<ModelConfig, 'modelApi' | 'apiVersion'>,
   endpoint: EndpointConfig,
   credential: string | (() => Promise<string>),
   http: HttpClient,
 ): ApiClient {
   const url = addressOf(config, endpoint);
   const hasKeyHeader = typeof credential === 'string' && endpoint.api === 'deployments';
-  const request = async (body: object, call: ApiCall) => {
+  const request = async (body: object, exchange: Exchange) => {
     const secret = typeof credential === 'string' ? credential : await credential();
-    const response = await http.post(url, {
-      ...call,
+    const message = {
       headers: {
         'content-type': 'application/json',
         accept: 'application/json',
@@ -72,22 +72,83 @@ export function createApiClient(
         ...(hasKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
       },
       body: JSON.stringify(body),
-    });
+    };
+    const response = await http.post(url, message, exchange);
     const { statusCode, headers } = response;
     if (statusCode < 200 || statusCode >= 300)
       throw new ApiError(statusCode, await response.body.text(), headers);
     return response.body;
   };
   return {
-    send: async (body, call) => JSON.parse(await (await request(body, call)).text()) as object,
-    stream: async (body, call) => readEvents(await request(body, call)),
+    send: async (body, exchange) => JSON.parse(await (await request(body, exchange)).text()) as object,
+    stream: async (body, exchange) => readEvents(await request(body, exchange)),
   };
 }
 
 /** learn.microsoft.com/azure/ai-foundry/openai/reference: only chat completions have a path for each deployment. */
-function addressOf({ modelApi, apiVersion }: ModelConfig, { url, api, deployment }: EndpointConfig): URL {
+function addressOf(
+  { modelApi, apiVersion }: Pick<ModelConfig, 'modelApi' | 'apiVersion'>,
+  { url, api, deployment }: EndpointConfig,
+): URL {
   const path = modelApi === 'chat' ? '/chat/completions' : '/responses';
   if (api === 'v1') return new URL(url + path);
   const parent = modelApi === 'chat' ? `/openai/deployments/${encodeURIComponent(deployment)}` : '/openai';
   return new URL(`${url}${parent}${path}?api-version=${encodeURIComponent(apiVersion)}`);
+}
+
+/** The last event of a stream of chat completions. */
+const DONE = '[DONE]';
+/** Time limit for what follows the last event. After that the connection is closed. */
+const DRAIN_MS = 1000;
+
+/** A stream reported an error, or was cut off. `code` is the code of the service, such as `server_error`. */
+export class StreamFailedError extends Error {
+  override readonly name = 'StreamFailedError';
+  readonly code: string | undefined;
+
+  constructor(code: string | undefined, message = 'the stream reported an error') {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Gives the events until the end. A reader that stops before it aborts the response. @throws StreamFailedError. */
+export async function* readEvents(body: Dispatcher.ResponseData['body']): EventBatches {
+  const decoder = new TextDecoder();
+  let batch: string[] = [];
+  const parser = createParser({ onEvent: ({ data }) => void batch.push(data) });
+  let isDone = false;
+  try {
+    // `destroyOnReturn` would close an HTTP/1.1 connection after each stream, and one of HTTP/2 after some 2,500.
+    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      parser.feed(decoder.decode(chunk, { stream: true }));
+      if (batch.length === 0) continue;
+      const end = batch.indexOf(DONE);
+      isDone = end >= 0;
+      yield parse(isDone ? batch.slice(0, end) : batch);
+      if (isDone) return;
+      batch = [];
+    }
+  } finally {
+    if (isDone) drain(body);
+    // Destroying a body that has not ended emits an error, which would end the process without a listener.
+    else body.on('error', () => {}).destroy();
+  }
+}
+
+/** Parses each event when it is its turn: what precedes an invalid one counts. */
+function* parse(batch: string[]): Generator<object, void, void> {
+  for (const data of batch) {
+    const event = JSON.parse(data) as { error?: { code?: string | null } | null };
+    // The Responses API reports its errors in events of the type `error`.
+    if (event.error) throw new StreamFailedError(event.error.code ?? undefined);
+    yield event;
+  }
+}
+
+/** Reads the rest of the response, so that its connection can be used again. */
+function drain(body: Dispatcher.ResponseData['body']): void {
+  if (body.destroyed) return;
+  const options = { limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(DRAIN_MS) };
+  body.dump(options).catch(() => {});
 }

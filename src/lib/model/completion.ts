@@ -1,4 +1,5 @@
-/** The prompts and completions of the model. */
+/** A call of the model: its prompt, what is recorded of it, and its completion. */
+import { type ConnectionRecord, createConnectionRecord } from '../pool/connection-record.ts';
 import type { ModelParameters } from './parameters.ts';
 
 /** One message of a prompt, in LangChain's format: role and text. */
@@ -33,4 +34,60 @@ export interface TokenUsage {
   cached: number;
   /** The part of `completion` that was reasoning, which is never shown. */
   reasoning: number;
+}
+
+/** What a call depends on, whoever made it. */
+export interface CallContext {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  signal: AbortSignal;
+  /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
+  deadline: number;
+  /** Called with each piece of the text. When undefined, the model is not asked for a stream. */
+  onText?: ((text: string) => void) | undefined;
+}
+
+/** One call, with what was observed of it. Times by `performance.now()`. */
+export interface CallRecord {
+  prompt: Message[];
+  streamed: boolean;
+  connection: ConnectionRecord;
+  startedAt: number;
+  firstTokenAt: number | null;
+  /** Null until the call ends. */
+  endedAt: number | null;
+  /** The last completion, also one that is not a usable answer; null while there is none. */
+  completion: Completion | null;
+  /** Sum over all completions of the call: a rejected completion, such as an empty one, has to be paid for too. */
+  tokens: TokenUsage;
+  /** Null unless the call failed: the code of the AskError, or the name of another error. */
+  error: string | null;
+}
+
+/** Creates the record of a call that begins now. */
+export const beginCall = (prompt: Message[], streamed: boolean): CallRecord => ({
+  prompt,
+  streamed,
+  connection: createConnectionRecord(),
+  startedAt: performance.now(),
+  firstTokenAt: null,
+  endedAt: null,
+  completion: null,
+  tokens: noTokens(),
+  error: null,
+});
+
+/** Notes a completion of `call`, whose tokens are billed. */
+export function addCompletion(call: CallRecord, completion: Completion): void {
+  call.completion = completion;
+  addTokens(call.tokens, completion.tokens);
+}
+
+export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0, reasoning: 0 });
+
+/** Adds tokens to `sum`, in place. */
+export function addTokens(sum: TokenUsage, { prompt, completion, cached, reasoning }: TokenUsage): void {
+  sum.prompt += prompt;
+  sum.completion += completion;
+  sum.cached += cached;
+  sum.reasoning += reasoning;
 }

@@ -1,13 +1,20 @@
 /** One endpoint of the model, with its circuit breaker, its rate limit and the parameters that it accepts. */
 import { AskError, errors } from '../contract/errors.ts';
 import { chainOf } from '../runtime/error-chain.ts';
+import type { Exchange } from '../pool/http-client.ts';
 import { IdentityError } from '../runtime/identity.ts';
-import { complete, type ModelRequest, stream } from './chat-model.ts';
 import { CircuitBreaker, OPEN_MS } from './circuit-breaker.ts';
-import type { Completion, ModelTarget } from './completion.ts';
-import type { LangChainModel } from './langchain-model.ts';
+import {
+  addCompletion,
+  type CallContext,
+  type CallRecord,
+  type Completion,
+  type ModelTarget,
+} from './completion.ts';
+import { ask } from './langchain-call.ts';
 import { EmptyAnswerError, isDeploymentGone } from './model-errors.ts';
 import { adapt } from './parameters.ts';
+import type { PooledChatModel } from './pooled-chat-model.ts';
 
 /** Duration of a rate limit when the response has no `Retry-After`. */
 const DEFAULT_RATE_LIMIT_MS = 1000;
@@ -20,20 +27,12 @@ const GONE_MS = 60_000;
 /** Names of reasoning models. A deployment can have any name, so other signs are needed too. */
 const REASONING_NAME = /(?:^|[^a-z\d])(?:o\d|gpt-?[5-9])/i;
 
-/** The part of a request that does not depend on the endpoint. */
-export type EndpointRequest = Pick<ModelRequest, 'prompt' | 'record' | 'signal'> & {
-  /** Called for each piece of text. When undefined, the request is not streamed. */
-  onToken: ((text: string) => void) | undefined;
-  /** Called for each completion, also for one that is not a usable answer, because its tokens are billed. */
-  onCompletion: (completion: Completion) => void;
-};
-
 /** An endpoint of the model. It lives as long as the process. */
 export class ModelEndpoint {
   /** Index in the settings: 0 is the primary endpoint. */
   readonly index: number;
   readonly breaker: CircuitBreaker;
-  readonly #model: LangChainModel;
+  readonly #model: PooledChatModel;
   readonly #warn: (message: string) => void;
   #target: ModelTarget;
   /** The settings, the name of the deployment or an earlier answer show that it is a reasoning model. */
@@ -45,7 +44,7 @@ export class ModelEndpoint {
   /** The model of the last completion. */
   #modelName: string | undefined;
 
-  constructor(index: number, model: LangChainModel, target: ModelTarget, warn: (message: string) => void) {
+  constructor(index: number, model: PooledChatModel, target: ModelTarget, warn: (message: string) => void) {
     this.index = index;
     this.#model = model;
     this.#target = target;
@@ -80,11 +79,12 @@ export class ModelEndpoint {
   }
 
   /** Calls the model. @throws AskError without a usable answer, or the reason of the signal. */
-  async complete(request: EndpointRequest): Promise<Completion> {
-    request.record.endpoint = this.index;
+  async complete(call: CallRecord, context: CallContext): Promise<Completion> {
+    call.connection.endpoint = this.index;
     const startedAt = performance.now();
     try {
-      const completion = await this.breaker.run((onHealthy) => this.#send(request, onHealthy), faultOf);
+      const send = (onHealthy: () => void) => this.#send(call, context, onHealthy);
+      const completion = await this.breaker.run(send, faultOf);
       // A call that was sent before the limit says nothing about it.
       if (this.#rateLimitedAt < startedAt) this.#rateLimitedUntil = 0;
       return completion;
@@ -95,17 +95,20 @@ export class ModelEndpoint {
   }
 
   /** Sends the request, and again with other parameters after a refusal. Later requests use those parameters too. */
-  async #send(request: EndpointRequest, onHealthy: () => void): Promise<Completion> {
-    const onResponse = (status: number): void => void (status < 400 && onHealthy());
+  async #send(call: CallRecord, context: CallContext, onHealthy: () => void): Promise<Completion> {
+    const exchange: Exchange = {
+      signal: context.signal,
+      record: call.connection,
+      onResponse: (status) => void (status < 400 && onHealthy()),
+      patient: this.#isReasoning,
+    };
     for (;;) {
       const target = this.#target;
-      const { onToken } = request;
-      const modelRequest: ModelRequest = { ...request, target, patient: this.#isReasoning, onResponse };
       try {
-        const completion = await (onToken
-          ? stream(this.#model, modelRequest, onToken)
-          : complete(this.#model, modelRequest));
-        request.onCompletion(completion);
+        const options = { parameters: target.parameters, exchange };
+        const answer = await ask(this.#model, call, options, context.onText);
+        const completion = { ...answer, target };
+        addCompletion(call, completion);
         this.#modelName = completion.model;
         this.#isReasoning ||= completion.tokens.reasoning > 0;
         return assertAnswer(completion);

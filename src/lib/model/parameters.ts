@@ -1,5 +1,5 @@
-/** The parameters of a model call, their names in each API, and how they change when a model refuses one of them. */
-import type { ModelApi, ModelConfig } from '../config/model-config.ts';
+/** The parameters of a model call, and how they change when a model refuses one of them. */
+import type { ModelConfig } from '../config/model-config.ts';
 import { chainOf } from '../runtime/error-chain.ts';
 
 /** Absent parameters are not sent. */
@@ -21,29 +21,6 @@ export const parametersOf = (config: ModelConfig): ModelParameters => ({
   ...(config.reasoningEffort !== undefined && { reasoningEffort: config.reasoningEffort }),
   ...(config.verbosity !== undefined && { verbosity: config.verbosity }),
 });
-
-/** Returns the fields of a request's body for `api`. Undefined fields override the values that LangChain guesses. */
-export function toBody(api: ModelApi, parameters: ModelParameters): Record<string, unknown> {
-  const { temperature, maxOutputTokens, reasoningEffort, verbosity, outputLimitName } = parameters;
-  if (api === 'responses') {
-    return {
-      temperature,
-      max_output_tokens: maxOutputTokens,
-      reasoning: reasoningEffort === undefined ? undefined : { effort: reasoningEffort },
-      text: verbosity === undefined ? undefined : { verbosity },
-      // The chat history is in our storage: the provider must not store anything.
-      store: false,
-    };
-  }
-  return {
-    temperature,
-    max_tokens: outputLimitName ? undefined : maxOutputTokens,
-    max_completion_tokens: outputLimitName ? maxOutputTokens : undefined,
-    reasoning_effort: reasoningEffort,
-    verbosity,
-    ...(parameters.streamUsage === false && { stream_options: undefined }),
-  };
-}
 
 /** The replacement for parameters of which one was refused. */
 export interface Adaptation {

@@ -3,41 +3,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
-import type { ConnectionRecord } from '../pool/connection-record.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { createApiClient } from './api-client.ts';
 import { Bulkhead } from './bulkhead.ts';
-import type { Completion, Message, ModelTarget } from './completion.ts';
+import type { CallContext, CallRecord, Completion, ModelTarget } from './completion.ts';
 import { createTokenProvider } from './credential.ts';
-import { type EndpointRequest, isRetryable, ModelEndpoint } from './endpoint.ts';
-import { createLangChainModel } from './langchain-model.ts';
+import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
 import { parametersOf } from './parameters.ts';
+import { PooledChatModel } from './pooled-chat-model.ts';
 
 /** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
 /** The second attempt at an endpoint waits 250 to 500 ms, the third twice as long. */
 const BACKOFF_MS = 250;
 
-/** The options of one model call. */
-export interface ModelCall {
-  /** Filled in with the connection and the number of attempts. */
-  record: ConnectionRecord;
-  /** Aborts the call, which then rejects with the signal's reason. */
-  signal: AbortSignal;
-  /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
-  deadline: number;
-  /** Called for each piece of text. When undefined, the answer is not streamed. */
-  onToken?: ((text: string) => void) | undefined;
-  /** Called for each completion, also for one that is not a usable answer, because its tokens are billed. */
-  onCompletion: (completion: Completion) => void;
-}
-
 /** The model with fallback endpoints, retries and a concurrency limit. */
 export interface ResilientModel {
-  /** Calls the model. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
-  complete(prompt: Message[], call: ModelCall): Promise<Completion>;
+  /** Calls the model, and records the call. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
+  complete(call: CallRecord, context: CallContext): Promise<Completion>;
   /** The deployment and the parameters of the next call: the cache keeps its answer under them. */
   target(): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
@@ -53,7 +38,7 @@ export interface ResilientModel {
 /** Creates the model. `warn` is called with messages for the operator. */
 export function createResilientModel(
   config: ModelConfig,
-  client: HttpClient,
+  http: HttpClient,
   warn: (message: string) => void,
 ): ResilientModel {
   // Created only when an endpoint has no key, and then shared.
@@ -72,8 +57,8 @@ export function createResilientModel(
   };
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
-    const api = createApiClient(config, endpoint, credentialOf(endpoint), client);
-    const model = createLangChainModel(config.modelApi, endpoint.deployment, api);
+    const client = createApiClient(config, endpoint, credentialOf(endpoint), http);
+    const model = new PooledChatModel({ api: config.modelApi, model: endpoint.deployment, client });
     return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
   };
   const primary = createEndpoint(first, 0);
@@ -85,30 +70,24 @@ export function createResilientModel(
     modelName: () => next().modelName,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
-      const answers = config.endpoints.map(({ url }) => client.warm(new URL(url).origin));
+      const answers = config.endpoints.map(({ url }) => http.warm(new URL(url).origin));
       return (await Promise.all(answers)).includes(true);
     },
     openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
-    complete: (prompt, call) =>
-      bulkhead.run(() => untilAborted(tryEndpoints(endpoints, prompt, call), call.signal), call.signal),
+    complete: (call, context) =>
+      bulkhead.run(
+        () => untilAborted(tryEndpoints(endpoints, call, context), context.signal),
+        context.signal,
+      ),
   };
 }
 
-function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: ModelCall): Promise<Completion> {
-  const { record, signal, deadline, onToken, onCompletion } = call;
-  // Text that the caller has received cannot be taken back, so there is no retry after the first token.
-  let hasText = false;
-  const forwardToken = (text: string): void => {
-    hasText = true;
-    onToken?.(text);
-  };
-  const request: EndpointRequest = {
-    prompt,
-    record,
-    signal,
-    onToken: onToken && forwardToken,
-    onCompletion,
-  };
+function tryEndpoints(
+  endpoints: ModelEndpoint[],
+  call: CallRecord,
+  context: CallContext,
+): Promise<Completion> {
+  const { signal, deadline } = context;
   const attempts = new Map<ModelEndpoint, number>();
   const pick = () => pickEndpoint(endpoints, attempts);
 
@@ -119,7 +98,7 @@ function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: Model
       const endpoint = pick();
       if (!endpoint) throw errors.circuitOpen(shortestWaitMs(endpoints));
       attempts.set(endpoint, 1 + (attempts.get(endpoint) ?? 0));
-      return endpoint.complete(request);
+      return endpoint.complete(call, context);
     },
     {
       signal,
@@ -133,6 +112,8 @@ function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: Model
       },
       shouldRetry({ error, attemptNumber, retryDelay }) {
         const next = pick();
+        // Text that the caller has received cannot be taken back.
+        const hasText = call.firstTokenAt !== null;
         if (attemptNumber >= MAX_ATTEMPTS || !next || hasText) return false;
         // Another endpoint may have the deployment that is gone here.
         const mayBeElsewhere = isDeploymentGone(error) && !next.isGone && !attempts.has(next);

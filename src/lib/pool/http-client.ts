@@ -1,7 +1,7 @@
 /** The HTTP client for the model: one connection pool for each endpoint. */
 import { buildConnector, type Client, type Dispatcher, Pool } from 'undici';
 import { beginAttempt, ConnectionCounter, type ConnectionRecord } from './connection-record.ts';
-import { type RecordedOptions, RecordingClient } from './recording-client.ts';
+import { type RecordedRequest, RecordingClient } from './recording-client.ts';
 import { keepTlsSessions } from './tls-sessions.ts';
 
 /** Idle time after which a connection is closed. undici's default of 4 s would close it between questions. */
@@ -11,24 +11,28 @@ const MAX_CONNECTIONS = 64;
 /** Time limit of a keep-warm request. */
 const PROBE_TIMEOUT_MS = 2000;
 
-/** The options of a request. */
-export interface PostOptions {
-  headers: Record<string, string>;
-  body: string;
+/** One request and its response, as its sender follows it. */
+export interface Exchange {
   /** Aborts the request, and the response. */
   signal: AbortSignal;
   /** Filled in while the request runs. */
   record: ConnectionRecord;
   /** Called with the HTTP status when the response headers arrive. */
-  onResponse: (status: number) => void;
+  onResponse?: (status: number) => void;
   /** No limit of time but that of the signal. */
-  patient: boolean;
+  patient?: boolean;
+}
+
+/** What is sent. */
+export interface HttpMessage {
+  headers: Record<string, string>;
+  body: string;
 }
 
 /** A client with connection pools that live as long as the process. */
 export interface HttpClient {
   /** Sends a request. @throws the errors of undici, or the reason of the signal. */
-  post(url: URL, options: PostOptions): Promise<Dispatcher.ResponseData>;
+  post(url: URL, message: HttpMessage, exchange: Exchange): Promise<Dispatcher.ResponseData>;
   /**
    * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
    * response within 2 s; new requests then use new connections. Never rejects.
@@ -92,16 +96,19 @@ export function createHttpClient({
   const poolOf = (origin: string): Pool => pools.get(origin) ?? openPool(origin);
 
   return {
-    async post({ origin, pathname, search }, { onResponse, patient, ...options }) {
-      beginAttempt(options.record);
-      const request: Dispatcher.RequestOptions & RecordedOptions = {
-        ...options,
+    async post({ origin, pathname, search }, { headers, body }, { signal, record, onResponse, patient }) {
+      beginAttempt(record);
+      const request: RecordedRequest = {
+        headers,
+        body,
+        signal,
+        record,
         path: pathname + search,
         method: 'POST',
         ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
       };
       const response = await poolOf(origin).request(request);
-      onResponse(response.statusCode);
+      onResponse?.(response.statusCode);
       return response;
     },
     async warm(origin) {

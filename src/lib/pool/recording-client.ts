@@ -6,8 +6,8 @@ import type { ConnectionCounter, ConnectionRecord, PooledConnection } from './co
 /** How long the server has to close a connection that this side has ended. */
 const ENDING_MS = 2000;
 
-/** Request options with the record to fill in. */
-export type RecordedOptions = Dispatcher.DispatchOptions & { record?: ConnectionRecord };
+/** undici's options of a request, with the record to fill in. */
+export type RecordedRequest = Dispatcher.RequestOptions & { record?: ConnectionRecord };
 
 /** The current connection of a client. An undici client has one connection at a time. */
 interface ConnectionSlot {
@@ -53,7 +53,10 @@ export class RecordingClient extends Client {
     this.#recording = recording;
   }
 
-  override dispatch(options: RecordedOptions, handler: Dispatcher.DispatchHandler): boolean {
+  override dispatch(
+    options: Dispatcher.DispatchOptions & Pick<RecordedRequest, 'record'>,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
     this.#dropStaleConnection();
     const { onTimeout } = this.#recording;
     return super.dispatch(options, new RecordingHandler(handler, options.record, this.#slot, onTimeout));

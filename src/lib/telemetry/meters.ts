@@ -7,7 +7,7 @@ import type { FinishedMcpRequest } from './finished-mcp-request.ts';
 import { GEN_AI, GEN_AI_METRICS, GENERAL, MCP_DURATION } from './gen-ai-conventions.ts';
 import { mcpAttributes } from './mcp-spans.ts';
 import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';
-import type { CallRecord } from '../metrics/question-record.ts';
+import type { CallRecord } from '../model/completion.ts';
 
 /** Records a finished question in the metrics. */
 export type CountQuestion = (finished: FinishedQuestion) => void;

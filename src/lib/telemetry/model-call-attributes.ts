@@ -3,8 +3,7 @@ import type { Attributes } from '@opentelemetry/api';
 import type { Config, EndpointConfig } from '../config/config.ts';
 import { CHAT, GEN_AI, GENERAL, PROVIDER } from './gen-ai-conventions.ts';
 import { parametersOf } from '../model/parameters.ts';
-import type { Message } from '../model/completion.ts';
-import type { CallRecord } from '../metrics/question-record.ts';
+import type { CallRecord, Message } from '../model/completion.ts';
 
 /** The endpoint that a call was sent to last; the primary one when no request was sent. */
 export const endpointOf = ({ model }: Config, { connection }: CallRecord): EndpointConfig =>

@@ -12,7 +12,8 @@ import type { Config } from '../config/config.ts';
 import { type FinishedQuestion, outcomeName } from './finished-question.ts';
 import { CHAT, GEN_AI, GENERAL } from './gen-ai-conventions.ts';
 import { callAttributes, contentAttributes, endpointOf } from './model-call-attributes.ts';
-import type { CallRecord, Step } from '../metrics/question-record.ts';
+import type { Step } from '../metrics/question-record.ts';
+import type { CallRecord } from '../model/completion.ts';
 import { sessionPartition } from '../history/row-keys.ts';
 
 /** Names of the steps' spans. The step `model` has none, because each model call has a span of its own. */

@@ -3,13 +3,11 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
 import { type CacheTier, createMemoryTier, type TierName } from '../../../src/lib/cache/cache-tier.ts';
-import { complete } from '../../../src/lib/model/chat-model.ts';
 import { type Config, type Environment, readConfig } from '../../../src/lib/config/config.ts';
-import { createConnectionRecord } from '../../../src/lib/pool/connection-record.ts';
-import { createHttpClient, type PostOptions } from '../../../src/lib/pool/http-client.ts';
+import { createHttpClient, type HttpMessage } from '../../../src/lib/pool/http-client.ts';
 import { createApiClient } from '../../../src/lib/model/api-client.ts';
-import { createLangChainModel } from '../../../src/lib/model/langchain-model.ts';
 import { parametersOf } from '../../../src/lib/model/parameters.ts';
+import { PooledChatModel } from '../../../src/lib/model/pooled-chat-model.ts';
 import { buildPrompt } from '../../../src/lib/ask/prompt.ts';
 import type { Message } from '../../../src/lib/model/completion.ts';
 import { PendingWork } from '../../../src/lib/runtime/pending-work.ts';
@@ -32,20 +30,16 @@ async function requestOf(config: Config, prompt: Message[]): Promise<string> {
   let sent = '';
   const http = {
     ...createHttpClient(),
-    async post(url: URL, { body }: PostOptions): Promise<never> {
+    async post(url: URL, { body }: HttpMessage): Promise<never> {
       sent = `${url.href} ${body}`;
       throw new Error('not sent');
     },
   };
   const [endpoint] = config.model.endpoints;
   const client = createApiClient(config.model, endpoint, 'key', http);
-  const model = createLangChainModel(config.model.modelApi, endpoint.deployment, client);
-  const { signal } = new AbortController();
-  const target = targetOf(config);
-  const record = createConnectionRecord();
-  await expect(
-    complete(model, { prompt, target, patient: false, record, signal, onResponse() {} }),
-  ).rejects.toThrow();
+  const { deployment: name, parameters } = targetOf(config);
+  const model = new PooledChatModel({ api: config.model.modelApi, model: name, client, parameters });
+  await expect(model.invoke(prompt)).rejects.toThrow();
   return sent;
 }
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readEvents, StreamFailedError } from '../../../src/lib/model/event-stream.ts';
+import { readEvents, StreamFailedError } from '../../../src/lib/model/api-client.ts';
 import { scaled } from '../../support/effort.ts';
 
 let server: Server;

@@ -1,9 +1,8 @@
 /** What the model is sent: the path, the headers and the body of each kind of request, byte for byte. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ModelConfig } from '../../../src/lib/config/model-config.ts';
-import { createConnectionRecord } from '../../../src/lib/pool/connection-record.ts';
 import { createHttpClient, type HttpClient } from '../../../src/lib/pool/http-client.ts';
-import type { Message } from '../../../src/lib/model/completion.ts';
+import { beginCall, type Message } from '../../../src/lib/model/completion.ts';
 import { createResilientModel } from '../../../src/lib/model/resilient-model.ts';
 import { type ModelStandIn, startModelStandIn } from '../../support/model-stand-in.ts';
 
@@ -76,12 +75,10 @@ async function requestsOf(
   };
   server.reset(refuses);
   const model = createResilientModel(config, http, () => {});
-  await model.complete(prompt, {
-    record: createConnectionRecord(),
+  await model.complete(beginCall(prompt, streamed), {
     signal: new AbortController().signal,
     deadline: Infinity,
-    onToken: streamed ? () => {} : undefined,
-    onCompletion: () => {},
+    onText: streamed ? () => {} : undefined,
   });
   return server.requests;
 }
