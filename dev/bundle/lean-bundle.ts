@@ -14,11 +14,12 @@ import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuil
 const SIDE_EFFECT_FREE =
   /^(@azure\/core-xml|@langchain\/(core|openai)|@modelcontextprotocol\/(core|server)|langsmith|openai|zod)\//;
 
-/** Modules that are referenced only by code that the app never runs. */
+/** Modules that are referenced only by code that the app never runs, unless it imports them itself. */
 const LEFT_OUT = [
   // LangChain's client. The app has its own: src/lib/model/api-client.ts.
   /^openai\//,
-  // Sending traces to LangSmith, which config.ts refuses.
+  // LangChain would send its runs to LangSmith by itself. With LANGSMITH_TRACING on, src/lib/telemetry/langsmith.ts does,
+  // with the client but without its other APIs.
   /^langsmith\/(lib\/)?client\.mjs$/,
   // Table Storage sends JSON to this client. Only a proxy's errors may be XML; the app uses only their status.
   /^@azure\/core-xml\//,
@@ -108,7 +109,8 @@ async function resolve(build: PluginBuild, args: OnResolveArgs): Promise<OnResol
   // Most modules import each other with the file extension; esbuild resolves the few that do not.
   if (!file || !SIDE_EFFECT_FREE.test(nameOf(file)) || !statSync(file, { throwIfNoEntry: false })?.isFile())
     return undefined;
-  const isLeftOut = LEFT_OUT.some((pattern) => pattern.test(nameOf(file)));
+  const isOurs = nameOf(args.importer) === args.importer.replaceAll('\\', '/');
+  const isLeftOut = !isOurs && LEFT_OUT.some((pattern) => pattern.test(nameOf(file)));
   return { path: file, sideEffects: false, ...(isLeftOut && { namespace: 'left-out' }) };
 }
 
@@ -120,5 +122,5 @@ async function locate(build: PluginBuild, args: OnResolveArgs): Promise<string |
   return (await build.resolve(path, { kind, resolveDir, pluginData: locate })).path;
 }
 
-/** The name of a module in a package, such as `openai/client.mjs`. */
+/** The name of a module in a package, such as `openai/client.mjs`; the whole path outside of packages. */
 const nameOf = (file: string): string => file.replaceAll('\\', '/').split('/node_modules/').at(-1) ?? '';

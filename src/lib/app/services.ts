@@ -3,7 +3,7 @@ import { createAnswerer } from '../ask/answer-question.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
 import { openAnswerCache } from '../cache/answer-cache.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
 import { Claims } from '../history/idempotency.ts';
 import type { PurgeServices } from '../history/purge.ts';
@@ -20,6 +20,7 @@ import { createHttpClient } from '../pool/http-client.ts';
 import { createKeepWarm } from '../pool/keep-warm.ts';
 import { atLevel } from '../runtime/log.ts';
 import { PendingWork } from '../runtime/pending-work.ts';
+import type { LangSmith } from '../telemetry/langsmith.ts';
 import { createReporter } from '../telemetry/reporter.ts';
 import { createShutdown } from './shutdown.ts';
 
@@ -44,7 +45,8 @@ export async function createServices(config: Config): Promise<Services> {
   const http = createHttpClient({ responseTimeoutMs: Math.round(ATTEMPT_SHARE * config.requestTimeoutMs) });
   const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
   const keepWarm = createKeepWarm(http, origins, config.keepWarmMs);
-  const model = createResilientModel(config.model, http, warn);
+  const langSmith = config.langSmith && (await loadLangSmith(config.langSmith, warn));
+  const model = createResilientModel(config.model, http, warn, langSmith ? [langSmith.tracer] : []);
 
   const store = await createTableRowStore(config.storage);
   // Reads a row that does not exist, to connect and sign in to storage before the first question.
@@ -70,7 +72,7 @@ export async function createServices(config: Config): Promise<Services> {
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
   };
   const reporter = createReporter({ config, instanceId: metrics.instanceId, state, warn });
-  const shutdown = createShutdown({ keepWarm, requests, pending, reporter, cache, http });
+  const shutdown = createShutdown({ keepWarm, requests, pending, reporter, langSmith, cache, http });
 
   return {
     config,
@@ -89,4 +91,9 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     ...shutdown,
   };
+}
+
+async function loadLangSmith(config: LangSmithConfig, warn: (message: string) => void): Promise<LangSmith> {
+  const { startLangSmith } = await import('../telemetry/langsmith.ts');
+  return startLangSmith(config, warn);
 }

@@ -5,6 +5,7 @@ import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import type { KeepWarm } from '../pool/keep-warm.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
+import type { LangSmith } from '../telemetry/langsmith.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 
 /** Time limit of the whole shutdown. The Functions host kills the worker 5 s after asking it to stop. */
@@ -23,6 +24,7 @@ export interface ShutdownParts {
   /** Background writes. */
   pending: PendingWork;
   reporter: Reporter | null;
+  langSmith: LangSmith | null;
   cache: AnswerCache | null;
   http: HttpClient;
 }
@@ -40,7 +42,7 @@ export interface Shutdown {
 
 /** Creates the shutdown of this process. */
 export function createShutdown(parts: ShutdownParts): Shutdown {
-  const { keepWarm, requests, pending, reporter, cache, http } = parts;
+  const { keepWarm, requests, pending, reporter, langSmith, cache, http } = parts;
   const stopping = new AbortController();
   return {
     stopSignal: stopping.signal,
@@ -52,7 +54,12 @@ export function createShutdown(parts: ShutdownParts): Shutdown {
       await requests.drain(ABORT_REQUESTS_MS);
       // Requests rarely need all of their time, so a slow receiver of telemetry gets the rest.
       const flushMs = STOP_MS - (performance.now() - startedAt);
-      await Promise.all([pending.drain(DRAIN_WRITES_MS), delay(SEND_RESPONSES_MS), reporter?.stop(flushMs)]);
+      await Promise.all([
+        pending.drain(DRAIN_WRITES_MS),
+        delay(SEND_RESPONSES_MS),
+        reporter?.stop(flushMs),
+        langSmith?.stop(flushMs),
+      ]);
       await Promise.allSettled([cache?.close(), http.close()]);
     },
   };

@@ -5,7 +5,12 @@ import { type ModelConfig, readModelConfig } from './model-config.ts';
 import { type Environment, SettingsReader } from './settings-reader.ts';
 import { similarNameWarnings } from './similar-settings.ts';
 import { readStorageConfig, type StorageConfig } from './storage-config.ts';
-import { readTelemetryConfig, type TelemetryConfig } from './telemetry-config.ts';
+import {
+  type LangSmithConfig,
+  readLangSmithConfig,
+  readTelemetryConfig,
+  type TelemetryConfig,
+} from './telemetry-config.ts';
 
 export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
@@ -13,7 +18,7 @@ export type { EndpointConfig, ModelConfig } from './model-config.ts';
 export type { RedisConfig } from './redis-config.ts';
 export type { Environment } from './settings-reader.ts';
 export type { StorageConfig } from './storage-config.ts';
-export type { AzureMonitorConfig, TelemetryConfig } from './telemetry-config.ts';
+export type { AzureMonitorConfig, LangSmithConfig, TelemetryConfig } from './telemetry-config.ts';
 
 /** The validated settings of this process. Durations are in milliseconds. */
 export interface Config {
@@ -40,6 +45,8 @@ export interface Config {
   logLevel: LogLevel;
   /** Null when no destination for traces and metrics is set. */
   telemetry: TelemetryConfig | null;
+  /** Null when tracing of LangChain is off. */
+  langSmith: LangSmithConfig | null;
   /** Problems that do not stop the app, one sentence each, without secret values. */
   warnings: readonly string[];
 }
@@ -89,6 +96,7 @@ export function readConfig(env: Environment = process.env): Config {
     keepWarmMs: Math.round(MINUTE_MS * (settings.number('KEEP_WARM_MINUTES', { min: 0, max: 1440 }) ?? 5)),
     finishAbandoned: settings.oneOf('FINISH_ABANDONED', ['on', 'off']) !== 'off',
     telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
+    langSmith: readLangSmithConfig(settings),
     logLevel: logLevelOf(settings),
     trustsUserHeaders: trustsUserHeadersOf(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),
@@ -96,7 +104,6 @@ export function readConfig(env: Environment = process.env): Config {
   };
   // Called for its validation only: routes are registered with the value of `readAuthLevel`.
   authLevelOf(settings);
-  refuseTracing(settings);
   // Last, because `settings.knownNames` is complete only when every setting has been read.
   const setNames = Object.keys(env).filter((name) => env[name]?.trim());
   settings.warnings.push(...similarNameWarnings(setNames, settings.knownNames));
@@ -144,19 +151,4 @@ function readMcpAllowedHosts(settings: SettingsReader): string[] {
     return '';
   });
   return [...(own === undefined ? [] : [own]), ...others];
-}
-
-/**
- * LangChain reads these variables itself and would send every question to LangSmith. Questions must not leave the app
- * through a setting that the app does not document, and the bundle does not contain the LangSmith client.
- */
-function refuseTracing(settings: SettingsReader): void {
-  for (const name of [
-    'LANGSMITH_TRACING',
-    'LANGSMITH_TRACING_V2',
-    'LANGCHAIN_TRACING',
-    'LANGCHAIN_TRACING_V2',
-  ]) {
-    if (settings.text(name) === 'true') settings.problems.push(`${name} is not supported: remove it.`);
-  }
 }

@@ -42,6 +42,44 @@ export function readTelemetryConfig(
   };
 }
 
+/** LangSmith, which gets the runs of LangChain. */
+export interface LangSmithConfig {
+  endpoint: string;
+  apiKey: string;
+  project: string;
+  /** Whether runs contain prompts, and whether they contain answers. */
+  showsInputs: boolean;
+  showsOutputs: boolean;
+}
+
+/** LangChain reads them itself, and would send or log questions whatever the settings of the app say. */
+const NOT_SUPPORTED = {
+  LANGSMITH_TRACING_V2: 'use LANGSMITH_TRACING.',
+  LANGCHAIN_TRACING: 'use LANGSMITH_TRACING.',
+  LANGCHAIN_TRACING_V2: 'use LANGSMITH_TRACING.',
+  LANGCHAIN_VERBOSE: 'it would log questions and answers.',
+};
+
+/**
+ * Reads LangSmith's own settings; null when tracing is off. Prompts and answers are hidden unless it is said that they
+ * are not: LangSmith itself would show them.
+ */
+export function readLangSmithConfig(settings: SettingsReader): LangSmithConfig | null {
+  for (const [name, advice] of Object.entries(NOT_SUPPORTED)) {
+    if (settings.text(name) === 'true') settings.problems.push(`${name} is not supported: ${advice}`);
+  }
+  const isOn = settings.oneOf('LANGSMITH_TRACING', ['true', 'false']) === 'true';
+  const endpoint = settings.httpUrl('LANGSMITH_ENDPOINT') ?? 'https://api.smith.langchain.com';
+  const apiKey = settings.text('LANGSMITH_API_KEY') ?? '';
+  const project = settings.text('LANGSMITH_PROJECT') ?? 'azure-functions-ask';
+  const [showsInputs, showsOutputs] = (['LANGSMITH_HIDE_INPUTS', 'LANGSMITH_HIDE_OUTPUTS'] as const).map(
+    (name) => settings.oneOf(name, ['true', 'false']) === 'false',
+  ) as [boolean, boolean];
+  if (!isOn) return null;
+  if (apiKey === '') settings.problems.push('LANGSMITH_TRACING needs LANGSMITH_API_KEY.');
+  return { endpoint, apiKey, project, showsInputs, showsOutputs };
+}
+
 /**
  * Reads the setting that the Functions host signs in with too: `Authorization=AAD`, with `ClientId=ID` for a
  * user-assigned identity. An invalid one is only a warning, because questions are answered without telemetry.

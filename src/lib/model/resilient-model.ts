@@ -1,5 +1,6 @@
 /** The model with fallback endpoints, retries and a concurrency limit. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import pRetry from 'p-retry';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
@@ -35,11 +36,12 @@ export interface ResilientModel {
   openBreakers(): boolean[];
 }
 
-/** Creates the model. `warn` is called with messages for the operator. */
+/** Creates the model. `warn` is called with messages for the operator, `callbacks` as LangChain calls them. */
 export function createResilientModel(
   config: ModelConfig,
   http: HttpClient,
   warn: (message: string) => void,
+  callbacks: BaseCallbackHandler[] = [],
 ): ResilientModel {
   // Created only when an endpoint has no key, and then shared.
   let sharedProvider: (() => Promise<string>) | undefined;
@@ -58,7 +60,12 @@ export function createResilientModel(
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
     const client = createApiClient(config, endpoint, credentialOf(endpoint), http);
-    const model = new PooledChatModel({ api: config.modelApi, model: endpoint.deployment, client });
+    const model = new PooledChatModel({
+      api: config.modelApi,
+      model: endpoint.deployment,
+      client,
+      ...(callbacks.length > 0 && { callbacks }),
+    });
     return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
   };
   const primary = createEndpoint(first, 0);

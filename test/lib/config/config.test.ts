@@ -71,6 +71,10 @@ describe('settings', () => {
     ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
     ['SESSIONS_TABLE_NAME', 'my-table'],
     ['LANGSMITH_TRACING', 'true'],
+    ['LANGSMITH_TRACING', 'on'],
+    ['LANGCHAIN_TRACING_V2', 'true'],
+    ['LANGCHAIN_VERBOSE', 'true'],
+    ['LANGSMITH_HIDE_INPUTS', 'no'],
     ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
     ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
     ['HTTP_AUTH_LEVEL', 'public'],
@@ -356,7 +360,7 @@ describe('the example and docs/settings.md', () => {
   const read = new Set<string>();
   readConfig(new Proxy(minimal, { get: (env, name: string) => (read.add(name), env[name]) }));
   // LangChain's own settings are read only to refuse them.
-  const names = [...read].filter((name) => !name.startsWith('LANG')).toSorted();
+  const names = [...read].filter((name) => !/^LANGCHAIN_|_V2$/.test(name)).toSorted();
   const example = JSON.parse(readFileSync(join(root, 'local.settings.example.json'), 'utf8')) as {
     IsEncrypted: boolean;
     Values: Record<string, unknown>;
