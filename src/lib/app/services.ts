@@ -10,7 +10,7 @@ import type { PurgeServices } from '../history/purge.ts';
 import { SessionIndex } from '../history/session-index.ts';
 import { createSessions } from '../history/sessions.ts';
 import { createTableRowStore } from '../history/table-row-store.ts';
-import type { AskServices } from '../http/ask-handler.ts';
+import type { AskServices } from '../http/asked-question.ts';
 import type { CacheServices } from '../http/cache-handler.ts';
 import type { HealthServices } from '../http/health-handler.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';

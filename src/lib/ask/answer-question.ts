@@ -4,12 +4,12 @@ import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { markFirstToken, timed } from '../metrics/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
+import type { Answer } from '../contract/responses.ts';
 import { fitHistory } from './context-window.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
 import { buildPrompt } from './prompt.ts';
-import type { AnswerEvent, Question, QuestionContext } from './question.ts';
-import { TokenQueue } from './token-queue.ts';
+import type { AskContext, Question } from './question.ts';
 
 /** What {@link createAnswerer} needs. */
 export interface AnswererParts {
@@ -18,83 +18,70 @@ export interface AnswererParts {
   metrics: ProcessMetrics;
   model: Pick<ResilientModel, 'modelName'>;
   config: { model: { systemPrompt: string }; historyMaxInteractions: number; historyMaxTokens: number };
-  /** Takes the answers in progress: they are completed even if the caller stops reading the events. */
+  /** Takes the answers in progress. */
   pending: PendingWork;
 }
 
 /** Answers questions. */
 export interface Answerer {
   /**
-   * Answers one question. Answering continues to the end, even if the caller stops reading the events. When the chat
-   * history cannot be read or written, the question is answered anyway, and the metrics say so.
+   * Answers one question, to the end even if nobody waits for it any more. When the chat history cannot be read or written,
+   * the question is answered anyway, and the metrics say so.
    * @throws AskError when there is no answer: the model failed, the deadline passed, or a new conversation could not be
    * begun.
    */
-  answer(question: Question, context: QuestionContext): AsyncGenerator<AnswerEvent, void, void>;
+  answer(question: Question, context: AskContext): Promise<Answer>;
 }
 
 /** Creates the answerer of this process. */
 export function createAnswerer(parts: AnswererParts): Answerer {
   const { conversations, finder, metrics, config, pending } = parts;
 
-  return {
-    async *answer(question, context) {
-      const { record } = context;
-      const done = (interactions: Interaction[]): AnswerEvent => ({
-        type: 'done',
-        answer: {
-          answer: interactions.at(-1)?.answer ?? '',
-          chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
-          session_id: question.sessionId,
-          status: 'success',
-          performance_metrics: metrics.report(record),
-        },
-      });
+  async function answer(question: Question, context: AskContext): Promise<Answer> {
+    const { record, onText } = context;
+    // Checked before the history is reset: a question that gets no answer must not delete the conversation.
+    if (question.newConversation && question.cacheControl.onlyIfCached) await finder.requireCached(question);
+    const conversation = await conversations.open(question, context);
+    let interactions: Interaction[];
+    if ('replayed' in conversation) {
+      record.replayed = record.historySaved = true;
+      interactions = conversation.replayed;
+      onText?.(interactions.at(-1)?.answer ?? '');
+    } else {
+      interactions = [...conversation.interactions, await extend(parts, conversation, question, context)];
+    }
+    return {
+      answer: interactions.at(-1)?.answer ?? '',
+      chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
+      session_id: question.sessionId,
+      status: 'success',
+      performance_metrics: metrics.report(record),
+    };
+  }
 
-      // Checked before the history is reset: a question that gets no answer must not delete the conversation.
-      if (question.newConversation && question.cacheControl.onlyIfCached)
-        await finder.requireCached(question);
-
-      const conversation = await conversations.open(question, context);
-      if ('replayed' in conversation) {
-        record.replayed = record.historySaved = true;
-        if (question.stream) yield { type: 'token', text: conversation.replayed.at(-1)?.answer ?? '' };
-        yield done(conversation.replayed);
-        return;
-      }
-      const tokens = new TokenQueue();
-      const finishing = pending.add(finish(parts, conversation, { question, context, tokens }));
-      // An error is thrown by the `await` below, unless the caller has disconnected by then.
-      finishing.catch(() => {}).finally(() => tokens.end());
-      if (question.stream) for await (const text of tokens) yield { type: 'token', text };
-      yield done([...conversation.interactions, await finishing]);
-    },
-  };
+  return { answer: (question, context) => pending.add(answer(question, context)) };
 }
 
-interface Turn {
-  question: Question;
-  context: QuestionContext;
-  /** Takes the text piece by piece. */
-  tokens: TokenQueue;
-}
-
-/** Finds the answer, forwards its text, and stores the interaction. */
-async function finish(
+/** Finds the answer, and extends the conversation by it. */
+async function extend(
   { finder, model, config }: AnswererParts,
   conversation: Conversation,
-  { question, context, tokens }: Turn,
+  question: Question,
+  context: AskContext,
 ): Promise<Interaction> {
-  const { record } = context;
-  const { resetFailed } = conversation;
-  const onToken = (text: string): void => {
+  const { record, signal, onText } = context;
+  const onFirstText = (text: string): void => {
     markFirstToken(record);
-    if (question.stream) tokens.push(text);
+    onText?.(text);
   };
   try {
     const history = await fitHistory(conversation.interactions, config.historyMaxTokens, model.modelName());
     const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
-    const answer = await finder.find({ question, prompt, context, resetFailed, onToken });
+    const answer = await finder.find(question, prompt, {
+      ...context,
+      signal: AbortSignal.any([signal, conversation.resetFailed]),
+      onText: onText && onFirstText,
+    });
     // Without a stream, the whole answer arrives at once and is the first token.
     markFirstToken(record);
     const interaction = { question: question.text, answer };

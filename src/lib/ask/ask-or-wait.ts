@@ -1,46 +1,76 @@
 /** Calls the model for a question that may be cached, or waits for another instance that does. */
+import type { AnswerCache } from '../cache/answer-cache.ts';
+import type { Config } from '../config/config.ts';
 import { addStep, type QuestionRecord } from '../metrics/question-record.ts';
-import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
-import { type CallOptions, completeFitting } from './model-call.ts';
+import type { Completion, Message, ModelTarget } from '../model/completion.ts';
+import { completeFitting, type ModelCallParts } from './model-call.ts';
+import type { AskContext, Question } from './question.ts';
 import { takeTurn, type Turn } from './shared-call.ts';
-import type { FlightWork } from './single-flight.ts';
+
+/** What an answer finder needs. */
+export interface FinderParts extends ModelCallParts {
+  /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
+  cache: AnswerCache | null;
+  config: Config;
+}
+
+/** The place of a question's answer in the cache. */
+export interface CachePlace {
+  cache: AnswerCache;
+  key: string;
+  /** The deployment and the parameters of `key`. */
+  target: ModelTarget;
+  /** Gives the key for another deployment or other parameters. */
+  keyFor: (target: ModelTarget) => string;
+}
+
+/** The answer of a model call that several questions share. */
+export type SharedAnswer = Pick<Completion, 'text' | 'tokens'> & { model?: string | undefined };
+
+/** A question that may share its answer. */
+export interface Shareable {
+  question: Question;
+  prompt: Message[];
+  place: CachePlace;
+}
 
 /** Part of a question's time limit for waiting for another instance: an own model call must fit after it. */
 const WAIT_SHARE = 0.5;
 
 /** Waits for the answer of another instance that asks the same, or calls the model and stores the answer. */
-export function askOrWait(parts: FinderParts, lookup: Lookup, plan: CachePlan): FlightWork<SharedAnswer> {
-  const { cache, key, keyFor, target } = plan;
-  return async (abort, onText) => {
-    const turn = await turnOf(parts, lookup, plan, abort);
-    if (turn.answer !== null) {
-      onText(turn.answer.text);
-      return turn.answer;
+export async function askOrWait(
+  parts: FinderParts,
+  { question, prompt, place }: Shareable,
+  context: AskContext,
+): Promise<SharedAnswer> {
+  const { cache, key, keyFor, target } = place;
+  const turn = await turnOf(parts, question, place, context);
+  if (turn.answer !== null) {
+    context.onText?.(turn.answer.text);
+    return turn.answer;
+  }
+  let stored: Promise<void> = Promise.resolve();
+  try {
+    const completion = await completeFitting(parts, prompt, context);
+    if (completion.finishReason === 'stop' && !completion.historyDropped) {
+      // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
+      // that succeeded.
+      stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
     }
-    let stored: Promise<void> = Promise.resolve();
-    try {
-      const completion = await completeFitting(lookup.prompt, callOptions(parts, lookup, abort, onText));
-      if (completion.finishReason === 'stop' && !completion.historyDropped) {
-        // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
-        // that succeeded.
-        stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
-      }
-      return completion;
-    } finally {
-      // Not before the answer is stored: other instances then find it, or take over.
-      void stored.then(() => turn.lease?.release());
-    }
-  };
+    return completion;
+  } finally {
+    // Not before the answer is stored: other instances then find it, or take over.
+    void stored.then(() => turn.lease?.release());
+  }
 }
 
 /** Whose turn it is to ask, among all instances. Without a tier that they share, it is ours. */
 async function turnOf(
   parts: FinderParts,
-  { question, context: { record } }: Lookup,
-  { cache, key }: CachePlan,
-  signal: AbortSignal,
+  { cacheControl: { noCache, maxAgeMs } }: Question,
+  { cache, key }: CachePlace,
+  { record, signal }: AskContext,
 ): Promise<Turn> {
-  const { noCache, maxAgeMs } = question.cacheControl;
   const { leases } = cache;
   // An answer that another instance is about to store may be too old for these directives.
   if (!leases?.isUsable() || noCache || maxAgeMs !== Infinity) return { answer: null, lease: null };
@@ -62,19 +92,3 @@ export function countCoalesced({ metrics }: FinderParts, record: QuestionRecord,
   record.model = answer.model ?? null;
   metrics.countCoalesced(record.tokensSaved);
 }
-
-/** The options of a model call for a question. */
-export const callOptions = (
-  { model, metrics, config }: FinderParts,
-  { question, context }: Lookup,
-  signal: AbortSignal,
-  onToken: Lookup['onToken'],
-): CallOptions => ({
-  model,
-  metrics,
-  record: context.record,
-  requestTimeoutMs: config.requestTimeoutMs,
-  streamed: question.stream,
-  signal,
-  onToken,
-});

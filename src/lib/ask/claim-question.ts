@@ -4,7 +4,7 @@ import { errors } from '../contract/errors.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { Claim, Claims } from '../history/idempotency.ts';
 import type { Interaction } from '../history/interaction.ts';
-import type { Question, QuestionContext } from './question.ts';
+import type { Question, AskContext } from './question.ts';
 
 /** Pause between checks whether the other request has answered the question. */
 const POLL_MS = 100;
@@ -45,7 +45,7 @@ export interface Replay {
 export async function claimQuestion(
   { claims, history, limits }: ClaimParts,
   question: Question,
-  { record, signal }: QuestionContext,
+  { record, signal }: AskContext,
 ): Promise<Claimed | Replay> {
   if (question.idempotencyKey === undefined) return { claim: undefined, waited: false };
   const elapsedMs = performance.now() - record.startedAt;

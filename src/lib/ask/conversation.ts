@@ -8,7 +8,7 @@ import type { SessionIndex } from '../history/session-index.ts';
 import { timed } from '../metrics/question-record.ts';
 import type { PendingWork } from '../runtime/pending-work.ts';
 import { type ClaimParts, claimQuestion, type Replay } from './claim-question.ts';
-import type { Question, QuestionContext } from './question.ts';
+import type { Question, AskContext } from './question.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts {
@@ -25,7 +25,7 @@ export interface Conversations {
    * Opens the conversation of a question, or gives the stored answer when the question was answered before.
    * @throws AskError when the idempotency key was used for another question, or cannot be looked up.
    */
-  open(question: Question, context: QuestionContext): Promise<Conversation | Replay>;
+  open(question: Question, context: AskContext): Promise<Conversation | Replay>;
 }
 
 /** A conversation that is ready for an answer. */
@@ -69,7 +69,7 @@ export function createConversations(parts: ConversationParts): Conversations {
 async function openHistory(
   { history, limits }: ConversationParts,
   question: Question,
-  { record, warn }: QuestionContext,
+  { record, warn }: AskContext,
 ): Promise<OpenedHistory> {
   const { signal: resetFailed } = new AbortController();
   // The session id was just generated, so there is nothing to read.
@@ -105,7 +105,7 @@ function beginNewConversation(history: ChatHistory, question: Question): OpenedH
 function toConversation(
   parts: ConversationParts,
   question: Question,
-  { warn }: QuestionContext,
+  { warn }: AskContext,
   { interactions, position, resetFailed, claim }: OpenedHistory & { claim: Claim | undefined },
 ): Conversation {
   const { history, claims, pending } = parts;

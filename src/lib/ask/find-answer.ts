@@ -4,31 +4,36 @@
  */
 import { answerCacheKey } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
-import type { ProcessMetrics } from '../metrics/process-metrics.ts';
 import { timed } from '../metrics/question-record.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
-import { askOrWait, callOptions, countCoalesced } from './ask-or-wait.ts';
-import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
+import {
+  askOrWait,
+  type CachePlace,
+  countCoalesced,
+  type FinderParts,
+  type Shareable,
+  type SharedAnswer,
+} from './ask-or-wait.ts';
 import { completeFitting } from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
-import type { Question } from './question.ts';
+import type { AskContext, Question } from './question.ts';
 import { SingleFlight } from './single-flight.ts';
 
 /** Finds answers. Identical questions in flight share one model call. */
 export interface AnswerFinder {
-  /** Gives the text of the answer. @throws AskError when there is none. */
-  find(lookup: Lookup): Promise<string>;
+  /** Gives the text of the answer to a question with this prompt. @throws AskError when there is none. */
+  find(question: Question, prompt: Message[], context: AskContext): Promise<string>;
   /** Checks that the cache has an answer to a question that begins a new conversation. @throws AskError otherwise. */
   requireCached(question: Question): Promise<void>;
 }
 
 /** Creates the answer finder of this process. */
 export function createAnswerFinder(parts: FinderParts): AnswerFinder {
-  const { cache, model, metrics, config } = parts;
+  const { cache, model, config } = parts;
   const inFlight = new SingleFlight<SharedAnswer>();
 
   /** Null when the question must not use the cache. */
-  async function planOf({ cacheControl, userId }: Question, prompt: Message[]): Promise<CachePlan | null> {
+  async function placeOf({ cacheControl, userId }: Question, prompt: Message[]): Promise<CachePlace | null> {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
     // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
@@ -40,36 +45,41 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   }
 
   return {
-    async find(lookup) {
-      const { question, prompt, context, resetFailed, onToken } = lookup;
-      const { record, signal, disconnected } = context;
+    async find(question, prompt, context) {
       // Without its history, the question would get the cache key of another question.
-      const plan = record.historyAvailable ? await planOf(question, prompt) : null;
-      const cached = plan && (await lookUp(plan, lookup, metrics));
+      const place = context.record.historyAvailable ? await placeOf(question, prompt) : null;
+      const cached = place && (await lookUp(parts, question, place, context));
       if (cached !== null) return cached;
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
-      if (plan) return (await shareModelCall(parts, inFlight, lookup, plan)).text;
+      if (place) {
+        const { text } = await shareModelCall(parts, inFlight, { question, prompt, place }, context);
+        return text;
+      }
       // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected.
-      const abort = AbortSignal.any([signal, resetFailed, disconnected]);
-      return (await completeFitting(prompt, callOptions(parts, lookup, abort, onToken))).text;
+      return (await completeFitting(parts, prompt, untilDisconnected(context))).text;
     },
 
     async requireCached(question) {
-      const plan = await planOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
+      const place = await placeOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
       const { noCache, maxAgeMs } = question.cacheControl;
-      const found = plan && !noCache && (await plan.cache.lookUp(plan.key, maxAgeMs));
+      const found = place && !noCache && (await place.cache.lookUp(place.key, maxAgeMs));
       if (!found || found.result !== 'hit') throw errors.notCached();
     },
   };
 }
 
+const untilDisconnected = (context: AskContext): AskContext => ({
+  ...context,
+  signal: AbortSignal.any([context.signal, context.disconnected]),
+});
+
 /** Gives the text of a cached answer, or null. */
 async function lookUp(
-  { cache, key }: CachePlan,
-  { question, context: { record }, onToken }: Lookup,
-  metrics: ProcessMetrics,
+  { metrics }: FinderParts,
+  { cacheControl: { noCache, maxAgeMs } }: Question,
+  { cache, key }: CachePlace,
+  { record, onText }: AskContext,
 ): Promise<string | null> {
-  const { noCache, maxAgeMs } = question.cacheControl;
   if (noCache) return null;
   const found = await timed(record, 'cache_lookup', () => cache.lookUp(key, maxAgeMs));
   record.cache.result = found.result;
@@ -81,7 +91,7 @@ async function lookUp(
   }
   metrics.countLookup(found.result, record.tokensSaved);
   if (found.result !== 'hit') return null;
-  onToken(found.answer.text);
+  onText?.(found.answer.text);
   return found.answer.text;
 }
 
@@ -89,28 +99,28 @@ async function lookUp(
 async function shareModelCall(
   parts: FinderParts,
   inFlight: SingleFlight<SharedAnswer>,
-  lookup: Lookup,
-  plan: CachePlan,
+  asked: Shareable,
+  context: AskContext,
 ): Promise<SharedAnswer> {
-  const { question, context, resetFailed, onToken } = lookup;
-  const { record, signal, disconnected } = context;
-  const work = askOrWait(parts, lookup, plan);
+  const { question, place } = asked;
+  const { record } = context;
   // With FINISH_ABANDONED on, the call continues after its caller disconnected, so that the answer is stored.
-  const signals = parts.config.finishAbandoned ? [signal, resetFailed] : [signal, resetFailed, disconnected];
-  const abort = AbortSignal.any(signals);
-  if (!inFlight.has(plan.key)) return inFlight.join(plan.key, work, abort, onToken);
+  const own = parts.config.finishAbandoned ? context : untilDisconnected(context);
+  const work = (flight: Partial<AskContext>) => askOrWait(parts, asked, { ...context, ...flight });
+  if (!inFlight.has(place.key)) return inFlight.join(place.key, work, own);
   // `no-cache` asks for an answer that is generated after the request; the call in flight started before it.
-  if (question.cacheControl.noCache) return work(abort, onToken);
+  if (question.cacheControl.noCache) return work(own);
 
   record.cache.result = 'coalesced';
   let streamed = false;
   const onText = (text: string): void => {
     streamed = true;
-    onToken(text);
+    context.onText?.(text);
   };
-  const shared = await timed(record, 'model', () => inFlight.join(plan.key, work, abort, onText));
+  const joining = { signal: own.signal, onText: context.onText && onText };
+  const shared = await timed(record, 'model', () => inFlight.join(place.key, work, joining));
   // Nothing was streamed when the question that started the call wants a plain answer.
-  if (!streamed) onToken(shared.text);
+  if (!streamed) context.onText?.(shared.text);
   countCoalesced(parts, record, shared);
   return shared;
 }

@@ -1,5 +1,5 @@
 /** A model call for one question: recorded, counted, and repeated with less history when the prompt is too long. */
-import type { QuestionContext } from './question.ts';
+import type { AskContext } from './question.ts';
 import { addTokens, beginCall, type CallRecord, type Completion, type Message } from '../model/completion.ts';
 import { dropOlderHalf } from './context-window.ts';
 import { AskError } from '../contract/errors.ts';
@@ -8,17 +8,9 @@ import { timed } from '../metrics/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 
 /** What a model call needs. */
-export interface CallOptions {
+export interface ModelCallParts {
   model: ResilientModel;
   metrics: ProcessMetrics;
-  record: QuestionContext['record'];
-  requestTimeoutMs: number;
-  /** Ask the model for a stream. */
-  streamed: boolean;
-  /** Aborts the call. */
-  signal: AbortSignal;
-  /** Called with each piece of the text when `streamed`. */
-  onToken: (text: string) => void;
 }
 
 /** A completion, and whether part of the chat history was dropped from its prompt. */
@@ -29,10 +21,14 @@ export type FittingCompletion = Completion & { historyDropped: boolean };
  * the call.
  * @throws AskError when there is no answer.
  */
-export async function completeFitting(prompt: Message[], options: CallOptions): Promise<FittingCompletion> {
+export async function completeFitting(
+  parts: ModelCallParts,
+  prompt: Message[],
+  context: AskContext,
+): Promise<FittingCompletion> {
   for (let sent = prompt; ;) {
     try {
-      return { ...(await callModel(sent, options)), historyDropped: sent !== prompt };
+      return { ...(await callModel(parts, sent, context)), historyDropped: sent !== prompt };
     } catch (error) {
       const isTooLong = error instanceof AskError && error.code === 'conversation_too_long';
       const shorter = isTooLong ? dropOlderHalf(sent) : null;
@@ -42,13 +38,15 @@ export async function completeFitting(prompt: Message[], options: CallOptions): 
   }
 }
 
-async function callModel(prompt: Message[], options: CallOptions): Promise<Completion> {
-  const { model, metrics, record, requestTimeoutMs, streamed, signal, onToken } = options;
-  const call = beginCall(prompt, streamed);
+async function callModel(
+  { model, metrics }: ModelCallParts,
+  prompt: Message[],
+  context: AskContext,
+): Promise<Completion> {
+  const { record } = context;
+  const call = beginCall(prompt, context.onText !== undefined);
   try {
-    const deadline = record.startedAt + requestTimeoutMs;
-    const onText = streamed ? onToken : undefined;
-    return await timed(record, 'model', () => model.complete(call, { signal, deadline, onText }));
+    return await timed(record, 'model', () => model.complete(call, context));
   } catch (error) {
     call.error = error instanceof AskError ? error.code : error instanceof Error ? error.name : 'unknown';
     throw error;
@@ -65,7 +63,7 @@ const REFUSALS = new Set(['content_filtered', 'conversation_too_long', 'output_l
 const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_open', 'timeout']);
 
 /** Records and counts a call, unless no request was sent: refused by the circuit breaker, or aborted while queued. */
-function finishCall(call: CallRecord, record: QuestionContext['record'], metrics: ProcessMetrics): void {
+function finishCall(call: CallRecord, record: AskContext['record'], metrics: ProcessMetrics): void {
   const { connection, error, tokens } = call;
   if (error === 'circuit_open') metrics.modelState = 'failing';
   if (connection.attempts === 0) return;

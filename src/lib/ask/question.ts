@@ -1,7 +1,7 @@
 /** A question, the context in which it is answered, and the events of its answer. */
-import type { CacheControl } from '../cache/cache-control.ts';
 import type { Answer } from '../contract/responses.ts';
 import type { QuestionRecord } from '../metrics/question-record.ts';
+import type { CallContext } from '../model/completion.ts';
 
 /** A validated question. */
 export interface Question {
@@ -20,11 +20,24 @@ export interface Question {
   stream: boolean;
 }
 
-/** The context of the request that sent a question. */
-export interface QuestionContext {
+/** How a question may use the cache. */
+export interface CacheControl {
+  /** Do not read from the cache, but store the model's answer. */
+  noCache: boolean;
+  /** Neither read from the cache nor store the answer. */
+  noStore: boolean;
+  /** Maximum age of a cached answer, in milliseconds. */
+  maxAgeMs: number;
+  /** Answer from the cache or not at all. */
+  onlyIfCached: boolean;
+}
+
+/**
+ * The context in which a question is answered, from the door to the model. `signal` aborts at the deadline or when the
+ * process stops; the reason is the error for the caller. `onText` is given for a streamed question only.
+ */
+export interface AskContext extends CallContext {
   record: QuestionRecord;
-  /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */
-  signal: AbortSignal;
   /** Aborts when the caller disconnects. */
   disconnected: AbortSignal;
   warn: (message: string) => void;

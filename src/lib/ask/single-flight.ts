@@ -1,4 +1,5 @@
 /** Single flight: identical work in flight is done once, and all callers share its result. */
+import type { CallContext } from '../model/completion.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
 interface Flight<T> {
@@ -12,8 +13,11 @@ interface Flight<T> {
   listeners: Set<(text: string) => void>;
 }
 
-/** Work that may stream its text through `onToken`, and that `signal` aborts. */
-export type FlightWork<T> = (signal: AbortSignal, onToken: (text: string) => void) => Promise<T>;
+/** What work in flight has to use: a signal that aborts when nobody waits any more, and who gets the text. */
+export type FlightContext = Pick<CallContext, 'signal' | 'onText'>;
+
+/** Work that several callers may share. */
+export type FlightWork<T> = (flight: FlightContext) => Promise<T>;
 
 /** The work in flight, by key. */
 export class SingleFlight<T> {
@@ -25,42 +29,37 @@ export class SingleFlight<T> {
   }
 
   /**
-   * Gives the result of the work in flight for `key`, or starts `work` when there is none. A caller stops waiting when
-   * its `abort` signal aborts; the work itself is aborted when no caller waits any more. `onToken` is called with the
-   * streamed text, beginning with the text before the caller joined.
-   * @throws the error of the work, to all callers; or the reason of `abort`, to this caller.
+   * Gives the result of the work in flight for `key`, or starts `work` when there is none. A caller stops waiting when its
+   * signal aborts; the work itself is aborted when no caller waits any more. `onText` is called with the streamed text,
+   * beginning with the text before the caller joined. The work is streamed when its first caller wants the text.
+   * @throws the error of the work, to all callers; or the reason of its signal, to this caller.
    */
-  async join(
-    key: string,
-    work: FlightWork<T>,
-    abort: AbortSignal,
-    onToken: (text: string) => void = () => {},
-  ): Promise<T> {
-    abort.throwIfAborted();
-    const flight = this.#inFlight.get(key) ?? this.#start(key, work);
+  async join(key: string, work: FlightWork<T>, { signal, onText }: FlightContext): Promise<T> {
+    signal.throwIfAborted();
+    const flight = this.#inFlight.get(key) ?? this.#start(key, work, onText !== undefined);
     flight.waiting++;
-    if (flight.text !== '') onToken(flight.text);
-    flight.listeners.add(onToken);
+    if (flight.text !== '') onText?.(flight.text);
+    if (onText) flight.listeners.add(onText);
     try {
-      return await untilAborted(flight.result, abort);
+      return await untilAborted(flight.result, signal);
     } finally {
-      flight.listeners.delete(onToken);
+      if (onText) flight.listeners.delete(onText);
       // Finished work is no longer in the map and needs no abort.
       if (--flight.waiting === 0 && this.#inFlight.get(key) === flight)
-        this.#abandon(key, flight, abort.reason);
+        this.#abandon(key, flight, signal.reason);
     }
   }
 
-  #start(key: string, work: FlightWork<T>): Flight<T> {
+  #start(key: string, work: FlightWork<T>, streamed: boolean): Flight<T> {
     const controller = new AbortController();
     const { promise: result, resolve, reject } = Promise.withResolvers<T>();
     const flight: Flight<T> = { result, waiting: 0, controller, text: '', listeners: new Set() };
     this.#inFlight.set(key, flight);
-    const onToken = (text: string): void => {
+    const onText = (text: string): void => {
       flight.text += text;
       for (const listener of flight.listeners) listener(text);
     };
-    work(controller.signal, onToken).then(resolve, reject);
+    work({ signal: controller.signal, onText: streamed ? onText : undefined }).then(resolve, reject);
     const end = (): void => this.#forget(key, flight);
     // Also handles the rejection when no caller waits any more.
     flight.result.then(end, end);

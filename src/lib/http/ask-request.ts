@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ZodMiniType } from 'zod/mini';
 import type { Question } from '../ask/question.ts';
 import { type AskFields, askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
-import { readCacheControl } from '../cache/cache-control.ts';
+import { readCacheControl } from './cache-control.ts';
 import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { RawRequest } from './raw-request.ts';

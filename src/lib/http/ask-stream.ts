@@ -2,8 +2,9 @@
 import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerEvent } from '../ask/question.ts';
 import type { SessionEvent } from '../contract/responses.ts';
-import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
+import type { AskedQuestion } from './asked-question.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
+import { errorBody, toAskError } from '../contract/errors.ts';
 import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
 
 /**
@@ -14,6 +15,8 @@ const QUIET_MS = 15_000;
 
 /** What {@link streamAnswer} needs. */
 export interface AnswerStream {
+  /** Told when the answer has ended, and how, even if the caller has disconnected before. */
+  asked: Pick<AskedQuestion, 'end'>;
   events: AsyncGenerator<AnswerEvent, void, void>;
   /** Data of the event `session`, which comes first. */
   opening: SessionEvent;
@@ -22,17 +25,13 @@ export interface AnswerStream {
   caller: Caller;
   /** Aborts the wait for a slow reader. */
   signal: AbortSignal;
-  /** Called with an error that occurred after the headers were sent. */
-  onError: (error: AskError) => void;
-  /** Called once, when the answer has ended, even if the caller has disconnected before. */
-  onEnd: () => void;
 }
 
 type Next = Promise<IteratorResult<AnswerEvent, void>>;
 
 /**
  * Gives the response when the first event is known, or after 15 s. The body is streamed afterwards.
- * @throws the error of `events` if it occurs before that; `onEnd` is not called in this case.
+ * @throws the error of `events` if it occurs before that; the question has then not ended.
  */
 export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseInit> {
   const first = answer.events.next();
@@ -45,7 +44,8 @@ export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseIn
 }
 
 async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8Array, void, void> {
-  const { events, opening, caller, signal } = answer;
+  const { asked, events, opening, caller, signal } = answer;
+  let failure: unknown;
   try {
     yield sseEvent('session', opening);
     for (let next = first; ; next = events.next()) {
@@ -61,11 +61,10 @@ async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8
     }
   } catch (thrown) {
     if (thrown instanceof CallerDisconnectedError) return;
-    const error = toAskError(thrown);
-    answer.onError(error);
-    yield sseEvent('error', errorBody(error, opening.session_id));
+    failure = thrown;
+    yield sseEvent('error', errorBody(toAskError(thrown), opening.session_id));
   } finally {
-    void finish(events).then(answer.onEnd);
+    void finish(events).then(() => asked.end(failure));
   }
 }
 

@@ -1,17 +1,14 @@
 /** The tool `ask`. */
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Question } from '../ask/question.ts';
-import { readCacheControl } from '../cache/cache-control.ts';
 import { errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
 import { type AskResult, askArguments, askResult } from '../contract/tools.ts';
 import { checkAskFields, inConversation } from '../http/ask-request.ts';
+import { AskedQuestion } from '../http/asked-question.ts';
+import { readCacheControl } from '../http/cache-control.ts';
 import { CallerDisconnectedError } from '../http/raw-request.ts';
-import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
-import { logError } from '../runtime/log.ts';
-import { finishQuestion } from '../telemetry/finish-question.ts';
-import type { Outcome } from '../telemetry/finished-question.ts';
-import type { Exchange } from './exchange.ts';
+import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { listed, toolResult } from './schema.ts';
 import { toolError } from './tool-error.ts';
@@ -27,38 +24,32 @@ const askTool = {
 };
 
 /** Registers the tool at the server of `exchange`. */
-export function registerAskTool(server: ObservedServer, exchange: Exchange): void {
+export function registerAskTool(server: ObservedServer, exchange: McpExchange): void {
   server.registerTool('ask', askTool, (fields, context) => ask({ server, exchange, context }, fields));
 }
 
 interface Call {
   server: ObservedServer;
-  exchange: Exchange;
+  exchange: McpExchange;
   context: ServerContext;
 }
 
 async function ask(call: Call, fields: Record<string, unknown>): Promise<CallToolResult> {
-  const { services, invocation, log } = call.exchange;
-  const record = createQuestionRecord(invocation.startedAt, invocation.id, services.metrics.takeColdStart());
-  const left = leaving(call);
-  let question: Question | undefined;
-  const end = (outcome: Outcome): void => {
-    const finalOutcome = left.aborted ? 'left' : outcome;
-    const finished = finishQuestion(services, { outcome: finalOutcome, record, question, invocation }, log);
-    if (finished && !call.server.addQuestion(call.context.mcpReq.id, finished))
-      services.reporter?.report(finished);
-  };
+  const { server, exchange, context } = call;
+  const { services, invocation, log, signal } = exchange;
+  const asked = new AskedQuestion(services, {
+    invocation: { ...invocation, log },
+    signal,
+    disconnected: leaving(call),
+    take: (finished) => server.addQuestion(context.mcpReq.id, finished),
+  });
   try {
-    question = toQuestion(call, fields);
-    services.keepWarm.touch();
-    const answer = await answerQuestion(call, question, record, left);
-    end('answered');
+    const question = toQuestion(call, fields);
+    const answer = await (question.stream ? withProgress(call, asked, question) : asked.answer(question));
+    asked.end();
     return toResult(answer);
   } catch (thrown) {
-    const error = toAskError(thrown);
-    if (!left.aborted) logError(error, log);
-    end(error);
-    return toolError(error, question?.sessionId);
+    return toolError(asked.end(thrown) ?? toAskError(thrown), asked.question?.sessionId);
   }
 }
 
@@ -84,26 +75,20 @@ function toQuestion({ exchange, context }: Call, args: Record<string, unknown>):
   };
 }
 
-/** Answers the question. Its text is sent piece by piece as progress when the client wants progress. */
-async function answerQuestion(
+/** Answers the question. Its text is sent piece by piece as progress. */
+async function withProgress(
   { exchange, context }: Call,
+  asked: AskedQuestion,
   question: Question,
-  record: QuestionRecord,
-  left: AbortSignal,
 ): Promise<Answer> {
-  const { services, signal, caller, log } = exchange;
-  const progressToken = context.mcpReq._meta?.progressToken;
-  const warn = (message: string) => log.warn(message);
+  const { signal, caller } = exchange;
+  const { _meta: meta, signal: cancelled } = context.mcpReq;
+  const progressToken = meta?.progressToken ?? '';
   // The number of characters so far: progress has to grow, and the length of the answer is not known before its end.
   let progress = 0;
-  for await (const event of services.answerer.answer(question, {
-    record,
-    signal,
-    disconnected: left,
-    warn,
-  })) {
+  for await (const event of asked.events(question)) {
     if (event.type === 'done') return event.answer;
-    if (progressToken === undefined || left.aborted) continue;
+    if (caller.disconnected.aborted || cancelled.aborted) continue;
     progress += event.text.length;
     const params = { progressToken, progress, message: event.text };
     await context.mcpReq.notify({ method: 'notifications/progress', params });

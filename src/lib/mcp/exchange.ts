@@ -1,5 +1,5 @@
 /** What the tools and resources of one HTTP request need. */
-import type { AskServices } from '../http/ask-handler.ts';
+import type { AskServices } from '../http/asked-question.ts';
 import type { Caller } from '../http/raw-request.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
 import type { Invocation } from '../runtime/invocation.ts';
@@ -8,7 +8,7 @@ import type { Invocation } from '../runtime/invocation.ts';
 export type McpServices = AskServices & SessionServices;
 
 /** One HTTP request with one or more requests of the protocol. */
-export interface Exchange {
+export interface McpExchange {
   services: McpServices;
   invocation: Invocation;
   /** A log that works until the end: that of the invocation is closed once the headers of a stream are sent. */

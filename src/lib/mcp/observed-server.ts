@@ -1,7 +1,6 @@
 /** A server of the SDK for one HTTP request, which reports each of its requests when it ends. */
 import { McpServer, type RequestId, type ServerOptions, type Transport } from '@modelcontextprotocol/server';
-import type { FinishedQuestion } from '../telemetry/finished-question.ts';
-import type { FinishedMcpRequest, McpOutcome } from '../telemetry/finished-mcp-request.ts';
+import type { FinishedMcpRequest, FinishedQuestion, McpOutcome } from '../telemetry/finished.ts';
 
 /** A request in progress, and what is known of it. */
 export type RunningRequest = Omit<FinishedMcpRequest, 'endedAt' | 'outcome'>;

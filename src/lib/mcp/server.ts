@@ -1,9 +1,9 @@
 /** Creates the server of the SDK for one HTTP request, with all tools, the resource template and the prompt. */
 import type { ServerOptions } from '@modelcontextprotocol/server';
 import { API_VERSION } from '../contract/schema.ts';
-import { logMcpRequest } from '../telemetry/mcp-log.ts';
+import { logMcpRequest } from '../telemetry/finished-log.ts';
 import { registerAskTool } from './ask-tool.ts';
-import type { Exchange } from './exchange.ts';
+import type { McpExchange } from './exchange.ts';
 import { ObservedServer, type IncomingRequest, type RunningRequest } from './observed-server.ts';
 import { registerPrompt } from './prompt.ts';
 import { registerSessionTools } from './session-tools.ts';
@@ -46,7 +46,7 @@ const METHODS = new Set([
 const TARGETS = new Set(['ask', 'read_session', 'forget_session', 'explore_topic']);
 
 /** Creates the server. `protocolVersion` is what the HTTP request says, if it does. */
-export function createServer(exchange: Exchange, protocolVersion: string | undefined): ObservedServer {
+export function createServer(exchange: McpExchange, protocolVersion: string | undefined): ObservedServer {
   const { services, log } = exchange;
   const server = new ObservedServer(INFO, OPTIONS, {
     onBegin: (message) => describe(message, exchange, protocolVersion),
@@ -64,7 +64,7 @@ export function createServer(exchange: Exchange, protocolVersion: string | undef
 /** Names from the client are reported only when they are known: unknown ones could be anything, and any number. */
 function describe(
   { id, method, params = {} }: IncomingRequest,
-  { invocation }: Exchange,
+  { invocation }: McpExchange,
   protocolVersion: string | undefined,
 ): RunningRequest {
   const target = params['name'];

@@ -18,7 +18,7 @@ import {
 import { checkSessionId } from '../http/ask-request.ts';
 import { forgetSession, readSessionPage, sessionFields } from '../http/session-access.ts';
 import { logError } from '../runtime/log.ts';
-import type { Exchange } from './exchange.ts';
+import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { listed, toolResult } from './schema.ts';
 import { protocolError, toolError } from './tool-error.ts';
@@ -47,7 +47,7 @@ const resource = {
 };
 
 /** Registers the tools and the resource template at the server of `exchange`. */
-export function registerSessionTools(server: ObservedServer, exchange: Exchange): void {
+export function registerSessionTools(server: ObservedServer, exchange: McpExchange): void {
   const { services, userId, log } = exchange;
   server.registerTool('read_session', readTool, ({ session_id: id, before }) =>
     asResult(exchange, async () => {
@@ -73,7 +73,11 @@ export function registerSessionTools(server: ObservedServer, exchange: Exchange)
   );
 }
 
-async function readResource(exchange: Exchange, uri: string, encodedId: string): Promise<ReadResourceResult> {
+async function readResource(
+  exchange: McpExchange,
+  uri: string,
+  encodedId: string,
+): Promise<ReadResourceResult> {
   try {
     const sessionId = checkSessionId(decode(encodedId));
     const session = { userId: exchange.userId, sessionId };
@@ -97,7 +101,7 @@ function decode(id: string): string {
 }
 
 /** Runs a tool. What it throws becomes a result that says so. */
-async function asResult(exchange: Exchange, run: () => Promise<CallToolResult>): Promise<CallToolResult> {
+async function asResult(exchange: McpExchange, run: () => Promise<CallToolResult>): Promise<CallToolResult> {
   try {
     return await run();
   } catch (thrown) {
@@ -105,7 +109,7 @@ async function asResult(exchange: Exchange, run: () => Promise<CallToolResult>):
   }
 }
 
-function logged({ log }: Exchange, thrown: unknown): AskError {
+function logged({ log }: McpExchange, thrown: unknown): AskError {
   const error = toAskError(thrown);
   logError(error, log);
   return error;

@@ -8,7 +8,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
-import { errorTypeOf, type FinishedMcpRequest } from './finished-mcp-request.ts';
+import { errorTypeOf, type FinishedMcpRequest } from './finished.ts';
 import { GEN_AI, GENERAL, MCP } from './gen-ai-conventions.ts';
 import { remoteContext, wallClock, writeSpans } from './spans.ts';
 

@@ -2,8 +2,7 @@
 import type { ProcessState } from '../metrics/process-metrics.ts';
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
-import { type FinishedQuestion, outcomeName } from './finished-question.ts';
-import type { FinishedMcpRequest } from './finished-mcp-request.ts';
+import { type FinishedMcpRequest, type FinishedQuestion, outcomeName } from './finished.ts';
 import { GEN_AI, GEN_AI_METRICS, GENERAL, MCP_DURATION } from './gen-ai-conventions.ts';
 import { mcpAttributes } from './mcp-spans.ts';
 import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';

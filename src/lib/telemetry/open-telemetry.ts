@@ -18,9 +18,8 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { Config, TelemetryConfig } from '../config/config.ts';
 import type { ProcessState } from '../metrics/process-metrics.ts';
-import type { FinishedQuestion } from './finished-question.ts';
+import type { FinishedMcpRequest, FinishedQuestion } from './finished.ts';
 import { GENERAL } from './gen-ai-conventions.ts';
-import type { FinishedMcpRequest } from './finished-mcp-request.ts';
 import { writeMcpSpans } from './mcp-spans.ts';
 import { createMcpMeter, createMeters } from './meters.ts';
 import { writeSpans } from './spans.ts';

@@ -1,6 +1,5 @@
 /** Reports finished questions to the telemetry, which is imported after the first question. */
-import type { FinishedMcpRequest } from './finished-mcp-request.ts';
-import type { FinishedQuestion } from './finished-question.ts';
+import type { FinishedMcpRequest, FinishedQuestion } from './finished.ts';
 import type { Telemetry, TelemetryParts } from './open-telemetry.ts';
 
 /** Reports finished questions and requests. */

@@ -9,7 +9,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
-import { type FinishedQuestion, outcomeName } from './finished-question.ts';
+import { type FinishedQuestion, outcomeName } from './finished.ts';
 import { CHAT, GEN_AI, GENERAL } from './gen-ai-conventions.ts';
 import { callAttributes, contentAttributes, endpointOf } from './model-call-attributes.ts';
 import type { Step } from '../metrics/question-record.ts';

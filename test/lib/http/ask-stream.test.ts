@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { AnswerEvent } from '../../../src/lib/ask/question.ts';
 import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
-import { errors } from '../../../src/lib/contract/errors.ts';
+import { errors, toAskError } from '../../../src/lib/contract/errors.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
@@ -19,8 +19,13 @@ function silentStream() {
     headers: () => ({}),
     caller: { disconnected: new AbortController().signal, ready: async () => {} },
     signal: new AbortController().signal,
-    onError: ({ code }) => void failed.push(code),
-    onEnd: () => {},
+    asked: {
+      end(thrown) {
+        const error = thrown === undefined ? null : toAskError(thrown);
+        if (error) failed.push(error.code);
+        return error;
+      },
+    },
   };
   return { stream, event, failed };
 }

@@ -1,16 +1,6 @@
 /** The request header `Cache-Control`: RFC 9111, 5.2.1. */
 
-/** How a request may use the cache. */
-export interface CacheControl {
-  /** Do not read from the cache, but store the model's answer. */
-  noCache: boolean;
-  /** Neither read from the cache nor store the answer. */
-  noStore: boolean;
-  /** Maximum age of a cached answer, in milliseconds. */
-  maxAgeMs: number;
-  /** Answer from the cache or not at all. */
-  onlyIfCached: boolean;
-}
+import type { CacheControl } from '../ask/question.ts';
 
 /** Parses the header `Cache-Control`. Unknown directives are ignored, as RFC 9111 requires. */
 export function readCacheControl(header: string | null): CacheControl {

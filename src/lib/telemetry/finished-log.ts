@@ -1,12 +1,13 @@
-/** The log line of a question. It never contains the question, the answer, the user or the session id. */
-import { type FinishedQuestion, outcomeName } from './finished-question.ts';
-import type { Invocation } from '../runtime/invocation.ts';
+/** The log lines of questions and of requests of the Model Context Protocol. They contain no text, user or session id. */
 import { sessionPartition } from '../history/row-keys.ts';
+import { seconds } from '../metrics/performance-metrics.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+import { type FinishedMcpRequest, type FinishedQuestion, outcomeName } from './finished.ts';
 
 /** The id of the trace in a `traceparent`, which is VERSION-TRACE-SPAN-FLAGS. */
-export const traceIdOf = (traceParent: string | undefined): string | undefined => traceParent?.split('-')[1];
+const traceIdOf = (traceParent: string | undefined): string | undefined => traceParent?.split('-')[1];
 
-/** Writes the line, as JSON with times in seconds. */
+/** Writes the line of a question, as JSON with times in seconds. */
 export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
   const { outcome, question, metrics, traceParent } = finished;
   const { cache, connection } = metrics;
@@ -31,6 +32,24 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       ...(metrics.cost && { cost: metrics.cost }),
       history_available: metrics.history_available,
       history_saved: metrics.history_saved,
+    }),
+  );
+}
+
+/** Writes the line of a request, as JSON with the time in seconds. A question has a line of its own. */
+export function logMcpRequest(log: Invocation['log'], finished: FinishedMcpRequest): void {
+  const { method, target, outcome, protocolVersion, invocationId, startedAt, endedAt } = finished;
+  const trace = traceIdOf(finished.traceParent);
+  log.info(
+    JSON.stringify({
+      event: 'mcp_request',
+      method,
+      ...(target !== undefined && { target }),
+      outcome,
+      invocation: invocationId,
+      ...(trace !== undefined && { trace }),
+      ...(protocolVersion !== undefined && { protocol_version: protocolVersion }),
+      total_time: seconds(endedAt - startedAt),
     }),
   );
 }

@@ -1,0 +1,128 @@
+/** The life of a question, the same for every door: its record, its answer, its outcome, its end. */
+import type { Answerer } from '../ask/answer-question.ts';
+import { answerEvents } from '../ask/answer-events.ts';
+import type { AnswerEvent, AskContext, Question } from '../ask/question.ts';
+import type { Config } from '../config/config.ts';
+import { type AskError, toAskError } from '../contract/errors.ts';
+import type { Answer } from '../contract/responses.ts';
+import type { ProcessMetrics } from '../metrics/process-metrics.ts';
+import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
+import type { KeepWarm } from '../pool/keep-warm.ts';
+import type { Invocation } from '../runtime/invocation.ts';
+import { logError } from '../runtime/log.ts';
+import type { PendingWork } from '../runtime/pending-work.ts';
+import { CallerDisconnectedError } from './raw-request.ts';
+import type { FinishedQuestion, Outcome } from '../telemetry/finished.ts';
+import { logQuestion } from '../telemetry/finished-log.ts';
+import type { Reporter } from '../telemetry/reporter.ts';
+
+/** What a question needs. */
+export interface AskServices {
+  answerer: Answerer;
+  metrics: ProcessMetrics;
+  keepWarm: KeepWarm;
+  /** Null when the settings name no receiver of traces and metrics. */
+  reporter: Reporter | null;
+  config: Config;
+  /** Requests in progress. */
+  requests: PendingWork;
+  /** Aborts when the process stops and open requests have to end; the reason is the error for the caller. */
+  stopSignal: AbortSignal;
+}
+
+/** The request that brought the question. */
+export interface Asking {
+  invocation: Invocation;
+  /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */
+  signal: AbortSignal;
+  /** Aborts when the caller disconnects or cancels; the reason is then no error. */
+  disconnected: AbortSignal;
+  /** Takes the finished question. When it gives false, the reporter gets it. */
+  take?: (finished: FinishedQuestion) => boolean;
+}
+
+/** One question, from its arrival to its end. */
+export class AskedQuestion {
+  readonly record: QuestionRecord;
+  /** Where this question is logged. The log of an invocation is closed once the headers of a stream are sent. */
+  log: Invocation['log'];
+  readonly #services: AskServices;
+  readonly #asking: Asking;
+  readonly #ended = Promise.withResolvers<void>();
+  #question: Question | undefined;
+
+  constructor(services: AskServices, asking: Asking) {
+    const { invocation } = asking;
+    this.record = createQuestionRecord(invocation.startedAt, invocation.id, services.metrics.takeColdStart());
+    this.log = invocation.log;
+    this.#services = services;
+    this.#asking = asking;
+    // A stream goes on after its response was returned.
+    void services.requests.add(this.#ended.promise);
+  }
+
+  /** The question; undefined until it was accepted. */
+  get question(): Question | undefined {
+    return this.#question;
+  }
+
+  /** Resolves at the end. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Answers `question`. @throws AskError when there is no answer. */
+  answer(question: Question, onText?: (text: string) => void): Promise<Answer> {
+    const { answerer, keepWarm, config } = this.#services;
+    const { signal, disconnected, invocation } = this.#asking;
+    this.#question = question;
+    keepWarm.touch();
+    const context: AskContext = {
+      record: this.record,
+      signal,
+      deadline: invocation.startedAt + config.requestTimeoutMs,
+      disconnected,
+      onText,
+      warn: (message) => this.log.warn(message),
+    };
+    return answerer.answer(question, context);
+  }
+
+  /** Answers `question`, piece by piece. @throws as {@link answer}, after some events or none. */
+  events(question: Question): AsyncGenerator<AnswerEvent, void, void> {
+    return answerEvents((onText) => this.answer(question, onText));
+  }
+
+  /**
+   * Ends the question, once: with its answer, or with what was thrown in place of one. Writes to the log and the telemetry.
+   * Gives the error for the caller; null when there is none, or no caller any more.
+   */
+  end(thrown?: unknown): AskError | null {
+    const error =
+      thrown === undefined || thrown instanceof CallerDisconnectedError ? null : toAskError(thrown);
+    const left = this.#asking.disconnected.aborted || thrown instanceof CallerDisconnectedError;
+    if (error && !left) logError(error, this.log);
+    this.#report(left ? 'left' : (error ?? 'answered'));
+    this.#ended.resolve();
+    return error;
+  }
+
+  #report(outcome: Outcome): void {
+    const { metrics, reporter, config } = this.#services;
+    const isLogged = config.logLevel === 'info';
+    if (!reporter && !isLogged) return;
+    const question = this.#question;
+    const finished: FinishedQuestion = {
+      outcome,
+      record: this.record,
+      question: question && {
+        session: { userId: question.userId, sessionId: question.sessionId },
+        streamed: question.stream,
+      },
+      metrics: metrics.report(this.record),
+      traceParent: this.#asking.invocation.traceParent,
+    };
+    if (isLogged) logQuestion(this.log, finished);
+    if (!this.#asking.take?.(finished)) reporter?.report(finished);
+  }
+}
