@@ -52,15 +52,14 @@ export interface HttpOptions {
   methods: HttpMethod[];
 }
 
+/** Answers the requests of a route. */
+export type Handle = (request: RawRequest, invocation: Invocation) => HttpResponseInit | Promise<HttpResponseInit>;
+
 /**
  * Registers an HTTP function. An error that `handle` throws becomes an error response. Once the process is stopping,
  * every request gets the error `stopping`.
  */
-export function httpFunction(
-  name: string,
-  { route, authLevel, methods }: HttpOptions,
-  handle: (request: RawRequest, invocation: Invocation) => Promise<HttpResponseInit>,
-): void {
+export function httpFunction(name: string, { route, authLevel, methods }: HttpOptions, handle: Handle): void {
   app.http(name, {
     route,
     authLevel,

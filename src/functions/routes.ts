@@ -1,0 +1,122 @@
+/**
+ * The contents of the app: every route, who may call it, and what answers. A handler is imported at its first request,
+ * because everything that is imported here delays each cold start.
+ */
+import type { HttpResponseInit } from '@azure/functions';
+import {
+  type Handle,
+  httpFunction,
+  type HttpOptions,
+  loadServices,
+  timerFunction,
+} from '../lib/app/function-app.ts';
+import type { Services } from '../lib/app/services.ts';
+import { readAuthLevel, readTrustsUserHeaders } from '../lib/config/config.ts';
+import { handleHealth, handleReady } from '../lib/http/health-handler.ts';
+
+const KEY = readAuthLevel();
+
+// The Functions host replaces an empty route with the name of the function. This route matches only the path "/".
+const ROOT = '{ignored:maxlength(0)?}';
+
+const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
+  ask: { methods: ['POST'], route: 'ask', authLevel: KEY, handle: withServices(ask) },
+  mcp: { methods: ['POST'], route: 'mcp', authLevel: KEY, handle: imported(mcp) },
+
+  sessions: { methods: ['GET'], route: 'sessions', authLevel: KEY, handle: withServices(sessions) },
+  session: {
+    methods: ['GET', 'DELETE'],
+    route: 'sessions/{session_id}',
+    authLevel: KEY,
+    handle: withServices(session),
+  },
+  cache: { methods: ['DELETE'], route: 'cache', authLevel: 'admin', handle: withServices(cache) },
+
+  health: { methods: ['GET'], route: 'health', authLevel: 'anonymous', handle: handleHealth },
+  'health-ready': { methods: ['GET'], route: 'health/ready', authLevel: KEY, handle: ready },
+  openapi: { methods: ['GET'], route: 'openapi.json', authLevel: 'anonymous', handle: imported(openapi) },
+
+  page: { methods: ['GET', 'HEAD'], route: ROOT, authLevel: 'anonymous', handle: imported(page) },
+  asset: {
+    methods: ['GET', 'HEAD'],
+    route: 'assets/{name}',
+    authLevel: 'anonymous',
+    handle: imported(asset),
+  },
+};
+
+for (const [name, { handle, ...options }] of Object.entries(ROUTES)) httpFunction(name, options, handle);
+
+// Once an hour at minute 23, because many other timers run at round times.
+timerFunction('purge-sessions', '0 23 * * * *', async (log) => {
+  const [services, { runPurge }] = await Promise.all([loadServices(), import('../lib/history/purge.ts')]);
+  await runPurge(services, log);
+});
+
+/** Calls the handler that `load` gives, which is called once: an import of a loaded module takes time too. */
+function imported(load: () => Promise<Handle>): Handle {
+  let loading: Promise<Handle> | undefined;
+  return async (request, invocation) => {
+    loading ??= load();
+    const handle = await loading;
+    return handle(request, invocation);
+  };
+}
+
+type ServedHandle = (services: Services, ...request: Parameters<Handle>) => Promise<HttpResponseInit>;
+
+/** The same for a handler that needs the services, which are loaded at the same time. */
+function withServices(load: () => Promise<ServedHandle>): Handle {
+  return imported(async () => {
+    const [handle, services] = await Promise.all([load(), loadServices()]);
+    return (...request) => handle(services, ...request);
+  });
+}
+
+async function ask() {
+  const { handleAsk } = await import('../lib/http/ask-handler.ts');
+  return handleAsk;
+}
+
+async function mcp() {
+  const [{ createMcpEndpoint }, services] = await Promise.all([
+    import('../lib/mcp/mcp-handler.ts'),
+    loadServices(),
+  ]);
+  return createMcpEndpoint(services);
+}
+
+async function sessions() {
+  const { handleSessions } = await import('../lib/http/sessions-handler.ts');
+  return handleSessions;
+}
+
+async function session() {
+  const { handleSession } = await import('../lib/http/sessions-handler.ts');
+  return handleSession;
+}
+
+async function cache() {
+  const { handleCache } = await import('../lib/http/cache-handler.ts');
+  return handleCache;
+}
+
+/** Invalid settings are reported in the response instead of an error. */
+async function ready() {
+  return handleReady(await loadServices().catch(() => null));
+}
+
+async function openapi() {
+  const { handleOpenApi } = await import('../lib/http/openapi-handler.ts');
+  return handleOpenApi;
+}
+
+async function page(): Promise<Handle> {
+  const { handlePage } = await import('../lib/http/page-handler.ts');
+  return (request) => handlePage(request, readTrustsUserHeaders());
+}
+
+async function asset() {
+  const { handleAsset } = await import('../lib/http/page-handler.ts');
+  return handleAsset;
+}
