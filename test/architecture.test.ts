@@ -7,12 +7,12 @@ import { root } from '../dev/stack/root.ts';
 /** Folders of src/lib, lowest layer first. Folders of the same layer do not import each other. */
 const LAYERS = [
   ['config', 'contract'],
-  ['runtime'],
+  ['common'],
   ['pool', 'history'],
   ['model'],
   ['cache'],
-  ['metrics'],
-  ['ask', 'telemetry'],
+  ['telemetry'],
+  ['ask'],
   ['http'],
   ['mcp'],
   ['app'],
@@ -68,6 +68,12 @@ it('every file of src/lib belongs to a known layer', () => {
   expect(
     files.map((path) => path.replaceAll('\\', '/')).filter((path) => layerOf(domainOf(path)) < 0),
   ).toEqual([]);
+});
+
+it('no file of src is longer than 250 lines', () => {
+  const files = globSync('src/**/*.ts', { cwd: root });
+  const long = files.filter((path) => readFileSync(join(root, path), 'utf8').split('\n').length > 251);
+  expect(long).toEqual([]);
 });
 
 it('imports in src/lib go to lower layers only', () => {

@@ -8,7 +8,7 @@ import { ErrorJudge } from '../../bench/soak/errors.ts';
 import { fitLine, growthOf, isTooFast } from '../../bench/soak/growth.ts';
 import type { Stall } from '../../bench/soak/stalls.ts';
 import { Violations } from '../../bench/soak/violations.ts';
-import { answerExample } from '../../src/lib/contract/openapi/examples.ts';
+import { answerExample } from '../../src/lib/contract/openapi/components.ts';
 
 const SESSION = 'session-1';
 const question = (number: number): string => `${SESSION}: ${number}`;

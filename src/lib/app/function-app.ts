@@ -6,10 +6,9 @@
 import { app, type InvocationContext, type HttpMethod, type HttpResponseInit } from '@azure/functions';
 import { readConfig, readLogLevel } from '../config/config.ts';
 import { errors, toAskError } from '../contract/errors.ts';
-import { errorResponse } from '../http/error-response.ts';
+import { errorResponse } from '../http/response.ts';
 import { RawRequest } from '../http/raw-request.ts';
-import type { Invocation } from '../runtime/invocation.ts';
-import { atLevel } from '../runtime/log.ts';
+import { atLevel, type Invocation } from '../common/log.ts';
 import { useRawRequests } from './programming-model.ts';
 import type { Services } from './services.ts';
 
@@ -53,7 +52,10 @@ export interface HttpOptions {
 }
 
 /** Answers the requests of a route. */
-export type Handle = (request: RawRequest, invocation: Invocation) => HttpResponseInit | Promise<HttpResponseInit>;
+export type Handle = (
+  request: RawRequest,
+  invocation: Invocation,
+) => HttpResponseInit | Promise<HttpResponseInit>;
 
 /**
  * Registers an HTTP function. An error that `handle` throws becomes an error response. Once the process is stopping,

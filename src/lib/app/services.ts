@@ -7,19 +7,18 @@ import type { Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
 import { Claims } from '../history/idempotency.ts';
 import type { PurgeServices } from '../history/purge.ts';
-import { SessionIndex } from '../history/session-index.ts';
-import { createSessions } from '../history/sessions.ts';
+import { createSessions, SessionIndex } from '../history/session-index.ts';
 import { createTableRowStore } from '../history/table-row-store.ts';
 import type { AskServices } from '../http/asked-question.ts';
 import type { CacheServices } from '../http/cache-handler.ts';
 import type { HealthServices } from '../http/health-handler.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
-import { createProcessMetrics, type ProcessState } from '../metrics/process-metrics.ts';
+import { createProcessCounters, type ProcessState } from '../telemetry/process-counters.ts';
 import { createResilientModel } from '../model/resilient-model.ts';
 import { createHttpClient } from '../pool/http-client.ts';
 import { createKeepWarm } from '../pool/keep-warm.ts';
-import { atLevel } from '../runtime/log.ts';
-import { PendingWork } from '../runtime/pending-work.ts';
+import { atLevel } from '../common/log.ts';
+import { PendingWork } from '../common/pending-work.ts';
 import type { LangSmith } from '../telemetry/langsmith.ts';
 import { createReporter } from '../telemetry/reporter.ts';
 import { createShutdown } from './shutdown.ts';
@@ -55,7 +54,7 @@ export async function createServices(config: Config): Promise<Services> {
   const index = new SessionIndex(store, config.sessionTtlMs);
 
   const cache = await openAnswerCache(config.cache, pending, warn);
-  const metrics = createProcessMetrics(config.model.prices, () => http.openConnections());
+  const counters = createProcessCounters(config.model.prices, () => http.openConnections());
   const conversations = createConversations({
     history,
     claims: new Claims(store),
@@ -64,24 +63,24 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     limits: config,
   });
-  const finder = createAnswerFinder({ cache, model, metrics, config });
+  const finder = createAnswerFinder({ cache, model, counters, config });
 
   const state: ProcessState = {
     openBreakers: () => model.openBreakers(),
     openConnections: () => http.openConnections(),
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
   };
-  const reporter = createReporter({ config, instanceId: metrics.instanceId, state, warn });
+  const reporter = createReporter({ config, instanceId: counters.instanceId, state, warn });
   const shutdown = createShutdown({ keepWarm, requests, pending, reporter, langSmith, cache, http });
 
   return {
     config,
-    answerer: createAnswerer({ conversations, finder, metrics, model, config, pending: requests }),
+    answerer: createAnswerer({ conversations, finder, counters, model, config, pending: requests }),
     sessions: createSessions({ history, index, pending }),
     cache,
     history,
     model,
-    metrics,
+    counters,
     state,
     keepWarm,
     reporter,

@@ -4,7 +4,7 @@ import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import type { KeepWarm } from '../pool/keep-warm.ts';
-import type { PendingWork } from '../runtime/pending-work.ts';
+import type { PendingWork } from '../common/pending-work.ts';
 import type { LangSmith } from '../telemetry/langsmith.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 

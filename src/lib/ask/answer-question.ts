@@ -1,21 +1,20 @@
 /** Answers a question: reads the chat history, finds the answer (in the cache or from the model), and stores it. */
 import { type Interaction, toMessages } from '../history/interaction.ts';
-import type { ProcessMetrics } from '../metrics/process-metrics.ts';
-import { markFirstToken, timed } from '../metrics/question-record.ts';
+import type { ProcessCounters } from '../telemetry/process-counters.ts';
+import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
-import type { PendingWork } from '../runtime/pending-work.ts';
+import type { PendingWork } from '../common/pending-work.ts';
 import type { Answer } from '../contract/responses.ts';
-import { fitHistory } from './context-window.ts';
+import { buildPrompt, fitHistory } from './prompt.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
-import { buildPrompt } from './prompt.ts';
 import type { AskContext, Question } from './question.ts';
 
 /** What {@link createAnswerer} needs. */
 export interface AnswererParts {
   conversations: Conversations;
   finder: AnswerFinder;
-  metrics: ProcessMetrics;
+  counters: ProcessCounters;
   model: Pick<ResilientModel, 'modelName'>;
   config: { model: { systemPrompt: string }; historyMaxInteractions: number; historyMaxTokens: number };
   /** Takes the answers in progress. */
@@ -35,7 +34,7 @@ export interface Answerer {
 
 /** Creates the answerer of this process. */
 export function createAnswerer(parts: AnswererParts): Answerer {
-  const { conversations, finder, metrics, config, pending } = parts;
+  const { conversations, finder, counters, config, pending } = parts;
 
   async function answer(question: Question, context: AskContext): Promise<Answer> {
     const { record, onText } = context;
@@ -55,7 +54,7 @@ export function createAnswerer(parts: AnswererParts): Answerer {
       chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
       session_id: question.sessionId,
       status: 'success',
-      performance_metrics: metrics.report(record),
+      performance_metrics: counters.report(record),
     };
   }
 

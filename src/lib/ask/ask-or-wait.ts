@@ -1,7 +1,7 @@
 /** Calls the model for a question that may be cached, or waits for another instance that does. */
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Config } from '../config/config.ts';
-import { addStep, type QuestionRecord } from '../metrics/question-record.ts';
+import { addStep, type QuestionRecord } from '../telemetry/question-record.ts';
 import type { Completion, Message, ModelTarget } from '../model/completion.ts';
 import { completeFitting, type ModelCallParts } from './model-call.ts';
 import type { AskContext, Question } from './question.ts';
@@ -87,8 +87,12 @@ async function turnOf(
 }
 
 /** Records that a question shares the answer of another question's model call. */
-export function countCoalesced({ metrics }: FinderParts, record: QuestionRecord, answer: SharedAnswer): void {
+export function countCoalesced(
+  { counters }: FinderParts,
+  record: QuestionRecord,
+  answer: SharedAnswer,
+): void {
   record.tokensSaved = answer.tokens;
   record.model = answer.model ?? null;
-  metrics.countCoalesced(record.tokensSaved);
+  counters.countCoalesced(record.tokensSaved);
 }

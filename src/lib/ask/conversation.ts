@@ -5,8 +5,8 @@ import type { Claim } from '../history/idempotency.ts';
 import type { Interaction } from '../history/interaction.ts';
 import { FIRST_POSITION, type Position } from '../history/row-keys.ts';
 import type { SessionIndex } from '../history/session-index.ts';
-import { timed } from '../metrics/question-record.ts';
-import type { PendingWork } from '../runtime/pending-work.ts';
+import { timed } from '../telemetry/question-record.ts';
+import type { PendingWork } from '../common/pending-work.ts';
 import { type ClaimParts, claimQuestion, type Replay } from './claim-question.ts';
 import type { Question, AskContext } from './question.ts';
 

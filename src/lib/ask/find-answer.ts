@@ -4,7 +4,7 @@
  */
 import { answerCacheKey } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
-import { timed } from '../metrics/question-record.ts';
+import { timed } from '../telemetry/question-record.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import {
   askOrWait,
@@ -75,7 +75,7 @@ const untilDisconnected = (context: AskContext): AskContext => ({
 
 /** Gives the text of a cached answer, or null. */
 async function lookUp(
-  { metrics }: FinderParts,
+  { counters }: FinderParts,
   { cacheControl: { noCache, maxAgeMs } }: Question,
   { cache, key }: CachePlace,
   { record, onText }: AskContext,
@@ -89,7 +89,7 @@ async function lookUp(
     record.tokensSaved = found.answer.tokens;
     record.model = found.answer.model ?? null;
   }
-  metrics.countLookup(found.result, record.tokensSaved);
+  counters.countLookup(found.result, record.tokensSaved);
   if (found.result !== 'hit') return null;
   onText?.(found.answer.text);
   return found.answer.text;

@@ -1,16 +1,16 @@
 /** A model call for one question: recorded, counted, and repeated with less history when the prompt is too long. */
 import type { AskContext } from './question.ts';
 import { addTokens, beginCall, type CallRecord, type Completion, type Message } from '../model/completion.ts';
-import { dropOlderHalf } from './context-window.ts';
+import { dropOlderHalf } from './prompt.ts';
 import { AskError } from '../contract/errors.ts';
-import type { ProcessMetrics } from '../metrics/process-metrics.ts';
-import { timed } from '../metrics/question-record.ts';
+import type { ProcessCounters } from '../telemetry/process-counters.ts';
+import { timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 
 /** What a model call needs. */
 export interface ModelCallParts {
   model: ResilientModel;
-  metrics: ProcessMetrics;
+  counters: ProcessCounters;
 }
 
 /** A completion, and whether part of the chat history was dropped from its prompt. */
@@ -39,7 +39,7 @@ export async function completeFitting(
 }
 
 async function callModel(
-  { model, metrics }: ModelCallParts,
+  { model, counters }: ModelCallParts,
   prompt: Message[],
   context: AskContext,
 ): Promise<Completion> {
@@ -53,7 +53,7 @@ async function callModel(
   } finally {
     call.endedAt = performance.now();
     if (call.completion) record.model = call.completion.model ?? null;
-    finishCall(call, record, metrics);
+    finishCall(call, record, counters);
   }
 }
 
@@ -63,16 +63,16 @@ const REFUSALS = new Set(['content_filtered', 'conversation_too_long', 'output_l
 const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_open', 'timeout']);
 
 /** Records and counts a call, unless no request was sent: refused by the circuit breaker, or aborted while queued. */
-function finishCall(call: CallRecord, record: AskContext['record'], metrics: ProcessMetrics): void {
+function finishCall(call: CallRecord, record: AskContext['record'], counters: ProcessCounters): void {
   const { connection, error, tokens } = call;
-  if (error === 'circuit_open') metrics.modelState = 'failing';
+  if (error === 'circuit_open') counters.modelState = 'failing';
   if (connection.attempts === 0) return;
   record.calls.push(call);
   record.connection = connection;
   addTokens(record.tokens, tokens);
-  metrics.countTokens(tokens);
+  counters.countTokens(tokens);
   const isAnswered = error === null || REFUSALS.has(error);
-  if (isAnswered) metrics.countModelCall((call.endedAt ?? 0) - call.startedAt, connection.reused);
-  if (isAnswered) metrics.modelState = 'ok';
-  else if (FAULTS.has(error)) metrics.modelState = 'failing';
+  if (isAnswered) counters.countModelCall((call.endedAt ?? 0) - call.startedAt, connection.reused);
+  if (isAnswered) counters.modelState = 'ok';
+  else if (FAULTS.has(error)) counters.modelState = 'failing';
 }

@@ -1,6 +1,6 @@
 /** A question, the context in which it is answered, and the events of its answer. */
 import type { Answer } from '../contract/responses.ts';
-import type { QuestionRecord } from '../metrics/question-record.ts';
+import type { QuestionRecord } from '../telemetry/question-record.ts';
 import type { CallContext } from '../model/completion.ts';
 
 /** A validated question. */

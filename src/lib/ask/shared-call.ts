@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { CachedAnswer, CallLeases, Lease } from '../cache/cache-tier.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
+import { untilAborted } from '../common/pending-work.ts';
 
 /** Pauses between two looks at the cache, in milliseconds; each is longer than the one before, with jitter. */
 const MIN_PAUSE_MS = 20;

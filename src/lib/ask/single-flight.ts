@@ -1,6 +1,6 @@
 /** Single flight: identical work in flight is done once, and all callers share its result. */
 import type { CallContext } from '../model/completion.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
+import { untilAborted } from '../common/pending-work.ts';
 
 interface Flight<T> {
   result: Promise<T>;

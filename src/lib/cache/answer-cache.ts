@@ -1,5 +1,5 @@
 /** The answer cache: its keys, and how its tiers work together. */
-import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
+import { createRateLimitedWarning } from '../common/log.ts';
 import { createHash } from 'node:crypto';
 import {
   type CachedAnswer,
@@ -12,7 +12,7 @@ import type { Config } from '../config/config.ts';
 import { Generation } from './generation.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
-import type { PendingWork } from '../runtime/pending-work.ts';
+import type { PendingWork } from '../common/pending-work.ts';
 
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
 const FORMAT = 5;

@@ -2,7 +2,8 @@
  * The generation of the cached answers: how `DELETE /cache` reaches the other processes. It is part of every cache key,
  * and it is stored in the tiers that processes share. docs/decisions/2026-11-25-cache-generation.md has the reasons.
  */
-import type { CacheTier, GenerationStore, TierName } from './cache-tier.ts';
+import { type CacheTier, type GenerationStore, MAX_GENERATION, type TierName } from './cache-tier.ts';
+import type { UseRedis } from './redis-sign-in.ts';
 
 /** Time between two reads while questions arrive. With a read that takes long, a change is still seen within 1 s. */
 const POLL_MS = 400;
@@ -108,4 +109,32 @@ export class Generation {
       // The next read tries again. Answers that remain are never found, and expire.
     }
   }
+}
+
+/** Outside the namespace of the answers, so that clearing keeps it. */
+const KEY = 'answers-generation';
+
+/** Atomic, because instances may clear at the same time. A value that is no generation counts as 0 and is replaced. */
+const RAISE = `
+local reply = redis.pcall('GET', KEYS[1])
+local stored = 0
+if type(reply) == 'string' and string.match(reply, '^%d+$') then stored = tonumber(reply) end
+if stored > ${MAX_GENERATION} then stored = 0 end
+local raised = math.max(tonumber(ARGV[1]), stored + tonumber(ARGV[2]))
+if raised > stored then redis.call('SET', KEYS[1], string.format('%d', raised)) end
+return raised`;
+
+/** Creates the store of the generation. `use` runs an operation on the connection. */
+export function createRedisGeneration(use: UseRedis): GenerationStore {
+  return {
+    async read() {
+      const stored = await use((client) => client.get(KEY));
+      const generation = typeof stored === 'string' && /^\d+$/.test(stored) ? Number(stored) : 0;
+      return generation > MAX_GENERATION ? 0 : generation;
+    },
+    async raise(atLeast, step) {
+      const options = { keys: [KEY], arguments: [String(atLeast), String(step)] };
+      return Number(await use((client) => client.eval(RAISE, options)));
+    },
+  };
 }

@@ -1,7 +1,7 @@
 /** The leases of model calls in Redis: with them, identical questions on all instances make one model call. */
 import { randomUUID } from 'node:crypto';
 import type { CallLeases, Lease } from './cache-tier.ts';
-import type { UseRedis } from './redis-client.ts';
+import type { UseRedis } from './redis-sign-in.ts';
 
 /** A lease ends this long after its holder died. */
 const LEASE_MS = 3000;

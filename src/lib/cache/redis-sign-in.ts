@@ -1,9 +1,14 @@
 /** Signs in to a Redis of Azure with the identity of the app: the user is its object id, the password a token. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessToken } from '@azure/identity';
-import type { createClient } from '@keyv/redis';
 import type { IdentityConfig } from '../config/config.ts';
-import { RENEW_INTERVAL_MS, renewalTimeOf } from '../runtime/token-renewal.ts';
+import { RENEW_INTERVAL_MS, renewalTimeOf } from '../common/identity.ts';
+import type { createClient } from '@keyv/redis';
+
+export type RedisClient = ReturnType<typeof createClient>;
+
+/** Runs an operation on the connection. Rejects when there is none, or when the operation fails or takes too long. */
+export type UseRedis = <T>(operation: (client: RedisClient) => Promise<T>) => Promise<T>;
 
 /** learn.microsoft.com/azure/redis/entra-for-authentication; the same in all clouds. */
 const SCOPE = 'https://redis.azure.com/.default';
@@ -78,7 +83,7 @@ export class RedisSignIn implements Provider {
 
   async #fetchToken(): Promise<AccessToken> {
     // Loaded on demand, because the library is large and a Redis with a key does not need it.
-    const { createIdentity, IdentityError } = await import('../runtime/identity.ts');
+    const { createIdentity, IdentityError } = await import('../common/identity.ts');
     const token = await createIdentity(this.#config).getToken(SCOPE);
     if (token === null) throw new IdentityError(false, new Error('the identity has no token'));
     return token;

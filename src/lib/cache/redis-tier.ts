@@ -2,12 +2,11 @@
 import KeyvRedis, { createClient } from '@keyv/redis';
 import { Keyv } from 'keyv';
 import { type CachedAnswer, type CacheTier, lifetimeOf } from './cache-tier.ts';
-import type { RedisClient, UseRedis } from './redis-client.ts';
-import { createRedisGeneration } from './redis-generation.ts';
+import { type RedisClient, RedisSignIn, type UseRedis } from './redis-sign-in.ts';
+import { createRedisGeneration } from './generation.ts';
 import { createRedisLeases } from './redis-leases.ts';
-import { RedisSignIn } from './redis-sign-in.ts';
 import type { RedisConfig } from '../config/config.ts';
-import { PendingWork } from '../runtime/pending-work.ts';
+import { PendingWork } from '../common/pending-work.ts';
 
 /** Timeout of an operation: the longest delay of a question when Redis stops answering. */
 const ANSWER_MS = 300;

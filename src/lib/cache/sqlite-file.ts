@@ -2,11 +2,10 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { KeyvSqlite } from '@keyv/sqlite';
+import { KeyvSqlite, type SqliteDriver } from '@keyv/sqlite';
 import { Keyv } from 'keyv';
 import type { CachedAnswer } from './cache-tier.ts';
-import { nodeSqlite } from './sqlite-driver.ts';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
 const PAGE_BYTES = 8192;
 /** Pages in the write-ahead log that trigger a checkpoint: few, because the checkpoint runs inside a write. */
@@ -112,3 +111,25 @@ function prepare(path: string): void {
 }
 
 const inode = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+
+/** Compiled statements of one file. The adapter and we use about a dozen; those that delete many keys vary. */
+const MAX_STATEMENTS = 32;
+
+/** Opens files in write-ahead mode, without waiting for locks. */
+const nodeSqlite: SqliteDriver = {
+  name: 'node:sqlite',
+  async connect({ filename }) {
+    const database = new DatabaseSync(filename, { timeout: 0 });
+    database.exec('PRAGMA journal_mode = WAL');
+    const statements = new Map<string, StatementSync>();
+    const compile = (sql: string): StatementSync => {
+      const statement = statements.get(sql) ?? database.prepare(sql);
+      if (statements.size < MAX_STATEMENTS) statements.set(sql, statement);
+      return statement;
+    };
+    return {
+      query: async (sql, ...parameters) => compile(sql).all(...(parameters as SQLInputValue[])),
+      close: async () => database.close(),
+    };
+  },
+};

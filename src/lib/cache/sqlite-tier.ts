@@ -1,6 +1,12 @@
 /** The cache tier in an SQLite file. The file is opened and repaired in the background, and written through one queue. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CachedAnswer, type CacheTier, type GenerationStore, lifetimeOf } from './cache-tier.ts';
+import {
+  type CachedAnswer,
+  type CacheTier,
+  type GenerationStore,
+  lifetimeOf,
+  WriteQueue,
+} from './cache-tier.ts';
 import { openSqliteFile, removeSqliteFile, type SqliteFile, sqliteFault } from './sqlite-file.ts';
 import {
   deleteAll,
@@ -10,7 +16,6 @@ import {
   readGeneration,
   type SqliteAccess,
 } from './sqlite-maintenance.ts';
-import { WriteQueue } from './write-queue.ts';
 
 /** Pause before the next attempt to open a file that another process has locked. */
 const BUSY_RETRY_MS = 50;

@@ -1,21 +1,21 @@
 /** All settings of the app, with their defaults and rules. Only this folder reads the app's environment variables. */
 import { type CacheConfig, readCacheConfig } from './cache-config.ts';
-import { LOG_LEVELS, type LogLevel } from './log-level.ts';
-import { type ModelConfig, readModelConfig } from './model-config.ts';
-import { type Environment, SettingsReader } from './settings-reader.ts';
-import { similarNameWarnings } from './similar-settings.ts';
-import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 import {
   type LangSmithConfig,
+  LOG_LEVELS,
+  type LogLevel,
   readLangSmithConfig,
   readTelemetryConfig,
   type TelemetryConfig,
 } from './telemetry-config.ts';
+import { type ModelConfig, readModelConfig } from './model-config.ts';
+import { type Environment, SettingsReader, similarNameWarnings } from './settings-reader.ts';
+import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 
 export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-config.ts';
-export type { RedisConfig } from './redis-config.ts';
+export type { RedisConfig } from './cache-config.ts';
 export type { Environment } from './settings-reader.ts';
 export type { StorageConfig } from './storage-config.ts';
 export type { AzureMonitorConfig, LangSmithConfig, TelemetryConfig } from './telemetry-config.ts';

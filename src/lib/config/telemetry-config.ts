@@ -1,6 +1,12 @@
-/** The settings of traces and metrics, under the names that OpenTelemetry and Azure define. */
+/** The settings of the log, traces and metrics, under the names that OpenTelemetry, Azure and LangSmith define. */
 import { cloudOf, type IdentityConfig } from './clouds.ts';
 import type { SettingsReader } from './settings-reader.ts';
+
+/** From the most to the least severe. */
+export const LOG_LEVELS = ['error', 'warn', 'info'] as const;
+
+/** The least severe level that is logged. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where traces and metrics are sent: to an OTLP endpoint, to Azure Monitor, or to both. */
 export interface TelemetryConfig {

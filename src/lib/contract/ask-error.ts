@@ -45,12 +45,13 @@ interface AskErrorOptions {
   headers?: Record<string, string>;
 }
 
-/** An error that may carry the status of a response and the code of Node or of another service. */
-type CodedError = Error & { status?: number; code?: string };
+/** An error that may carry the status of a response, and the code of Node or of another service. Libraries declare neither. */
+type CodedError = Error & { status?: number; code?: string; param?: unknown };
 
-const MAX_CAUSES = 5;
+/** An error can be its own cause. */
+const MAX_CAUSES = 10;
 
-/** Returns `cause`, its cause and so on, outermost first, at most five. */
+/** Returns `cause`, its cause and so on, outermost first, at most ten. */
 export function causesFrom(cause: unknown): CodedError[] {
   const all: CodedError[] = [];
   for (let next = cause; next instanceof Error && all.length < MAX_CAUSES; next = next.cause) all.push(next);

@@ -1,7 +1,17 @@
 /** The purge: scans the whole table for expired rows (interactions, markers, claims, the session index). */
-import type { Invocation } from '../runtime/invocation.ts';
-import { closePartition, purgePage, type PurgeCounts, resumePartition } from './expired-rows.ts';
-import { type RowPosition, type RowStore, StorageError } from './row-store.ts';
+import type { Invocation } from '../common/log.ts';
+import {
+  type Properties,
+  removeRows,
+  RowConflictError,
+  type RowPosition,
+  type RowStore,
+  type ScannedRow,
+  StorageError,
+} from './row-store.ts';
+import { CLAIM_PREFIX, KEY_LIFETIME_MS } from './idempotency.ts';
+import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './row-keys.ts';
+import { isListPosition, isStateKey } from './session-index.ts';
 
 /** The row that stores where the next run continues. */
 const CURSOR = { partition: 'purge', key: 'cursor' };
@@ -85,3 +95,127 @@ async function readCursor(store: RowStore): Promise<RowPosition> {
 
 const writeCursor = (store: RowStore, { partition, key }: RowPosition): Promise<void> =>
   store.merge(CURSOR.partition, CURSOR.key, { after: partition, afterKey: key });
+
+/** A marker is kept for so long after its conversation has expired. By then, no request still writes to an older one. */
+const MARKER_LIFETIME_MS = 24 * 3_600_000;
+/** Partitions, or rows, that are purged at the same time. */
+const CONCURRENCY = 8;
+
+/** How many partitions and rows were examined, and how many rows were removed. */
+export interface PurgeCounts {
+  partitions: number;
+  rows: number;
+  removed: number;
+}
+
+/** What a purge works with. Interactions older than `ttlMs` milliseconds have expired. */
+export interface Purge {
+  store: RowStore;
+  ttlMs: number;
+  counts: PurgeCounts;
+}
+
+/** A partition whose rows arrive in several pages, in the order of their keys. */
+export interface OpenPartition {
+  partition: string;
+  /** The epoch of the newest conversation. */
+  epoch: number;
+  /** Expired markers. They hide the older conversations, so they are removed after all other rows. */
+  markers: string[];
+}
+
+/** Opens a partition at which an earlier run stopped. Markers that run has passed are removed by a later run. */
+async function resumePartition(store: RowStore, partition: string): Promise<OpenPartition> {
+  const [newest] = await store.list(partition, { to: AFTER_INTERACTIONS, limit: 1, keysOnly: true });
+  return { partition, epoch: epochOf(newest?.key), markers: [] };
+}
+
+/**
+ * Removes the expired rows of a page. `open` is the partition with which the page before ended. Gives the partition
+ * with which this page ends, because it may continue in the next page.
+ */
+async function purgePage(
+  purge: Purge,
+  page: ScannedRow[],
+  open: OpenPartition | undefined,
+): Promise<OpenPartition | undefined> {
+  const groups = [...Map.groupBy(page, ({ partition }) => partition)];
+  if (open && open.partition !== groups[0]?.[0]) await closePartition(purge, open);
+  let last: OpenPartition | undefined;
+  await forEachConcurrently([...groups.entries()], async ([index, [partition, rows]]) => {
+    const isContinued = open?.partition === partition;
+    const current = isContinued ? open : { partition, epoch: epochOf(rows[0]?.key), markers: [] };
+    if (!isContinued) purge.counts.partitions++;
+    await purgeRows(purge, rows, current);
+    if (index === groups.length - 1) last = current;
+    else await closePartition(purge, current);
+  });
+  return last;
+}
+
+/** Removes the expired markers of a partition, after all its other rows were examined. */
+async function closePartition(
+  { store, counts }: Purge,
+  { partition, markers }: OpenPartition,
+): Promise<void> {
+  await removeRows(store, partition, markers);
+  counts.removed += markers.length;
+}
+
+/** Removes the expired ones among some rows of a partition. Expired markers are only collected. */
+async function purgeRows(
+  { store, ttlMs, counts }: Purge,
+  rows: ScannedRow[],
+  partition: OpenPartition,
+): Promise<void> {
+  const oldest = Date.now() - ttlMs;
+  const { epoch } = partition;
+  const keys = rows.map(({ key }) => key).filter(isInteractionOrMarkerKey);
+  // Oldest conversation first, so that a marker is removed after the rows that it hides.
+  const forgotten = keys.filter((key) => parseKey(key).epoch < epoch).toReversed();
+  const current = keys.filter((key) => parseKey(key).epoch === epoch);
+  const tooOld = current.filter((key) => !isMarkerKey(key) && parseKey(key).lastMs < oldest);
+  if (epoch < oldest - MARKER_LIFETIME_MS) partition.markers.push(...current.filter(isMarkerKey));
+  const others = rows.filter((row) => isExpiredClaimOrEntry(row, oldest)).map(({ key }) => key);
+  const expired = [...forgotten, ...others, ...tooOld];
+  await removeRows(store, partition.partition, expired);
+  counts.rows += rows.length;
+  counts.removed += expired.length + (await removeUnusedStates(store, rows, oldest));
+}
+
+const epochOf = (key: string | undefined): number =>
+  key !== undefined && isInteractionOrMarkerKey(key) ? parseKey(key).epoch : 0;
+
+function isExpiredClaimOrEntry({ key, properties }: ScannedRow, oldest: number): boolean {
+  if (key.startsWith(CLAIM_PREFIX)) return Number(properties['storedAt']) < Date.now() - KEY_LIFETIME_MS;
+  return isListPosition(key) && isUnused(properties, oldest);
+}
+
+const isUnused = ({ updatedAt }: Properties, oldest: number): boolean =>
+  Number(updatedAt) < oldest - MARKER_LIFETIME_MS;
+
+/** Removes the states of unused sessions, except those that are used again meanwhile. Gives how many were removed. */
+async function removeUnusedStates(store: RowStore, rows: ScannedRow[], oldest: number): Promise<number> {
+  const unused = rows.filter(({ key, properties }) => isStateKey(key) && isUnused(properties, oldest));
+  let removed = 0;
+  await forEachConcurrently(unused, async ({ partition, key }) => {
+    // Read again, because a scan with selected properties may lack etags.
+    const row = await store.get(partition, key);
+    if (!row || !isUnused(row.properties, oldest)) return;
+    try {
+      await store.removeIf(partition, key, row.etag);
+      removed++;
+    } catch (error) {
+      if (!(error instanceof RowConflictError)) throw error;
+    }
+  });
+  return removed;
+}
+
+async function forEachConcurrently<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  const remaining = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of remaining) await work(item);
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+}

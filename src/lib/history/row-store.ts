@@ -1,5 +1,5 @@
 /** The interface to Table Storage: rows in partitions, sorted by key. And its implementation in memory. */
-import { LoggableError } from '../runtime/log.ts';
+import { LoggableError } from '../common/log.ts';
 
 /**
  * The properties of a row. Text has at most 32 Ki UTF-16 units, binary data 64 KiB. Numbers are stored as text, because

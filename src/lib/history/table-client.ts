@@ -1,10 +1,17 @@
 /** The SDK's client of a table, without the pipeline policies that are not needed here; and the timeout of its calls. */
-import type { HttpClient } from '@azure/core-rest-pipeline';
+import {
+  createHttpHeaders,
+  type HttpClient,
+  type PipelinePolicy,
+  type PipelineRequest,
+  type PipelineResponse,
+  RestError,
+} from '@azure/core-rest-pipeline';
 import { TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
-import { SHARED_KEY_POLICY, sharedKeyPolicy } from './shared-key.ts';
 import { timedOut } from './storage-error.ts';
-import { createStorageHttpClient } from './table-http-client.ts';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { Pool } from 'undici';
 
 /** Policies of the SDK's pipeline that cost time and have no effect on our calls. */
 const UNUSED_POLICIES = [
@@ -41,7 +48,7 @@ async function connect(config: StorageConfig, httpClient: HttpClient): Promise<T
       client.pipeline.addPolicy(policy);
     return client;
   }
-  const { createIdentity } = await import('../runtime/identity.ts');
+  const { createIdentity } = await import('../common/identity.ts');
   return new TableClient(config.endpoint, config.tableName, createIdentity(config.identity), options);
 }
 
@@ -61,5 +68,78 @@ export async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: numb
     throw controller.signal.aborted ? timedOut(ms) : error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The name of the SDK's policy. It makes the key anew for each request, which takes 0.03 ms instead of 0.004 ms. */
+const SHARED_KEY_POLICY = 'tablesNamedKeyCredentialPolicy';
+
+/** Creates the policy for a connection string; null when it has no key, but for instance a shared access signature. */
+function sharedKeyPolicy(connectionString: string): PipelinePolicy | null {
+  const account = readPart(connectionString, 'AccountName');
+  const key = readPart(connectionString, 'AccountKey');
+  if (account === undefined || key === undefined) return null;
+  const secret = createSecretKey(key, 'base64');
+  return {
+    name: SHARED_KEY_POLICY,
+    sendRequest(request, next) {
+      sign(request, account, secret);
+      return next(request);
+    },
+  };
+}
+
+const readPart = (connectionString: string, name: string): string | undefined =>
+  new RegExp(`(?:^|;)\\s*${name}=([^;]+)`, 'i').exec(connectionString)?.[1];
+
+/** "Shared Key Lite" of learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key. */
+function sign(request: PipelineRequest, account: string, secret: KeyObject): void {
+  const { pathname, searchParams } = new URL(request.url);
+  const component = searchParams.get('comp');
+  const resource = `/${account}${pathname}${component === null ? '' : `?comp=${component}`}`;
+  const date = request.headers.get('x-ms-date') ?? new Date().toUTCString();
+  const signature = createHmac('sha256', secret).update(`${date}\n${resource}`).digest('base64');
+  request.headers.set('x-ms-date', date);
+  request.headers.set('authorization', `SharedKeyLite ${account}:${signature}`);
+}
+
+/** How long idle connections stay open; Azure's own limit is higher. */
+const KEEP_ALIVE_MS = 60_000;
+const MAX_CONNECTIONS = 64;
+
+/** Creates a client for text bodies; Table Storage has no others. It connects with the first call. */
+function createStorageHttpClient(): HttpClient {
+  const pools = new Map<string, Pool>();
+  const poolOf = (origin: string): Pool => {
+    const pool =
+      pools.get(origin) ??
+      new Pool(origin, { connections: MAX_CONNECTIONS, keepAliveTimeout: KEEP_ALIVE_MS });
+    pools.set(origin, pool);
+    return pool;
+  };
+  return { sendRequest: (request) => send(poolOf, request) };
+}
+
+async function send(poolOf: (origin: string) => Pool, request: PipelineRequest): Promise<PipelineResponse> {
+  const { origin, pathname, search } = new URL(request.url);
+  const signal = request.abortSignal as AbortSignal | undefined;
+  try {
+    const { statusCode, headers, body } = await poolOf(origin).request({
+      path: pathname + search,
+      method: request.method,
+      headers: request.headers.toJSON(),
+      body: (request.body ?? null) as string | null,
+      signal: signal ?? null,
+    });
+    return {
+      request,
+      status: statusCode,
+      headers: createHttpHeaders(headers as Record<string, string>),
+      bodyAsText: await body.text(),
+    };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    // The SDK's retry policy recognizes this code as a failed connection.
+    throw Object.assign(new RestError('no response', { code: 'ECONNRESET', request }), { cause: error });
   }
 }

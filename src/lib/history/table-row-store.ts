@@ -9,8 +9,8 @@ import {
   type RowStore,
   StorageError,
 } from './row-store.ts';
-import { isMissing, type StorageSignIn, timedOut, unusableSettings } from './storage-error.ts';
 import { CALL_TIMEOUT_MS, type Entity, TableCalls } from './table-calls.ts';
+import { isMissing, type StorageSignIn, timedOut, unusableSettings } from './storage-error.ts';
 import { createTableClient, type TimeLimit } from './table-client.ts';
 import { TableRequests } from './table-requests.ts';
 

@@ -1,15 +1,12 @@
 /** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
 import type { HttpResponseInit } from '@azure/functions';
 import type { Question } from '../ask/question.ts';
-import type { QuestionRecord } from '../metrics/question-record.ts';
-import type { Invocation } from '../runtime/invocation.ts';
-import { atLevel, consoleLog } from '../runtime/log.ts';
+import type { QuestionRecord } from '../telemetry/question-record.ts';
+import { atLevel, consoleLog, type Invocation } from '../common/log.ts';
 import { readQuestion } from './ask-request.ts';
 import { streamAnswer } from './ask-stream.ts';
-import { AskedQuestion, type AskServices } from './asked-question.ts';
-import { startDeadline } from './deadline.ts';
-import { CLIENT_CLOSED_REQUEST, errorResponse } from './error-response.ts';
-import { json } from './json-response.ts';
+import { AskedQuestion, type AskServices, startDeadline } from './asked-question.ts';
+import { CLIENT_CLOSED_REQUEST, errorResponse, json } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 
 /** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */

@@ -1,9 +1,8 @@
 /** Reads and validates the question of an HTTP request. */
 import { randomUUID } from 'node:crypto';
 import type { ZodMiniType } from 'zod/mini';
-import type { Question } from '../ask/question.ts';
+import type { CacheControl, Question } from '../ask/question.ts';
 import { type AskFields, askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
-import { readCacheControl } from './cache-control.ts';
 import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { RawRequest } from './raw-request.ts';
@@ -73,3 +72,21 @@ function readIdempotencyKey(request: RawRequest, sessionId: string | undefined):
   }
   return key;
 }
+
+/** Parses the header `Cache-Control`. Unknown directives are ignored, as RFC 9111 requires. */
+export function readCacheControl(header: string | null): CacheControl {
+  const directives = new Map<string, string>();
+  for (const directive of header?.split(',') ?? []) {
+    const [name = '', value = ''] = directive.split('=', 2);
+    directives.set(name.trim().toLowerCase(), value.trim().replaceAll('"', ''));
+  }
+  return {
+    noCache: directives.has('no-cache'),
+    noStore: directives.has('no-store'),
+    maxAgeMs: directives.has('max-age') ? seconds(directives.get('max-age') ?? '') : Infinity,
+    onlyIfCached: directives.has('only-if-cached'),
+  };
+}
+
+/** An invalid age counts as 0: RFC 9111, 4.2.1. */
+const seconds = (text: string): number => (/^\d+$/.test(text) ? 1000 * Number(text) : 0);

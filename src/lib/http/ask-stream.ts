@@ -5,7 +5,6 @@ import type { SessionEvent } from '../contract/responses.ts';
 import type { AskedQuestion } from './asked-question.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
 import { errorBody, toAskError } from '../contract/errors.ts';
-import { SSE_HEADERS, sseComment, sseEvent } from './sse.ts';
 
 /**
  * How long the headers wait for the first piece of text, so that a failure before it has its own HTTP status. Later, a
@@ -87,3 +86,19 @@ async function isQuiet(next: Next): Promise<boolean> {
     clearTimeout(timer);
   }
 }
+
+const encoder = new TextEncoder();
+
+/** Encodes an event. Its data is JSON without line breaks, so it needs only one line. */
+const sseEvent = (name: string, data: object): Uint8Array =>
+  encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+
+/** Encodes a comment. Clients ignore it; it keeps proxies from closing the connection as idle. */
+const sseComment = (text: string): Uint8Array => encoder.encode(`: ${text}\n\n`);
+
+/** Headers of an event stream: no cache may store it, and no proxy may buffer it. */
+const SSE_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+};

@@ -3,14 +3,13 @@ import type { Answerer } from '../ask/answer-question.ts';
 import { answerEvents } from '../ask/answer-events.ts';
 import type { AnswerEvent, AskContext, Question } from '../ask/question.ts';
 import type { Config } from '../config/config.ts';
-import { type AskError, toAskError } from '../contract/errors.ts';
+import { type AskError, errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
-import type { ProcessMetrics } from '../metrics/process-metrics.ts';
-import { createQuestionRecord, type QuestionRecord } from '../metrics/question-record.ts';
+import type { ProcessCounters } from '../telemetry/process-counters.ts';
+import { createQuestionRecord, type QuestionRecord } from '../telemetry/question-record.ts';
 import type { KeepWarm } from '../pool/keep-warm.ts';
-import type { Invocation } from '../runtime/invocation.ts';
-import { logError } from '../runtime/log.ts';
-import type { PendingWork } from '../runtime/pending-work.ts';
+import { type Invocation, logError } from '../common/log.ts';
+import type { PendingWork } from '../common/pending-work.ts';
 import { CallerDisconnectedError } from './raw-request.ts';
 import type { FinishedQuestion, Outcome } from '../telemetry/finished.ts';
 import { logQuestion } from '../telemetry/finished-log.ts';
@@ -19,7 +18,7 @@ import type { Reporter } from '../telemetry/reporter.ts';
 /** What a question needs. */
 export interface AskServices {
   answerer: Answerer;
-  metrics: ProcessMetrics;
+  counters: ProcessCounters;
   keepWarm: KeepWarm;
   /** Null when the settings name no receiver of traces and metrics. */
   reporter: Reporter | null;
@@ -53,7 +52,11 @@ export class AskedQuestion {
 
   constructor(services: AskServices, asking: Asking) {
     const { invocation } = asking;
-    this.record = createQuestionRecord(invocation.startedAt, invocation.id, services.metrics.takeColdStart());
+    this.record = createQuestionRecord(
+      invocation.startedAt,
+      invocation.id,
+      services.counters.takeColdStart(),
+    );
     this.log = invocation.log;
     this.#services = services;
     this.#asking = asking;
@@ -108,7 +111,7 @@ export class AskedQuestion {
   }
 
   #report(outcome: Outcome): void {
-    const { metrics, reporter, config } = this.#services;
+    const { counters, reporter, config } = this.#services;
     const isLogged = config.logLevel === 'info';
     if (!reporter && !isLogged) return;
     const question = this.#question;
@@ -119,10 +122,27 @@ export class AskedQuestion {
         session: { userId: question.userId, sessionId: question.sessionId },
         streamed: question.stream,
       },
-      metrics: metrics.report(this.record),
+      metrics: counters.report(this.record),
       traceParent: this.#asking.invocation.traceParent,
     };
     if (isLogged) logQuestion(this.log, finished);
     if (!this.#asking.take?.(finished)) reporter?.report(finished);
   }
+}
+
+/** A running time limit. */
+export interface Deadline {
+  /** Aborts at the deadline; the reason is the error for the caller. */
+  signal: AbortSignal;
+  clear: () => void;
+}
+
+/** Starts a time limit of `ms` milliseconds. `hasArrived` tells at its end whether the request was complete by then. */
+export function startDeadline(ms: number, hasArrived: () => boolean): Deadline {
+  const controller = new AbortController();
+  const seconds = ms / 1000;
+  const abort = () =>
+    controller.abort(hasArrived() ? errors.timeout(seconds) : errors.requestTimeout(seconds));
+  const timer = setTimeout(abort, ms);
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }

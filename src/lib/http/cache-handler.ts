@@ -3,7 +3,7 @@ import type { HttpResponseInit } from '@azure/functions';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
 import type { CacheCleared } from '../contract/responses.ts';
-import { json } from './json-response.ts';
+import { json } from './response.ts';
 
 /** What `/cache` needs. */
 export interface CacheServices {

@@ -4,15 +4,15 @@ import { errorBody, errors } from '../contract/errors.ts';
 import type { ProcessTotals } from '../contract/metrics.ts';
 import type { Health, NotReady, Ready } from '../contract/responses.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
-import type { ProcessMetrics, ProcessState } from '../metrics/process-metrics.ts';
+import type { ProcessCounters, ProcessState } from '../telemetry/process-counters.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
-import { json } from './json-response.ts';
+import { json } from './response.ts';
 
 /** What `/health/ready` needs. */
 export interface HealthServices {
   history: ChatHistory;
   model: ResilientModel;
-  metrics: ProcessMetrics;
+  counters: ProcessCounters;
   state: ProcessState;
   warn: (message: string) => void;
 }
@@ -58,10 +58,13 @@ function notReady(
  * failed but can be reached does not make the instance unready: without new questions its state could never recover.
  * Null before the first model call.
  */
-async function checkModel({ metrics, model }: HealthServices): Promise<'ok' | 'failing' | 'unusable' | null> {
+async function checkModel({
+  counters,
+  model,
+}: HealthServices): Promise<'ok' | 'failing' | 'unusable' | null> {
   if (model.waitMs() > 0) return 'unusable';
-  if (metrics.modelState === 'ok') return 'ok';
-  return (await model.isReachable()) ? metrics.modelState : 'unusable';
+  if (counters.modelState === 'ok') return 'ok';
+  return (await model.isReachable()) ? counters.modelState : 'unusable';
 }
 
 async function checkStorage({ history, warn }: HealthServices): Promise<'ok' | 'failing'> {
@@ -74,7 +77,7 @@ async function checkStorage({ history, warn }: HealthServices): Promise<'ok' | '
   }
 }
 
-const totalsOf = ({ metrics, state }: HealthServices): ProcessTotals => ({
-  ...metrics.totals(),
+const totalsOf = ({ counters, state }: HealthServices): ProcessTotals => ({
+  ...counters.totals(),
   background_writes: state.backgroundWrites(),
 });

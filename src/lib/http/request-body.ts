@@ -1,6 +1,6 @@
 /** Reads the body of an HTTP request as JSON, with limits on its size and time. */
 import { AskError, errors } from '../contract/errors.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
+import { untilAborted } from '../common/pending-work.ts';
 import { CallerDisconnectedError, type RawRequest } from './raw-request.ts';
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;

@@ -3,8 +3,8 @@ import { type AskError, errors } from '../contract/errors.ts';
 import type { ConversationPage } from '../history/chat-history.ts';
 import { toMessages } from '../history/interaction.ts';
 import type { SessionKey } from '../history/row-keys.ts';
-import { isSessionPosition, type Sessions } from '../history/sessions.ts';
-import type { Invocation } from '../runtime/invocation.ts';
+import { isSessionPosition, type Sessions } from '../history/session-index.ts';
+import type { Invocation } from '../common/log.ts';
 
 /** Reads the newest page of a session, or the page at `position`. @throws AskError when there is none. */
 export async function readSessionPage(

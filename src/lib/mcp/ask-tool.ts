@@ -4,14 +4,12 @@ import type { Question } from '../ask/question.ts';
 import { errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
 import { type AskResult, askArguments, askResult } from '../contract/tools.ts';
-import { checkAskFields, inConversation } from '../http/ask-request.ts';
+import { checkAskFields, inConversation, readCacheControl } from '../http/ask-request.ts';
 import { AskedQuestion } from '../http/asked-question.ts';
-import { readCacheControl } from '../http/cache-control.ts';
 import { CallerDisconnectedError } from '../http/raw-request.ts';
 import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { listed, toolResult } from './schema.ts';
-import { toolError } from './tool-error.ts';
+import { listed, toolError, toolResult } from './tool-result.ts';
 
 const askTool = {
   title: 'Ask a question',

@@ -1,8 +1,11 @@
-/** Hands the message of an HTTP request to the SDK. */
+/** Hands the message of an HTTP request to the SDK, and gives its response as that of a function. */
 import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { RawRequest } from '../http/raw-request.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { jsonRpcError } from './response.ts';
+import type { HttpResponseInit } from '@azure/functions';
+import { type AskError, errorBody } from '../contract/errors.ts';
+import { json } from '../http/response.ts';
+import type { Invocation } from '../common/log.ts';
 
 /**
  * Gives the response to a message. `create` creates the server for it, unless the SDK refuses the message. When
@@ -36,3 +39,52 @@ export function isMethod(message: unknown, method: string): message is { id: str
   const request = (message ?? {}) as { id?: unknown; method?: unknown };
   return request.method === method && (typeof request.id === 'string' || typeof request.id === 'number');
 }
+
+/** The code of JSON-RPC for errors that a server defines itself. */
+const SERVER_ERROR = -32_000;
+
+/** Converts a response of the SDK, and adds headers. */
+export async function toResponseInit(
+  response: Response,
+  more: Record<string, string>,
+): Promise<HttpResponseInit> {
+  const { status, headers, body } = response;
+  const all: Record<string, string> = {
+    'Cache-Control': 'no-store',
+    ...Object.fromEntries(headers),
+    ...more,
+  };
+  // It belongs to one connection, and the host manages its own.
+  delete all['connection'];
+  if (body === null) return { status, headers: all };
+  const isStream = headers.get('content-type') === 'text/event-stream';
+  return { status, headers: all, body: isStream ? body : await response.text() };
+}
+
+/** The response to an HTTP request that is refused before its message is known. */
+export function errorResponse(error: AskError, invocation: Invocation): HttpResponseInit {
+  const { retryAfter } = error;
+  const code = CODES[error.code] ?? SERVER_ERROR;
+  const body = rpcError({ code, message: error.message, data: errorBody(error).error }, null);
+  return json(error.status, body, {
+    'X-Request-Id': invocation.id,
+    ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+  });
+}
+
+const CODES: Partial<Record<AskError['code'], number>> = {
+  invalid_json: ProtocolErrorCode.ParseError,
+  internal_error: ProtocolErrorCode.InternalError,
+};
+
+/** A response with a JSON-RPC error. */
+const jsonRpcError = (status: number, error: RpcError, id: string | number): Response =>
+  Response.json(rpcError(error, id), { status });
+
+interface RpcError {
+  code: number;
+  message: string;
+  data?: unknown;
+}
+
+const rpcError = (error: RpcError, id: string | number | null) => ({ jsonrpc: '2.0', id, error });

@@ -2,7 +2,7 @@
 import type { AskServices } from '../http/asked-question.ts';
 import type { Caller } from '../http/raw-request.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
-import type { Invocation } from '../runtime/invocation.ts';
+import type { Invocation } from '../common/log.ts';
 
 /** The services that the Model Context Protocol gives access to. */
 export type McpServices = AskServices & SessionServices;

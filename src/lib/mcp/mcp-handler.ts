@@ -7,17 +7,15 @@ import type { HttpResponseInit } from '@azure/functions';
 import { localhostAllowedOrigins, validateOriginHeader } from '@modelcontextprotocol/server';
 import { errors, toAskError } from '../contract/errors.ts';
 import { maxBodyBytes } from '../http/ask-request.ts';
-import { startDeadline } from '../http/deadline.ts';
-import { CLIENT_CLOSED_REQUEST } from '../http/error-response.ts';
+import { startDeadline } from '../http/asked-question.ts';
+import { CLIENT_CLOSED_REQUEST } from '../http/response.ts';
 import { CallerDisconnectedError, type RawRequest } from '../http/raw-request.ts';
 import { readJson } from '../http/request-body.ts';
 import { readUserId } from '../http/signed-in-user.ts';
-import type { Invocation } from '../runtime/invocation.ts';
-import { atLevel, consoleLog, logError } from '../runtime/log.ts';
+import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts';
 import { CLIENT_ID_HEADER, ExchangesByClient } from './cancellation.ts';
-import { dispatch, isMethod } from './dispatch.ts';
+import { dispatch, errorResponse, isMethod, toResponseInit } from './dispatch.ts';
 import type { McpServices } from './exchange.ts';
-import { errorResponse, toResponseInit } from './response.ts';
 import { createServer } from './server.ts';
 
 /** Answers HTTP requests of the protocol. Never rejects: an error becomes a JSON-RPC error. */

@@ -1,7 +1,7 @@
 /** The prompt `explore_topic`, which shows an agent how to use the tools. */
 import { exploreTopicArguments } from '../contract/tools.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { checked } from './schema.ts';
+import { checked } from './tool-result.ts';
 
 const prompt = {
   title: 'Explore a topic',

@@ -17,11 +17,10 @@ import {
 } from '../contract/tools.ts';
 import { checkSessionId } from '../http/ask-request.ts';
 import { forgetSession, readSessionPage, sessionFields } from '../http/session-access.ts';
-import { logError } from '../runtime/log.ts';
+import { logError } from '../common/log.ts';
 import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { listed, toolResult } from './schema.ts';
-import { protocolError, toolError } from './tool-error.ts';
+import { listed, protocolError, toolError, toolResult } from './tool-result.ts';
 
 const readTool = {
   title: 'Read a conversation',

@@ -2,8 +2,7 @@
 import type { AccessToken } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
-import { createIdentity, IdentityError } from '../runtime/identity.ts';
-import { RENEW_INTERVAL_MS, renewalTimeOf } from '../runtime/token-renewal.ts';
+import { createIdentity, IdentityError, RENEW_INTERVAL_MS, renewalTimeOf } from '../common/identity.ts';
 
 /** A token that expires sooner is not used, because it must still be valid when the request arrives. */
 const MIN_VALIDITY_MS = 30_000;

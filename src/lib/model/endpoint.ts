@@ -1,8 +1,8 @@
 /** One endpoint of the model, with its circuit breaker, its rate limit and the parameters that it accepts. */
 import { AskError, errors } from '../contract/errors.ts';
-import { chainOf } from '../runtime/error-chain.ts';
+import { causesFrom } from '../contract/ask-error.ts';
 import type { Exchange } from '../pool/http-client.ts';
-import { IdentityError } from '../runtime/identity.ts';
+import { IdentityError } from '../common/identity.ts';
 import { CircuitBreaker, OPEN_MS } from './circuit-breaker.ts';
 import {
   addCompletion,
@@ -153,7 +153,7 @@ export const isRetryable = (error: unknown): error is AskError =>
  */
 function faultOf(error: unknown): object | null {
   if (!(error instanceof AskError) || error.code !== 'model_unavailable') return null;
-  const chain = chainOf(error);
+  const chain = causesFrom(error);
   // An empty answer is no outage, and without a token no request was sent to the endpoint.
   if (chain.some((cause) => cause instanceof EmptyAnswerError || cause instanceof IdentityError)) return null;
   return chain.at(-1) ?? error;

@@ -1,9 +1,9 @@
 /** Maps errors of a model call to errors of the API. */
 import { ApiError } from './api-client.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
-import { chainOf } from '../runtime/error-chain.ts';
+import { LoggableError } from '../common/log.ts';
+import { causesFrom } from '../contract/ask-error.ts';
 import { AskError, errors } from '../contract/errors.ts';
-import { LoggableError } from '../runtime/log.ts';
 
 /** The model answered without text and without a known reason. */
 export class EmptyAnswerError extends Error {
@@ -17,7 +17,7 @@ class DeploymentGoneError extends LoggableError {
 
 /** Whether another endpoint may serve what this one does not. */
 export const isDeploymentGone = (error: unknown): boolean =>
-  chainOf(error).some((cause) => cause instanceof DeploymentGoneError);
+  causesFrom(error).some((cause) => cause instanceof DeploymentGoneError);
 
 /**
  * Codes for a missing deployment or model. For retired models, Azure was also seen to answer OperationNotSupported
@@ -57,7 +57,7 @@ const TOO_LONG =
  * call.
  */
 export function toModelError(error: unknown, record: ConnectionRecord): AskError {
-  const chain = chainOf(error);
+  const chain = causesFrom(error);
   // From the token provider.
   const askError = chain.find((cause) => cause instanceof AskError);
   if (askError) return askError;

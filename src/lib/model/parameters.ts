@@ -1,6 +1,6 @@
 /** The parameters of a model call, and how they change when a model refuses one of them. */
 import type { ModelConfig } from '../config/model-config.ts';
-import { chainOf } from '../runtime/error-chain.ts';
+import { causesFrom } from '../contract/ask-error.ts';
 
 /** Absent parameters are not sent. */
 export interface ModelParameters {
@@ -78,7 +78,7 @@ const REFUSAL_MESSAGE =
 
 /** Returns the name of the refused parameter, from the code and `param` or from the message. */
 function refusedParameter(error: unknown): string | null {
-  for (const { code, param, message } of chainOf(error)) {
+  for (const { code, param, message } of causesFrom(error)) {
     if (REFUSALS.has(String(code)) && typeof param === 'string') return param;
     const [, name] = REFUSAL_MESSAGE.exec(message) ?? [];
     if (name !== undefined) return name;

@@ -5,7 +5,7 @@ import pRetry from 'p-retry';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
+import { untilAborted } from '../common/pending-work.ts';
 import { createApiClient } from './api-client.ts';
 import { Bulkhead } from './bulkhead.ts';
 import type { CallContext, CallRecord, Completion, ModelTarget } from './completion.ts';

@@ -2,7 +2,7 @@
 import { buildConnector, type Client, type Dispatcher, Pool } from 'undici';
 import { beginAttempt, ConnectionCounter, type ConnectionRecord } from './connection-record.ts';
 import { type RecordedRequest, RecordingClient } from './recording-client.ts';
-import { keepTlsSessions } from './tls-sessions.ts';
+import type { TLSSocket } from 'node:tls';
 
 /** Idle time after which a connection is closed. undici's default of 4 s would close it between questions. */
 const KEEP_ALIVE_MS = 60_000;
@@ -132,4 +132,25 @@ export function createHttpClient({
       await Promise.all([...pools.values(), ...retired].map((pool) => pool.destroy()));
     },
   };
+}
+
+/** Enough for the endpoints of one app. A session takes a few kilobytes. */
+const MAX_SESSIONS = 16;
+
+/**
+ * Wraps `connect` so that its TLS sessions stay in memory. undici's connector caches them only by weak references, which
+ * the next garbage collection clears; strong references to the newest sessions prevent that.
+ */
+function keepTlsSessions(connect: buildConnector.connector): buildConnector.connector {
+  const sessions: Buffer[] = [];
+  return (options, callback) =>
+    connect(options, (...result) => {
+      const socket = result[1] as TLSSocket | null;
+      // With TLS 1.3 the sessions arrive after the handshake.
+      socket?.on('session', (session: Buffer) => {
+        sessions.push(session);
+        if (sessions.length > MAX_SESSIONS) sessions.shift();
+      });
+      callback(...result);
+    });
 }

@@ -2,8 +2,8 @@
 import { createDefaultHttpClient, type HttpClient } from '@azure/core-rest-pipeline';
 import { AzureMonitorMetricExporter, AzureMonitorTraceExporter } from '@azure/monitor-opentelemetry-exporter';
 import type { AzureMonitorConfig } from '../config/config.ts';
-import { createIdentity } from '../runtime/identity.ts';
-import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
+import { createIdentity } from '../common/identity.ts';
+import { createRateLimitedWarning } from '../common/log.ts';
 
 const SETTING = 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING';
 

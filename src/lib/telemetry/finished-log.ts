@@ -1,7 +1,7 @@
 /** The log lines of questions and of requests of the Model Context Protocol. They contain no text, user or session id. */
 import { sessionPartition } from '../history/row-keys.ts';
-import { seconds } from '../metrics/performance-metrics.ts';
-import type { Invocation } from '../runtime/invocation.ts';
+import { seconds } from './performance-metrics.ts';
+import type { Invocation } from '../common/log.ts';
 import { type FinishedMcpRequest, type FinishedQuestion, outcomeName } from './finished.ts';
 
 /** The id of the trace in a `traceparent`, which is VERSION-TRACE-SPAN-FLAGS. */

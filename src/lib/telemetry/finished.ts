@@ -2,7 +2,7 @@
 import type { AskError } from '../contract/errors.ts';
 import type { PerformanceMetrics } from '../contract/metrics.ts';
 import type { SessionKey } from '../history/row-keys.ts';
-import type { QuestionRecord } from '../metrics/question-record.ts';
+import type { QuestionRecord } from './question-record.ts';
 
 /** The outcome of a question. `left`: the caller disconnected before the whole answer was sent. */
 export type Outcome = 'answered' | 'left' | AskError;

@@ -3,7 +3,7 @@ import { LangChainTracer } from '@langchain/core/tracers/tracer_langchain';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'langsmith/client';
 import type { LangSmithConfig } from '../config/config.ts';
-import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
+import { createRateLimitedWarning } from '../common/log.ts';
 
 /** The tracing of LangChain in this process. */
 export interface LangSmith {

@@ -1,11 +1,17 @@
 /** The exported metrics: model calls by OpenTelemetry's conventions, and this app's own metrics, which start with `ask.`. */
-import type { ProcessState } from '../metrics/process-metrics.ts';
+import type { ProcessState } from './process-counters.ts';
 import type { Attributes, Histogram, Meter } from '@opentelemetry/api';
 import type { Config } from '../config/config.ts';
 import { type FinishedMcpRequest, type FinishedQuestion, outcomeName } from './finished.ts';
-import { GEN_AI, GEN_AI_METRICS, GENERAL, MCP_DURATION } from './gen-ai-conventions.ts';
-import { mcpAttributes } from './mcp-spans.ts';
-import { commonAttributes, timeToFirstChunk } from './model-call-attributes.ts';
+import {
+  commonAttributes,
+  GEN_AI,
+  GEN_AI_METRICS,
+  GENERAL,
+  MCP_DURATION,
+  timeToFirstChunk,
+} from './gen-ai-conventions.ts';
+import { mcpAttributes } from './spans.ts';
 import type { CallRecord } from '../model/completion.ts';
 
 /** Records a finished question in the metrics. */

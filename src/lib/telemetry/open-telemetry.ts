@@ -1,5 +1,5 @@
 /** Exports traces and metrics. Imported only when the settings name a receiver. */
-import { createRateLimitedWarning } from '../runtime/rate-limited-warning.ts';
+import { createRateLimitedWarning } from '../common/log.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
@@ -17,12 +17,11 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
 import type { Config, TelemetryConfig } from '../config/config.ts';
-import type { ProcessState } from '../metrics/process-metrics.ts';
+import type { ProcessState } from './process-counters.ts';
 import type { FinishedMcpRequest, FinishedQuestion } from './finished.ts';
 import { GENERAL } from './gen-ai-conventions.ts';
-import { writeMcpSpans } from './mcp-spans.ts';
+import { writeMcpSpans, writeSpans } from './spans.ts';
 import { createMcpMeter, createMeters } from './meters.ts';
-import { writeSpans } from './spans.ts';
 
 const SCOPE = 'azure-functions-ask';
 

@@ -2,8 +2,7 @@
 import * as fc from 'fast-check';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { expect, it } from 'vitest';
-import { dropOlderHalf, fitHistory } from '../../../src/lib/ask/context-window.ts';
-import { buildPrompt } from '../../../src/lib/ask/prompt.ts';
+import { buildPrompt, dropOlderHalf, fitHistory } from '../../../src/lib/ask/prompt.ts';
 
 const plain = { disallowedSpecial: new Set<string>() };
 const tokensOf = (texts: string[]): number => texts.reduce((sum, text) => sum + countTokens(text, plain), 0);

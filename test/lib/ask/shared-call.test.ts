@@ -7,7 +7,7 @@ import { takeTurn, type Turn } from '../../../src/lib/ask/shared-call.ts';
 import { type AnswerCache, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
 import { type CallLeases, createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
-import { PendingWork } from '../../../src/lib/runtime/pending-work.ts';
+import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { eventually } from '../../support/app.ts';
 
 const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 } };

@@ -10,7 +10,7 @@ import { parametersOf } from '../../../src/lib/model/parameters.ts';
 import { PooledChatModel } from '../../../src/lib/model/pooled-chat-model.ts';
 import { buildPrompt } from '../../../src/lib/ask/prompt.ts';
 import type { Message } from '../../../src/lib/model/completion.ts';
-import { PendingWork } from '../../../src/lib/runtime/pending-work.ts';
+import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { scaled } from '../../support/effort.ts';
 
 const env: Environment = {

@@ -10,7 +10,7 @@ import { type AnswerCache, createAnswerCache } from '../../../src/lib/cache/answ
 import { createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { createSqliteTier } from '../../../src/lib/cache/sqlite-tier.ts';
-import { PendingWork } from '../../../src/lib/runtime/pending-work.ts';
+import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { eventually } from '../../support/app.ts';
 
 const MEGABYTE = 1024 * 1024;

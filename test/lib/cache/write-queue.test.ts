@@ -1,7 +1,7 @@
 /** Background writes: all are carried out, without blocking the event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { WriteQueue } from '../../../src/lib/cache/write-queue.ts';
+import { WriteQueue } from '../../../src/lib/cache/cache-tier.ts';
 
 /** Counts turns of the event loop until `work` is done. */
 async function turnsOf(work: Promise<unknown>): Promise<number> {

@@ -1,7 +1,6 @@
 /** OpenAPI: the operation of `/ask`. */
 import { errors } from '../errors.ts';
-import { answerExample } from './examples.ts';
-import { errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
+import { answerExample, errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
 
 const postAsk = {
   operationId: 'ask',

@@ -6,8 +6,7 @@ import { API_VERSION, JSON_SCHEMA_OPTIONS, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
 import { jsonRpcMessage, mcpPath } from './mcp-path.ts';
-import { otherPaths } from './other-paths.ts';
-import { pagePaths } from './page-paths.ts';
+import { otherPaths, pagePaths } from './other-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 

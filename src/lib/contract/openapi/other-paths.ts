@@ -1,8 +1,18 @@
 /** OpenAPI: the operations of sessions, the cache, the health checks and the document itself. */
 import { MAX_SESSION_ID_CHARS } from '../ask-fields.ts';
 import { errorBody, errors } from '../errors.ts';
-import { sessionExample, sessionListExample } from './examples.ts';
-import { commonErrors, errorResponses, json, missingKey, ref, serviceErrors } from './components.ts';
+import {
+  commonErrors,
+  errorResponses,
+  json,
+  type Json,
+  missingKey,
+  ref,
+  serviceErrors,
+  sessionExample,
+  sessionListExample,
+  withHeaders,
+} from './components.ts';
 
 const before = {
   name: 'before',
@@ -136,4 +146,57 @@ export const otherPaths = {
   '/health': { get: getHealth },
   '/health/ready': { get: getReady },
   '/openapi.json': { get: getOpenApi },
+};
+
+const fileHeaders = withHeaders('ETag', 'Vary', 'Content-Encoding', 'Server-Timing');
+
+/** The operations GET and HEAD of a file. */
+function fileOperations(name: string, type: string, summary: string, notFound: Json): Json {
+  const others = { 304: { description: "The caller's copy is current.", ...fileHeaders }, ...notFound };
+  const shared = { tags: ['questions'], security: [] };
+  return {
+    get: {
+      operationId: `get${name}`,
+      summary,
+      ...shared,
+      responses: {
+        200: {
+          description: 'The file.',
+          ...fileHeaders,
+          content: { [type]: { schema: { type: 'string' } } },
+        },
+        ...others,
+      },
+    },
+    head: {
+      operationId: `head${name}`,
+      summary: `${summary}: the headers`,
+      ...shared,
+      responses: { 200: { description: 'The file exists.', ...fileHeaders }, ...others },
+    },
+  };
+}
+
+const pageErrors = [...commonErrors, errors.notAcceptable()];
+
+const nameParameter = {
+  name: 'name',
+  in: 'path',
+  required: true,
+  description: 'The name of the file. It contains a hash of the content.',
+  schema: { type: 'string' },
+};
+
+/** The operations by path. */
+export const pagePaths = {
+  '/': fileOperations('Page', 'text/html', 'The chat page', errorResponses('GET, HEAD', pageErrors)),
+  '/assets/{name}': {
+    parameters: [nameParameter],
+    ...fileOperations(
+      'Asset',
+      'text/javascript',
+      'A part of the chat page that is loaded late',
+      errorResponses('GET, HEAD', [...pageErrors, errors.assetNotFound()]),
+    ),
+  },
 };

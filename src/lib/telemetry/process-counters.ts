@@ -3,10 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
 import type { PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
 import { addTokens, noTokens, type TokenUsage } from '../model/completion.ts';
-import type { Counters } from './counters.ts';
-import { toPerformanceMetrics } from './performance-metrics.ts';
+import { type Counters, reportCost, reportTokens, toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
-import { reportCost, reportTokens } from './tokens.ts';
 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {
@@ -16,7 +14,7 @@ export interface ProcessState {
 }
 
 /** The counters of this process since its start. */
-export interface ProcessMetrics {
+export interface ProcessCounters {
   /** A random id of this process. */
   readonly instanceId: string;
   /** True for the first call only: the first POST /ask of this process is its cold start. */
@@ -41,8 +39,8 @@ export interface ProcessMetrics {
  * Starts counting. Costs are reported only when there are prices. `openConnections` gives the number of connections to
  * the model that are open now.
  */
-export function createProcessMetrics(prices: Prices | null, openConnections: () => number): ProcessMetrics {
-  const counters: Counters = {
+export function createProcessCounters(prices: Prices | null, openConnections: () => number): ProcessCounters {
+  const values: Counters = {
     instanceId: randomUUID(),
     lookups: 0,
     hits: 0,
@@ -56,7 +54,7 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
   };
   let cold = true;
   return {
-    instanceId: counters.instanceId,
+    instanceId: values.instanceId,
     modelState: null,
     takeColdStart() {
       const wasCold = cold;
@@ -64,34 +62,34 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
       return wasCold;
     },
     countLookup(result, tokensSaved) {
-      counters.lookups++;
-      if (result === 'hit') counters.hits++;
-      if (result === 'error') counters.lookupErrors++;
-      addTokens(counters.tokensSaved, tokensSaved);
+      values.lookups++;
+      if (result === 'hit') values.hits++;
+      if (result === 'error') values.lookupErrors++;
+      addTokens(values.tokensSaved, tokensSaved);
     },
     countCoalesced(tokensSaved) {
-      counters.coalesced++;
-      addTokens(counters.tokensSaved, tokensSaved);
+      values.coalesced++;
+      addTokens(values.tokensSaved, tokensSaved);
     },
     countTokens(tokens) {
-      addTokens(counters.tokensPaid, tokens);
+      addTokens(values.tokensPaid, tokens);
     },
     countModelCall(durationMs, reused) {
-      counters.modelCalls++;
-      counters.modelCallsMs += durationMs;
-      if (reused) counters.reusedConnections++;
+      values.modelCalls++;
+      values.modelCallsMs += durationMs;
+      if (reused) values.reusedConnections++;
     },
-    report: (record) => toPerformanceMetrics(record, counters, prices, openConnections()),
+    report: (record) => toPerformanceMetrics(record, values, prices, openConnections()),
     totals: () => ({
-      model_calls: counters.modelCalls,
+      model_calls: values.modelCalls,
       cache: {
-        hits: counters.hits,
-        misses: counters.lookups - counters.hits,
-        coalesced: counters.coalesced,
-        errors: counters.lookupErrors,
+        hits: values.hits,
+        misses: values.lookups - values.hits,
+        coalesced: values.coalesced,
+        errors: values.lookupErrors,
       },
-      tokens: reportTokens(counters.tokensPaid, counters.tokensSaved),
-      ...reportCost(prices, counters.tokensPaid, counters.tokensSaved),
+      tokens: reportTokens(values.tokensPaid, values.tokensSaved),
+      ...reportCost(prices, values.tokensPaid, values.tokensSaved),
     }),
   };
 }

@@ -1,8 +1,14 @@
-/** The responses to errors, the same for every HTTP function. */
-import type { HttpResponseInit } from '@azure/functions';
+/** JSON responses, and the responses to errors, the same for every HTTP function. No HTTP cache may store them. */
 import { type AskError, errorBody } from '../contract/errors.ts';
-import type { Invocation } from '../runtime/invocation.ts';
-import { json } from './json-response.ts';
+import type { Invocation } from '../common/log.ts';
+import type { HttpResponseInit } from '@azure/functions';
+
+/** Gives the response with this status and body. */
+export const json = (
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): HttpResponseInit => ({ status, headers: { 'Cache-Control': 'no-store', ...headers }, jsonBody: body });
 
 /** Gives the response to an error. `sessionId` is part of the body when it is known. */
 export const errorResponse = (

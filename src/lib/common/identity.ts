@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createDefaultHttpClient, type HttpClient } from '@azure/core-rest-pipeline';
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';
-import { untilAborted } from './until-aborted.ts';
+import { untilAborted } from './pending-work.ts';
 
 /** Calls share an attempt that is younger than this. An older attempt may hang, so the next call starts a new one. */
 const SHARE_MS = 2000;
@@ -119,3 +119,12 @@ const httpClient: HttpClient = {
     return response;
   },
 };
+
+/** A token is renewed this long before it expires, unless the identity service gives a renewal time. */
+const RENEW_BEFORE_EXPIRY_MS = 5 * 60_000;
+/** Time between attempts to renew a token that is still valid, in milliseconds. */
+export const RENEW_INTERVAL_MS = 30_000;
+
+/** The time at which a token is to be renewed, in milliseconds since 1970. */
+export const renewalTimeOf = ({ expiresOnTimestamp, refreshAfterTimestamp }: AccessToken): number =>
+  refreshAfterTimestamp ?? expiresOnTimestamp - RENEW_BEFORE_EXPIRY_MS;

@@ -1,4 +1,4 @@
-/** Work in flight that the process completes before it stops: questions and background writes. */
+/** Waiting for work: until an abort, and before the process stops. */
 
 /** A set of unsettled promises. */
 export class PendingWork {
@@ -26,5 +26,23 @@ export class PendingWork {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/**
+ * Settles as `work` does, or rejects with the reason of `signal` when that aborts first. The work itself may continue;
+ * its outcome is then ignored.
+ */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason as Error);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // Prevents an unhandled rejection when `work` fails after the abort.
+    work.catch(() => {});
   }
 }

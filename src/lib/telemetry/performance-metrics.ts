@@ -1,10 +1,9 @@
 /** The `performance_metrics` of an answer, from its record and the counters of the process. All times in seconds. */
-import type { Prices } from '../config/model-config.ts';
-import type { PerformanceMetrics } from '../contract/metrics.ts';
+import type { Cost, PerformanceMetrics } from '../contract/metrics.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
-import type { Counters } from './counters.ts';
 import type { QuestionRecord } from './question-record.ts';
-import { reportCost, reportTokens } from './tokens.ts';
+import type { Prices } from '../config/model-config.ts';
+import type { TokenUsage } from '../model/completion.ts';
 
 /** Gives the metrics of an answer that has just finished. `prices` is null when no prices are set. */
 export function toPerformanceMetrics(
@@ -74,3 +73,46 @@ export const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
 /** Percentage with two decimals; 0 when `whole` is 0. */
 const percentage = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((10_000 * part) / whole) / 100;
+
+/** The values of the counters. */
+export interface Counters {
+  instanceId: string;
+  lookups: number;
+  hits: number;
+  lookupErrors: number;
+  coalesced: number;
+  tokensPaid: TokenUsage;
+  tokensSaved: TokenUsage;
+  modelCalls: number;
+  modelCallsMs: number;
+  reusedConnections: number;
+}
+
+/** Gives the JSON field `tokens`. */
+export const reportTokens = (tokensPaid: TokenUsage, tokensSaved: TokenUsage) => ({
+  ...tokensPaid,
+  saved: tokensSaved.prompt + tokensSaved.completion,
+});
+
+/** Gives an object with the JSON field `cost`, or an empty object when there are no prices. */
+export function reportCost(
+  prices: Prices | null,
+  tokensPaid: TokenUsage,
+  tokensSaved: TokenUsage,
+): { cost?: Cost } {
+  if (!prices) return {};
+  return {
+    cost: { spent: roundCost(costOf(prices, tokensPaid)), saved: roundCost(costOf(prices, tokensSaved)) },
+  };
+}
+
+/** Rounded to billionths: one token costs a few millionths. */
+const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;
+
+const MILLION = 1e6;
+
+/** Gives the cost of these tokens, in the currency of the prices. Prices are per million tokens. */
+export function costOf({ input, cachedInput, output }: Prices, tokens: TokenUsage): number {
+  const { prompt, cached, completion } = tokens;
+  return ((prompt - cached) * input + cached * cachedInput + completion * output) / MILLION;
+}

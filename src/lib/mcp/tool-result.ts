@@ -1,7 +1,13 @@
-/** The contract's schemas in the form that the SDK lists. */
-import type { CallToolResult, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+/** Schemas in the form that the SDK lists, and the results and errors of tools. */
+import {
+  type CallToolResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type StandardSchemaWithJSON,
+} from '@modelcontextprotocol/server';
 import { toJSONSchema, type ZodMiniType } from 'zod/mini';
 import { JSON_SCHEMA_OPTIONS } from '../contract/schema.ts';
+import { type AskError, errorBody } from '../contract/errors.ts';
 
 type Listed<T> = StandardSchemaWithJSON<T, T>;
 
@@ -29,3 +35,27 @@ export const toolResult = (structured: object, ...texts: string[]): CallToolResu
   content: texts.map((text) => ({ type: 'text', text })),
   structuredContent: structured,
 });
+
+/** The key of the error's code in `_meta` of a tool's result. */
+const ERROR_META = 'azure-functions-ask/error';
+
+/** The result of a tool that failed: the message and the code as for HTTP. */
+export function toolError(error: AskError, sessionId?: string): CallToolResult {
+  const { error: details } = errorBody(error);
+  const notes = [
+    `code: ${details.code}`,
+    ...(details.retry_after === undefined ? [] : [`retry after ${details.retry_after} s`]),
+    ...(sessionId === undefined ? [] : [`session_id: ${sessionId}`]),
+  ];
+  return {
+    isError: true,
+    content: [{ type: 'text', text: `${error.message} (${notes.join('; ')})` }],
+    _meta: { [ERROR_META]: details },
+  };
+}
+
+/** The JSON-RPC error of a resource that cannot be read. */
+export function protocolError(error: AskError): ProtocolError {
+  const code = error.status < 500 ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
+  return new ProtocolError(code, error.message, errorBody(error).error);
+}

@@ -1,7 +1,17 @@
-/** Logging of errors: names and codes only, because messages of other services may contain keys. */
-import { LOG_LEVELS, type LogLevel } from '../config/log-level.ts';
+/** The invocation of a function, and its log. Of errors, names and codes only: messages of other services may contain keys. */
+import { LOG_LEVELS, type LogLevel } from '../config/telemetry-config.ts';
 import { type AskError, causesFrom } from '../contract/ask-error.ts';
-import type { Invocation } from './invocation.ts';
+import type { InvocationContext } from '@azure/functions';
+
+/** One invocation of a function. */
+export interface Invocation {
+  id: string;
+  /** `traceparent` of the host's trace (w3.org/TR/trace-context); undefined without a trace. */
+  traceParent: string | undefined;
+  /** `performance.now()` when the handler started. */
+  startedAt: number;
+  log: Pick<InvocationContext, 'info' | 'warn' | 'error'>;
+}
 
 /** Returns a log that drops entries less severe than `level`. */
 export function atLevel(level: LogLevel, log: Invocation['log']): Invocation['log'] {
@@ -41,4 +51,22 @@ export function logError(error: AskError, log: Invocation['log']): void {
 function names(cause: unknown): string {
   const all = causesFrom(cause).map(({ name, status = '', code = '' }) => `${name} ${status} ${code}`.trim());
   return all.length === 0 ? '' : `(${all.join(' < ')})`;
+}
+
+/** Warnings that are logged at most once a minute, so that repeated failures do not flood the log. */
+const INTERVAL_MS = 60_000;
+
+/** Counts a failure and logs it, unless one was logged in the last minute. `count` is the number of failures so far. */
+export type RateLimitedWarning = (toMessage: (count: number) => string) => void;
+
+/** Creates the warning for one kind of failure. */
+export function createRateLimitedWarning(warn: (message: string) => void): RateLimitedWarning {
+  let count = 0;
+  let warnedAt = -Infinity;
+  return (toMessage) => {
+    count++;
+    if (performance.now() - warnedAt < INTERVAL_MS) return;
+    warnedAt = performance.now();
+    warn(toMessage(count));
+  };
 }
