@@ -10,7 +10,7 @@ import {
 import { startAzuriteTables } from '../../dev/stack/azurite.ts';
 import { root } from '../../dev/stack/root.ts';
 import { buildApp } from '../../dev/bundle/bundle.ts';
-import { type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
+import { type HostOptions, type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
 
 /** A running app. */
@@ -20,10 +20,11 @@ export interface BenchApp {
   host: HostProcess;
 }
 
-/** Starts an app, calls `use` with it, and stops it. */
+/** Starts an app, calls `use` with it, and stops it. `hostOptions` override how its output is handled. */
 export async function withApp(
   options: EmulatorOptions,
   use: (app: BenchApp) => Promise<void>,
+  hostOptions: Pick<HostOptions, 'inspect' | 'onOutput'> = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-bench-'));
   const [azurite, emulator] = await Promise.all([
@@ -41,6 +42,7 @@ export async function withApp(
       ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
     },
     onOutput: (text) => process.env['BENCH_VERBOSE'] && process.stderr.write(text),
+    ...hostOptions,
   });
   try {
     await use({ url: host.url, emulator, host });
