@@ -15,7 +15,7 @@ import {
   interactionKey,
   type SessionKey,
   sessionPartition,
-} from '../src/lib/history/row-keys.ts';
+} from '../src/lib/history/session-rows.ts';
 import type { RowStore } from '../src/lib/history/row-store.ts';
 import { createTableRowStore } from '../src/lib/history/table-row-store.ts';
 import { median } from './harness/cost.ts';

@@ -1,6 +1,6 @@
 /** The cost of answers and the savings of the cache, with and without prices in the settings. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { costOf } from '../../src/lib/telemetry/performance-metrics.ts';
+import { costOf } from '../../src/lib/telemetry/process-counters.ts';
 import { ask, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp;

@@ -54,7 +54,7 @@ export async function createServices(config: Config): Promise<Services> {
   const index = new SessionIndex(store, config.sessionTtlMs);
 
   const cache = await openAnswerCache(config.cache, pending, warn);
-  const counters = createProcessCounters(config.model.prices, () => http.openConnections());
+  const counters = createProcessCounters(config.model.prices, http);
   const conversations = createConversations({
     history,
     claims: new Claims(store),

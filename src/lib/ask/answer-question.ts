@@ -1,5 +1,5 @@
 /** Answers a question: reads the chat history, finds the answer (in the cache or from the model), and stores it. */
-import { type Interaction, toMessages } from '../history/interaction.ts';
+import { type Interaction, toMessages } from '../history/session-rows.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
 import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';

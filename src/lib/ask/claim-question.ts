@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errors } from '../contract/errors.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { Claim, Claims } from '../history/idempotency.ts';
-import type { Interaction } from '../history/interaction.ts';
+import type { Interaction } from '../history/session-rows.ts';
 import type { Question, AskContext } from './question.ts';
 
 /** Pause between checks whether the other request has answered the question. */
@@ -24,10 +24,12 @@ export interface ConversationLimits {
   requestTimeoutMs: number;
 }
 
+/** A question whose request has an idempotency key. */
+export type KeyedQuestion = Question & { idempotencyKey: string };
+
 /** A question that this request has to answer. */
 export interface Claimed {
-  /** Undefined when the request has no idempotency key. */
-  claim: Claim | undefined;
+  claim: Claim;
   /** Another request held the claim meanwhile, so a history that was read before may be outdated. */
   waited: boolean;
 }
@@ -44,10 +46,9 @@ export interface Replay {
  */
 export async function claimQuestion(
   { claims, history, limits }: ClaimParts,
-  question: Question,
+  question: KeyedQuestion,
   { record, signal }: AskContext,
 ): Promise<Claimed | Replay> {
-  if (question.idempotencyKey === undefined) return { claim: undefined, waited: false };
   const elapsedMs = performance.now() - record.startedAt;
   const request = {
     session: question,

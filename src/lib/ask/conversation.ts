@@ -2,12 +2,11 @@
 import { errors } from '../contract/errors.ts';
 import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
 import type { Claim } from '../history/idempotency.ts';
-import type { Interaction } from '../history/interaction.ts';
-import { FIRST_POSITION, type Position } from '../history/row-keys.ts';
+import { FIRST_POSITION, type Interaction, type Position } from '../history/session-rows.ts';
 import type { SessionIndex } from '../history/session-index.ts';
 import { timed } from '../telemetry/question-record.ts';
 import type { PendingWork } from '../common/pending-work.ts';
-import { type ClaimParts, claimQuestion, type Replay } from './claim-question.ts';
+import { type ClaimParts, claimQuestion, type KeyedQuestion, type Replay } from './claim-question.ts';
 import type { Question, AskContext } from './question.ts';
 
 /** What {@link createConversations} needs. */
@@ -51,19 +50,31 @@ interface OpenedHistory {
 export function createConversations(parts: ConversationParts): Conversations {
   return {
     async open(question, context) {
-      const claiming = claimQuestion(parts, question, context);
-      // A failed claim ends the invocation, whose log is then closed, while the history is still being read.
-      let { warn } = context;
-      claiming.catch(() => void ({ warn } = parts));
-      const reading = { ...context, warn: (message: string) => warn(message) };
-      // A new conversation is begun only after the claim: once for each question, by the request that answers it.
-      const opening = question.newConversation ? undefined : openHistory(parts, question, reading);
-      const [claimed, early] = await Promise.all([claiming, opening]);
-      if ('replayed' in claimed) return claimed;
-      const opened = early && !claimed.waited ? early : await openHistory(parts, question, context);
-      return toConversation(parts, question, context, { ...opened, claim: claimed.claim });
+      const { idempotencyKey } = question;
+      if (idempotencyKey !== undefined) return openClaimed(parts, { ...question, idempotencyKey }, context);
+      const opened = await openHistory(parts, question, context);
+      return toConversation(parts, question, context, { ...opened, claim: undefined });
     },
   };
+}
+
+/** Claims the question and reads the history at the same time. */
+async function openClaimed(
+  parts: ConversationParts,
+  question: KeyedQuestion,
+  context: AskContext,
+): Promise<Conversation | Replay> {
+  const claiming = claimQuestion(parts, question, context);
+  // A failed claim ends the invocation, whose log is then closed, while the history is still being read.
+  let { warn } = context;
+  claiming.catch(() => void ({ warn } = parts));
+  const reading = { ...context, warn: (message: string) => warn(message) };
+  // A new conversation is begun only after the claim: once for each question, by the request that answers it.
+  const opening = question.newConversation ? undefined : openHistory(parts, question, reading);
+  const [claimed, early] = await Promise.all([claiming, opening]);
+  if ('replayed' in claimed) return claimed;
+  const opened = early && !claimed.waited ? early : await openHistory(parts, question, context);
+  return toConversation(parts, question, context, { ...opened, claim: claimed.claim });
 }
 
 async function openHistory(

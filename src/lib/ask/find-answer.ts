@@ -9,12 +9,12 @@ import type { Message, ModelTarget } from '../model/completion.ts';
 import {
   askOrWait,
   type CachePlace,
+  completeFitting,
   countCoalesced,
   type FinderParts,
   type Shareable,
   type SharedAnswer,
-} from './ask-or-wait.ts';
-import { completeFitting } from './model-call.ts';
+} from './model-call.ts';
 import { buildPrompt } from './prompt.ts';
 import type { AskContext, Question } from './question.ts';
 import { SingleFlight } from './single-flight.ts';

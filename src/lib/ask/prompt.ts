@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { Interaction } from '../history/interaction.ts';
+import type { Interaction } from '../history/session-rows.ts';
 import type { Message } from '../model/completion.ts';
 
 /** Builds the messages for `question` after `interactions` (oldest first). */

@@ -1,9 +1,9 @@
 /** Chat history: one row for each interaction. Within a session's partition, the newest row comes first. */
-import { type Interaction, toInteraction, toProperties } from './interaction.ts';
 import {
   after,
   AFTER_INTERACTIONS,
   FIRST_POSITION,
+  type Interaction,
   interactionKey,
   isInteractionOrMarkerKey,
   isMarkerKey,
@@ -13,7 +13,9 @@ import {
   type Position,
   type SessionKey,
   sessionPartition,
-} from './row-keys.ts';
+  toInteraction,
+  toProperties,
+} from './session-rows.ts';
 import { type ListedRow, removeRows, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
 /** The newest interactions of the current conversation, oldest first, and the position to append after. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { digest, type SessionKey, sessionPartition } from './row-keys.ts';
+import { digest, type SessionKey, sessionPartition } from './session-rows.ts';
 import { type Row, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
 
 /** How long an idempotency key is remembered. */

@@ -10,7 +10,7 @@ import {
   StorageError,
 } from './row-store.ts';
 import { CLAIM_PREFIX, KEY_LIFETIME_MS } from './idempotency.ts';
-import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './row-keys.ts';
+import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './session-rows.ts';
 import { isListPosition, isStateKey } from './session-index.ts';
 
 /** The row that stores where the next run continues. */

@@ -4,7 +4,7 @@
  * conflict on the etag of the state.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { after, digest, inverted, isInteractionOrMarkerKey, type SessionKey } from './row-keys.ts';
+import { after, digest, inverted, isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';
 import {
   type ListedRow,
   type Properties,

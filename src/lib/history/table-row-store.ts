@@ -9,10 +9,9 @@ import {
   type RowStore,
   StorageError,
 } from './row-store.ts';
-import { CALL_TIMEOUT_MS, type Entity, TableCalls } from './table-calls.ts';
+import { CALL_TIMEOUT_MS, type Entity, TableCalls, TableRequests } from './table-requests.ts';
 import { isMissing, type StorageSignIn, timedOut, unusableSettings } from './storage-error.ts';
 import { createTableClient, type TimeLimit } from './table-client.ts';
-import { TableRequests } from './table-requests.ts';
 
 /** Timeout of one page of a scan: Table Storage itself searches for up to 5 s before it answers. */
 const SCAN_TIMEOUT_MS = 10_000;

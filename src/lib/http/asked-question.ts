@@ -11,8 +11,7 @@ import type { KeepWarm } from '../pool/keep-warm.ts';
 import { type Invocation, logError } from '../common/log.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { CallerDisconnectedError } from './raw-request.ts';
-import type { FinishedQuestion, Outcome } from '../telemetry/finished.ts';
-import { logQuestion } from '../telemetry/finished-log.ts';
+import { type FinishedQuestion, logQuestion, type Outcome } from '../telemetry/finished.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 
 /** What a question needs. */

@@ -1,8 +1,7 @@
 /** Reading and deleting a session, for HTTP and for agents. */
 import { type AskError, errors } from '../contract/errors.ts';
 import type { ConversationPage } from '../history/chat-history.ts';
-import { toMessages } from '../history/interaction.ts';
-import type { SessionKey } from '../history/row-keys.ts';
+import { type SessionKey, toMessages } from '../history/session-rows.ts';
 import { isSessionPosition, type Sessions } from '../history/session-index.ts';
 import type { Invocation } from '../common/log.ts';
 

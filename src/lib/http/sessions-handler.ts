@@ -2,7 +2,7 @@
 import type { HttpResponseInit } from '@azure/functions';
 import { AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
-import type { SessionKey } from '../history/row-keys.ts';
+import type { SessionKey } from '../history/session-rows.ts';
 import { isListPosition, type Sessions } from '../history/session-index.ts';
 import { type Invocation, logError } from '../common/log.ts';
 import { checkSessionId } from './ask-request.ts';

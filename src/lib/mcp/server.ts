@@ -1,7 +1,7 @@
 /** Creates the server of the SDK for one HTTP request, with all tools, the resource template and the prompt. */
 import type { ServerOptions } from '@modelcontextprotocol/server';
 import { API_VERSION } from '../contract/schema.ts';
-import { logMcpRequest } from '../telemetry/finished-log.ts';
+import { logMcpRequest } from '../telemetry/finished.ts';
 import { registerAskTool } from './ask-tool.ts';
 import type { McpExchange } from './exchange.ts';
 import { ObservedServer, type IncomingRequest, type RunningRequest } from './observed-server.ts';

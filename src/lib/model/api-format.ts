@@ -56,7 +56,7 @@ export interface ApiFormat {
 export const REFUSAL = 'refusal';
 
 /** The tool that the model has to use, in the form of chat completions. */
-export function toToolChoice(choice: ToolChoice | undefined): unknown {
+export function toToolChoice(choice: ToolChoice): unknown {
   if (choice === 'any') return 'required';
   const isWord = choice === 'auto' || choice === 'none' || choice === 'required';
   return typeof choice === 'string' && !isWord ? { type: 'function', function: { name: choice } } : choice;

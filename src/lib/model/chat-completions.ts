@@ -79,7 +79,7 @@ function toFields({ model, parameters, options, streamed }: CompletionRequest): 
     stop: options.stop,
     stream: streamed,
     tools: options.tools?.length ? options.tools : undefined,
-    tool_choice: toToolChoice(options.tool_choice),
+    tool_choice: options.tool_choice && toToolChoice(options.tool_choice),
     response_format: options.response_format,
     stream_options: streamed && streamUsage !== false ? { include_usage: true } : undefined,
     parallel_tool_calls: options.parallel_tool_calls,

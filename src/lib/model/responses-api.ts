@@ -50,7 +50,7 @@ function toFields({ model, parameters, options, streamed }: CompletionRequest): 
     temperature: parameters.temperature,
     stream: streamed,
     tools: options.tools?.length ? options.tools.map(flatten) : undefined,
-    tool_choice: flatten(toToolChoice(options.tool_choice)),
+    tool_choice: options.tool_choice && flatten(toToolChoice(options.tool_choice)),
     text: verbosity === undefined && !format ? undefined : { format, verbosity },
     parallel_tool_calls: options.parallel_tool_calls,
     max_output_tokens: parameters.maxOutputTokens,

@@ -1,8 +1,10 @@
-/** What is reported of a question, and of a request of the Model Context Protocol, when it is over. */
+/** What is reported of a question, and of a request of the Model Context Protocol, when it is over; and its log line. */
 import type { AskError } from '../contract/errors.ts';
 import type { PerformanceMetrics } from '../contract/metrics.ts';
-import type { SessionKey } from '../history/row-keys.ts';
+import { type SessionKey, sessionPartition } from '../history/session-rows.ts';
 import type { QuestionRecord } from './question-record.ts';
+import { seconds } from './process-counters.ts';
+import type { Invocation } from '../common/log.ts';
 
 /** The outcome of a question. `left`: the caller disconnected before the whole answer was sent. */
 export type Outcome = 'answered' | 'left' | AskError;
@@ -51,3 +53,53 @@ export interface FinishedMcpRequest {
 /** The name of an outcome as the attribute `error.type`; undefined when there was no error. */
 export const errorTypeOf = ({ outcome }: FinishedMcpRequest): string | undefined =>
   outcome === 'ok' || outcome === 'left' ? undefined : String(outcome);
+
+/** The id of the trace in a `traceparent`, which is VERSION-TRACE-SPAN-FLAGS. */
+const traceIdOf = (traceParent: string | undefined): string | undefined => traceParent?.split('-')[1];
+
+/** Writes the line of a question, as JSON with times in seconds. */
+export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
+  const { outcome, question, metrics, traceParent } = finished;
+  const { cache, connection } = metrics;
+  const trace = traceIdOf(traceParent);
+  log.info(
+    JSON.stringify({
+      event: 'question',
+      outcome: outcomeName(outcome),
+      invocation: metrics.invocation,
+      ...(trace !== undefined && { trace }),
+      // The partition of the session's rows in storage: a digest, from which the session id cannot be recovered.
+      ...(question && { session: sessionPartition(question.session), streamed: question.streamed }),
+      cache: cache.result,
+      tier: cache.tier,
+      connection_reused: metrics.connection_reused,
+      attempts: connection?.attempts ?? 0,
+      endpoint: connection?.endpoint ?? null,
+      cold_start: metrics.cold_start,
+      total_time: metrics.total_time,
+      timings: metrics.timings,
+      tokens: metrics.tokens,
+      ...(metrics.cost && { cost: metrics.cost }),
+      history_available: metrics.history_available,
+      history_saved: metrics.history_saved,
+    }),
+  );
+}
+
+/** Writes the line of a request, as JSON with the time in seconds. A question has a line of its own. */
+export function logMcpRequest(log: Invocation['log'], finished: FinishedMcpRequest): void {
+  const { method, target, outcome, protocolVersion, invocationId, startedAt, endedAt } = finished;
+  const trace = traceIdOf(finished.traceParent);
+  log.info(
+    JSON.stringify({
+      event: 'mcp_request',
+      method,
+      ...(target !== undefined && { target }),
+      outcome,
+      invocation: invocationId,
+      ...(trace !== undefined && { trace }),
+      ...(protocolVersion !== undefined && { protocol_version: protocolVersion }),
+      total_time: seconds(endedAt - startedAt),
+    }),
+  );
+}

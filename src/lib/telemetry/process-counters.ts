@@ -1,10 +1,119 @@
-/** The counters of this process. */
+/** The counters of this process, and the `performance_metrics` of an answer. All times in seconds. */
+import type { Cost, PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
+import type { HttpClient } from '../pool/http-client.ts';
+import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
-import type { PerformanceMetrics, ProcessTotals } from '../contract/metrics.ts';
 import { addTokens, noTokens, type TokenUsage } from '../model/completion.ts';
-import { type Counters, reportCost, reportTokens, toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
+
+/** Gives the metrics of an answer that has just finished. `prices` is null when no prices are set. */
+function toPerformanceMetrics(
+  record: QuestionRecord,
+  counters: Counters,
+  prices: Prices | null,
+  openConnections: number,
+): PerformanceMetrics {
+  const { connection, timings, cache } = record;
+  return {
+    // Waiting for the model call of an identical question does not count.
+    api_call_time: seconds(connection ? timings.model : 0),
+    total_time: seconds(performance.now() - record.startedAt),
+    // True without a model call of its own: a cache hit, a coalesced question, or a replayed answer.
+    from_cache: connection === null,
+    connection_reused: connection?.reused ?? false,
+    connection_stats: {
+      avg_response_time: seconds(counters.modelCallsMs / Math.max(1, counters.modelCalls)),
+      connection_reuse_count: counters.reusedConnections,
+      reuse_percentage: percentage(counters.reusedConnections, counters.modelCalls),
+      total_requests: counters.modelCalls,
+    },
+    cold_start: record.coldStart,
+    instance_id: counters.instanceId,
+    invocation: record.invocationId,
+    uptime: seconds(1000 * process.uptime()),
+    cache: {
+      result: cache.result,
+      tier: cache.tier,
+      hits: counters.hits,
+      misses: counters.lookups - counters.hits,
+      hit_percentage: percentage(counters.hits, counters.lookups),
+    },
+    connection: connection && reportConnection(connection, openConnections),
+    timings: {
+      history_read: seconds(timings.history_read),
+      cache_lookup: seconds(timings.cache_lookup),
+      model: seconds(timings.model),
+      history_write: seconds(timings.history_write),
+      time_to_first_token: seconds(timings.time_to_first_token),
+    },
+    model: record.model,
+    tokens: reportTokens(record.tokens, record.tokensSaved),
+    ...reportCost(prices, record.tokens, record.tokensSaved),
+    history_available: record.historyAvailable,
+    history_saved: record.historySaved,
+  };
+}
+
+function reportConnection(connection: ConnectionRecord, open: number) {
+  return {
+    protocol: connection.protocol,
+    id: connection.id,
+    requests_on_connection: connection.requestsOnConnection,
+    connect_time: seconds(connection.connectTimeMs),
+    tls_resumed: connection.tlsResumed,
+    time_to_first_byte: seconds(connection.timeToFirstByteMs ?? 0),
+    attempts: connection.attempts,
+    open,
+    endpoint: connection.endpoint,
+  };
+}
+
+/** Milliseconds as seconds, rounded to microseconds. */
+export const seconds = (ms: number): number => Math.round(1000 * ms) / 1e6;
+
+/** Percentage with two decimals; 0 when `whole` is 0. */
+const percentage = (part: number, whole: number): number =>
+  whole === 0 ? 0 : Math.round((10_000 * part) / whole) / 100;
+
+/** The values of the counters. */
+export interface Counters {
+  instanceId: string;
+  lookups: number;
+  hits: number;
+  lookupErrors: number;
+  coalesced: number;
+  tokensPaid: TokenUsage;
+  tokensSaved: TokenUsage;
+  modelCalls: number;
+  modelCallsMs: number;
+  reusedConnections: number;
+}
+
+/** Gives the JSON field `tokens`. */
+const reportTokens = (tokensPaid: TokenUsage, tokensSaved: TokenUsage) => ({
+  ...tokensPaid,
+  saved: tokensSaved.prompt + tokensSaved.completion,
+});
+
+/** Gives an object with the JSON field `cost`, or an empty object when there are no prices. */
+function reportCost(prices: Prices | null, tokensPaid: TokenUsage, tokensSaved: TokenUsage): { cost?: Cost } {
+  if (!prices) return {};
+  return {
+    cost: { spent: roundCost(costOf(prices, tokensPaid)), saved: roundCost(costOf(prices, tokensSaved)) },
+  };
+}
+
+/** Rounded to billionths: one token costs a few millionths. */
+const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;
+
+const MILLION = 1e6;
+
+/** Gives the cost of these tokens, in the currency of the prices. Prices are per million tokens. */
+export function costOf({ input, cachedInput, output }: Prices, tokens: TokenUsage): number {
+  const { prompt, cached, completion } = tokens;
+  return ((prompt - cached) * input + cached * cachedInput + completion * output) / MILLION;
+}
 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {
@@ -36,10 +145,13 @@ export interface ProcessCounters {
 }
 
 /**
- * Starts counting. Costs are reported only when there are prices. `openConnections` gives the number of connections to
- * the model that are open now.
+ * Starts counting. Costs are reported only when there are prices. `http` knows how many connections to the
+ * model are open.
  */
-export function createProcessCounters(prices: Prices | null, openConnections: () => number): ProcessCounters {
+export function createProcessCounters(
+  prices: Prices | null,
+  http: Pick<HttpClient, 'openConnections'>,
+): ProcessCounters {
   const values: Counters = {
     instanceId: randomUUID(),
     lookups: 0,
@@ -79,7 +191,7 @@ export function createProcessCounters(prices: Prices | null, openConnections: ()
       values.modelCallsMs += durationMs;
       if (reused) values.reusedConnections++;
     },
-    report: (record) => toPerformanceMetrics(record, values, prices, openConnections()),
+    report: (record) => toPerformanceMetrics(record, values, prices, http.openConnections()),
     totals: () => ({
       model_calls: values.modelCalls,
       cache: {

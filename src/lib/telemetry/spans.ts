@@ -20,7 +20,7 @@ import {
 } from './gen-ai-conventions.ts';
 import type { Step } from './question-record.ts';
 import type { CallRecord } from '../model/completion.ts';
-import { sessionPartition } from '../history/row-keys.ts';
+import { sessionPartition } from '../history/session-rows.ts';
 import type { Config } from '../config/config.ts';
 
 /** Names of the steps' spans. The step `model` has none, because each model call has a span of its own. */

@@ -3,15 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ChatHistory } from '../../../src/lib/history/chat-history.ts';
 import { Claims } from '../../../src/lib/history/idempotency.ts';
-import type { Interaction } from '../../../src/lib/history/interaction.ts';
-import { purgeSessions } from '../../../src/lib/history/purge.ts';
 import {
   digest,
   FIRST_POSITION,
+  type Interaction,
   interactionKey,
-  sessionPartition,
   type SessionKey,
-} from '../../../src/lib/history/row-keys.ts';
+  sessionPartition,
+} from '../../../src/lib/history/session-rows.ts';
+import { purgeSessions } from '../../../src/lib/history/purge.ts';
 import { createMemoryRowStore, type RowStore } from '../../../src/lib/history/row-store.ts';
 import { SessionIndex } from '../../../src/lib/history/session-index.ts';
 import { createTableRowStore } from '../../../src/lib/history/table-row-store.ts';
