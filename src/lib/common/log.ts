@@ -49,7 +49,9 @@ export function logError(error: AskError, log: Invocation['log']): void {
 
 /** Names, statuses and codes of the causes, outermost first. */
 function names(cause: unknown): string {
-  const all = causesFrom(cause).map(({ name, status = '', code = '' }) => `${name} ${status} ${code}`.trim());
+  const all = causesFrom(cause).map(({ name, status = '', code = '' }) =>
+    [name, status, code].join(' ').trim(),
+  );
   return all.length === 0 ? '' : `(${all.join(' < ')})`;
 }
 

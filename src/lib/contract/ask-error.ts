@@ -46,7 +46,7 @@ interface AskErrorOptions {
 }
 
 /** An error that may carry the status of a response, and the code of Node or of another service. Libraries declare neither. */
-type CodedError = Error & { status?: number; code?: string; param?: unknown };
+type CodedError = Error & { status?: unknown; code?: unknown; param?: unknown };
 
 /** An error can be its own cause. */
 const MAX_CAUSES = 10;

@@ -223,7 +223,7 @@ export const errors = {
 const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];
 
 const isUnknownHost = (cause: unknown): boolean =>
-  causesFrom(cause).some(({ code }) => code !== undefined && UNKNOWN_HOST.includes(code));
+  causesFrom(cause).some(({ code }) => UNKNOWN_HOST.includes(String(code)));
 
 /** Returns `thrown` if it is an {@link AskError}, otherwise an `internal_error` with `thrown` as its cause. */
 export function toAskError(thrown: unknown): AskError {
