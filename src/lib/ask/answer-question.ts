@@ -9,6 +9,7 @@ import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
 import { buildPrompt } from './prompt.ts';
 import type { AnswerEvent, Question, QuestionContext } from './question.ts';
+import { alignHistory } from './stable-history.ts';
 import { TokenQueue } from './token-queue.ts';
 
 /** What {@link createAnswerer} needs. */
@@ -92,7 +93,9 @@ async function finish(
     if (question.stream) tokens.push(text);
   };
   try {
-    const history = await fitHistory(conversation.interactions, config.historyMaxTokens, model.modelName());
+    const { interactions } = conversation;
+    const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
+    const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
     const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
     const answer = await finder.find({ question, prompt, context, resetFailed, onToken });
     // Without a stream, the whole answer arrives at once and is the first token.
