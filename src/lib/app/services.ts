@@ -52,7 +52,11 @@ export async function createServices(config: Config): Promise<Services> {
   const history = new ChatHistory(store, config.sessionTtlMs);
   const index = new SessionIndex(store, config.sessionTtlMs);
 
-  const cache = await openAnswerCache(config.cache, pending, warn);
+  const cache = await openAnswerCache(config.cache, {
+    work: pending,
+    warn,
+    modelOf: (endpoint) => model.modelNameOf(endpoint),
+  });
   const metrics = createProcessMetrics(config.model.prices, () => http.openConnections());
   const conversations = createConversations({
     history,
@@ -68,9 +72,10 @@ export async function createServices(config: Config): Promise<Services> {
     openBreakers: () => model.openBreakers(),
     openConnections: () => http.openConnections(),
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
+    retirements: () => model.retirements(),
   };
   const reporter = createReporter({ config, instanceId: metrics.instanceId, state, warn });
-  const shutdown = createShutdown({ keepWarm, requests, pending, reporter, cache, http });
+  const shutdown = createShutdown({ keepWarm, model, requests, pending, reporter, cache, http });
 
   return {
     config,

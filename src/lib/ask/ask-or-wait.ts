@@ -2,6 +2,7 @@
 import { addStep, type QuestionRecord } from '../metrics/question-record.ts';
 import type { CachePlan, FinderParts, Lookup, SharedAnswer } from './lookup.ts';
 import { type CallOptions, completeFitting } from './model-call.ts';
+import { promptCacheKeyOf } from './prompt.ts';
 import { takeTurn, type Turn } from './shared-call.ts';
 import type { FlightWork } from './single-flight.ts';
 
@@ -23,7 +24,9 @@ export function askOrWait(parts: FinderParts, lookup: Lookup, plan: CachePlan): 
       if (completion.finishReason === 'stop' && !completion.historyDropped) {
         // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
         // that succeeded.
-        stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
+        const storedKey = completion.target === target ? key : keyFor(completion.target);
+        const endpoint = lookup.context.record.connection?.endpoint ?? 0;
+        stored = cache.store(storedKey, { ...completion, endpoint });
       }
       return completion;
     } finally {
@@ -74,6 +77,7 @@ export const callOptions = (
   metrics,
   record: context.record,
   requestTimeoutMs: config.requestTimeoutMs,
+  promptCacheKey: promptCacheKeyOf(question),
   streamed: question.stream,
   signal,
   onToken,

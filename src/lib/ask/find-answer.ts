@@ -80,7 +80,10 @@ async function lookUp(
     record.model = found.answer.model ?? null;
   }
   metrics.countLookup(found.result, record.tokensSaved);
-  if (found.result !== 'hit') return null;
+  if (found.result !== 'hit') {
+    record.cache.reason = found.reason;
+    return null;
+  }
   onToken(found.answer.text);
   return found.answer.text;
 }

@@ -15,6 +15,7 @@ export interface CallOptions {
   metrics: ProcessMetrics;
   record: QuestionContext['record'];
   requestTimeoutMs: number;
+  promptCacheKey: string;
   /** Ask the model for a stream. */
   streamed: boolean;
   /** Aborts the call. */
@@ -45,7 +46,7 @@ export async function completeFitting(prompt: Message[], options: CallOptions): 
 }
 
 async function callModel(prompt: Message[], options: CallOptions): Promise<Completion> {
-  const { model, metrics, record, requestTimeoutMs, streamed, signal, onToken } = options;
+  const { model, metrics, record, promptCacheKey, requestTimeoutMs, streamed, signal, onToken } = options;
   const connection = createConnectionRecord();
   const call = beginCall(prompt, connection, streamed);
   const onStreamedText = (text: string): void => {
@@ -57,11 +58,19 @@ async function callModel(prompt: Message[], options: CallOptions): Promise<Compl
     const onCompletion = (completion: Completion): void => {
       call.completion = completion;
       addTokens(call.tokens, completion.tokens);
+      call.usages.push(completion.tokens);
       record.model = completion.model ?? null;
     };
     const onText = streamed ? onStreamedText : undefined;
     return await timed(record, 'model', () =>
-      model.complete(prompt, { record: connection, signal, deadline, onToken: onText, onCompletion }),
+      model.complete(prompt, {
+        promptCacheKey,
+        record: connection,
+        signal,
+        deadline,
+        onToken: onText,
+        onCompletion,
+      }),
     );
   } catch (error) {
     call.error = error instanceof AskError ? error.code : error instanceof Error ? error.name : 'unknown';
@@ -79,13 +88,13 @@ const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_ope
 
 /** Records and counts a call, unless no request was sent: refused by the circuit breaker, or aborted while queued. */
 function finishCall(call: CallRecord, record: QuestionContext['record'], metrics: ProcessMetrics): void {
-  const { connection, error, tokens } = call;
+  const { connection, error, tokens, usages } = call;
   if (error === 'circuit_open') metrics.modelState = 'failing';
   if (connection.attempts === 0) return;
   record.calls.push(call);
   record.connection = connection;
   addTokens(record.tokens, tokens);
-  metrics.countTokens(tokens);
+  for (const usage of usages) metrics.countTokens(usage);
   const isAnswered = error === null || REFUSALS.has(error);
   if (isAnswered) metrics.countModelCall((call.endedAt ?? 0) - call.startedAt, connection.reused);
   if (isAnswered) metrics.modelState = 'ok';

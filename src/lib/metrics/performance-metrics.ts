@@ -34,6 +34,7 @@ export function toPerformanceMetrics(
     cache: {
       result: cache.result,
       tier: cache.tier,
+      ...(cache.reason && { reason: cache.reason }),
       hits: counters.hits,
       misses: counters.lookups - counters.hits,
       hit_percentage: percentage(counters.hits, counters.lookups),
@@ -48,7 +49,11 @@ export function toPerformanceMetrics(
     },
     model: record.model,
     tokens: reportTokens(record.tokens, record.tokensSaved),
-    ...reportCost(prices, record.tokens, record.tokensSaved),
+    ...reportCost(
+      prices,
+      record.calls.flatMap(({ usages }) => usages),
+      [record.tokensSaved],
+    ),
     history_available: record.historyAvailable,
     history_saved: record.historySaved,
   };

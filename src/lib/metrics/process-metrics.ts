@@ -6,13 +6,16 @@ import type { TokenUsage } from '../model/completion.ts';
 import type { Counters } from './counters.ts';
 import { toPerformanceMetrics } from './performance-metrics.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
-import { addTokens, noTokens, reportCost, reportTokens } from './tokens.ts';
+import { costOf } from './price.ts';
+import { addTokens, noTokens, reportTokens, roundedCost } from './tokens.ts';
 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {
   openBreakers(): boolean[];
   openConnections(): number;
   backgroundWrites(): { done: number; failed: number };
+  /** The endpoints whose model has a known retirement date, and the days until then. */
+  retirements(): { endpoint: number; days: number }[];
 }
 
 /** The counters of this process since its start. */
@@ -27,7 +30,7 @@ export interface ProcessMetrics {
   countCoalesced(tokensSaved: TokenUsage): void;
   /** Counts a model call that the model answered or refused, and whether it reused a connection. */
   countModelCall(durationMs: number, reused: boolean): void;
-  /** Counts tokens of this app's own model calls, which have to be paid for. */
+  /** Counts the tokens of a completion of this app's own model calls, which have to be paid for. */
   countTokens(tokens: TokenUsage): void;
   /** Whether the last model call reached a working model; null before the first call. A refusal counts as `ok`. */
   modelState: 'ok' | 'failing' | null;
@@ -50,11 +53,16 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
     coalesced: 0,
     tokensPaid: noTokens(),
     tokensSaved: noTokens(),
+    cost: { spent: 0, saved: 0 },
     modelCalls: 0,
     modelCallsMs: 0,
     reusedConnections: 0,
   };
   let cold = true;
+  const countSaved = (tokens: TokenUsage): void => {
+    addTokens(counters.tokensSaved, tokens);
+    if (prices) counters.cost.saved += costOf(prices, tokens);
+  };
   return {
     instanceId: counters.instanceId,
     modelState: null,
@@ -67,14 +75,15 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
       counters.lookups++;
       if (result === 'hit') counters.hits++;
       if (result === 'error') counters.lookupErrors++;
-      addTokens(counters.tokensSaved, tokensSaved);
+      countSaved(tokensSaved);
     },
     countCoalesced(tokensSaved) {
       counters.coalesced++;
-      addTokens(counters.tokensSaved, tokensSaved);
+      countSaved(tokensSaved);
     },
     countTokens(tokens) {
       addTokens(counters.tokensPaid, tokens);
+      if (prices) counters.cost.spent += costOf(prices, tokens);
     },
     countModelCall(durationMs, reused) {
       counters.modelCalls++;
@@ -91,7 +100,7 @@ export function createProcessMetrics(prices: Prices | null, openConnections: () 
         errors: counters.lookupErrors,
       },
       tokens: reportTokens(counters.tokensPaid, counters.tokensSaved),
-      ...reportCost(prices, counters.tokensPaid, counters.tokensSaved),
+      ...(prices && { cost: roundedCost(counters.cost) }),
     }),
   };
 }

@@ -1,5 +1,6 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
+import type { CacheReason } from '../contract/metrics.ts';
 import type { Completion, Message, TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { noTokens } from './tokens.ts';
@@ -34,6 +35,8 @@ export interface CallRecord {
   completion: Completion | null;
   /** Sum over all completions of the call: a rejected completion, such as an empty one, has to be paid for too. */
   tokens: TokenUsage;
+  /** The tokens of each completion. */
+  usages: TokenUsage[];
   /** Null unless the call failed: the code of the AskError, or the name of another error. */
   error: string | null;
 }
@@ -49,8 +52,8 @@ export interface QuestionRecord {
   steps: Step[];
   /** The question's own model calls: more than one when the prompt was too long. */
   calls: CallRecord[];
-  /** `tier` and `ageMs` belong to a hit. */
-  cache: { result: CacheResult; tier: TierName | null; ageMs: number };
+  /** `tier` and `ageMs` belong to a hit, `reason` to a cached answer that was not used. */
+  cache: { result: CacheResult; tier: TierName | null; ageMs: number; reason?: CacheReason | undefined };
   /** The connection of the last model call; null when no call was made. */
   connection: ConnectionRecord | null;
   /** Tokens of the question's own model calls. */
@@ -103,6 +106,7 @@ export const beginCall = (
   endedAt: null,
   completion: null,
   tokens: noTokens(),
+  usages: [],
   error: null,
 });
 

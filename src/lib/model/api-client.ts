@@ -18,7 +18,15 @@ export interface ApiClient {
   send(body: object, call: ApiCall): Promise<object>;
   /** The same for a streamed response. */
   stream(body: object, call: ApiCall): Promise<EventBatches>;
+  /**
+   * Gets a document of the same server as text.
+   * @throws Error when there is none or it is too long, the errors of undici, or the reason of the signal.
+   */
+  get(url: URL, signal: AbortSignal): Promise<string>;
 }
+
+/** A list of 500 models takes 150 KB. */
+const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 /** Enough to recognise an error by its words. */
 const MAX_MESSAGE_CHARS = 2000;
@@ -61,16 +69,18 @@ export function createApiClient(
 ): ApiClient {
   const url = addressOf(config, endpoint);
   const hasKeyHeader = typeof credential === 'string' && endpoint.api === 'deployments';
-  const request = async (body: object, call: ApiCall) => {
+  const headersWith = async (usesKeyHeader: boolean): Promise<Record<string, string>> => {
     const secret = typeof credential === 'string' ? credential : await credential();
+    return {
+      accept: 'application/json',
+      'user-agent': 'azure-functions-ask',
+      ...(usesKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
+    };
+  };
+  const request = async (body: object, call: ApiCall) => {
     const response = await http.post(url, {
       ...call,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'user-agent': 'azure-functions-ask',
-        ...(hasKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
-      },
+      headers: { 'content-type': 'application/json', ...(await headersWith(hasKeyHeader)) },
       body: JSON.stringify(body),
     });
     const { statusCode, headers } = response;
@@ -81,6 +91,20 @@ export function createApiClient(
   return {
     send: async (body, call) => JSON.parse(await (await request(body, call)).text()) as object,
     stream: async (body, call) => readEvents(await request(body, call)),
+    async get(document, signal) {
+      // All of Azure's APIs take a key in this header.
+      const headers = await headersWith(typeof credential === 'string');
+      const { statusCode, body } = await http.get(document, { headers, signal });
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > MAX_DOCUMENT_BYTES) throw new Error('the document is too long');
+      }
+      if (statusCode !== 200) throw new Error(`status ${statusCode}`);
+      return Buffer.concat(chunks).toString();
+    },
   };
 }
 

@@ -13,6 +13,8 @@ import { REFUSAL } from './stream-events.ts';
 export interface ModelRequest {
   prompt: Message[];
   target: ModelTarget;
+  /** Helps the provider to find the cached beginning of the prompt. Not sent to a model that does not take it. */
+  promptCacheKey?: string | undefined;
   /** A reasoning model may be silent until the deadline: the HTTP client's shorter time limits do not apply. */
   patient: boolean;
   /** Filled in with the connection of the request. */
@@ -44,10 +46,9 @@ interface ModelMessage {
  */
 export async function complete(model: LangChainModel, request: ModelRequest): Promise<Completion> {
   const { prompt, target, patient, record, signal, onResponse } = request;
-  const { parameters } = target;
   const call: ApiCall = { signal, record, onResponse, patient };
   // LangChain passes the inner `options` to its client.
-  const options = { signal, parameters, options: { call } satisfies RequestOptions };
+  const options = { signal, ...parametersIn(request), options: { call } satisfies RequestOptions };
   let message: ModelMessage;
   try {
     // Both kinds of models have the same methods, as far as they are used here.
@@ -71,7 +72,6 @@ export async function stream(
   onToken: (text: string) => void,
 ): Promise<Completion> {
   const { prompt, target, patient, record, signal, onResponse } = request;
-  const { parameters } = target;
   const message = { text: '', response_metadata: {}, usage_metadata: undefined } as ModelMessage;
   const onText = inWholeCharacters((token) => {
     if (signal.aborted) return;
@@ -80,7 +80,7 @@ export async function stream(
   });
   const call: ApiCall = { signal, record, onResponse, patient };
   // LangChain passes all options to its client.
-  const options = { signal, parameters, ...({ call, onText } satisfies RequestOptions) };
+  const options = { signal, ...parametersIn(request), ...({ call, onText } satisfies RequestOptions) };
   try {
     // LangChain's public `stream` adds callbacks and a web stream, which doubles the CPU time: docs/performance.md.
     // oxlint-disable-next-line no-underscore-dangle -- LangChain documents this method for implementers of models
@@ -104,6 +104,12 @@ export async function stream(
   }
   return toCompletion(message, target);
 }
+
+/** The call options with the parameters. LangChain sends `promptCacheKey` as `prompt_cache_key`. */
+const parametersIn = ({ target: { parameters }, promptCacheKey }: ModelRequest) => ({
+  parameters,
+  ...(promptCacheKey !== undefined && parameters.promptCacheKey !== false && { promptCacheKey }),
+});
 
 /** A piece may end in the middle of a surrogate pair: its first half is held back until the second one arrives. */
 function inWholeCharacters(onToken: (text: string) => void): (piece: string) => void {
@@ -139,6 +145,7 @@ function toCompletion(message: ModelMessage, target: ModelTarget): Completion {
       prompt: usage?.input_tokens ?? 0,
       completion: usage?.output_tokens ?? 0,
       cached: usage?.input_token_details?.cache_read ?? 0,
+      cacheWrite: usage?.input_token_details?.cache_creation ?? 0,
       reasoning: usage?.output_token_details?.reasoning ?? 0,
     },
     id: message.id,

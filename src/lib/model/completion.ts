@@ -31,6 +31,8 @@ export interface TokenUsage {
   completion: number;
   /** The part of `prompt` that was in the model's prompt cache. */
   cached: number;
+  /** The part of `prompt` that was written to the model's prompt cache; 0 for models that do not bill it. */
+  cacheWrite: number;
   /** The part of `completion` that was reasoning, which is never shown. */
   reasoning: number;
 }

@@ -21,7 +21,7 @@ const GONE_MS = 60_000;
 const REASONING_NAME = /(?:^|[^a-z\d])(?:o\d|gpt-?[5-9])/i;
 
 /** The part of a request that does not depend on the endpoint. */
-export type EndpointRequest = Pick<ModelRequest, 'prompt' | 'record' | 'signal'> & {
+export type EndpointRequest = Pick<ModelRequest, 'prompt' | 'promptCacheKey' | 'record' | 'signal'> & {
   /** Called for each piece of text. When undefined, the request is not streamed. */
   onToken: ((text: string) => void) | undefined;
   /** Called for each completion, also for one that is not a usable answer, because its tokens are billed. */
@@ -42,7 +42,7 @@ export class ModelEndpoint {
   #rateLimitedAt = -Infinity;
   #rateLimitedUntil = 0;
   #goneUntil = 0;
-  /** The model of the last completion. */
+  /** The model of the last completion that named one. */
   #modelName: string | undefined;
 
   constructor(index: number, model: LangChainModel, target: ModelTarget, warn: (message: string) => void) {
@@ -106,7 +106,8 @@ export class ModelEndpoint {
           ? stream(this.#model, modelRequest, onToken)
           : complete(this.#model, modelRequest));
         request.onCompletion(completion);
-        this.#modelName = completion.model;
+        // An answer may lack it, which says nothing about the model.
+        this.#modelName = completion.model || this.#modelName;
         this.#isReasoning ||= completion.tokens.reasoning > 0;
         return assertAnswer(completion);
       } catch (error) {

@@ -13,7 +13,9 @@ import { createTokenProvider } from './credential.ts';
 import { type EndpointRequest, isRetryable, ModelEndpoint } from './endpoint.ts';
 import { createLangChainModel } from './langchain-model.ts';
 import { isDeploymentGone } from './model-errors.ts';
-import { parametersOf } from './parameters.ts';
+import { readRetirementDates } from './model-catalogue.ts';
+import { parametersFor } from './parameters.ts';
+import { RetirementWatch } from './retirement-watch.ts';
 
 /** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
@@ -22,6 +24,8 @@ const BACKOFF_MS = 250;
 
 /** The options of one model call. */
 export interface ModelCall {
+  /** The same for all calls whose prompts begin alike. */
+  promptCacheKey?: string;
   /** Filled in with the connection and the number of attempts. */
   record: ConnectionRecord;
   /** Aborts the call, which then rejects with the signal's reason. */
@@ -42,12 +46,18 @@ export interface ResilientModel {
   target(): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
   modelName(): string | undefined;
+  /** Name of the model that an endpoint named last; undefined before its first completion in this process. */
+  modelNameOf(endpoint: number): string | undefined;
   /** Milliseconds until the first circuit breaker lets a request through; 0 when one does now. */
   waitMs(): number;
   /** Resolves to true when at least one endpoint responds. The check uses no tokens. */
   isReachable(): Promise<boolean>;
   /** Whether the circuit breaker of each endpoint is open, in the order of the settings. */
   openBreakers(): boolean[];
+  /** The endpoints whose model has a known retirement date, and whole days until then, negative afterwards. */
+  retirements(): { endpoint: number; days: number }[];
+  /** Ends the background work. */
+  stop(): void;
 }
 
 /** Creates the model. `warn` is called with messages for the operator. */
@@ -62,19 +72,17 @@ export function createResilientModel(
   // A client needs some key, also for a server that needs none.
   const credentialOf = ({ apiKey, isAzure }: EndpointConfig) =>
     apiKey ?? (isAzure ? tokenProvider() : 'none');
-  const parameters = parametersOf(config);
-  // Endpoints with the same deployment share one target, so that their answers have the same cache key.
-  const targets = new Map<string, ModelTarget>();
-  const targetOf = (deployment: string): ModelTarget => {
-    const target = targets.get(deployment) ?? { deployment, parameters };
-    targets.set(deployment, target);
-    return target;
-  };
+  /** Only Azure has retirement dates. */
+  const watches = new Map<number, RetirementWatch>();
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
+    const { deployment } = endpoint;
     const api = createApiClient(config, endpoint, credentialOf(endpoint), client);
-    const model = createLangChainModel(config.modelApi, endpoint.deployment, api);
-    return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
+    const read = (signal: AbortSignal) => readRetirementDates(endpoint, api, signal);
+    if (endpoint.isAzure)
+      watches.set(index, new RetirementWatch({ endpoint: index, deployment, read, warn }));
+    const model = createLangChainModel(config.modelApi, deployment, api);
+    return new ModelEndpoint(index, model, { deployment, parameters: parametersFor(config, endpoint) }, warn);
   };
   const primary = createEndpoint(first, 0);
   const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];
@@ -83,19 +91,30 @@ export function createResilientModel(
   return {
     target: () => next().target,
     modelName: () => next().modelName,
+    modelNameOf: (endpoint) => endpoints[endpoint]?.modelName,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
       const answers = config.endpoints.map(({ url }) => client.warm(new URL(url).origin));
       return (await Promise.all(answers)).includes(true);
     },
     openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
-    complete: (prompt, call) =>
-      bulkhead.run(() => untilAborted(tryEndpoints(endpoints, prompt, call), call.signal), call.signal),
+    retirements: () =>
+      [...watches].flatMap(([endpoint, { days }]) => (days === null ? [] : [{ endpoint, days }])),
+    stop() {
+      for (const watch of watches.values()) watch.stop();
+    },
+    async complete(prompt, call) {
+      const { signal, record } = call;
+      const trying = () => untilAborted(tryEndpoints(endpoints, prompt, call), signal);
+      const completion = await bulkhead.run(trying, signal);
+      watches.get(record.endpoint)?.note(completion.model);
+      return completion;
+    },
   };
 }
 
 function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: ModelCall): Promise<Completion> {
-  const { record, signal, deadline, onToken, onCompletion } = call;
+  const { promptCacheKey, record, signal, deadline, onToken, onCompletion } = call;
   // Text that the caller has received cannot be taken back, so there is no retry after the first token.
   let hasText = false;
   const forwardToken = (text: string): void => {
@@ -104,6 +123,7 @@ function tryEndpoints(endpoints: ModelEndpoint[], prompt: Message[], call: Model
   };
   const request: EndpointRequest = {
     prompt,
+    promptCacheKey,
     record,
     signal,
     onToken: onToken && forwardToken,

@@ -29,6 +29,8 @@ export interface PostOptions {
 export interface HttpClient {
   /** Sends a request. @throws the errors of undici, or the reason of the signal. */
   post(url: URL, options: PostOptions): Promise<Dispatcher.ResponseData>;
+  /** Sends a request that belongs to no question. @throws the errors of undici, or the reason of the signal. */
+  get(url: URL, options: Pick<PostOptions, 'headers' | 'signal'>): Promise<Dispatcher.ResponseData>;
   /**
    * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
    * response within 2 s; new requests then use new connections. Never rejects.
@@ -104,6 +106,8 @@ export function createHttpClient({
       onResponse(response.statusCode);
       return response;
     },
+    get: ({ origin, pathname, search }, options) =>
+      poolOf(origin).request({ ...options, path: pathname + search, method: 'GET' }),
     async warm(origin) {
       const pool = poolOf(origin);
       // All connections are in use and therefore warm; the request would only wait for one of them.

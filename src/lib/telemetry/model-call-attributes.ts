@@ -40,6 +40,7 @@ export function callAttributes(config: Config, call: CallRecord): Attributes {
       [GEN_AI.inputTokens]: tokens.prompt,
       [GEN_AI.outputTokens]: tokens.completion,
       [GEN_AI.cachedTokens]: tokens.cached,
+      ...(tokens.cacheWrite > 0 && { [GEN_AI.cacheWriteTokens]: tokens.cacheWrite }),
       ...(tokens.reasoning > 0 && { [GEN_AI.reasoningTokens]: tokens.reasoning }),
     }),
     ...(error !== null && { [GENERAL.errorType]: error }),
