@@ -141,7 +141,8 @@ export function createAnswerCache(
   /** A deployment may get another model under the same name. An unknown model does not make an answer outdated. */
   const isOfOtherModel = ({ model, endpoint }: CachedAnswer): boolean => {
     const current = modelOf(endpoint);
-    return model !== undefined && current !== undefined && model !== current;
+    if (!model || current === undefined) return false;
+    return model !== current;
   };
 
   const generation = new Generation(tiers, () => {

@@ -34,6 +34,9 @@ export async function readRetirementDates(
   return dates.size > 0 ? dates : read(`/models?api-version=${DATED_VERSION}`);
 }
 
+/** The times that have a date: tc39.es/ecma262/#sec-time-values-and-time-range. */
+const isDate = (ms: number): boolean => Math.abs(ms) <= 8.64e15;
+
 /** Reads a list. Entries that are not as specified are skipped. @throws Error when it is no list. */
 function toDates(text: string): Map<string, number> {
   const { data } = JSON.parse(text) as { data: Iterable<ListedModel | null> };
@@ -41,10 +44,10 @@ function toDates(text: string): Map<string, number> {
   for (const model of data) {
     const { id, deprecation } = model ?? {};
     const seconds = deprecation?.inference;
-    if (typeof id !== 'string' || typeof seconds !== 'number') continue;
+    if (typeof id !== 'string' || typeof seconds !== 'number' || !isDate(1000 * seconds)) continue;
     const name = id.toLowerCase();
     // Older names appear once for each version, without the version: one that has retired cannot have answered.
-    dates.set(name, Math.max(dates.get(name) ?? 0, 1000 * seconds));
+    dates.set(name, Math.max(dates.get(name) ?? -Infinity, 1000 * seconds));
   }
   return dates;
 }

@@ -106,8 +106,11 @@ export function createHttpClient({
       onResponse(response.statusCode);
       return response;
     },
-    get: ({ origin, pathname, search }, options) =>
-      poolOf(origin).request({ ...options, path: pathname + search, method: 'GET' }),
+    get({ origin, pathname, search }, options) {
+      const path = pathname + search;
+      // Only the signal limits the time: that no answer comes says nothing about the connection.
+      return poolOf(origin).request({ ...options, path, method: 'GET', headersTimeout: 0, bodyTimeout: 0 });
+    },
     async warm(origin) {
       const pool = poolOf(origin);
       // All connections are in use and therefore warm; the request would only wait for one of them.
