@@ -115,6 +115,7 @@ const silent: [string, Catalogue | undefined][] = [
     'entries that are no models',
     { body: '{"data": [null, 1, {"id": 2}, {"id": "x", "deprecation": null}]}' },
   ],
+  ['a time that is no date', { models: [{ id: MODEL, retiresAt: -1e300 }] }],
 ];
 it.each(sampled(silent, 2))('a server with %s is not reported', async (_, catalogue) => {
   await start(catalogue);
@@ -128,7 +129,7 @@ it.each(sampled(silent, 2))('a server with %s is not reported', async (_, catalo
 });
 
 it('a list that never comes delays neither questions nor the stop', async () => {
-  await start({ body: null });
+  await start({ body: null }, false, { REQUEST_TIMEOUT_SECONDS: '5' });
   await ask(app, { question: newQuestion() });
   await eventually(() => app.emulator.catalogueRequests.length === 1);
   expect((await ask(app, { question: newQuestion() })).performance_metrics.connection_reused).toBe(true);
