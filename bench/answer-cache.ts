@@ -199,7 +199,8 @@ function answer(text = TEXT): CachedAnswer {
   const storedAt = Date.now();
   return {
     text,
-    tokens: { prompt: 100, completion: 30, cached: 0, reasoning: 0 },
+    endpoint: 0,
+    tokens: { prompt: 100, completion: 30, cached: 0, cacheWrite: 0, reasoning: 0 },
     storedAt,
     expiresAt: storedAt + 3_600_000,
   };

@@ -1,5 +1,7 @@
 /** The behaviours that the options of `npm start` can give the emulated model. */
 import type { RefusedParameter } from './refusals.ts';
+import type { Catalogue } from './catalogue.ts';
+import { MODEL } from './completions.ts';
 import type { Reasoning } from './exchange.ts';
 import type { Fault, LastingFault } from './faults.ts';
 
@@ -11,9 +13,11 @@ export interface Behaviour {
   reasoning?: Reasoning;
   latencyMs?: number;
   tokenDelayMs?: number;
+  catalogue?: Catalogue;
 }
 
 const REQUESTS_PER_MINUTE = 5;
+const DAY_MS = 24 * 60 * 60_000;
 
 /** The behaviours that have an option of their own, such as `--slow`. */
 export const MOODS: Record<'slow' | 'limited' | 'failing', Behaviour> = {
@@ -76,6 +80,10 @@ export const BEHAVIOURS: Record<string, Behaviour> = {
   'retired-model': {
     help: '400 OperationNotSupported: the model is retired',
     fault: { kind: 'retired_model' },
+  },
+  'retiring-model': {
+    help: 'the model retires in 60 days, as the log and /health/ready then say',
+    catalogue: { models: [{ id: MODEL, retiresAt: Date.now() + 60 * DAY_MS }] },
   },
   'no-deployment': { help: '404 DeploymentNotFound', fault: { kind: 'no_deployment' } },
   hang: { help: 'no answer until the client gives up', fault: { kind: 'hang' } },

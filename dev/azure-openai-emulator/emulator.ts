@@ -32,7 +32,10 @@ import {
   refusalOf,
 } from './refusals.ts';
 import type { Fault, LastingFault } from './faults.ts';
+import { type Catalogue, isListRequest, listReply } from './catalogue.ts';
+import { MODEL } from './completions.ts';
 import { readPrompt } from './prompt.ts';
+import { PromptCache, type PromptCacheOptions } from './prompt-cache.ts';
 import { createServer, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
 
 export type { Fault } from './faults.ts';
@@ -53,6 +56,12 @@ export interface EmulatorOptions extends ServerOptions {
   refuses?: RefusedParameter[] | undefined;
   /** Makes it a reasoning model. */
   reasoning?: Reasoning | undefined;
+  /** Name and version of the model; by default one that says that it is emulated. */
+  model?: string;
+  /** The lists of models; without them the emulator replies 404, as servers that have none. */
+  catalogue?: Catalogue | undefined;
+  /** The prompt cache of the model; by default no token is cached. */
+  promptCache?: PromptCacheOptions | undefined;
   /** Gives the answer to a conversation; by default a few known answers (answers.ts). */
   answers?: ((messages: Message[]) => string) | undefined;
 }
@@ -73,6 +82,12 @@ export interface Emulator {
   tokenDelayMs: number;
   /** The fault of every chat request. A change applies to requests that arrive later. */
   fault: LastingFault | undefined;
+  /** Name and version of the model. A change applies to requests that arrive later. */
+  model: string;
+  /** The lists of models. A change applies to requests that arrive later. */
+  catalogue: Catalogue | undefined;
+  /** The addresses of the requests for a list of models, in order of arrival. */
+  readonly catalogueRequests: string[];
   /** Parameters that the model refuses. */
   readonly refuses: RefusedParameter[];
   /** Queues faults: each of the next chat requests with the right key gets one, in order. */
@@ -88,7 +103,7 @@ export interface Emulator {
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, latencyMs = 0, tokenDelayMs = 0, apiKey = 'emulator-key' } = options;
-  const { fault, refuses = [] } = options;
+  const { fault, refuses = [], model = MODEL, catalogue } = options;
   const certificate = await localhostCertificate();
   const server = createServer(certificate, options);
   const sockets: SocketRecord[] = [];
@@ -110,6 +125,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     latencyMs,
     tokenDelayMs,
     fault,
+    model,
+    catalogue,
+    catalogueRequests: [],
     refuses,
     failNext: (...next) => void faults.push(...next),
     reset() {
@@ -131,9 +149,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       if (server.listening) await stopListening(server, openSockets);
     },
   };
+  const promptCache = options.promptCache ? new PromptCache(options.promptCache) : null;
   server.on('request', (request: Request, response: Response) => {
     const { reasoning, answers = answerTo } = options;
-    void handleRequest({ server, emulator, faults, reasoning, answers }, request, response);
+    void handleRequest({ server, emulator, faults, reasoning, promptCache, answers }, request, response);
   });
   return emulator;
 }
@@ -150,29 +169,38 @@ interface Running {
   /** The faults of the next requests. */
   faults: Fault[];
   reasoning: Reasoning | undefined;
+  promptCache: PromptCache | null;
   answers: (messages: Message[]) => string;
 }
 
 const faultOf = ({ fault }: Emulator): Fault | undefined => (typeof fault === 'function' ? fault() : fault);
 
 async function handleRequest(
-  { server, emulator, faults, reasoning, answers }: Running,
+  { server, emulator, faults, reasoning, promptCache, answers }: Running,
   request: Request,
   response: Response,
 ): Promise<void> {
+  const { 'api-key': key, authorization } = request.headers;
+  const authorized = key === emulator.apiKey || authorization === `Bearer ${emulator.apiKey}`;
+  if (isListRequest(request)) {
+    request.resume();
+    emulator.catalogueRequests.push(request.url ?? '');
+    const list = listReply(request, emulator.catalogue, authorized);
+    return list === null ? undefined : write(response, list);
+  }
   const record = recordRequest(request, emulator.requests);
   if (!record) {
     request.resume();
     return write(response, NOT_FOUND);
   }
-  const { 'api-key': key, authorization } = request.headers;
-  const authorized = key === emulator.apiKey || authorization === `Bearer ${emulator.apiKey}`;
   const exchange: Exchange = {
     response,
     record,
     fault: authorized ? (faults.shift() ?? faultOf(emulator)) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
     reasoning,
+    model: emulator.model,
+    promptCache,
     answers,
     endedByEmulator: false,
   };
@@ -194,7 +222,9 @@ async function handleRequest(
   if (record.api === 'responses' && !record.isV1 && record.apiVersion < FIRST_WITH_RESPONSES) {
     return send(exchange, NO_RESPONSES_API);
   }
-  const refusal = prompt ? refusalOf(prompt, emulator.refuses) : INVALID;
+  // The dated API versions do not know this parameter.
+  const unknown: RefusedParameter[] = record.isV1 ? [] : ['prompt_cache_key'];
+  const refusal = prompt ? refusalOf(prompt, [...emulator.refuses, ...unknown]) : INVALID;
   if (!prompt || refusal) return send(exchange, refusal ?? INVALID);
   respond(exchange, prompt);
 }

@@ -7,6 +7,7 @@ import type { Message } from './answers.ts';
 import type { Reply } from './refusals.ts';
 import type { Fault } from './faults.ts';
 import type { Prompt } from './prompt.ts';
+import type { PromptCache } from './prompt-cache.ts';
 import { replyTo } from './replies.ts';
 
 /** A response over either protocol. Only HTTP/2 responses have `stream`. */
@@ -21,6 +22,10 @@ export interface Exchange {
   tokenDelayMs: number;
   /** Set for a reasoning model. */
   reasoning: Reasoning | undefined;
+  /** Name and version of the model that answers. */
+  model: string;
+  /** Null when every token has the ordinary price. */
+  promptCache: PromptCache | null;
   /** Gives the answer to a conversation. */
   answers: (messages: Message[]) => string;
   /** The emulator itself ended the exchange, so that its end is not recorded as the client's abort. */

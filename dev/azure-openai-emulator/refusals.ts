@@ -77,7 +77,8 @@ export type RefusedParameter =
   | 'max_completion_tokens'
   | 'reasoning_effort'
   | 'verbosity'
-  | 'stream_options';
+  | 'stream_options'
+  | 'prompt_cache_key';
 
 /** Returns the refusal of a request that uses one of `parameters`; undefined when it uses none of them. */
 export function refusalOf({ api, body }: Prompt, parameters: RefusedParameter[]): Reply | undefined {
@@ -99,6 +100,12 @@ export function refusalOf({ api, body }: Prompt, parameters: RefusedParameter[])
           "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
         param,
         code: 'unsupported_parameter',
+      });
+    case 'prompt_cache_key':
+      // github.com/vectorize-io/hindsight/issues/3518
+      return refused({
+        message: 'Unrecognized request argument supplied: prompt_cache_key',
+        code: 'unrecognized_request_argument',
       });
     default:
       // The error for a parameter that the model or the API version does not know has neither `code` nor `param`:

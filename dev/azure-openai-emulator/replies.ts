@@ -1,9 +1,10 @@
 /** Selects the HTTP response for a chat request: the model's answer, or the response that a fault asks for. */
 import type { Message } from './answers.ts';
-import { type Completion, estimateTokens, toChunks, toCompletion } from './completions.ts';
+import { type Completion, toChunks, toCompletion } from './completions.ts';
 import type { ReplyFault } from './faults.ts';
 import { failing, respond } from './responses-api.ts';
 import type { Prompt } from './prompt.ts';
+import { type PromptCache, uncached } from './prompt-cache.ts';
 import {
   CONTENT_FILTERED,
   json,
@@ -17,23 +18,27 @@ import {
 
 /** The model that replies. */
 interface Model {
+  /** Name and version. */
+  model: string;
   answers: (messages: Message[]) => string;
+  promptCache: PromptCache | null;
   reasoning: { tokens: number } | undefined;
 }
 
 /** Returns the model's answer, or the response that `fault` asks for. */
-export function replyTo(prompt: Prompt, { answers, reasoning }: Model, fault?: ReplyFault): Reply {
+export function replyTo(prompt: Prompt, model: Model, fault?: ReplyFault): Reply {
+  const { answers, reasoning } = model;
   switch (fault?.kind) {
     case 'answer':
-      return complete(prompt, fault);
+      return complete(prompt, model, fault);
     case 'status':
       return failed(fault);
     case 'content_filter':
       return CONTENT_FILTERED;
     case 'async_content_filter':
       return prompt.stream
-        ? withdrawn(prompt, answers(prompt.messages))
-        : complete(prompt, { content: '', finishReason: 'content_filter' });
+        ? withdrawn(prompt, model)
+        : complete(prompt, model, { content: '', finishReason: 'content_filter' });
     case 'context_length':
       return tooLong(fault.wording ?? 'older');
     case 'retired_model':
@@ -47,13 +52,28 @@ export function replyTo(prompt: Prompt, { answers, reasoning }: Model, fault?: R
     case 'empty':
       return json(200, '');
     default:
-      return complete(prompt, { content: answers(prompt.messages), reasoningTokens: reasoning?.tokens ?? 0 });
+      return complete(prompt, model, {
+        content: answers(prompt.messages),
+        reasoningTokens: reasoning?.tokens ?? 0,
+      });
   }
 }
 
-function complete({ api, messages, body, stream }: Prompt, answer: Partial<Completion>): Reply {
-  const promptTokens = estimateTokens(messages.map((message) => message.content).join(''));
-  const completion = { content: null, finishReason: 'stop', reasoningTokens: 0, promptTokens, ...answer };
+function complete(
+  { api, messages, body, stream }: Prompt,
+  { model, promptCache }: Model,
+  answer: Partial<Completion>,
+): Reply {
+  const key = body['prompt_cache_key'];
+  const usage = promptCache?.use(messages, typeof key === 'string' ? key : '') ?? uncached(messages);
+  const completion = {
+    model,
+    content: null,
+    finishReason: 'stop',
+    reasoningTokens: 0,
+    ...usage,
+    ...answer,
+  };
   if (api === 'responses') return respond(stream, completion);
   if (!stream) return json(200, toCompletion(completion));
   const options = body['stream_options'] as { include_usage?: boolean } | null | undefined;
@@ -65,10 +85,18 @@ function complete({ api, messages, body, stream }: Prompt, answer: Partial<Compl
  * learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming, and
  * github.com/openai/openai-python/issues/1677.
  */
-function withdrawn(prompt: Prompt, text: string): Reply {
+function withdrawn(prompt: Prompt, model: Model): Reply {
+  const text = model.answers(prompt.messages);
   const half = text.slice(0, text.length / 2);
-  if (prompt.api === 'responses') return complete(prompt, { content: half, finishReason: 'content_filter' });
-  const completion = { content: half, promptTokens: 1, reasoningTokens: 0 };
+  if (prompt.api === 'responses')
+    return complete(prompt, model, { content: half, finishReason: 'content_filter' });
+  const completion = {
+    model: model.model,
+    content: half,
+    promptTokens: 1,
+    cachedTokens: 0,
+    reasoningTokens: 0,
+  };
   const chunks = toChunks({ ...completion, finishReason: 'stop' }, false).slice(0, -1);
   const end = {
     id: '',

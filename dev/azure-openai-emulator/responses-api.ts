@@ -15,7 +15,14 @@ export function respond(stream: boolean, completion: Completion): Reply {
 
 /** A stream that breaks off with the event `error`, or with a response that has failed. */
 export function failing(how: 'error' | 'failed'): Reply {
-  const response = toResponse({ content: null, finishReason: 'stop', promptTokens: 0, reasoningTokens: 0 });
+  const response = toResponse({
+    model: MODEL,
+    content: null,
+    finishReason: 'stop',
+    promptTokens: 0,
+    cachedTokens: 0,
+    reasoningTokens: 0,
+  });
   const created = { type: 'response.created', response: { ...response, status: 'in_progress' } };
   const message = 'The server had an error while processing your request. Sorry about that!';
   if (how === 'error')
@@ -34,7 +41,8 @@ interface OutputItem {
 const INCOMPLETE: Record<string, string> = { length: 'max_output_tokens', content_filter: 'content_filter' };
 
 function toResponse(completion: Completion) {
-  const { content, finishReason, promptTokens, reasoningTokens, refusal } = completion;
+  const { model, content, finishReason, promptTokens, cachedTokens, cacheWriteTokens } = completion;
+  const { reasoningTokens, refusal } = completion;
   const reason = INCOMPLETE[finishReason];
   const textTokens = estimateTokens(content ?? '');
   const output: OutputItem[] = [];
@@ -59,7 +67,7 @@ function toResponse(completion: Completion) {
     error: null as object | null,
     incomplete_details: reason ? { reason } : null,
     instructions: null,
-    model: MODEL,
+    model,
     output,
     parallel_tool_calls: true,
     previous_response_id: null,
@@ -70,7 +78,10 @@ function toResponse(completion: Completion) {
     truncation: 'disabled',
     usage: {
       input_tokens: promptTokens,
-      input_tokens_details: { cached_tokens: 0 },
+      input_tokens_details: {
+        cached_tokens: cachedTokens,
+        ...(cacheWriteTokens !== undefined && { cache_write_tokens: cacheWriteTokens }),
+      },
       output_tokens: textTokens + reasoningTokens,
       output_tokens_details: { reasoning_tokens: reasoningTokens },
       total_tokens: promptTokens + textTokens + reasoningTokens,

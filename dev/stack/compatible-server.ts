@@ -23,7 +23,9 @@ export interface CompatibleServerOptions {
 export interface CompatibleServer {
   /** Its base address, which ends with `/v1`. */
   url: string;
-  /** The bodies of the requests, in order of arrival. */
+  /** The paths of all requests, in order of arrival. */
+  paths: string[];
+  /** The bodies of the requests for completions, in order of arrival. */
   requests: Record<string, unknown>[];
   /** The `Authorization` headers of the requests. */
   authorizations: (string | undefined)[];
@@ -35,9 +37,11 @@ export async function startCompatibleServer(
   options: CompatibleServerOptions = {},
 ): Promise<CompatibleServer> {
   const { port = 0, model = 'llama3.2', refusesStreamOptions = false } = options;
+  const paths: string[] = [];
   const requests: CompatibleServer['requests'] = [];
   const authorizations: CompatibleServer['authorizations'] = [];
   function handle(path: string, authorization: string | undefined, body: string, response: ServerResponse) {
+    paths.push(path);
     if (path !== '/v1/chat/completions') return send(response, 404, '404 page not found');
     const prompt = readPrompt(body, 'chat');
     authorizations.push(authorization);
@@ -62,6 +66,7 @@ export async function startCompatibleServer(
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    paths,
     requests,
     authorizations,
     async close() {

@@ -335,7 +335,7 @@ it('the totals of a process include the savings of the cache', async () => {
   expect(await totalsOf(app)).toEqual({
     model_calls: 1,
     cache: { hits: 1, misses: 1, coalesced: 0, errors: 0 },
-    tokens: { prompt, completion, cached: 0, reasoning: 0, saved: prompt + completion },
+    tokens: { prompt, completion, cached: 0, cache_write: 0, reasoning: 0, saved: prompt + completion },
     background_writes: { done: 1, failed: 0 },
   });
 });

@@ -11,6 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
+const PRICES = { input: 2, cachedInput: 1, cacheWrite: 2.5, output: 10, longContext: null };
+
 interface Ready {
   totals: { tokens: Record<string, number>; cost?: { spent: number; saved: number } };
 }
@@ -45,11 +47,21 @@ it('counts the savings of coalesced questions', async () => {
 });
 
 it('uses the lower price for cached prompt tokens', () => {
-  const prices = { input: 2, cachedInput: 1, output: 10 };
-  expect(costOf(prices, { prompt: 1000, cached: 400, completion: 100, reasoning: 0 })).toBeCloseTo(
-    0.0026,
-    12,
-  );
+  const tokens = { prompt: 1000, cached: 400, cacheWrite: 0, completion: 100, reasoning: 0 };
+  expect(costOf(PRICES, tokens)).toBeCloseTo(0.0026, 12);
+});
+
+it('uses the price of cache writes for the prompt tokens that were written', () => {
+  const tokens = { prompt: 1000, cached: 400, cacheWrite: 200, completion: 100, reasoning: 0 };
+  expect(costOf(PRICES, tokens)).toBeCloseTo(0.0027, 12);
+});
+
+it('multiplies the whole cost of a completion whose prompt is above the limit', () => {
+  const prices = { ...PRICES, longContext: { tokens: 1000, input: 2, output: 1.5 } };
+  const tokens = { prompt: 1000, cached: 400, cacheWrite: 200, completion: 100, reasoning: 0 };
+  expect(costOf(prices, tokens)).toBeCloseTo(0.0027, 12);
+  // 2 x (401 x 2 + 400 x 1 + 200 x 2.5) + 1.5 x 100 x 10
+  expect(costOf(prices, { ...tokens, prompt: 1001 })).toBeCloseTo(0.004904, 12);
 });
 
 it('reports no cost when no price is set', async () => {

@@ -75,7 +75,7 @@ const COLD = {
     open: 1,
     endpoint: 0,
   },
-  tokens: { prompt: 1200, completion: 90, cached: 1024, reasoning: 0, saved: 0 },
+  tokens: { prompt: 1200, completion: 90, cached: 1024, cache_write: 0, reasoning: 0, saved: 0 },
 } as const;
 
 const summaries = (page: Page) => page.locator('.facts summary').allInnerTexts();

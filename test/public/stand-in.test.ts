@@ -56,7 +56,14 @@ it('says that the model is thinking when no text comes, and shows how much of th
   exchange.send('session', { session_id: 's3', cold_start: false });
   await lastTurn(page).getByText('The model is thinking').waitFor();
   const done = doneWith('Forty-two.', 's3');
-  done.performance_metrics.tokens = { prompt: 20, completion: 103, cached: 0, reasoning: 100, saved: 0 };
+  done.performance_metrics.tokens = {
+    prompt: 20,
+    completion: 103,
+    cached: 0,
+    cache_write: 0,
+    reasoning: 100,
+    saved: 0,
+  };
   exchange.send('token', { text: 'Forty-two.' });
   exchange.send('done', done);
   await lastTurn(page).locator('summary').click();

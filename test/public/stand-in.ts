@@ -137,7 +137,7 @@ export const doneWith = (answer: string, sessionId: string): Answer => ({
     connection: null,
     timings: { history_read: 0, cache_lookup: 0, model: 0.2, history_write: 0, time_to_first_token: 0.1 },
     model: 'stand-in',
-    tokens: { prompt: 0, completion: 0, cached: 0, reasoning: 0, saved: 0 },
+    tokens: { prompt: 0, completion: 0, cached: 0, cache_write: 0, reasoning: 0, saved: 0 },
     history_available: true,
     history_saved: true,
   },

@@ -42,7 +42,15 @@ export async function startModelStandIn(): Promise<ModelStandIn> {
   const reply = (path: string, body: string): Reply => {
     const prompt = readPrompt(body, /\/responses\b/.test(path) ? 'responses' : 'chat');
     if (!prompt) return INVALID;
-    return refusalOf(prompt, refused) ?? replyTo(prompt, { answers: standIn.answers, reasoning: undefined });
+    return (
+      refusalOf(prompt, refused) ??
+      replyTo(prompt, {
+        model: 'gpt-4o-2024-11-20-emulated',
+        answers: standIn.answers,
+        promptCache: null,
+        reasoning: undefined,
+      })
+    );
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method, url: path = '', headers } = request;

@@ -11,7 +11,8 @@ for (const index of indexes) {
   const storedAt = Date.now();
   const answer = {
     text: name,
-    tokens: { prompt: 1, completion: 1, cached: 0, reasoning: 0 },
+    endpoint: 0,
+    tokens: { prompt: 1, completion: 1, cached: 0, cacheWrite: 0, reasoning: 0 },
     storedAt,
     expiresAt: storedAt + 60_000,
   };

@@ -53,7 +53,11 @@ export async function createServices(config: Config): Promise<Services> {
   const history = new ChatHistory(store, config.sessionTtlMs);
   const index = new SessionIndex(store, config.sessionTtlMs);
 
-  const cache = await openAnswerCache(config.cache, pending, warn);
+  const cache = await openAnswerCache(config.cache, {
+    work: pending,
+    warn,
+    modelOf: (endpoint) => model.modelNameOf(endpoint),
+  });
   const counters = createProcessCounters(config.model.prices, http);
   const conversations = createConversations({
     history,
@@ -69,9 +73,10 @@ export async function createServices(config: Config): Promise<Services> {
     openBreakers: () => model.openBreakers(),
     openConnections: () => http.openConnections(),
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
+    retirements: () => model.retirements(),
   };
   const reporter = createReporter({ config, instanceId: counters.instanceId, state, warn });
-  const shutdown = createShutdown({ keepWarm, requests, pending, reporter, langSmith, cache, http });
+  const shutdown = createShutdown({ keepWarm, model, requests, pending, reporter, langSmith, cache, http });
 
   return {
     config,

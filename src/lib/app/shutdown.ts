@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
+import type { ResilientModel } from '../model/resilient-model.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import type { KeepWarm } from '../pool/keep-warm.ts';
 import type { PendingWork } from '../common/pending-work.ts';
@@ -19,6 +20,7 @@ const SEND_RESPONSES_MS = 100;
 /** What has to be stopped, in this order. */
 export interface ShutdownParts {
   keepWarm: KeepWarm;
+  model: Pick<ResilientModel, 'stop'>;
   /** Requests in progress. */
   requests: PendingWork;
   /** Background writes. */
@@ -42,13 +44,14 @@ export interface Shutdown {
 
 /** Creates the shutdown of this process. */
 export function createShutdown(parts: ShutdownParts): Shutdown {
-  const { keepWarm, requests, pending, reporter, langSmith, cache, http } = parts;
+  const { keepWarm, model, requests, pending, reporter, langSmith, cache, http } = parts;
   const stopping = new AbortController();
   return {
     stopSignal: stopping.signal,
     async stop() {
       const startedAt = performance.now();
       keepWarm.stop();
+      model.stop();
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
       await requests.drain(ABORT_REQUESTS_MS);

@@ -5,10 +5,11 @@ import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import type { Answer } from '../contract/responses.ts';
-import { buildPrompt, fitHistory } from './prompt.ts';
+import { buildPrompt, fitHistory, promptCacheKeyOf } from './prompt.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
 import type { AskContext, Question } from './question.ts';
+import { alignHistory } from './stable-history.ts';
 
 /** What {@link createAnswerer} needs. */
 export interface AnswererParts {
@@ -74,12 +75,15 @@ async function extend(
     onText?.(text);
   };
   try {
-    const history = await fitHistory(conversation.interactions, config.historyMaxTokens, model.modelName());
+    const { interactions } = conversation;
+    const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
+    const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
     const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
     const answer = await finder.find(question, prompt, {
       ...context,
       signal: AbortSignal.any([signal, conversation.resetFailed]),
       onText: onText && onFirstText,
+      promptCacheKey: promptCacheKeyOf(question),
     });
     // Without a stream, the whole answer arrives at once and is the first token.
     markFirstToken(record);

@@ -8,6 +8,7 @@ import { timed } from '../telemetry/question-record.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { type ClaimParts, claimQuestion, type KeyedQuestion, type Replay } from './claim-question.ts';
 import type { Question, AskContext } from './question.ts';
+import { nextTurn } from './stable-history.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts {
@@ -116,7 +117,7 @@ function beginNewConversation(history: ChatHistory, question: Question): OpenedH
 function toConversation(
   parts: ConversationParts,
   question: Question,
-  { warn }: AskContext,
+  { record, warn }: AskContext,
   { interactions, position, resetFailed, claim }: OpenedHistory & { claim: Claim | undefined },
 ): Conversation {
   const { history, claims, pending } = parts;
@@ -130,7 +131,9 @@ function toConversation(
       if (after === null) return false;
       const fulfil = claim && ((key: string) => claims.fulfil(claim, key));
       try {
-        await history.append(question, after, interaction, fulfil);
+        // Without the history, the number of its interactions is not known.
+        const turn = record.historyAvailable ? nextTurn(interactions) : undefined;
+        await history.append(question, after, { ...interaction, turn }, fulfil);
       } catch (error) {
         claimKept = error instanceof UnknownOutcomeError;
         warn(`The interaction could not be stored: ${String(error)}`);

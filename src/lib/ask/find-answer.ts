@@ -90,7 +90,10 @@ async function lookUp(
     record.model = found.answer.model ?? null;
   }
   counters.countLookup(found.result, record.tokensSaved);
-  if (found.result !== 'hit') return null;
+  if (found.result !== 'hit') {
+    record.cache.reason = found.reason;
+    return null;
+  }
   onText?.(found.answer.text);
   return found.answer.text;
 }

@@ -77,13 +77,13 @@ const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_ope
 
 /** Records and counts a call, unless no request was sent: refused by the circuit breaker, or aborted while queued. */
 function finishCall(call: CallRecord, record: AskContext['record'], counters: ProcessCounters): void {
-  const { connection, error, tokens } = call;
+  const { connection, error, tokens, usages } = call;
   if (error === 'circuit_open') counters.modelState = 'failing';
   if (connection.attempts === 0) return;
   record.calls.push(call);
   record.connection = connection;
   addTokens(record.tokens, tokens);
-  counters.countTokens(tokens);
+  for (const usage of usages) counters.countTokens(usage);
   const isAnswered = error === null || REFUSALS.has(error);
   if (isAnswered) counters.countModelCall((call.endedAt ?? 0) - call.startedAt, connection.reused);
   if (isAnswered) counters.modelState = 'ok';
@@ -138,7 +138,9 @@ export async function askOrWait(
     if (completion.finishReason === 'stop' && !completion.historyDropped) {
       // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
       // that succeeded.
-      stored = cache.store(completion.target === target ? key : keyFor(completion.target), completion);
+      const storedKey = completion.target === target ? key : keyFor(completion.target);
+      const endpoint = context.record.connection?.endpoint ?? 0;
+      stored = cache.store(storedKey, { ...completion, endpoint });
     }
     return completion;
   } finally {

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { Interaction } from '../history/session-rows.ts';
+import { digest, type Interaction, type SessionKey } from '../history/session-rows.ts';
 import type { Message } from '../model/completion.ts';
 
 /** Builds the messages for `question` after `interactions` (oldest first). */
@@ -107,3 +107,11 @@ async function countTokens(text: string): Promise<number> {
 function* split(text: string, chars: number): Generator<string, void, void> {
   for (let at = 0; at < text.length; at += chars) yield text.slice(at, at + chars);
 }
+
+/**
+ * Gives the `prompt_cache_key` of a session, in 43 characters: the provider sends prompts with the same key and beginning
+ * to the same machine, which has that beginning in its cache. A digest, so that the provider learns neither session nor
+ * user: developers.openai.com/api/docs/guides/prompt-caching.
+ */
+export const promptCacheKeyOf = ({ userId, sessionId }: SessionKey): string =>
+  digest('prompt_cache_key', userId, sessionId);

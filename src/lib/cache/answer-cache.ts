@@ -9,18 +9,19 @@ import {
   type TierName,
 } from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
+import type { CacheReason } from '../contract/metrics.ts';
 import { Generation } from './generation.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
-const FORMAT = 5;
+const FORMAT = 6;
 
 /** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
 export type Lookup =
   | { result: 'hit'; answer: CachedAnswer; tier: TierName; ageMs: number }
-  | { result: 'miss' | 'error' };
+  | { result: 'miss' | 'error'; reason?: CacheReason };
 
 /** Background writes of this process so far. The memory tier is not counted. */
 export interface CacheWrites {
@@ -37,7 +38,7 @@ export interface AnswerCache {
   /**
    * Stores an answer for the configured lifetime, in the background. Resolves when all tiers have stored it or failed.
    */
-  store(key: string, answer: Pick<CachedAnswer, 'text' | 'model' | 'tokens'>): Promise<void>;
+  store(key: string, answer: Omit<CachedAnswer, 'storedAt' | 'expiresAt'>): Promise<void>;
   /**
    * Clears all tiers, also those of other processes, which learn of the new generation within 1 s. Gives the names of the
    * tiers that failed.
@@ -69,6 +70,7 @@ export function answerCacheKey(
   { generation, partition }: CacheScope,
 ): string {
   const { endpoints, apiVersion, modelApi } = config.model;
+  const { promptCacheKey: _, ...sent } = parameters;
   // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.
   const [{ url, api }] = endpoints;
   const parts = [
@@ -76,20 +78,29 @@ export function answerCacheKey(
     generation,
     partition,
     [modelApi, api, url, apiVersion, deployment],
-    Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    Object.entries(sent).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     prompt,
   ];
   return `answer:${FORMAT}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }
 
-/** Opens the cache of this process; null when the settings turn it off. `work` takes its background writes. */
+/** What a cache needs. */
+export interface CacheParts {
+  /** Takes the background writes. */
+  work: PendingWork;
+  /** Called, at most once a minute for all tiers, when a write fails. */
+  warn: (message: string) => void;
+  /** Gives the model that an endpoint named last; undefined before its first answer in this process. */
+  modelOf: (endpoint: number) => string | undefined;
+}
+
+/** Opens the cache of this process; null when the settings turn it off. */
 export async function openAnswerCache(
   config: Config['cache'],
-  work: PendingWork,
-  warn: (message: string) => void,
+  parts: CacheParts,
 ): Promise<AnswerCache | null> {
   if (config.ttlMs === 0) return null;
-  return createAnswerCache(await openCacheTiers(config, warn), config.ttlMs, work, warn);
+  return createAnswerCache(await openCacheTiers(config, parts.warn), config.ttlMs, parts);
 }
 
 /** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
@@ -104,15 +115,11 @@ async function openCacheTiers(
   return [...tiers, createRedisTier(redis, warn)];
 }
 
-/**
- * Creates a cache over `tiers` that keeps answers for `ttlMs` milliseconds. Background writes are added to `work`;
- * `warn` is called, at most once a minute for all tiers, when a write fails.
- */
+/** Creates a cache over `tiers` that keeps answers for `ttlMs` milliseconds. */
 export function createAnswerCache(
   tiers: CacheTier[],
   ttlMs: number,
-  work: PendingWork,
-  warn: (message: string) => void,
+  { work, warn, modelOf }: CacheParts,
 ): AnswerCache {
   const writes = { done: 0, failed: 0 };
   const warnOfWrite = createRateLimitedWarning(warn);
@@ -131,6 +138,13 @@ export function createAnswerCache(
   const fill = (upTo: CacheTier[], key: string, answer: CachedAnswer): Promise<unknown> =>
     Promise.all(upTo.map((tier) => work.add(write(tier, key, answer))));
 
+  /** A deployment may get another model under the same name. An unknown model does not make an answer outdated. */
+  const isOfOtherModel = ({ model, endpoint }: CachedAnswer): boolean => {
+    const current = modelOf(endpoint);
+    if (!model || current === undefined) return false;
+    return model !== current;
+  };
+
   const generation = new Generation(tiers, () => {
     // The slower tiers are cleared once, by the process that began the generation.
     for (const tier of tiers) if (tier.name === 'memory') void tier.clear();
@@ -140,23 +154,29 @@ export function createAnswerCache(
     generation: () => generation.current(),
     async lookUp(key, maxAgeMs = Infinity) {
       let failed = false;
+      let reason: CacheReason | undefined;
       for (const [index, tier] of tiers.entries()) {
         try {
           const answer = await tier.get(key);
           // The clock of the instance that stored the answer may be ahead.
           const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
           if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
+          // The next tier may have the answer of the current model, from another instance.
+          if (isOfOtherModel(answer)) {
+            reason = 'model_changed';
+            continue;
+          }
           void fill(tiers.slice(0, index), key, answer);
           return { result: 'hit', answer, tier: tier.name, ageMs };
         } catch {
           failed = true;
         }
       }
-      return { result: failed ? 'error' : 'miss' };
+      return { result: failed ? 'error' : 'miss', ...(reason && { reason }) };
     },
-    async store(key, { text, model, tokens }) {
+    async store(key, { text, model, endpoint, tokens }) {
       const storedAt = Date.now();
-      await fill(tiers, key, { text, model, tokens, storedAt, expiresAt: storedAt + ttlMs });
+      await fill(tiers, key, { text, model, endpoint, tokens, storedAt, expiresAt: storedAt + ttlMs });
     },
     async clear() {
       const failed = new Set(await generation.advance());

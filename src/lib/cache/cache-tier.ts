@@ -7,6 +7,8 @@ export interface CachedAnswer {
   text: string;
   /** Name and version of the model that answered; absent when it gave none. */
   model?: string | undefined;
+  /** Index of the endpoint that answered, in the settings: 0 is the primary one. */
+  endpoint: number;
   tokens: TokenUsage;
   storedAt: number;
   expiresAt: number;

@@ -1,20 +1,14 @@
 /** The settings of the model: its endpoints, its credentials, the parameters of its calls and its prices. */
 import { cloudOf, type IdentityConfig } from './clouds.ts';
 import { type EndpointConfig, readEndpoints } from './model-endpoints.ts';
+import { type Prices, readPrices } from './model-prices.ts';
 import type { SettingsReader } from './settings-reader.ts';
 
 export type { EndpointConfig } from './model-endpoints.ts';
+export type { Prices } from './model-prices.ts';
 
 /** The two APIs of the models: chat completions, or the Responses API. */
 export type ModelApi = 'chat' | 'responses';
-
-/** Prices of one million tokens, in the currency of the settings. */
-export interface Prices {
-  input: number;
-  /** For prompt tokens from the model's prompt cache. */
-  cachedInput: number;
-  output: number;
-}
 
 /** Where the model is, how the app signs in, and how the model is called. */
 export interface ModelConfig {
@@ -95,19 +89,4 @@ function readIdentity(
     },
     tokenScope: modelScope,
   };
-}
-
-/** The cost would be wrong if a price were missing, so either all three prices are set or none. */
-function readPrices(settings: SettingsReader): Prices | null {
-  const names = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
-  const [input, cachedInput, output] = names.map((name) => settings.number(name, { min: 0 }));
-  if (input !== undefined && cachedInput !== undefined && output !== undefined) {
-    return { input, cachedInput, output };
-  }
-  // An invalid number is already in the problems.
-  const missing = names.filter((name) => settings.text(name) === undefined);
-  if (missing.length > 0 && missing.length < names.length) {
-    settings.problems.push(`${missing.join(' and ')} must be set too: set all three prices or none.`);
-  }
-  return null;
 }

@@ -22,6 +22,9 @@ const tokens = z
     prompt: count('Tokens of the prompts sent.'),
     completion: count('Tokens of the completions received.'),
     cached: count("Tokens of `prompt` that were in the model's prompt cache."),
+    cache_write: count(
+      "Tokens of `prompt` that were written to the model's prompt cache, as newer models bill them.",
+    ),
     reasoning: count('Reasoning tokens, which are part of `completion` and never shown.'),
     saved: count('Tokens avoided by answers without a model call of their own.'),
   })
@@ -57,6 +60,9 @@ const connectionStats = z.object({
   ),
 });
 
+/** Why the cache did not answer although it was searched and had an answer to the question. A list that may grow. */
+const cacheReason = z.enum(['model_changed']);
+
 const cacheMetrics = z.object({
   result: z
     .enum(['hit', 'miss', 'coalesced', 'bypass', 'error'])
@@ -66,6 +72,13 @@ const cacheMetrics = z.object({
       ),
     ),
   tier: z.nullable(z.enum(['memory', 'sqlite', 'redis'])).check(z.describe('The tier of a hit.')),
+  reason: z
+    .optional(cacheReason)
+    .check(
+      z.describe(
+        'Why a cached answer was not used; absent when there was none. `model_changed`: it is from another model or version than the endpoint has now. Further values may be added.',
+      ),
+    ),
   hits: count('Hits of this process.'),
   misses: count('Misses of this process.'),
   hit_percentage: percentage('Share of hits in all lookups.'),
@@ -126,5 +139,6 @@ export const processTotals = z
   .register(schemas, { id: 'ProcessTotals', description: 'Totals since this process started.' });
 
 export type Cost = z.infer<typeof cost>;
+export type CacheReason = z.infer<typeof cacheReason>;
 export type PerformanceMetrics = z.infer<typeof performanceMetrics>;
 export type ProcessTotals = z.infer<typeof processTotals>;

@@ -150,6 +150,21 @@ const readiness = {
         ),
       ),
   }),
+  model: z
+    .optional(
+      z.object({
+        retires_in_days: z
+          .int()
+          .check(
+            z.describe(
+              'Days until the model of an endpoint retires, negative afterwards; the soonest of them.',
+            ),
+          ),
+      }),
+    )
+    .check(
+      z.describe('Absent while no date is known: before the first answer, or on a server without dates.'),
+    ),
   totals: z.nullable(processTotals).check(z.describe('Null when the settings are invalid.')),
 };
 

@@ -79,6 +79,8 @@ export interface Interaction {
   answer: string;
   /** The question or the answer was cut off at its end, because both together were too long for a row. */
   shortened?: true;
+  /** Its number in the conversation, from 1; absent when it was not known. Concurrent interactions share a number. */
+  turn?: number | undefined;
 }
 
 /** A binary property holds at most 64 KiB, a text property 32 Ki UTF-16 units. */
@@ -93,11 +95,14 @@ const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
 /** Gives the properties of a row for an interaction, which is shortened if necessary. */
-export async function toProperties({ question, answer, shortened }: Interaction): Promise<Properties> {
-  const flag = shortened && { shortened };
+export async function toProperties(interaction: Interaction): Promise<Properties> {
+  const { question, answer, shortened, turn } = interaction;
+  const flag = { ...(shortened && { shortened }), ...(turn !== undefined && { n: String(turn) }) };
   if (question.length + answer.length <= COMPRESS_ABOVE_CHARS) return { h0: question, a0: answer, ...flag };
   const packed = await deflate(JSON.stringify([question, answer]), { level: 1 });
-  if (packed.length > MAX_BYTES) return toProperties(shorten(question, answer, MAX_BYTES / packed.length));
+  if (packed.length > MAX_BYTES) {
+    return toProperties({ ...shorten(question, answer, MAX_BYTES / packed.length), turn });
+  }
   const properties: Properties = { ...flag };
   for (let part = 0; part * BINARY_CHUNK_BYTES < packed.length; part++) {
     const start = part * BINARY_CHUNK_BYTES;
@@ -108,7 +113,10 @@ export async function toProperties({ question, answer, shortened }: Interaction)
 
 /** Reads an interaction from the properties of a row; null when the row has none. */
 export async function toInteraction(properties: Properties): Promise<Interaction | null> {
-  const flag = properties['shortened'] === true && { shortened: true as const };
+  const flag = {
+    ...(properties['shortened'] === true && { shortened: true as const }),
+    ...(typeof properties['n'] === 'string' && { turn: Number(properties['n']) }),
+  };
   if ('h0' in properties) {
     return { question: String(properties['h0']), answer: String(properties['a0']), ...flag };
   }

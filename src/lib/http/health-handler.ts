@@ -17,6 +17,8 @@ export interface HealthServices {
   warn: (message: string) => void;
 }
 
+type Readiness = Pick<NotReady, 'checks' | 'model' | 'totals'>;
+
 /** Liveness: always 200. It checks no setting and no other service. */
 export const handleHealth = async (): Promise<HttpResponseInit> =>
   json(200, { status: 'ok' } satisfies Health);
@@ -31,13 +33,16 @@ export async function handleReady(services: HealthServices | null): Promise<Http
     const checks = { configuration: 'failing', storage: 'unknown', model: 'unknown' } as const;
     return notReady('configuration', { checks, totals: null });
   }
+  const { state } = services;
   const [storage, model] = await Promise.all([checkStorage(services), checkModel(services)]);
-  const readiness: Pick<Ready, 'checks' | 'totals'> = {
+  const days = state.retirements().map((retirement) => retirement.days);
+  const readiness: Readiness = {
     checks: {
       configuration: 'ok',
       storage,
       model: model === 'unusable' ? 'failing' : (model ?? 'unknown'),
     },
+    ...(days.length > 0 && { model: { retires_in_days: Math.min(...days) } }),
     totals: totalsOf(services),
   };
   if (storage !== 'ok') return notReady('storage', readiness);
@@ -45,10 +50,7 @@ export async function handleReady(services: HealthServices | null): Promise<Http
   return json(200, { status: 'ready', ...readiness } satisfies Ready);
 }
 
-function notReady(
-  component: 'configuration' | 'storage' | 'model',
-  readiness: Pick<NotReady, 'checks' | 'totals'>,
-): HttpResponseInit {
+function notReady(component: 'configuration' | 'storage' | 'model', readiness: Readiness): HttpResponseInit {
   const error = errors.notReady(component);
   return json(error.status, { ...errorBody(error), ...readiness } satisfies NotReady);
 }

@@ -19,7 +19,15 @@ export interface ApiClient {
   send(body: object, exchange: Exchange): Promise<object>;
   /** The same for a streamed response. */
   stream(body: object, exchange: Exchange): Promise<EventBatches>;
+  /**
+   * Gets a document of the same server as text.
+   * @throws Error when there is none or it is too long, the errors of undici, or the reason of the signal.
+   */
+  get(url: URL, signal: AbortSignal): Promise<string>;
 }
+
+/** A list of 500 models takes 150 KB. */
+const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 /** Enough to recognise an error by its words. */
 const MAX_MESSAGE_CHARS = 2000;
@@ -62,26 +70,39 @@ export function createApiClient(
 ): ApiClient {
   const url = addressOf(config, endpoint);
   const hasKeyHeader = typeof credential === 'string' && endpoint.api === 'deployments';
-  const request = async (body: object, exchange: Exchange) => {
+  const headersWith = async (usesKeyHeader: boolean): Promise<Record<string, string>> => {
     const secret = typeof credential === 'string' ? credential : await credential();
-    const message = {
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'user-agent': 'azure-functions-ask',
-        ...(hasKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
-      },
-      body: JSON.stringify(body),
+    return {
+      accept: 'application/json',
+      'user-agent': 'azure-functions-ask',
+      ...(usesKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
     };
-    const response = await http.post(url, message, exchange);
-    const { statusCode, headers } = response;
+  };
+  const request = async (body: object, exchange: Exchange) => {
+    const headers = { 'content-type': 'application/json', ...(await headersWith(hasKeyHeader)) };
+    const response = await http.post(url, { headers, body: JSON.stringify(body) }, exchange);
+    const { statusCode } = response;
     if (statusCode < 200 || statusCode >= 300)
-      throw new ApiError(statusCode, await response.body.text(), headers);
+      throw new ApiError(statusCode, await response.body.text(), response.headers);
     return response.body;
   };
   return {
     send: async (body, exchange) => JSON.parse(await (await request(body, exchange)).text()) as object,
     stream: async (body, exchange) => readEvents(await request(body, exchange)),
+    async get(document, signal) {
+      // All of Azure's APIs take a key in this header.
+      const headers = await headersWith(typeof credential === 'string');
+      const { statusCode, body } = await http.get(document, headers, signal);
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const chunk of body as AsyncIterable<Uint8Array>) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > MAX_DOCUMENT_BYTES) throw new Error('the document is too long');
+      }
+      if (statusCode !== 200) throw new Error(`status ${statusCode}`);
+      return Buffer.concat(chunks).toString();
+    },
   };
 }
 

@@ -15,6 +15,8 @@ export interface PooledCallOptions extends BaseChatModelCallOptions {
   /** In the form of chat completions, as `bindTools` makes them. */
   tools?: (ToolDefinition | { type: string })[];
   parallel_tool_calls?: boolean;
+  /** Sent as `prompt_cache_key`, unless the parameters say that the model does not take it. */
+  promptCacheKey?: string;
   /** In the form of chat completions: `json_object` or `json_schema`. */
   response_format?: ResponseFormat;
 }

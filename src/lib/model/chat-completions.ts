@@ -18,7 +18,7 @@ interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
-  prompt_tokens_details?: { cached_tokens?: number } | null;
+  prompt_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number } | null;
   completion_tokens_details?: { reasoning_tokens?: number } | null;
 }
 
@@ -83,6 +83,7 @@ function toFields({ model, parameters, options, streamed }: CompletionRequest): 
     response_format: options.response_format,
     stream_options: streamed && streamUsage !== false ? { include_usage: true } : undefined,
     parallel_tool_calls: options.parallel_tool_calls,
+    prompt_cache_key: parameters.promptCacheKey === false ? undefined : options.promptCacheKey,
     verbosity: parameters.verbosity,
     max_tokens: outputLimitName ? undefined : maxOutputTokens,
     max_completion_tokens: outputLimitName ? maxOutputTokens : undefined,
@@ -91,13 +92,18 @@ function toFields({ model, parameters, options, streamed }: CompletionRequest): 
 }
 
 function toUsage(usage: Usage): UsageMetadata {
-  const cached = usage.prompt_tokens_details?.cached_tokens;
+  const { cached_tokens: cached, cache_write_tokens: written } = usage.prompt_tokens_details ?? {};
   const reasoning = usage.completion_tokens_details?.reasoning_tokens;
   return {
     input_tokens: usage.prompt_tokens,
     output_tokens: usage.completion_tokens,
     total_tokens: usage.total_tokens,
-    ...(cached !== undefined && { input_token_details: { cache_read: cached } }),
+    ...((cached ?? written) !== undefined && {
+      input_token_details: {
+        cache_read: cached ?? 0,
+        ...(written !== undefined && { cache_creation: written }),
+      },
+    }),
     ...(reasoning !== undefined && { output_token_details: { reasoning } }),
   };
 }

@@ -32,6 +32,8 @@ export interface TokenUsage {
   completion: number;
   /** The part of `prompt` that was in the model's prompt cache. */
   cached: number;
+  /** The part of `prompt` that was written to the model's prompt cache; 0 for models that do not bill it. */
+  cacheWrite: number;
   /** The part of `completion` that was reasoning, which is never shown. */
   reasoning: number;
 }
@@ -42,6 +44,8 @@ export interface CallContext {
   signal: AbortSignal;
   /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
   deadline: number;
+  /** The same for all calls whose prompts begin alike. Not sent to a model that does not take it. */
+  promptCacheKey?: string;
   /** Called with each piece of the text. When undefined, the model is not asked for a stream. */
   onText?: ((text: string) => void) | undefined;
 }
@@ -59,6 +63,8 @@ export interface CallRecord {
   completion: Completion | null;
   /** Sum over all completions of the call: a rejected completion, such as an empty one, has to be paid for too. */
   tokens: TokenUsage;
+  /** The tokens of each completion. */
+  usages: TokenUsage[];
   /** Null unless the call failed: the code of the AskError, or the name of another error. */
   error: string | null;
 }
@@ -73,6 +79,7 @@ export const beginCall = (prompt: Message[], streamed: boolean): CallRecord => (
   endedAt: null,
   completion: null,
   tokens: noTokens(),
+  usages: [],
   error: null,
 });
 
@@ -80,14 +87,23 @@ export const beginCall = (prompt: Message[], streamed: boolean): CallRecord => (
 export function addCompletion(call: CallRecord, completion: Completion): void {
   call.completion = completion;
   addTokens(call.tokens, completion.tokens);
+  call.usages.push(completion.tokens);
 }
 
-export const noTokens = (): TokenUsage => ({ prompt: 0, completion: 0, cached: 0, reasoning: 0 });
+export const noTokens = (): TokenUsage => ({
+  prompt: 0,
+  completion: 0,
+  cached: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+});
 
 /** Adds tokens to `sum`, in place. */
-export function addTokens(sum: TokenUsage, { prompt, completion, cached, reasoning }: TokenUsage): void {
+export function addTokens(sum: TokenUsage, tokens: TokenUsage): void {
+  const { prompt, completion, cached, cacheWrite, reasoning } = tokens;
   sum.prompt += prompt;
   sum.completion += completion;
   sum.cached += cached;
+  sum.cacheWrite += cacheWrite;
   sum.reasoning += reasoning;
 }

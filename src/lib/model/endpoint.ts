@@ -41,7 +41,7 @@ export class ModelEndpoint {
   #rateLimitedAt = -Infinity;
   #rateLimitedUntil = 0;
   #goneUntil = 0;
-  /** The model of the last completion. */
+  /** The model of the last completion that named one. */
   #modelName: string | undefined;
 
   constructor(index: number, model: PooledChatModel, target: ModelTarget, warn: (message: string) => void) {
@@ -105,11 +105,17 @@ export class ModelEndpoint {
     for (;;) {
       const target = this.#target;
       try {
-        const options = { parameters: target.parameters, exchange };
+        const { promptCacheKey } = context;
+        const options = {
+          parameters: target.parameters,
+          exchange,
+          ...(promptCacheKey && { promptCacheKey }),
+        };
         const answer = await ask(this.#model, call, options, context.onText);
         const completion = { ...answer, target };
         addCompletion(call, completion);
-        this.#modelName = completion.model;
+        // An answer may lack it, which says nothing about the model.
+        this.#modelName = completion.model || this.#modelName;
         this.#isReasoning ||= completion.tokens.reasoning > 0;
         return assertAnswer(completion);
       } catch (error) {

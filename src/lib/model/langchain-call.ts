@@ -77,6 +77,7 @@ function toAnswered({ text, id, usage_metadata: usage, response_metadata: metada
       prompt: usage?.input_tokens ?? 0,
       completion: usage?.output_tokens ?? 0,
       cached: usage?.input_token_details?.cache_read ?? 0,
+      cacheWrite: usage?.input_token_details?.cache_creation ?? 0,
       reasoning: usage?.output_token_details?.reasoning ?? 0,
     },
     id,

@@ -1,5 +1,5 @@
 /** The parameters of a model call, and how they change when a model refuses one of them. */
-import type { ModelConfig } from '../config/model-config.ts';
+import type { EndpointConfig, ModelConfig } from '../config/model-config.ts';
 import { causesFrom } from '../contract/ask-error.ts';
 
 /** Absent parameters are not sent. */
@@ -12,6 +12,8 @@ export interface ModelParameters {
   readonly outputLimitName?: 'max_completion_tokens';
   /** Chat completions: false when the server refuses `stream_options`, which request the token counts of a stream. */
   readonly streamUsage?: false;
+  /** False when the server does not take `prompt_cache_key`. It does not change answers, so no cache key contains it. */
+  readonly promptCacheKey?: false;
 }
 
 /** Returns the parameters of the settings. */
@@ -21,6 +23,19 @@ export const parametersOf = (config: ModelConfig): ModelParameters => ({
   ...(config.reasoningEffort !== undefined && { reasoningEffort: config.reasoningEffort }),
   ...(config.verbosity !== undefined && { verbosity: config.verbosity }),
 });
+
+/** Returns the parameters that an endpoint gets until it refuses one. */
+export const parametersFor = (config: ModelConfig, endpoint: EndpointConfig): ModelParameters => ({
+  ...parametersOf(config),
+  ...(!takesPromptCacheKey(endpoint) && { promptCacheKey: false }),
+});
+
+/**
+ * `prompt_cache_key` is a field of OpenAI and of Azure's v1 API. Azure's dated API versions refuse fields that they do not
+ * know, and so do other servers: github.com/anomalyco/opencode/pull/49071.
+ */
+const takesPromptCacheKey = ({ api, isAzure, url }: EndpointConfig): boolean =>
+  api === 'v1' && (isAzure || new URL(url).hostname === 'api.openai.com');
 
 /** The replacement for parameters of which one was refused. */
 export interface Adaptation {
@@ -53,6 +68,13 @@ export function adapt(parameters: ModelParameters, error: unknown): Adaptation |
     return {
       parameters: { ...parameters, streamUsage: false },
       advice: 'refuses "stream_options": the tokens of streamed answers are not counted.',
+    };
+  }
+  // As Azure's DeepSeek models do: github.com/vectorize-io/hindsight/issues/3518.
+  if (name === 'prompt_cache_key' && parameters.promptCacheKey !== false) {
+    return {
+      parameters: { ...parameters, promptCacheKey: false },
+      advice: 'does not take "prompt_cache_key": it is no longer sent.',
     };
   }
   const [own, setting] = NAMES[name] ?? [];

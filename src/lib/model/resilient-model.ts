@@ -12,8 +12,10 @@ import type { CallContext, CallRecord, Completion, ModelTarget } from './complet
 import { createTokenProvider } from './credential.ts';
 import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
-import { parametersOf } from './parameters.ts';
+import { readRetirementDates } from './model-catalogue.ts';
+import { parametersFor } from './parameters.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
+import { RetirementWatch } from './retirement-watch.ts';
 
 /** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
@@ -28,12 +30,18 @@ export interface ResilientModel {
   target(): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
   modelName(): string | undefined;
+  /** Name of the model that an endpoint named last; undefined before its first completion in this process. */
+  modelNameOf(endpoint: number): string | undefined;
   /** Milliseconds until the first circuit breaker lets a request through; 0 when one does now. */
   waitMs(): number;
   /** Resolves to true when at least one endpoint responds. The check uses no tokens. */
   isReachable(): Promise<boolean>;
   /** Whether the circuit breaker of each endpoint is open, in the order of the settings. */
   openBreakers(): boolean[];
+  /** The endpoints whose model has a known retirement date, and whole days until then, negative afterwards. */
+  retirements(): { endpoint: number; days: number }[];
+  /** Ends the background work. */
+  stop(): void;
 }
 
 /** Creates the model. `warn` is called with messages for the operator, `callbacks` as LangChain calls them. */
@@ -49,24 +57,22 @@ export function createResilientModel(
   // A client needs some key, also for a server that needs none.
   const credentialOf = ({ apiKey, isAzure }: EndpointConfig) =>
     apiKey ?? (isAzure ? tokenProvider() : 'none');
-  const parameters = parametersOf(config);
-  // Endpoints with the same deployment share one target, so that their answers have the same cache key.
-  const targets = new Map<string, ModelTarget>();
-  const targetOf = (deployment: string): ModelTarget => {
-    const target = targets.get(deployment) ?? { deployment, parameters };
-    targets.set(deployment, target);
-    return target;
-  };
+  /** Only Azure has retirement dates. */
+  const watches = new Map<number, RetirementWatch>();
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
+    const { deployment } = endpoint;
     const client = createApiClient(config, endpoint, credentialOf(endpoint), http);
+    const read = (signal: AbortSignal) => readRetirementDates(endpoint, client, signal);
+    if (endpoint.isAzure)
+      watches.set(index, new RetirementWatch({ endpoint: index, deployment, read, warn }));
     const model = new PooledChatModel({
       api: config.modelApi,
-      model: endpoint.deployment,
+      model: deployment,
       client,
       ...(callbacks.length > 0 && { callbacks }),
     });
-    return new ModelEndpoint(index, model, targetOf(endpoint.deployment), warn);
+    return new ModelEndpoint(index, model, { deployment, parameters: parametersFor(config, endpoint) }, warn);
   };
   const primary = createEndpoint(first, 0);
   const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];
@@ -75,17 +81,24 @@ export function createResilientModel(
   return {
     target: () => next().target,
     modelName: () => next().modelName,
+    modelNameOf: (endpoint) => endpoints[endpoint]?.modelName,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
       const answers = config.endpoints.map(({ url }) => http.warm(new URL(url).origin));
       return (await Promise.all(answers)).includes(true);
     },
     openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
-    complete: (call, context) =>
-      bulkhead.run(
-        () => untilAborted(tryEndpoints(endpoints, call, context), context.signal),
-        context.signal,
-      ),
+    retirements: () =>
+      [...watches].flatMap(([endpoint, { days }]) => (days === null ? [] : [{ endpoint, days }])),
+    stop() {
+      for (const watch of watches.values()) watch.stop();
+    },
+    async complete(call, context) {
+      const trying = () => untilAborted(tryEndpoints(endpoints, call, context), context.signal);
+      const completion = await bulkhead.run(trying, context.signal);
+      watches.get(call.connection.endpoint)?.note(completion.model);
+      return completion;
+    },
   };
 }
 

@@ -54,6 +54,7 @@ function toFields({ model, parameters, options, streamed }: CompletionRequest): 
     text: verbosity === undefined && !format ? undefined : { format, verbosity },
     parallel_tool_calls: options.parallel_tool_calls,
     max_output_tokens: parameters.maxOutputTokens,
+    prompt_cache_key: parameters.promptCacheKey === false ? undefined : options.promptCacheKey,
     reasoning: reasoningEffort === undefined ? undefined : { effort: reasoningEffort },
     // The chat history is in our storage: the provider must not store anything.
     store: false,

@@ -33,6 +33,8 @@ export interface HttpMessage {
 export interface HttpClient {
   /** Sends a request. @throws the errors of undici, or the reason of the signal. */
   post(url: URL, message: HttpMessage, exchange: Exchange): Promise<Dispatcher.ResponseData>;
+  /** Sends a request that belongs to no question. @throws the errors of undici, or the reason of the signal. */
+  get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Dispatcher.ResponseData>;
   /**
    * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
    * response within 2 s; new requests then use new connections. Never rejects.
@@ -110,6 +112,12 @@ export function createHttpClient({
       const response = await poolOf(origin).request(request);
       onResponse?.(response.statusCode);
       return response;
+    },
+    get({ origin, pathname, search }, headers, signal) {
+      const path = pathname + search;
+      // Only the signal limits the time: that no answer comes says nothing about the connection.
+      const request = { headers, signal, path, method: 'GET', headersTimeout: 0, bodyTimeout: 0 } as const;
+      return poolOf(origin).request(request);
     },
     async warm(origin) {
       const pool = poolOf(origin);

@@ -72,6 +72,7 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       ...(question && { session: sessionPartition(question.session), streamed: question.streamed }),
       cache: cache.result,
       tier: cache.tier,
+      ...(cache.reason && { cache_reason: cache.reason }),
       connection_reused: metrics.connection_reused,
       attempts: connection?.attempts ?? 0,
       endpoint: connection?.endpoint ?? null,

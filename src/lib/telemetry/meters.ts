@@ -53,6 +53,7 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
     cache.add(1, {
       'ask.cache.result': record.cache.result,
       ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
+      ...(record.cache.reason && { 'ask.cache.reason': record.cache.reason }),
     });
     if (record.coldStart) coldStarts.add(1);
     if (metrics.cost) {
@@ -86,6 +87,15 @@ function createCallMeters(meter: Meter, config: Config): (call: CallRecord) => v
 }
 
 function observe(meter: Meter, state: ProcessState): void {
+  meter
+    .createObservableGauge('ask.model.retires_in', {
+      unit: 'd',
+      description: 'Days until the model of an endpoint retires; absent while its date is not known.',
+    })
+    .addCallback((result) => {
+      for (const { endpoint, days } of state.retirements())
+        result.observe(days, { 'ask.endpoint': endpoint });
+    });
   meter
     .createObservableGauge('ask.breaker.open', {
       description:

@@ -35,6 +35,7 @@ function toPerformanceMetrics(
     cache: {
       result: cache.result,
       tier: cache.tier,
+      ...(cache.reason && { reason: cache.reason }),
       hits: counters.hits,
       misses: counters.lookups - counters.hits,
       hit_percentage: percentage(counters.hits, counters.lookups),
@@ -49,7 +50,11 @@ function toPerformanceMetrics(
     },
     model: record.model,
     tokens: reportTokens(record.tokens, record.tokensSaved),
-    ...reportCost(prices, record.tokens, record.tokensSaved),
+    ...reportCost(
+      prices,
+      record.calls.flatMap(({ usages }) => usages),
+      [record.tokensSaved],
+    ),
     history_available: record.historyAvailable,
     history_saved: record.historySaved,
   };
@@ -85,34 +90,52 @@ export interface Counters {
   coalesced: number;
   tokensPaid: TokenUsage;
   tokensSaved: TokenUsage;
+  /** In the currency of the prices; 0 without prices. */
+  cost: Cost;
   modelCalls: number;
   modelCallsMs: number;
   reusedConnections: number;
 }
 
 /** Gives the JSON field `tokens`. */
-const reportTokens = (tokensPaid: TokenUsage, tokensSaved: TokenUsage) => ({
+const reportTokens = ({ cacheWrite, ...tokensPaid }: TokenUsage, tokensSaved: TokenUsage) => ({
   ...tokensPaid,
+  cache_write: cacheWrite,
   saved: tokensSaved.prompt + tokensSaved.completion,
 });
 
-/** Gives an object with the JSON field `cost`, or an empty object when there are no prices. */
-function reportCost(prices: Prices | null, tokensPaid: TokenUsage, tokensSaved: TokenUsage): { cost?: Cost } {
+/**
+ * Gives an object with the JSON field `cost`, or an empty object when there are no prices. Each usage is that of one
+ * completion, because the prices depend on the size of its prompt.
+ */
+function reportCost(prices: Prices | null, paid: TokenUsage[], saved: TokenUsage[]): { cost?: Cost } {
   if (!prices) return {};
-  return {
-    cost: { spent: roundCost(costOf(prices, tokensPaid)), saved: roundCost(costOf(prices, tokensSaved)) },
-  };
+  const sum = (usages: TokenUsage[]): number =>
+    usages.reduce((total, usage) => total + costOf(prices, usage), 0);
+  return { cost: roundedCost({ spent: sum(paid), saved: sum(saved) }) };
 }
+
+/** Rounds costs for the JSON field `cost`. */
+const roundedCost = ({ spent, saved }: Cost): Cost => ({
+  spent: roundCost(spent),
+  saved: roundCost(saved),
+});
 
 /** Rounded to billionths: one token costs a few millionths. */
 const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;
 
 const MILLION = 1e6;
 
-/** Gives the cost of these tokens, in the currency of the prices. Prices are per million tokens. */
-export function costOf({ input, cachedInput, output }: Prices, tokens: TokenUsage): number {
-  const { prompt, cached, completion } = tokens;
-  return ((prompt - cached) * input + cached * cachedInput + completion * output) / MILLION;
+/**
+ * Gives the cost of one completion, in the currency of the prices. Prices are per million tokens. A prompt above the
+ * limit of the long context makes the whole completion dearer, not only the tokens above it.
+ */
+export function costOf(prices: Prices, { prompt, cached, cacheWrite, completion }: TokenUsage): number {
+  const { input, cachedInput, cacheWrite: writing, output, longContext } = prices;
+  const isLong = longContext !== null && prompt > longContext.tokens;
+  const inputCost = (prompt - cached - cacheWrite) * input + cached * cachedInput + cacheWrite * writing;
+  const factors = isLong ? longContext : { input: 1, output: 1 };
+  return (factors.input * inputCost + factors.output * completion * output) / MILLION;
 }
 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
@@ -120,6 +143,8 @@ export interface ProcessState {
   openBreakers(): boolean[];
   openConnections(): number;
   backgroundWrites(): { done: number; failed: number };
+  /** The endpoints whose model has a known retirement date, and the days until then. */
+  retirements(): { endpoint: number; days: number }[];
 }
 
 /** The counters of this process since its start. */
@@ -134,7 +159,7 @@ export interface ProcessCounters {
   countCoalesced(tokensSaved: TokenUsage): void;
   /** Counts a model call that the model answered or refused, and whether it reused a connection. */
   countModelCall(durationMs: number, reused: boolean): void;
-  /** Counts tokens of this app's own model calls, which have to be paid for. */
+  /** Counts the tokens of a completion of this app's own model calls, which have to be paid for. */
   countTokens(tokens: TokenUsage): void;
   /** Whether the last model call reached a working model; null before the first call. A refusal counts as `ok`. */
   modelState: 'ok' | 'failing' | null;
@@ -160,11 +185,16 @@ export function createProcessCounters(
     coalesced: 0,
     tokensPaid: noTokens(),
     tokensSaved: noTokens(),
+    cost: { spent: 0, saved: 0 },
     modelCalls: 0,
     modelCallsMs: 0,
     reusedConnections: 0,
   };
   let cold = true;
+  const countSaved = (tokens: TokenUsage): void => {
+    addTokens(values.tokensSaved, tokens);
+    if (prices) values.cost.saved += costOf(prices, tokens);
+  };
   return {
     instanceId: values.instanceId,
     modelState: null,
@@ -177,14 +207,15 @@ export function createProcessCounters(
       values.lookups++;
       if (result === 'hit') values.hits++;
       if (result === 'error') values.lookupErrors++;
-      addTokens(values.tokensSaved, tokensSaved);
+      countSaved(tokensSaved);
     },
     countCoalesced(tokensSaved) {
       values.coalesced++;
-      addTokens(values.tokensSaved, tokensSaved);
+      countSaved(tokensSaved);
     },
     countTokens(tokens) {
       addTokens(values.tokensPaid, tokens);
+      if (prices) values.cost.spent += costOf(prices, tokens);
     },
     countModelCall(durationMs, reused) {
       values.modelCalls++;
@@ -201,7 +232,7 @@ export function createProcessCounters(
         errors: values.lookupErrors,
       },
       tokens: reportTokens(values.tokensPaid, values.tokensSaved),
-      ...reportCost(prices, values.tokensPaid, values.tokensSaved),
+      ...(prices && { cost: roundedCost(values.cost) }),
     }),
   };
 }

@@ -1,5 +1,6 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
+import type { CacheReason } from '../contract/metrics.ts';
 import { type CallRecord, noTokens, type TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 
@@ -31,8 +32,8 @@ export interface QuestionRecord {
   steps: Step[];
   /** The question's own model calls: more than one when the prompt was too long. */
   calls: CallRecord[];
-  /** `tier` and `ageMs` belong to a hit. */
-  cache: { result: CacheResult; tier: TierName | null; ageMs: number };
+  /** `tier` and `ageMs` belong to a hit, `reason` to a cached answer that was not used. */
+  cache: { result: CacheResult; tier: TierName | null; ageMs: number; reason?: CacheReason | undefined };
   /** The connection of the last model call; null when no call was made. */
   connection: ConnectionRecord | null;
   /** Tokens of the question's own model calls. */

@@ -115,6 +115,7 @@ function questionAttributes({ outcome, record, question }: FinishedQuestion): At
     'ask.outcome': outcomeName(outcome),
     'ask.cache.result': record.cache.result,
     ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
+    ...(record.cache.reason && { 'ask.cache.reason': record.cache.reason }),
     'ask.history.available': record.historyAvailable,
     'ask.history.saved': record.historySaved,
   };

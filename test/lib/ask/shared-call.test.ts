@@ -10,7 +10,11 @@ import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { eventually } from '../../support/app.ts';
 
-const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 } };
+const given = {
+  text: 'answer',
+  endpoint: 0,
+  tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
+};
 const KEY = 'k';
 const LEASE = `answers-lease:${KEY}`;
 
@@ -30,7 +34,11 @@ afterEach(async () => {
 /** The cache of an instance that is connected to Redis. */
 async function open(url = redis.url): Promise<AnswerCache> {
   const tiers = [createMemoryTier(1_000_000), createRedisTier({ url }, () => {})];
-  const cache = createAnswerCache(tiers, 60_000, new PendingWork(), () => {});
+  const cache = createAnswerCache(tiers, 60_000, {
+    work: new PendingWork(),
+    warn() {},
+    modelOf: () => undefined,
+  });
   opened.push(cache);
   await eventually(async () => (await cache.lookUp('none')).result === 'miss');
   return cache;

@@ -155,14 +155,21 @@ function fragileTier(name: TierName): CacheTier & { broken: boolean } {
 const later = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 
 describe('the tiers', () => {
-  const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 } };
+  const given = {
+    text: 'answer',
+    endpoint: 0,
+    tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
+  };
   const hit = (tier: TierName) => ({ result: 'hit', tier, answer: given });
   let work: PendingWork;
   let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
   let cache: AnswerCache;
   let warnings: string[];
+  /** The model that the endpoint named last. */
+  let current: string | undefined;
+  const warn = (message: string): void => void warnings.push(message);
   const open = (ttlMs = 60_000): void => {
-    cache = createAnswerCache([memory, sqlite, redis], ttlMs, work, (message) => warnings.push(message));
+    cache = createAnswerCache([memory, sqlite, redis], ttlMs, { work, warn, modelOf: () => current });
   };
   const store = async (): Promise<void> => {
     void cache.store('k', given);
@@ -171,6 +178,7 @@ describe('the tiers', () => {
   beforeEach(() => {
     work = new PendingWork();
     warnings = [];
+    current = undefined;
     [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
     open();
   });
@@ -204,7 +212,10 @@ describe('the tiers', () => {
   it('continue with the next tier when an answer is too old', async () => {
     await store();
     later(5000);
-    const [younger, older] = [createAnswerCache([redis], 60_000, work, () => {}), cache];
+    const [younger, older] = [
+      createAnswerCache([redis], 60_000, { work, warn() {}, modelOf: () => current }),
+      cache,
+    ];
     await younger.store('k', given);
     await work.drain(1000);
     expect(await older.lookUp('k')).toMatchObject({
@@ -215,6 +226,32 @@ describe('the tiers', () => {
     // The younger answer has replaced the older one.
     expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'memory' });
     expect(await older.lookUp('k', 0)).toEqual({ result: 'miss' });
+  });
+
+  it('do not give the answer of a model that the deployment no longer has', async () => {
+    const [old, renewed] = [
+      { ...given, model: 'gpt-5-mini-2025-08-07' },
+      { ...given, text: 'new answer', model: 'gpt-5-mini-2026-10-01' },
+    ];
+    void cache.store('k', old);
+    await work.drain(1000);
+    // Before the first answer of the endpoint, nobody knows that its model has changed.
+    expect(await cache.lookUp('k')).toMatchObject({ tier: 'memory', answer: old });
+    current = renewed.model;
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'model_changed' });
+    expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
+    // An instance that shares Redis stores the answer of the new model.
+    await createAnswerCache([redis], 60_000, { work, warn() {}, modelOf: () => current }).store('k', renewed);
+    expect(await cache.lookUp('k')).toMatchObject({ tier: 'redis', answer: renewed });
+    await work.drain(1000);
+    // It has replaced the old answer in the faster tiers.
+    expect(await cache.lookUp('k')).toMatchObject({ tier: 'memory', answer: renewed });
+  });
+
+  it('give answers without the name of a model', async () => {
+    current = 'gpt-5-mini-2026-10-01';
+    await store();
+    expect(await cache.lookUp('k')).toMatchObject(hit('memory'));
   });
 
   it('never report a negative age, even when clocks differ', async () => {

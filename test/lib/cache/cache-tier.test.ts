@@ -27,7 +27,8 @@ import { IdentityRedis, useIdentity } from '../../support/identity-redis.ts';
 const MEGABYTE = 1024 * 1024;
 const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
   text,
-  tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 },
+  endpoint: 0,
+  tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
   storedAt: Date.now(),
   expiresAt: Date.now() + lifetimeMs,
 });

@@ -14,7 +14,11 @@ import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { eventually } from '../../support/app.ts';
 
 const MEGABYTE = 1024 * 1024;
-const given = { text: 'answer', tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 } };
+const given = {
+  text: 'answer',
+  endpoint: 0,
+  tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
+};
 const KEY = 'answers-generation';
 
 let folder: string;
@@ -35,7 +39,7 @@ const fileOf = (name: string): string => join(folder, `${name}.sqlite`);
 function open(name: string, url?: string): AnswerCache {
   const tiers = [createMemoryTier(MEGABYTE), createSqliteTier(fileOf(name), 16 * MEGABYTE, () => {})];
   if (url !== undefined) tiers.push(createRedisTier({ url }, () => {}));
-  const cache = createAnswerCache(tiers, 60_000, work, () => {});
+  const cache = createAnswerCache(tiers, 60_000, { work, warn() {}, modelOf: () => undefined });
   opened.push(cache);
   return cache;
 }

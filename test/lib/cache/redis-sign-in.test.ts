@@ -12,7 +12,8 @@ const SHORT_S = 4;
 const LONG_S = 200;
 const answer: CachedAnswer = {
   text: 'Paris',
-  tokens: { prompt: 3, completion: 2, cached: 0, reasoning: 0 },
+  endpoint: 0,
+  tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
   storedAt: Date.now(),
   expiresAt: Date.now() + 600_000,
 };

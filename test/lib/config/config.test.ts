@@ -66,6 +66,10 @@ describe('settings', () => {
     ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'one-too-many'],
     ['AZURE_OPENAI_ENDPOINT', 'http://models.example.com/v1'],
     ['HISTORY_MAX_INTERACTIONS', '0'],
+    ['MODEL_PRICE_CACHE_WRITE', '-1'],
+    ['MODEL_PRICE_LONG_CONTEXT_TOKENS', '0.5'],
+    ['MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', '0'],
+    ['MODEL_PRICE_LONG_CONTEXT_OUTPUT_FACTOR', 'x'],
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
     ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
@@ -217,8 +221,18 @@ describe('settings', () => {
     expect(readConfig({ ...minimal, ...prices }).model.prices).toEqual({
       input: 2.5,
       cachedInput: 0,
+      cacheWrite: 2.5,
       output: 10,
+      longContext: null,
     });
+    const more = { MODEL_PRICE_CACHE_WRITE: '3', MODEL_PRICE_LONG_CONTEXT_TOKENS: '272000' };
+    expect(readConfig({ ...minimal, ...prices, ...more }).model.prices).toMatchObject({
+      cacheWrite: 3,
+      longContext: { tokens: 272_000, input: 2, output: 1.5 },
+    });
+    expect(problems({ MODEL_PRICE_CACHE_WRITE: '3' })).toEqual([
+      'MODEL_PRICE_INPUT and MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: set all three prices or none.',
+    ]);
     expect(problems({ MODEL_PRICE_INPUT: '2.5' })).toEqual([
       'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: set all three prices or none.',
     ]);

@@ -132,7 +132,7 @@ export const answerExample: Answer = {
       time_to_first_token: 0.421,
     },
     model: 'gpt-4o-2024-11-20',
-    tokens: { prompt: 31, completion: 8, cached: 0, reasoning: 0, saved: 0 },
+    tokens: { prompt: 31, completion: 8, cached: 0, cache_write: 0, reasoning: 0, saved: 0 },
     history_available: true,
     history_saved: true,
   },
