@@ -15,6 +15,7 @@ import {
 import { AIMessageChunk, type BaseMessage } from '@langchain/core/messages';
 import { ChatGenerationChunk, type ChatResult } from '@langchain/core/outputs';
 import type { Runnable } from '@langchain/core/runnables';
+import { IterableReadableStream } from '@langchain/core/utils/stream';
 import { convertToOpenAITool } from '@langchain/core/utils/function_calling';
 import type { ModelApi } from '../config/model-config.ts';
 import { createConnectionRecord } from '../pool/connection-record.ts';
@@ -24,6 +25,7 @@ import type { ApiFormat, CompletionRequest, EventReader, PooledCallOptions } fro
 import { chatCompletions } from './chat-completions.ts';
 import type { ModelParameters } from './parameters.ts';
 import { responsesApi } from './responses-api.ts';
+import { DirectStream } from './direct-stream.ts';
 import { type Fields, type OutputSchema, structuredOutput } from './structured-output.ts';
 
 /** What a {@link PooledChatModel} is created with, beside the fields of every LangChain model. */
@@ -137,16 +139,27 @@ export class PooledChatModel extends BaseChatModel<PooledCallOptions> {
     if (!isFinished) throw new StreamFailedError(undefined, 'the stream ended without a finish_reason');
   }
 
-  /** LangChain also joins all chunks, for the end of a run. Without callbacks nobody would get them. */
-  override async *_streamIterator(
+  /**
+   * LangChain joins all chunks for the end of a run, races each of them with the signal, and passes it through a web stream.
+   * While nobody listens, nobody needs that: the chunks are then those of the response.
+   */
+  override async stream(
     input: BaseLanguageModelInput,
     options: Partial<PooledCallOptions> = {},
-  ): AsyncGenerator<AIMessageChunk> {
+  ): Promise<IterableReadableStream<AIMessageChunk>> {
     const isObserved = CallbackManager.configure(options.callbacks, this.callbacks) !== undefined;
-    if (isObserved || (options.outputVersion ?? this.outputVersion) !== 'v0') {
-      yield* super._streamIterator(input, options);
-      return;
-    }
+    const isPlain =
+      (options.outputVersion ?? this.outputVersion) === 'v0' && !options.signal && !options.timeout;
+    if (isObserved || !isPlain) return super.stream(input, options);
+    const chunks = this.#chunksOf(input, options);
+    // Rejects here when there is no answer, as LangChain's stream does, so that a fallback can take over.
+    return new DirectStream(await chunks.next(), chunks);
+  }
+
+  async *#chunksOf(
+    input: BaseLanguageModelInput,
+    options: Partial<PooledCallOptions>,
+  ): AsyncGenerator<AIMessageChunk, undefined, undefined> {
     const messages = BaseChatModel._convertInputToPromptValue(input).toChatMessages();
     const [, callOptions] = this._separateRunnableConfigFromCallOptionsCompat(options);
     for await (const { message, generationInfo } of this._streamResponseChunks(messages, callOptions)) {
