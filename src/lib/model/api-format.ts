@@ -38,6 +38,8 @@ export interface CompletionRequest {
 export interface EventReader {
   /** The id of the answer; undefined before it is known, and when the server gives none. */
   readonly id: string | undefined;
+  /** Whether the model has said why the answer ends. */
+  readonly isFinished: boolean;
   /** Gives a piece of text, or a chunk when the event says more, or null for nothing. */
   read(event: object): string | ChatGenerationChunk | null;
 }

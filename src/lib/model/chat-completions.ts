@@ -115,6 +115,7 @@ function toUsage(usage: Usage): UsageMetadata {
  */
 class Reader implements EventReader {
   id: string | undefined;
+  isFinished = false;
   #refused = false;
 
   read(event: object): string | ChatGenerationChunk {
@@ -131,6 +132,7 @@ class Reader implements EventReader {
     const message = new AIMessageChunk(this.id ? { ...fields, id: this.id } : fields);
     if (usage) Object.assign(message, { usage_metadata: toUsage(usage) });
     if (!reason) return new ChatGenerationChunk({ text, message });
+    this.isFinished = true;
     const generationInfo = {
       finish_reason: this.#refused ? REFUSAL : reason,
       ...(model && { model_name: model }),

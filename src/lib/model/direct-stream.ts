@@ -40,7 +40,8 @@ export class DirectStream<T> extends IterableReadableStream<T> {
     return this.#source.return(undefined) as Promise<IteratorReturnResult<undefined>>;
   }
 
-  override throw(error: unknown): Promise<never> {
-    return this.return().then(() => Promise.reject(error));
+  override async throw(error: unknown): Promise<never> {
+    await this.return();
+    throw error;
   }
 }

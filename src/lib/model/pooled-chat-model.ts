@@ -122,21 +122,21 @@ export class PooledChatModel extends BaseChatModel<PooledCallOptions> {
     options: Options,
     runManager?: CallbackManagerForLLMRun,
   ): Chunks {
-    const body = this.#format.toBody(this.#toRequest(options, true), messages);
-    const batches = await this.#client.stream(body, exchangeOf(options));
-    const reader = this.#format.createReader();
+    const { batches, reader } = await this.#open(messages, options);
     const indices = { prompt: 0, completion: 0 };
-    let isFinished = false;
     for await (const batch of batches) {
-      // Callbacks get each token. Otherwise the tokens that arrived together are one chunk.
-      for (const chunk of runManager ? singly(batch, reader) : together(batch, reader)) {
-        isFinished ||= chunk.generationInfo?.['finish_reason'] !== undefined;
+      for (const event of batch) {
+        const piece = reader.read(event);
+        if (!piece) continue;
+        const chunk =
+          typeof piece === 'string'
+            ? new ChatGenerationChunk({ text: piece, message: toTextMessage(piece, reader) })
+            : piece;
         yield chunk;
         await runManager?.handleLLMNewToken(chunk.text, indices, undefined, undefined, undefined, { chunk });
       }
     }
-    // It was cut off, even if it was closed cleanly.
-    if (!isFinished) throw new StreamFailedError(undefined, 'the stream ended without a finish_reason');
+    assertFinished(reader);
   }
 
   /**
@@ -162,10 +162,18 @@ export class PooledChatModel extends BaseChatModel<PooledCallOptions> {
   ): AsyncGenerator<AIMessageChunk, undefined, undefined> {
     const messages = BaseChatModel._convertInputToPromptValue(input).toChatMessages();
     const [, callOptions] = this._separateRunnableConfigFromCallOptionsCompat(options);
-    for await (const { message, generationInfo } of this._streamResponseChunks(messages, callOptions)) {
-      if (generationInfo) message.response_metadata = { ...generationInfo, ...message.response_metadata };
-      yield message as AIMessageChunk;
-    }
+    const { batches, reader } = await this.#open(messages, callOptions);
+    // The tokens that arrived together are one chunk.
+    for await (const batch of batches) for (const message of together(batch, reader)) yield message;
+    assertFinished(reader);
+    return undefined;
+  }
+
+  /** Sends a streamed request. */
+  async #open(messages: BaseMessage[], options: Options) {
+    const body = this.#format.toBody(this.#toRequest(options, true), messages);
+    const batches = await this.#client.stream(body, exchangeOf(options));
+    return { batches, reader: this.#format.createReader() };
   }
 
   #toRequest(options: Options, streamed: boolean): CompletionRequest {
@@ -180,35 +188,32 @@ function exchangeOf({ exchange, signal }: Options): Exchange {
   return { record: createConnectionRecord(), ...exchange, signal: AbortSignal.any(signals) };
 }
 
-function toTextChunk(text: string, { id }: EventReader): ChatGenerationChunk {
-  const message = new AIMessageChunk(id ? { content: text, id } : { content: text });
-  return new ChatGenerationChunk({ text, message });
+/** @throws StreamFailedError when the stream was cut off, even if it was closed cleanly. */
+function assertFinished({ isFinished }: EventReader): void {
+  if (!isFinished) throw new StreamFailedError(undefined, 'the stream ended without a finish_reason');
 }
 
-/** A chunk for each event. */
-function* singly(batch: Iterable<object>, reader: EventReader): Generator<ChatGenerationChunk, void, void> {
-  for (const event of batch) {
-    const piece = reader.read(event);
-    if (piece) yield typeof piece === 'string' ? toTextChunk(piece, reader) : piece;
-  }
-}
+const toTextMessage = (text: string, { id }: EventReader): AIMessageChunk =>
+  new AIMessageChunk(id ? { content: text, id } : { content: text });
 
-/** One chunk for successive pieces of text. */
-function* together(batch: Iterable<object>, reader: EventReader): Generator<ChatGenerationChunk, void, void> {
+/** One message for successive pieces of text. */
+function* together(batch: Iterable<object>, reader: EventReader): Generator<AIMessageChunk, void, void> {
   let text = '';
   try {
     for (const event of batch) {
       const piece = reader.read(event);
       if (typeof piece === 'string') text += piece;
       if (typeof piece === 'string' || !piece) continue;
-      if (text !== '') yield toTextChunk(text, reader);
+      if (text !== '') yield toTextMessage(text, reader);
       text = '';
-      yield piece;
+      const { message, generationInfo } = piece;
+      message.response_metadata = { ...generationInfo, ...message.response_metadata };
+      yield message as AIMessageChunk;
     }
   } catch (error) {
     // What precedes an event that cannot be read was answered.
-    if (text !== '') yield toTextChunk(text, reader);
+    if (text !== '') yield toTextMessage(text, reader);
     throw error;
   }
-  if (text !== '') yield toTextChunk(text, reader);
+  if (text !== '') yield toTextMessage(text, reader);
 }

@@ -110,6 +110,7 @@ type Delta = Parameters<typeof convertResponsesDeltaToChatGenerationChunk>[0];
  */
 class Reader implements EventReader {
   id: string | undefined;
+  isFinished = false;
   #refused = false;
 
   /** @throws StreamFailedError for the events `error` and `response.failed`. */
@@ -132,6 +133,7 @@ class Reader implements EventReader {
     if (this.id) message.id ??= this.id;
     if (response && LAST.has(type)) {
       const reason = finishReasonOf(response, this.#refused);
+      this.isFinished = reason !== undefined;
       chunk.generationInfo = { finish_reason: reason, model_name: response.model };
     }
     return chunk;

@@ -235,6 +235,26 @@ describe.each(APIS)('by %s at the address of %s', (api, address) => {
     await server.idle();
   });
 
+  it('a stream can be read as a web stream, and left before its end', async () => {
+    const reader = (await createModel().stream(QUESTION)).getReader();
+    let text = '';
+    for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value.text;
+    expect(text).toBe(ANSWER);
+    for await (const chunk of await createModel().stream(QUESTION)) {
+      expect(ANSWER).toContain(chunk.text);
+      break;
+    }
+    await (await createModel().stream(QUESTION)).cancel();
+    expect((await createModel().invoke(QUESTION)).text).toBe(ANSWER);
+  });
+
+  it('a stream that is refused fails before its first chunk, so that a fallback can take over', async () => {
+    server.next({ refusal: CONTENT_FILTERED }, { refusal: CONTENT_FILTERED });
+    await expect(createModel().stream(QUESTION)).rejects.toMatchObject({ code: 'content_filter' });
+    const { whole } = await joined(await createModel().withFallbacks([createModel()]).stream(QUESTION));
+    expect(whole.text).toBe(ANSWER);
+  });
+
   it('a stream that is cut off fails, after its text', async () => {
     const { pieces } = toolCall(api, 'get_weather', {});
     if (typeof pieces !== 'object' || !('events' in pieces)) throw new Error('not a stream');
