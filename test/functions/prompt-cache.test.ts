@@ -101,12 +101,14 @@ it('a long conversation moves its window in steps, so that most prompts begin as
   const oldest = app.emulator.requests.map(
     ({ messages }) => messages.find(({ role }) => role === 'user')?.content,
   );
-  const [one, four, seven, ten] = ['Turn 1?', 'Turn 4?', 'Turn 7?', 'Turn 10?'];
-  const expected = [one, one, one, one, one, one, one, four, four, four, seven, seven, seven, ten];
+  const [one, four, seven] = ['Turn 1?', 'Turn 4?', 'Turn 7?'];
+  const expected = [one, one, one, one, one, one, one, one, one, four, four, four, seven, seven];
   expect(oldest.map((each, index) => [index + 1, each])).toEqual(
     expected.map((each, index) => [index + 1, each]),
   );
-  // What the caller sees is still the newest interactions.
+  // No prompt of a long conversation has fewer than the limit, and callers see as many as it says.
+  const sizes = app.emulator.requests.map(({ messages }) => (messages.length - 2) / 2);
+  expect(sizes.slice(6)).toEqual([6, 7, 8, 6, 7, 8, 6, 7]);
   expect(answer?.chat_history).toHaveLength(12);
 });
 

@@ -8,7 +8,7 @@ import { timed } from '../telemetry/question-record.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { type ClaimParts, claimQuestion, type KeyedQuestion, type Replay } from './claim-question.ts';
 import type { Question, AskContext } from './question.ts';
-import { nextTurn } from './stable-history.ts';
+import { nextTurn, windowOf } from './stable-history.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts {
@@ -90,7 +90,7 @@ async function openHistory(
   }
   if (question.newConversation) return beginNewConversation(history, question);
   try {
-    const read = () => history.read(question, limits.historyMaxInteractions);
+    const read = () => history.read(question, windowOf(limits.historyMaxInteractions));
     const conversation = await timed(record, 'history_read', read);
     return { interactions: conversation.interactions, position: Promise.resolve(conversation), resetFailed };
   } catch (error) {

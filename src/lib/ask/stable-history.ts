@@ -12,20 +12,31 @@ export function nextTurn(interactions: readonly Interaction[]): number | undefin
   return known === undefined ? undefined : known + interactions.length - index;
 }
 
+/** By how many interactions the window of a long conversation moves at once. */
+const stepOf = (max: number): number => Math.max(1, Math.floor(max / 2));
+
+/** The most interactions that a prompt has, if `max` are the fewest of a long conversation. */
+export const windowOf = (max: number): number => max + stepOf(max) - 1;
+
 /**
  * Gives the part of `fitting` to send, oldest first. A window that moved on by one interaction with each question would
- * change the beginning of each prompt. So a full window moves by half of its size at once, and then grows again.
- * `read` are the interactions that were read, at most `max`; `fitting` are the newest of them that fit the limit of tokens.
+ * change the beginning of each prompt, so it grows up to {@link windowOf} and then moves at once. `read` are the
+ * interactions that were read; `fitting` are the newest of them that fit the limit of tokens: only this limit, and no
+ * step, leaves fewer than `max`.
  */
 export function alignHistory(
   read: readonly Interaction[],
   fitting: Interaction[],
   max: number,
 ): Interaction[] {
-  const isWhole = read.length < max && fitting.length === read.length;
-  if (isWhole || fitting[0]?.turn === undefined) return fitting;
-  const step = Math.max(1, Math.floor(max / 2));
-  const start = fitting.findIndex(({ turn = 0 }) => (turn - 1) % step === 0);
-  // Fewer interactions fit than the window would move by.
-  return start < 0 ? fitting : fitting.slice(start);
+  const step = stepOf(max);
+  const isCut = fitting.length < read.length;
+  const fewest = isCut ? 1 : max;
+  const start = fitting.findIndex(
+    ({ turn }, index) =>
+      turn !== undefined && (turn - 1) % step === 0 && (index === 0 || fitting.length - index >= fewest),
+  );
+  if (start >= 0) return fitting.slice(start);
+  // Numbers are not known, or fewer interactions fit than the window would move by.
+  return isCut ? fitting : fitting.slice(-max);
 }
