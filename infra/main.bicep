@@ -8,7 +8,41 @@ targetScope = 'subscription'
 param environmentName string
 
 @description('Region of the app, its storage and its monitoring. It must offer Flex Consumption.')
-@minLength(1)
+@allowed([
+  'australiaeast'
+  'australiasoutheast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'eastus2euap'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'southindia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'ukwest'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
+@metadata({ azd: { type: 'location' } })
 param location string
 
 // The app
@@ -34,9 +68,20 @@ param httpConcurrency int = 100
 @description('Whether the app can be reached from the internet. Without it, callers need a private endpoint of their own.')
 param appPublicAccess bool = true
 
+@description('Origins of pages that may call the app from browsers, such as https://chat.example.com, separated by commas.')
+param corsOrigins string = ''
+
+@description('How running instances are replaced. RollingUpdate lets questions finish; not every region has it yet.')
+@allowed(['Recreate', 'RollingUpdate'])
+param updateStrategy string = 'Recreate'
+
+@description('Whether the app and its storage survive the loss of a zone of the region, with two instances that are billed all the time.')
+param zoneRedundant bool = false
+
 // The model
 
 @description('Region of the model, whose quota is counted by region. When empty, the region of the app.')
+@metadata({ azd: { type: 'location', usageName: ['OpenAI.GlobalStandard.gpt-5-mini, 50'] } })
 param modelLocation string = ''
 
 @description('Name of the model to deploy.')
@@ -45,7 +90,8 @@ param modelName string = 'gpt-5.6-luna'
 @description('Version of the model to deploy.')
 param modelVersion string = '2026-07-09'
 
-@description('SKU of the deployment of the model: where its calls are processed, and how they are billed.')
+@description('SKU of the deployment of the model: where its calls are processed, and how they are billed. DataZoneStandard stays in the EU or the US.')
+@allowed(['GlobalStandard', 'DataZoneStandard', 'Standard'])
 param modelSku string = 'GlobalStandard'
 
 @description('Quota of the deployment, in thousands of tokens a minute.')
@@ -62,6 +108,7 @@ param existingModelName string = ''
 param existingModelResourceGroup string = ''
 
 @description('Second region in which the same model is deployed as the fallback endpoint. When empty, there is none.')
+@metadata({ azd: { type: 'location' } })
 param fallbackModelLocation string = ''
 
 // By choice
@@ -98,6 +145,9 @@ param alertBreakerOpenings int = 0
 
 @description('Alert when more interactions than this could not be stored in 15 minutes.')
 param alertLostInteractions int = 0
+
+@description('Alert when the model is retired in fewer days than this.')
+param alertModelDays int = 90
 
 var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
@@ -143,7 +193,7 @@ module monitoring 'modules/monitoring.bicep' = {
 
 module storage 'modules/storage.bicep' = {
   scope: group
-  params: { name: names.storage, location: location, tags: tags, publicAccess: !privateNetwork }
+  params: { name: names.storage, location: location, tags: tags, publicAccess: !privateNetwork, zoneRedundant: zoneRedundant }
 }
 
 module model 'modules/model.bicep' = if (createsModel) {
@@ -225,30 +275,50 @@ module app 'modules/app.bicep' = {
     location: location
     tags: tags
     names: names
-    uses: {
+    access: {
       network: privateNetwork
-      fallback: hasFallback
-      redis: redisEnabled
-      signIn: signsIn
-      publicAccess: appPublicAccess
+      public: appPublicAccess
+      corsOrigins: empty(corsOrigins) ? [] : map(split(corsOrigins, ','), (origin) => trim(origin))
     }
     scale: {
       instanceMemoryMB: instanceMemoryMB
       maximumInstanceCount: maximumInstanceCount
       alwaysReadyInstances: alwaysReadyInstances
       httpConcurrency: httpConcurrency
+      zoneRedundant: zoneRedundant
     }
-    modelEndpoint: modelRole.outputs.endpoint
-    modelDeploymentName: deploymentName
+    updateStrategy: updateStrategy
   }
   // The app starts when all that it reads is there.
   dependsOn: [roles, fallbackRole, redis, network]
 }
 
-module auth 'modules/auth.bicep' = if (signsIn) {
+// Authentication is turned on before the settings remove the function key, and off after they require it again: at no time
+// is the app open to everyone.
+module authOn 'modules/auth.bicep' = if (signsIn) {
   scope: group
   params: { appName: names.app, clientId: authClientId }
   dependsOn: [app]
+}
+
+module appSettings 'modules/app-settings.bicep' = {
+  scope: group
+  params: {
+    names: names
+    uses: { fallback: hasFallback, redis: redisEnabled }
+    modelEndpoint: modelRole.outputs.endpoint
+    modelDeploymentName: deploymentName
+    httpConcurrency: httpConcurrency
+    corsOrigins: corsOrigins
+    clientId: authClientId
+  }
+  dependsOn: [app, authOn]
+}
+
+module authOff 'modules/auth.bicep' = if (!signsIn) {
+  scope: group
+  params: { appName: names.app, clientId: '' }
+  dependsOn: [appSettings]
 }
 
 module alerts 'modules/alerts.bicep' = if (alertsEnabled) {
@@ -264,6 +334,7 @@ module alerts 'modules/alerts.bicep' = if (alertsEnabled) {
       rateLimitedQuestions: alertRateLimitedQuestions
       breakerOpenings: alertBreakerOpenings
       lostInteractions: alertLostInteractions
+      modelDays: alertModelDays
     }
   }
   dependsOn: [monitoring]

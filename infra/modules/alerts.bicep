@@ -1,4 +1,5 @@
-// Alerts on the outcome of questions, checked every 15 minutes.
+// Alerts on the outcome of questions and on the end of the model. They count metrics, which are not sampled, or weigh sampled log
+// lines with itemCount.
 param insightsName string
 param location string
 param tags object
@@ -12,7 +13,11 @@ param thresholds {
   rateLimitedQuestions: int
   breakerOpenings: int
   lostInteractions: int
+  modelDays: int
 }
+
+// A rule is checked every 15 minutes, over the last 15, unless it has another period.
+var defaults = { operator: 'GreaterThan', period: 'PT15M' }
 
 // Each query returns one row with the value `measured`, or none.
 var rules = [
@@ -51,7 +56,19 @@ var rules = [
     threshold: thresholds.lostInteractions
     severity: 2
   }
+  {
+    name: 'model-retires'
+    text: 'The model is retired soon. How to move to another one: docs/models.md.'
+    query: loadTextContent('../queries/alert-model-retires.kql')
+    operator: 'LessThan'
+    threshold: thresholds.modelDays
+    severity: 2
+    period: 'P1D'
+  }
 ]
+
+@description('Names under which Service Health lists the service of the models.')
+var modelServices = ['Azure OpenAI Service', 'Azure AI services', 'Azure AI Foundry', 'Microsoft Foundry']
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -69,7 +86,7 @@ resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(ema
 }
 
 resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for rule in rules: {
+  for rule in map(rules, (each) => union(defaults, each)): {
     name: 'ask-${rule.name}'
     location: location
     tags: tags
@@ -80,8 +97,8 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: true
       scopes: [insights.id]
-      evaluationFrequency: 'PT15M'
-      windowSize: 'PT15M'
+      evaluationFrequency: rule.period
+      windowSize: rule.period
       autoMitigate: true
       // A new workspace has no tables yet.
       skipQueryValidation: true
@@ -91,7 +108,7 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             query: rule.query
             metricMeasureColumn: 'measured'
             timeAggregation: 'Maximum'
-            operator: 'GreaterThan'
+            operator: rule.operator
             threshold: rule.threshold
             failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
           }
@@ -101,3 +118,28 @@ resource alert 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     }
   }
 ]
+
+// Azure announces the retirement of a model there, to everybody in the subscription.
+resource announcements 'Microsoft.Insights/activityLogAlerts@2020-10-01' = {
+  name: 'ask-announcements'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Azure announced a change of its model service, such as the retirement of a model: docs/models.md.'
+    enabled: true
+    scopes: [subscription().id]
+    condition: {
+      allOf: [
+        { field: 'category', equals: 'ServiceHealth' }
+        {
+          anyOf: [
+            { field: 'properties.incidentType', equals: 'ActionRequired' }
+            { field: 'properties.incidentType', equals: 'Informational' }
+          ]
+        }
+        { field: 'properties.impactedServices[*].ServiceName', containsAny: modelServices }
+      ]
+    }
+    actions: { actionGroups: empty(email) ? [] : [{ actionGroupId: receivers.id }] }
+  }
+}

@@ -1,25 +1,23 @@
-// The function app on Flex Consumption, with its settings.
+// The function app on Flex Consumption. Its settings follow in app-settings.bicep, when the sign-in is there.
 param location string
 param tags object
 
-@description('Names of the app and of what it uses. Those of options that are off are not read.')
-param names {
-  app: string
-  identity: string
-  storage: string
-  insights: string
-  network: string
-  fallback: string
-  redis: string
-  *: string
+@description('Names of the app and of what it uses. That of the network is not read without one.')
+param names { app: string, identity: string, storage: string, network: string, *: string }
+
+@description('How the app is reached. Pages of the origins may call it from browsers.')
+param access { network: bool, public: bool, corsOrigins: string[] }
+
+param scale {
+  instanceMemoryMB: int
+  maximumInstanceCount: int
+  alwaysReadyInstances: int
+  httpConcurrency: int
+  zoneRedundant: bool
 }
 
-@description('The options that are on. With signIn, App Service signs users in, instead of the function key.')
-param uses { network: bool, fallback: bool, redis: bool, signIn: bool, publicAccess: bool }
-
-param scale { instanceMemoryMB: int, maximumInstanceCount: int, alwaysReadyInstances: int, httpConcurrency: int }
-param modelEndpoint string
-param modelDeploymentName string
+@description('How running instances are replaced: Recreate or RollingUpdate.')
+param updateStrategy string
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: names.identity
@@ -29,49 +27,9 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: names.storage
 }
 
-resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
-  name: names.insights
-}
-
-resource subnet 'Microsoft.Network/virtualNetworks/subnets@2025-01-01' existing = {
+resource subnet 'Microsoft.Network/virtualNetworks/subnets@2025-01-01' existing = if (access.network) {
   name: '${names.network}/app'
 }
-
-resource fallback 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = {
-  name: names.fallback
-}
-
-resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' existing = {
-  name: names.redis
-}
-
-var clientId = identity.properties.clientId
-var settings = union(
-  {
-    // The host's storage, and the sessions.
-    AzureWebJobsStorage__accountName: names.storage
-    AzureWebJobsStorage__clientId: clientId
-    AzureWebJobsStorage__credential: 'managedidentity'
-    // Traces, metrics and logs, of the host and of the app.
-    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
-    APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
-    AZURE_CLIENT_ID: clientId
-    AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: modelDeploymentName
-    AZURE_OPENAI_ENDPOINT: modelEndpoint
-    // A place for each request that the platform sends to an instance, so that none waits for a place. When more arrive,
-    // as many again may wait; the app refuses the rest.
-    MODEL_MAX_CONCURRENCY: string(scale.httpConcurrency)
-  },
-  uses.fallback ? { AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.properties.endpoint } : {},
-  uses.redis ? { ANSWER_CACHE_REDIS_URL: 'rediss://${redis.properties.hostName}:10000' } : {},
-  uses.signIn
-    ? {
-        HTTP_AUTH_LEVEL: 'anonymous'
-        // App Service proves itself to Entra with this identity instead of a client secret.
-        OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: clientId
-      }
-    : {}
-)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${names.app}'
@@ -79,7 +37,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true }
+  properties: { reserved: true, zoneRedundant: scale.zoneRedundant }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
@@ -93,13 +51,14 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    publicNetworkAccess: uses.publicAccess ? 'Enabled' : 'Disabled'
-    virtualNetworkSubnetId: uses.network ? subnet.id : null
+    publicNetworkAccess: access.public ? 'Enabled' : 'Disabled'
+    virtualNetworkSubnetId: access.network ? subnet.id : null
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
+      // Written when empty too, so that removed origins lose their access.
+      cors: { allowedOrigins: access.corsOrigins }
     }
     functionAppConfig: {
       runtime: { name: 'node', version: '24' }
@@ -120,12 +79,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         // 2048 MB) is for functions that compute.
         triggers: { http: { perInstanceConcurrency: scale.httpConcurrency } }
       }
+      // Absent for the platform's default, because not every region has the other one. The types of Bicep lack it, the API has
+      // had it since 2024-11-01: learn.microsoft.com/azure/azure-functions/flex-consumption-site-updates
+      #disable-next-line BCP037
+      siteUpdateStrategy: updateStrategy == 'Recreate' ? null : { type: updateStrategy }
     }
-  }
-
-  resource appSettings 'config' = {
-    name: 'appsettings'
-    properties: settings
   }
 
   // Publishing needs an identity too.

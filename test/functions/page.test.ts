@@ -143,9 +143,13 @@ it('transfers at most 60 KB for the first view', async () => {
 const timing = async (url: string, headers: Record<string, string>): Promise<string | null> =>
   (await fetch(url, { headers })).headers.get('server-timing');
 
-it('tells the page whether a user is signed in, where App Service authentication says so', async () => {
+it.each([
+  ['the platform', { WEBSITE_AUTH_ENABLED: 'True' }],
+  ['the template', { TRUST_USER_HEADERS: 'true' }],
+  ['both', { WEBSITE_AUTH_ENABLED: 'True', TRUST_USER_HEADERS: 'true' }],
+])('tells the page whether a user is signed in, where %s trusts the headers', async (_, env) => {
   const user = { 'x-ms-client-principal-id': 'ada', 'x-ms-client-principal-idp': 'aad' };
-  const trusting = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
+  const trusting = await startApp({ env });
   try {
     expect(await timing(trusting.url, user)).toBe('signed-in');
     expect(await timing(trusting.url, {})).toBeNull();

@@ -112,8 +112,21 @@ describe('a user without an id', () => {
   });
 });
 
-it('headers that App Service did not set are ignored', async () => {
-  const open = await startApp();
+it('sessions belong to the user too where the template says that the headers are trusted', async () => {
+  const flex = await startApp({ env: { TRUST_USER_HEADERS: 'true' } });
+  try {
+    const id = randomUUID();
+    const session_id = randomUUID();
+    await ask(flex, { question: 'My name is Ada.', session_id }, whole(id));
+    expect((await ask(flex, { question: 'q', session_id }, whole(id))).chat_history).toHaveLength(4);
+    expect((await ask(flex, { question: 'q', session_id }, whole(randomUUID()))).chat_history).toHaveLength(2);
+  } finally {
+    await flex.stop();
+  }
+});
+
+it.each([{}, { TRUST_USER_HEADERS: 'false' }])('headers that nobody trusts are ignored: %j', async (env) => {
+  const open = await startApp({ env });
   try {
     const headers = { 'x-ms-client-principal': 'bm8gSlNPTg==', 'x-ms-client-principal-id': 'u' };
     expect((await ask(open, { question: 'q' }, headers)).status).toBe('success');

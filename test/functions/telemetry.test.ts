@@ -139,6 +139,8 @@ describe('over OTLP', () => {
     ]);
     const [breaker] = pointsOf(metricsOf(otlp), 'ask.breaker.open');
     expect(breaker?.asDouble).toBe(1);
+    const [openings] = pointsOf(metricsOf(otlp), 'ask.breaker.openings');
+    expect(openings?.asDouble).toBe(1);
   });
 
   it('no content, user or key is sent unless content capture is enabled', { tags: ['long'] }, async () => {

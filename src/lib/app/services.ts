@@ -71,6 +71,7 @@ export async function createServices(config: Config): Promise<Services> {
 
   const state: ProcessState = {
     openBreakers: () => model.openBreakers(),
+    breakerOpenings: () => model.breakerOpenings(),
     openConnections: () => http.openConnections(),
     backgroundWrites: () => cache?.writes ?? { done: 0, failed: 0 },
     retirements: () => model.retirements(),

@@ -125,13 +125,20 @@ export function readLogLevel(env: Environment = process.env): LogLevel {
   return logLevelOf(new SettingsReader(env));
 }
 
-/** Reads only `WEBSITE_AUTH_ENABLED`, because the page is served even if other settings are invalid. */
+/**
+ * Whether the headers that name the user come from App Service authentication. It reads only the two settings that say so,
+ * because the page is served even if other settings are invalid.
+ */
 export function readTrustsUserHeaders(env: Environment = process.env): boolean {
   return trustsUserHeadersOf(new SettingsReader(env));
 }
 
-const trustsUserHeadersOf = (settings: SettingsReader): boolean =>
-  settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true';
+/** The platform sets the first setting, but not in every plan. The template sets the second one, with the sign-in only. */
+function trustsUserHeadersOf(settings: SettingsReader): boolean {
+  const byPlatform = settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true';
+  const byTemplate = settings.oneOf('TRUST_USER_HEADERS', ['true', 'false']) === 'true';
+  return byPlatform || byTemplate;
+}
 
 const authLevelOf = (settings: SettingsReader): AuthLevel =>
   settings.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';

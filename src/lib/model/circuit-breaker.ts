@@ -21,7 +21,6 @@ export class CircuitBreaker {
   #openUntil = 0;
   /** Probes in flight. */
   #probes = 0;
-  /** How many times the breaker has opened. */
   #openings = 0;
   readonly #countedFaults = new WeakSet<object>();
 
@@ -33,6 +32,11 @@ export class CircuitBreaker {
   /** True while open or half open. */
   get isOpen(): boolean {
     return this.#failures >= MAX_FAILURES;
+  }
+
+  /** How many times it opened since the process started. */
+  get openings(): number {
+    return this.#openings;
   }
 
   /** Milliseconds until a request may be sent; 0 when one may be sent now. */

@@ -42,6 +42,8 @@ export interface ResilientModel {
   retirements(): { endpoint: number; days: number }[];
   /** Ends the background work. */
   stop(): void;
+  /** How often the circuit breaker of each endpoint opened, in the order of the settings. */
+  breakerOpenings(): number[];
 }
 
 /** Creates the model. `warn` is called with messages for the operator, `callbacks` as LangChain calls them. */
@@ -88,6 +90,7 @@ export function createResilientModel(
       return (await Promise.all(answers)).includes(true);
     },
     openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
+    breakerOpenings: () => endpoints.map(({ breaker }) => breaker.openings),
     retirements: () =>
       [...watches].flatMap(([endpoint, { days }]) => (days === null ? [] : [{ endpoint, days }])),
     stop() {

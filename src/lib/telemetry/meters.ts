@@ -41,6 +41,9 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
   const coldStarts = meter.createCounter('ask.cold_starts', {
     description: 'Questions that were the first of their process.',
   });
+  const lost = meter.createCounter('ask.history.lost', {
+    description: 'Answered questions that could not be stored with their answers.',
+  });
   const cost = meter.createCounter('ask.cost', {
     description:
       'Cost of model calls, and cost saved by answers without a model call, in the currency of the prices.',
@@ -56,6 +59,7 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
       ...(record.cache.reason && { 'ask.cache.reason': record.cache.reason }),
     });
     if (record.coldStart) coldStarts.add(1);
+    if (outcome === 'answered' && !metrics.history_saved) lost.add(1);
     if (metrics.cost) {
       cost.add(metrics.cost.spent, { 'ask.cost.kind': 'spent' });
       cost.add(metrics.cost.saved, { 'ask.cost.kind': 'saved' });
@@ -104,6 +108,16 @@ function observe(meter: Meter, state: ProcessState): void {
     .addCallback((result) => {
       for (const [endpoint, isOpen] of state.openBreakers().entries()) {
         result.observe(isOpen ? 1 : 0, { 'ask.endpoint': endpoint });
+      }
+    });
+  meter
+    .createObservableCounter('ask.breaker.openings', {
+      // An opening may be over before the gauge is read.
+      description: 'Times that the circuit breaker of a model endpoint opened.',
+    })
+    .addCallback((result) => {
+      for (const [endpoint, openings] of state.breakerOpenings().entries()) {
+        result.observe(openings, { 'ask.endpoint': endpoint });
       }
     });
   meter

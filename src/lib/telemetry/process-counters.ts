@@ -141,6 +141,7 @@ export function costOf(prices: Prices, { prompt, cached, cacheWrite, completion 
 /** State that is read only when metrics are exported or shown, so that no question pays for it. */
 export interface ProcessState {
   openBreakers(): boolean[];
+  breakerOpenings(): number[];
   openConnections(): number;
   backgroundWrites(): { done: number; failed: number };
   /** The endpoints whose model has a known retirement date, and the days until then. */

@@ -82,6 +82,7 @@ describe('settings', () => {
     ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
     ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
     ['HTTP_AUTH_LEVEL', 'public'],
+    ['TRUST_USER_HEADERS', 'yes'],
     ['MODEL_MAX_CONCURRENCY', '0'],
     ['AZURE_OPENAI_FALLBACK_API_KEYS', 'one-too-many'],
     ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/api/projects/mine'],
