@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile, findBicep } from '../../dev/infra/bicep.ts';
 import { root } from '../../dev/stack/root.ts';
-import { type Environment, readAuthLevel, readConfig } from '../../src/lib/config/config.ts';
+import { type Environment, readAuthLevel, readConfig, readTrustsUserHeaders } from '../../src/lib/config/config.ts';
 import { predict, type PredictedResource } from '../support/predicted-resources.ts';
 
 const DEFAULTS = { environmentName: 'dev', location: 'westeurope' };
@@ -19,12 +19,38 @@ const OPTIONS = {
   fallbackModelLocation: 'swedencentral',
   redisEnabled: true,
   privateNetwork: true,
+  corsOrigins: 'https://chat.example.com, https://www.example.com',
+  updateStrategy: 'RollingUpdate',
+  zoneRedundant: true,
+  modelSku: 'DataZoneStandard',
   authClientId: '00000000-0000-0000-0000-000000000001',
   alertEmail: 'operator@example.com',
 };
 
 /** Settings of the platform and of the Functions host, which the app does not read. */
-const NOT_OF_THE_APP = ['AzureWebJobsStorage__credential', 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'];
+const NOT_OF_THE_APP = [
+  'AzureWebJobsStorage__credential',
+  'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID',
+  'WEBSITE_AUTH_AAD_ALLOWED_TENANTS',
+  'WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES',
+];
+
+/**
+ * Settings with which a new instance stops the warm worker that the platform keeps ready, and starts another one. The first
+ * three: UsePlaceholderChannel in src/WebJobs.Script/Workers/Rpc/WebHostRpcWorkerChannelManager.cs of Azure/azure-functions-host.
+ * It also wants a read-only package, which a value 0 of the next one ends. A worker of another folder, program or runtime
+ * cannot be one that is ready.
+ */
+const COLD_WORKER = [
+  'languageWorkers__node__arguments',
+  'languageWorkers:node:arguments',
+  'FUNCTIONS_V2_COMPATIBILITY_MODE',
+  'WEBSITE_RUN_FROM_PACKAGE',
+  'languageWorkers__node__workerDirectory',
+  'languageWorkers__node__defaultExecutablePath',
+  'languageWorkers__workersDirectory',
+  'FUNCTIONS_WORKER_RUNTIME',
+];
 
 /** learn.microsoft.com/azure/role-based-access-control/built-in-roles */
 const ROLES: Record<string, string> = {
@@ -132,6 +158,12 @@ describe.each(['defaults', 'options'] as const)(
       expect(config.model.endpoints).toHaveLength(choice === 'defaults' ? 1 : 2);
       expect(JSON.stringify(config.cache).includes('redis.azure.net')).toBe(choice === 'options');
       expect(readAuthLevel(env)).toBe(choice === 'defaults' ? 'function' : 'anonymous');
+      expect(readTrustsUserHeaders(env)).toBe(choice === 'options');
+    });
+
+    it('keeps the warm worker of the platform', () => {
+      const written = Object.keys(appSettings(deployments[choice])).map((name) => name.toLowerCase());
+      expect(COLD_WORKER.filter((name) => written.includes(name.toLowerCase()))).toEqual([]);
     });
 
     it('gives all roles to the identity of the app', () => {
@@ -169,7 +201,7 @@ describe.each(['defaults', 'options'] as const)(
       const [app] = ofType(deployments[choice], 'Microsoft.Web/sites');
       expect(app?.properties).toMatchObject({
         httpsOnly: true,
-        siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2', ftpsState: 'Disabled' },
+        siteConfig: { minTlsVersion: '1.2', scmMinTlsVersion: '1.2' },
       });
       for (const redis of ofType(deployments[choice], 'Microsoft.Cache/redisEnterprise')) {
         expect(redis.properties).toMatchObject({ minimumTlsVersion: '1.2' });
@@ -214,8 +246,8 @@ describe('the template', { tags: ['bicep', 'long'] }, () => {
     ]);
   });
 
-  it('creates no network, no Redis and no sign-in unless they are chosen', () => {
-    const chosen = /Network|Cache|authsettingsV2/;
+  it('creates no network and no Redis unless they are chosen', () => {
+    const chosen = /Network|Cache/;
     expect(deployments.defaults.map(nameOf).filter((name) => chosen.test(name))).toEqual([]);
     expect(deployments.options.map(nameOf).filter((name) => chosen.test(name)).length).toBeGreaterThan(10);
   });
@@ -238,6 +270,72 @@ describe('the template', { tags: ['bicep', 'long'] }, () => {
     expect(groups.toSorted()).toEqual(['account', 'blob', 'redisEnterprise', 'table']);
     const [app] = ofType(deployments.options, 'Microsoft.Web/sites');
     expect(app?.properties['virtualNetworkSubnetId']).toMatch(/\/subnets\/app$/);
+  });
+
+  it('signs users in when there is a client id, and turns that off without one', () => {
+    const auth = (choice: 'defaults' | 'options') =>
+      deployments[choice].find(({ name }) => name.endsWith('/authsettingsV2'))?.properties;
+    expect(auth('defaults')).toMatchObject({
+      platform: { enabled: false },
+      globalValidation: { requireAuthentication: false },
+      identityProviders: {},
+    });
+    expect(auth('options')).toMatchObject({
+      platform: { enabled: true },
+      globalValidation: {
+        requireAuthentication: true,
+        unauthenticatedClientAction: 'Return401',
+        excludedPaths: ['/', '/assets/*', '/health'],
+      },
+    });
+    const { authClientId } = OPTIONS;
+    expect(appSettings(deployments.options)).toMatchObject({
+      WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES: `api://${authClientId}/user_impersonation`,
+      TRUST_USER_HEADERS: 'true',
+    });
+  });
+
+  it('sets CORS, rolling updates and zone redundancy as they are chosen', () => {
+    const site = (choice: 'defaults' | 'options') => ofType(deployments[choice], 'Microsoft.Web/sites')[0];
+    expect(site('defaults')?.properties).toMatchObject({ siteConfig: { cors: { allowedOrigins: [] } } });
+    expect(site('defaults')?.properties['functionAppConfig']).toMatchObject({ siteUpdateStrategy: null });
+    expect(site('options')?.properties).toMatchObject({
+      siteConfig: { cors: { allowedOrigins: ['https://chat.example.com', 'https://www.example.com'] } },
+      functionAppConfig: { siteUpdateStrategy: { type: 'RollingUpdate' } },
+    });
+    for (const [choice, zones] of [['defaults', false] as const, ['options', true] as const]) {
+      const [plan] = ofType(deployments[choice], 'Microsoft.Web/serverfarms');
+      const [storage] = ofType(deployments[choice], 'Microsoft.Storage/storageAccounts');
+      expect(plan?.properties['zoneRedundant']).toBe(zones);
+      expect(storage?.['sku']).toEqual({ name: zones ? 'Standard_ZRS' : 'Standard_LRS' });
+    }
+  });
+
+  it('sets no state of FTP, which Flex Consumption refuses', () => {
+    // github.com/microsoft/azure-pipelines-tasks/issues/21032
+    expect(template).not.toContain('ftpsState');
+  });
+
+  it('offers azd the regions that have the quota of the default model', () => {
+    const { parameters } = JSON.parse(template) as {
+      parameters: Record<string, { defaultValue?: unknown; metadata?: { azd?: { usageName?: string[] } } }>;
+    };
+    const value = (name: string) => String(parameters[name]?.defaultValue);
+    const usage = `OpenAI.${value('modelSku')}.${value('modelName')}, ${value('modelCapacity')}`;
+    expect(parameters['modelLocation']?.metadata?.azd?.usageName).toEqual([usage]);
+  });
+
+  it('alerts on what is not sampled, and on the retirement of the model', () => {
+    const rules = ofType(deployments.defaults, 'Microsoft.Insights/scheduledQueryRules');
+    expect(rules.map(({ name }) => name).toSorted()).toEqual([
+      'ask-breaker-open',
+      'ask-failure-rate',
+      'ask-history-not-saved',
+      'ask-model-429',
+      'ask-model-retires',
+      'ask-p95',
+    ]);
+    expect(ofType(deployments.defaults, 'Microsoft.Insights/activityLogAlerts')).toHaveLength(1);
   });
 
   it('reads no keys, and has no secrets in its parameters and outputs', () => {
