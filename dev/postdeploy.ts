@@ -1,45 +1,60 @@
-/** `npm run postdeploy`: what azd runs after a deployment. It says how to use the app, and runs the smoke test. */
-import { spawnSync } from 'node:child_process';
+/** `npm run postdeploy`: what azd runs after a deployment. It says how to use the app, and tests it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { az, azdVariables, NO_AZ } from './azd/commands.ts';
+import { adviseOn } from './azd/diagnosis.ts';
+import { whyNotReady } from './azd/readiness.ts';
+import { whySignInFails } from './azd/sign-in-check.ts';
+import { type Patience, readPatience, waitWhile, WAIT_OPTIONS } from './azd/waiting.ts';
 import { main as smoke } from './smoke.ts';
 
 /** The host answers with an error while it starts for the first time. */
 const KEY_ATTEMPTS = 6;
-const KEY_INTERVAL_MS = 10_000;
-const NO_AZ = `"az" was not found, so the smoke test has no function key. Install the Azure CLI, or copy the key from the
-portal (the app, App keys) and run: npm run smoke -- --url URL --key KEY`;
+const NO_KEY = `${NO_AZ}. It gets the function key for the smoke test. Or copy the key from the portal (the app, App keys), and run:
+npm run smoke -- --url URL --key KEY`;
 
 /** The help text. */
-export const help = `npm run postdeploy
+export const help = `npm run postdeploy -- [options]
 
 Prints the address of the app that azd deployed, and how to call it. Then gets the function key with the Azure CLI,
-without printing it, and runs the smoke test. azd sets the variables ASK_URL, ASK_SIGN_IN, AZURE_FUNCTION_APP_NAME,
-AZURE_RESOURCE_GROUP and AZURE_SUBSCRIPTION_ID from the outputs of infra/main.bicep; by hand:
-azd hooks run postdeploy`;
+without printing it, waits until the app answers, and runs the smoke test. When users sign in, it checks instead that nobody is
+answered without. azd sets the variables from the outputs of infra/main.bicep; by hand: azd hooks run postdeploy
 
-/** Sets the exit code: that of the smoke test, or 1 when there is no key. */
-export async function main(): Promise<void> {
-  const [url, app, group] = ['ASK_URL', 'AZURE_FUNCTION_APP_NAME', 'AZURE_RESOURCE_GROUP'].map(
-    (name) => process.env[name],
-  );
-  if (!url || !app || !group) {
-    console.error(
-      'ASK_URL, AZURE_FUNCTION_APP_NAME and AZURE_RESOURCE_GROUP are not set: run "azd hooks run postdeploy".',
-    );
-    process.exitCode = 1;
-    return;
-  }
-  if (process.env['ASK_SIGN_IN'] === 'true') {
-    console.log(
-      `Chat page: ${url}/ (users sign in)\nThe smoke test cannot sign in. GET ${url}/health needs no sign-in.`,
-    );
-    return;
-  }
-  const keyCommand = keysList(app, group);
+${WAIT_OPTIONS}`;
+
+/** Sets the exit code: that of the smoke test, or 1 when there is no key, or the app does not answer in time. */
+export async function main(args: string[]): Promise<void> {
+  const names = ['ASK_URL', 'AZURE_FUNCTION_APP_NAME', 'AZURE_RESOURCE_GROUP'] as const;
+  const variables = azdVariables(...names, 'AZURE_IDENTITY_PRINCIPAL_ID');
+  if (!variables) return;
+  const { ASK_URL: url, AZURE_FUNCTION_APP_NAME: name } = variables;
+  const patience = readPatience(args);
+  if (process.env['ASK_SIGN_IN'] === 'true') return checkSignIn(url, patience);
+  const keyCommand = keysList(name, variables.AZURE_RESOURCE_GROUP);
   console.log(usage(url, keyCommand));
-  const key = await functionKey(keyCommand);
-  if (key === undefined) process.exitCode = 1;
-  else await runSmokeTest(url, key);
+  const key = await functionKey(keyCommand, patience);
+  if (key === undefined) return fail(`${NO_ANSWER}.`);
+  console.log(`The app starts; this can take some minutes.`);
+  const reason = await waitWhile(patience, () => whyNotReady({ url, key }));
+  if (reason) return fail(adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
+  await smoke(['--url', url, '--key', key]);
+  if (process.exitCode !== 0) console.error(REPEAT);
+}
+
+const NO_ANSWER = 'The smoke test was not run';
+const REPEAT = 'To repeat this: azd hooks run postdeploy';
+
+function fail(message: string): void {
+  console.error(`${message}\n${REPEAT}`);
+  process.exitCode = 1;
+}
+
+async function checkSignIn(url: string, patience: Patience): Promise<void> {
+  console.log(
+    `Chat page: ${url}/ (users sign in)\nThe smoke test cannot sign in. Only the sign-in is checked.`,
+  );
+  const reason = await waitWhile(patience, () => whySignInFails(url));
+  if (reason) return fail(`${reason.text}.`);
+  console.log('The page is shown, and questions need a sign-in.');
 }
 
 const usage = (url: string, keyCommand: string[]): string => `
@@ -57,31 +72,17 @@ function keysList(app: string, group: string): string[] {
 }
 
 /** Returns the key that the Azure CLI prints; undefined, after saying why, when there is none. */
-async function functionKey(command: string[]): Promise<string | undefined> {
-  // On Windows `az` is a script, which needs a shell.
-  const shell = process.platform === 'win32';
+async function functionKey(command: string[], { intervalMs }: Patience): Promise<string | undefined> {
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
-    const { error, stdout } = spawnSync('az', command, {
-      shell,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    if (error) {
-      console.error(NO_AZ);
+    const { code, stdout, stderr } = az(...command);
+    if (code === null) {
+      console.error(NO_KEY);
       return undefined;
     }
     const key = stdout.trim();
     if (key !== '') return key;
-    console.error(`The Azure CLI returned no key (attempt ${attempt} of ${KEY_ATTEMPTS}).`);
-    if (attempt < KEY_ATTEMPTS) await sleep(KEY_INTERVAL_MS);
+    console.error(`${stderr}The Azure CLI returned no key (attempt ${attempt} of ${KEY_ATTEMPTS}).`);
+    if (attempt < KEY_ATTEMPTS) await sleep(intervalMs);
   }
   return undefined;
-}
-
-async function runSmokeTest(url: string, key: string): Promise<void> {
-  await smoke(['--url', url, '--key', key]);
-  if (process.exitCode === 0) return;
-  console.error(
-    'New roles take some minutes to work everywhere. To repeat the test: azd hooks run postdeploy',
-  );
 }

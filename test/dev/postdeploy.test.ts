@@ -1,79 +1,166 @@
 /**
- * npm run postdeploy: after a deployment with azd, it says how to use the app and tests it, without showing the key.
+ * npm run postdeploy: after a deployment with azd, it says how to use the app, waits until it answers, and tests it, without
+ * showing the key.
  * @module-tag long
  */
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemEnvironment } from '../../dev/stack/child-process.ts';
-import { root } from '../../dev/stack/root.ts';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.ts';
+import { AzureCommands, roleAssignment } from '../support/azure-commands.ts';
+import { runHook } from '../support/run-hook.ts';
 
 let app: TestApp | undefined;
-let folder: string;
+let server: Server | undefined;
+let commands: AzureCommands;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
+  commands = new AzureCommands();
 });
 afterEach(async () => {
   await app?.stop();
-  app = undefined;
-  rmSync(folder, { recursive: true, force: true });
+  server?.close();
+  app = server = undefined;
+  commands.remove();
 });
 
-const OUTPUTS = { AZURE_FUNCTION_APP_NAME: 'func-1', AZURE_RESOURCE_GROUP: 'rg-dev', ASK_SIGN_IN: 'false' };
-
-/** Runs the hook with the variables that azd sets. */
-function postdeploy(env: Record<string, string>): Promise<{ code: number; output: string }> {
-  const options = { cwd: root, env: { ...systemEnvironment(), ...OUTPUTS, ...env } };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['dev/run.js', 'postdeploy'], options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
-}
-
-/** Puts an Azure CLI on the PATH that prints `key`, and writes its arguments to the file `calls`. */
-function azureCli(key: string): { PATH: string } {
-  writeFileSync(join(folder, 'az'), `#!/bin/sh\necho "$@" >> '${join(folder, 'calls')}'\necho '${key}'\n`, {
-    mode: 0o755,
-  });
-  return { PATH: [folder, process.env['PATH']].join(delimiter) };
-}
+const KEYS = 'az functionapp keys list --name func-1 --resource-group rg-dev';
+const ROLES = 'az role assignment list --assignee principal-1';
+const postdeploy = (env: Record<string, string>, ...args: string[]) =>
+  runHook(['postdeploy', '--interval', '0', ...args], { PATH: commands.path, ...env });
 
 it('tests the app with the key that the Azure CLI gives', { tags: ['posix'] }, async () => {
   app = await startApp({ enableAuth: true });
   const key = app.host.functionKey;
-  const { code, output } = await postdeploy({ ...azureCli(key), ASK_URL: app.url });
+  commands.reply({ to: KEYS, stdout: `${key}\n` });
+  const { code, output } = await postdeploy({ ASK_URL: app.url });
   expect(output).toContain(`Chat page:    ${app.url}/`);
   expect(output).toContain('All checks passed.');
   expect(output).not.toContain(key);
   expect(code).toBe(0);
-  const [call = ''] = readFileSync(join(folder, 'calls'), 'utf8').split('\n');
-  expect(call).toContain('functionapp keys list --name func-1 --resource-group rg-dev');
   // The same command gives the key to the reader.
-  expect(output).toContain(`az ${call}`);
+  expect(output).toContain(commands.calls()[0]?.args.join(' '));
 });
 
 it('fails when the smoke test fails', { tags: ['posix'] }, async () => {
-  app = await startApp({ enableAuth: true });
-  const { code, output } = await postdeploy({ ...azureCli('not-the-key'), ASK_URL: app.url });
+  app = await startApp();
+  app.emulator.fault = { kind: 'status', status: 500 };
+  commands.reply({ to: KEYS, stdout: 'key' });
+  const { code, output } = await postdeploy({ ASK_URL: app.url });
   expect(output).toMatch(/FAILED ask/);
   expect(output).toContain('azd hooks run postdeploy');
   expect(code).toBe(1);
 });
 
 it('says what to do without the Azure CLI', { tags: ['posix'] }, async () => {
-  const { code, output } = await postdeploy({ PATH: folder, ASK_URL: 'http://localhost:1' });
-  expect(output).toContain('Install the Azure CLI');
+  const { code, output } = await runHook(['postdeploy'], { PATH: '/nowhere' });
+  expect(output).toContain('install-azure-cli');
   expect(code).toBe(1);
 });
 
-it('asks for no key when users sign in', { tags: ['posix'] }, async () => {
-  const url = 'https://func-1.azurewebsites.net';
-  const { code, output } = await postdeploy({ ...azureCli('key'), ASK_URL: url, ASK_SIGN_IN: 'true' });
-  expect(output).toContain(`${url}/ (users sign in)`);
-  expect(existsSync(join(folder, 'calls'))).toBe(false);
-  expect(code).toBe(0);
+describe('an app that does not answer', { tags: ['posix'] }, () => {
+  /** Gives a key, and lists these roles. */
+  const replyWith = (...roles: object[]): void =>
+    commands.reply({ to: KEYS, stdout: 'key' }, { to: ROLES, stdout: roles });
+
+  it('is waited for, with a line of progress', async () => {
+    // While a new instance starts, the platform answers for it.
+    let requests = 0;
+    server = createServer((_, response) => {
+      if (requests++ < 3) return void response.writeHead(503).end('Function host is not running.');
+      response.writeHead(200).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    replyWith();
+    const { output } = await postdeploy({
+      ASK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    expect(output.match(/^ +\d+ s {2}The app is starting \(HTTP 503\)$/gm)).toHaveLength(3);
+    expect(output).toContain('Smoke test of');
+  });
+
+  it('because a role is missing: it says which one', async () => {
+    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    replyWith(roleAssignment('Storage Blob Data Owner', 900));
+    const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
+    expect(output).toContain(
+      'its identity lacks the role Storage Table Data Contributor. Run "azd provision"',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('although it has the role: the network or the log', async () => {
+    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    replyWith(roleAssignment('Storage Table Data Contributor', 900));
+    const { output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
+    expect(output).toContain(
+      'has had the role Storage Table Data Contributor for 15 min: the network may be closed',
+    );
+    expect(output).toContain('logstream func-1');
+  });
+
+  it('because the model refuses it', async () => {
+    app = await startApp();
+    app.emulator.fault = { kind: 'status', status: 401 };
+    replyWith();
+    const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
+    expect(output).toContain('its identity lacks the role Cognitive Services OpenAI User');
+    expect(code).toBe(1);
+  });
+
+  it('because its settings are invalid: it does not wait', async () => {
+    app = await startApp({ env: { MAX_QUESTION_CHARS: 'many' } });
+    replyWith();
+    const { code, output } = await postdeploy({ ASK_URL: app.url });
+    expect(output).toContain(
+      'The settings of the app are invalid. The app is broken, its roles are not the reason.',
+    );
+    expect(output).toContain('logstream func-1');
+    expect(code).toBe(1);
+  });
+
+  it('because it has no functions', async () => {
+    server = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    replyWith();
+    const { output } = await postdeploy(
+      { ASK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+      '--wait',
+      '0',
+    );
+    expect(output).toContain('The app has no functions yet. The app is broken');
+  });
+});
+
+const UNREACHABLE_STORAGE =
+  'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:9/a';
+
+describe('when users sign in', { tags: ['posix'] }, () => {
+  /** App Service authentication in front of the app: 401 but for the page. Its challenge is that of an MCP server. */
+  async function startAuthentication(question: number): Promise<string> {
+    server = createServer((request, response) => {
+      if (request.url === '/') return void response.writeHead(200).end('page');
+      response
+        .writeHead(question, { 'www-authenticate': 'Bearer resource_metadata="https://func-1/.well-known"' })
+        .end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  it('checks the sign-in, and asks for no key', async () => {
+    const url = await startAuthentication(401);
+    const { code, output } = await postdeploy({ ASK_URL: url, ASK_SIGN_IN: 'true' });
+    expect(output).toContain(`${url}/ (users sign in)`);
+    expect(output).toContain('questions need a sign-in');
+    expect(commands.calls()).toEqual([]);
+    expect(code).toBe(0);
+  });
+
+  it('fails when questions are answered without', async () => {
+    const url = await startAuthentication(200);
+    const { code, output } = await postdeploy({ ASK_URL: url, ASK_SIGN_IN: 'true' }, '--wait', '0');
+    expect(output).toContain('A question without a sign-in got HTTP 200 instead of HTTP 401.');
+    expect(code).toBe(1);
+  });
 });

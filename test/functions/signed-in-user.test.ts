@@ -119,7 +119,9 @@ it('sessions belong to the user too where the template says that the headers are
     const session_id = randomUUID();
     await ask(flex, { question: 'My name is Ada.', session_id }, whole(id));
     expect((await ask(flex, { question: 'q', session_id }, whole(id))).chat_history).toHaveLength(4);
-    expect((await ask(flex, { question: 'q', session_id }, whole(randomUUID()))).chat_history).toHaveLength(2);
+    expect((await ask(flex, { question: 'q', session_id }, whole(randomUUID()))).chat_history).toHaveLength(
+      2,
+    );
   } finally {
     await flex.stop();
   }

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import { metricsOf, named, pointsOf, spansOf, valuesOf } from '../support/otlp.ts';
+import { startStorageProxy } from '../support/storage-proxy.ts';
 import { NO_IDENTITY, TokenEndpoint } from '../support/token-endpoint.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -141,6 +142,21 @@ describe('over OTLP', () => {
     expect(breaker?.asDouble).toBe(1);
     const [openings] = pointsOf(metricsOf(otlp), 'ask.breaker.openings');
     expect(openings?.asDouble).toBe(1);
+  });
+
+  it('an answer that could not be stored is counted', async () => {
+    const otlp = await receiver();
+    const storage = await startStorageProxy();
+    running.push(storage);
+    const app = await appWith({
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
+      SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString,
+    });
+    await ask(app, { question: randomUUID() });
+    storage.failNext('insert', 'throttle', 9);
+    expect((await ask(app, { question: randomUUID() })).performance_metrics.history_saved).toBe(false);
+    await app.stop();
+    expect(pointsOf(metricsOf(otlp), 'ask.history.lost')).toMatchObject([{ asDouble: 1 }]);
   });
 
   it('no content, user or key is sent unless content capture is enabled', { tags: ['long'] }, async () => {

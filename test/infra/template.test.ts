@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile, findBicep } from '../../dev/infra/bicep.ts';
 import { root } from '../../dev/stack/root.ts';
-import { type Environment, readAuthLevel, readConfig, readTrustsUserHeaders } from '../../src/lib/config/config.ts';
+import {
+  type Environment,
+  readAuthLevel,
+  readConfig,
+  readTrustsUserHeaders,
+} from '../../src/lib/config/config.ts';
 import { predict, type PredictedResource } from '../support/predicted-resources.ts';
 
 const DEFAULTS = { environmentName: 'dev', location: 'westeurope' };

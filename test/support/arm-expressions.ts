@@ -16,7 +16,8 @@ const FUNCTIONS: Record<string, (...values: unknown[]) => unknown> = {
     ),
   empty: (value) => value === '' || (Array.isArray(value) && value.length === 0),
   equals: (left, right) => left === right,
-  format: (text, ...values) => String(text).replaceAll(/\{(\d+)\}/g, (_, index) => String(values[Number(index)])),
+  format: (text, ...values) =>
+    String(text).replaceAll(/\{(\d+)\}/g, (_, index) => String(values[Number(index)])),
   not: (value) => value !== true,
   or: (...values) => values.includes(true),
   toLower: (text) => String(text).toLowerCase(),
@@ -81,7 +82,9 @@ class Expression {
     if (name === 'variables') return this.#scope.variables(String(values[0]));
     if (name === 'if') return values[values[0] === true ? 1 : 2];
     // What only Azure knows, such as a hash, is a text that is the same for the same arguments.
-    return FUNCTIONS[name]?.(...values) ?? `${name}(${values.map((value) => JSON.stringify(value)).join(', ')})`;
+    return (
+      FUNCTIONS[name]?.(...values) ?? `${name}(${values.map((value) => JSON.stringify(value)).join(', ')})`
+    );
   }
 
   #take(): string {
@@ -96,4 +99,6 @@ class Expression {
 }
 
 const member = (value: unknown, name: unknown): unknown =>
-  value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[String(name)] : `${value}.${name}`;
+  value !== null && typeof value === 'object'
+    ? (value as Record<string, unknown>)[String(name)]
+    : `${value}.${name}`;

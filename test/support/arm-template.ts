@@ -82,7 +82,8 @@ export const existingOf = (template: ArmTemplate): string[] =>
       .map(([symbol]) => `${module}.${symbol}`),
   );
 
-const isDeployed = ({ condition = true }: Resource, scope: Scope): boolean => evaluate(condition, scope) === true;
+const isDeployed = ({ condition = true }: Resource, scope: Scope): boolean =>
+  evaluate(condition, scope) === true;
 
 function scopeOf(template: ArmTemplate | undefined, given: (name: string) => unknown): Scope {
   const scope: Scope = {

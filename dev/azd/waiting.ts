@@ -1,0 +1,45 @@
+/** How long a hook waits, and how often it looks again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+/** Times in milliseconds. */
+export interface Patience {
+  limitMs: number;
+  intervalMs: number;
+}
+
+/** The options of hooks that wait, for their help texts. */
+export const WAIT_OPTIONS = `  --wait SECONDS      how long to wait at most (default 600)
+  --interval SECONDS  how often to look (default 10)`;
+
+/** Reads the options. @throws Error when one is not a number of seconds. */
+export function readPatience(args: string[]): Patience {
+  const options = {
+    wait: { type: 'string', default: '600' },
+    interval: { type: 'string', default: '10' },
+  } as const;
+  const { wait, interval } = parseArgs({ args, options }).values;
+  const milliseconds = [wait, interval].map((text) => 1000 * Number(text));
+  if (!milliseconds.every((value) => value >= 0))
+    throw new Error('--wait and --interval take numbers of seconds.');
+  const [limitMs = 0, intervalMs = 0] = milliseconds;
+  return { limitMs, intervalMs };
+}
+
+/**
+ * Calls `look` until it returns null, and prints what it returned: the reason to wait on. Returns the last reason when the
+ * time is over; null otherwise.
+ */
+export async function waitWhile<Reason extends { text: string; isFinal?: boolean }>(
+  { limitMs, intervalMs }: Patience,
+  look: () => Promise<Reason | null>,
+): Promise<Reason | null> {
+  const startedAt = performance.now();
+  for (;;) {
+    const reason = await look();
+    const waitedMs = performance.now() - startedAt;
+    if (reason === null || reason.isFinal || waitedMs + intervalMs > limitMs) return reason;
+    console.log(`  ${String(Math.round(waitedMs / 1000)).padStart(3)} s  ${reason.text}`);
+    await sleep(intervalMs);
+  }
+}
