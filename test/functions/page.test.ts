@@ -147,7 +147,7 @@ it.each([
   ['the platform', { WEBSITE_AUTH_ENABLED: 'True' }],
   ['the template', { TRUST_USER_HEADERS: 'true' }],
   ['both', { WEBSITE_AUTH_ENABLED: 'True', TRUST_USER_HEADERS: 'true' }],
-])('tells the page whether a user is signed in, where %s trusts the headers', async (_, env) => {
+])('tells the page whether a user is signed in, where the headers are trusted by %s', async (_, env) => {
   const user = { 'x-ms-client-principal-id': 'ada', 'x-ms-client-principal-idp': 'aad' };
   const trusting = await startApp({ env });
   try {
