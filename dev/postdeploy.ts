@@ -57,24 +57,23 @@ async function checkSignIn(url: string, patience: Patience): Promise<void> {
   console.log('The page is shown, and questions need a sign-in.');
 }
 
-const usage = (url: string, keyCommand: string[]): string => `
+const usage = (url: string, keyCommand: string): string => `
 Chat page:    ${url}/ (it asks for the function key)
-Function key: az ${keyCommand.join(' ')}
+Function key: az ${keyCommand}
 Ask:          curl -s ${url}/ask -H "x-functions-key: $KEY" -H 'Content-Type: application/json' \\
                 -d '{"question": "What is the capital of France?"}'
 `;
 
-function keysList(app: string, group: string): string[] {
+function keysList(app: string, group: string): string {
   const subscription = process.env['AZURE_SUBSCRIPTION_ID'];
-  const target = ['--name', app, '--resource-group', group];
-  if (subscription) target.push('--subscription', subscription);
-  return ['functionapp', 'keys', 'list', ...target, '--query', 'functionKeys.default', '--output', 'tsv'];
+  const target = `--name ${app} --resource-group ${group}${subscription ? ` --subscription ${subscription}` : ''}`;
+  return `functionapp keys list ${target} --query functionKeys.default --output tsv`;
 }
 
 /** Returns the key that the Azure CLI prints; undefined, after saying why, when there is none. */
-async function functionKey(command: string[], { intervalMs }: Patience): Promise<string | undefined> {
+async function functionKey(command: string, { intervalMs }: Patience): Promise<string | undefined> {
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
-    const { code, stdout, stderr } = az(...command);
+    const { code, stdout, stderr } = az(command);
     if (code === null) {
       console.error(NO_KEY);
       return undefined;

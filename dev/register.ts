@@ -16,7 +16,7 @@ export async function main(): Promise<void> {
     if (!environment) throw new Error('There is no azd environment: run "azd env new NAME" first.');
     if (existing) throw new Error(`Users sign in already: ASK_AUTH_CLIENT_ID is ${existing}.`);
     const { appId } = createRegistration(environment);
-    const { code, stderr } = azd('env', 'set', 'ASK_AUTH_CLIENT_ID', appId);
+    const { code, stderr } = azd('env set ASK_AUTH_CLIENT_ID', appId);
     if (code !== 0)
       throw new Error(`${stderr.trim()}\nRegistered, but not set: azd env set ASK_AUTH_CLIENT_ID ${appId}`);
     console.log(`Registered ${appId}. Next: azd up`);
@@ -27,7 +27,7 @@ export async function main(): Promise<void> {
 }
 
 function environmentValues(): Record<string, string | undefined> {
-  const { code, stdout, stderr } = azd('env', 'get-values', '--output', 'json');
+  const { code, stdout, stderr } = azd('env get-values --output json');
   if (code === null) throw new Error('The Azure Developer CLI ("azd") was not found: aka.ms/azd');
   if (code !== 0) throw new Error(stderr.trim());
   return JSON.parse(stdout) as Record<string, string>;

@@ -11,15 +11,16 @@ export interface CommandResult {
 /** What to do without the Azure CLI. */
 export const NO_AZ = 'The Azure CLI ("az") was not found: learn.microsoft.com/cli/azure/install-azure-cli';
 
-/** Runs the Azure CLI. Arguments must contain no blanks and no characters that a shell knows. */
-export const az = (...args: string[]): CommandResult => run('az', args);
+/** Runs the Azure CLI. `values` must contain no blanks and no characters that a shell knows. */
+export const az = (command: string, ...values: string[]): CommandResult => run('az', command, values);
 
 /** Runs azd in the folder of the project. */
-export const azd = (...args: string[]): CommandResult => run('azd', args);
+export const azd = (command: string, ...values: string[]): CommandResult => run('azd', command, values);
 
-function run(program: string, args: string[]): CommandResult {
+function run(program: string, command: string, values: string[]): CommandResult {
   // On Windows `az` is a script, which needs a shell.
   const shell = process.platform === 'win32';
+  const args = [...command.split(' '), ...values];
   const { error, status, stdout, stderr } = spawnSync(program, args, { shell, encoding: 'utf8' });
   return error ? { code: null, stdout: '', stderr: error.message } : { code: status ?? 1, stdout, stderr };
 }

@@ -43,8 +43,10 @@ export function createRegistration(environment: string): Application {
     value: SCOPE,
     type: 'User',
     isEnabled: true,
-    ...{ adminConsentDisplayName: text, adminConsentDescription: text },
-    ...{ userConsentDisplayName: text, userConsentDescription: text },
+    adminConsentDisplayName: text,
+    adminConsentDescription: text,
+    userConsentDisplayName: text,
+    userConsentDescription: text,
   };
   const body = {
     displayName: `ask (${environment})`,
@@ -59,7 +61,7 @@ export function createRegistration(environment: string): Application {
 
 /** Reads a registration. @throws Error with the message of the CLI. */
 export const readRegistration = (clientId: string): Application =>
-  application.parse(JSON.parse(output(az('ad', 'app', 'show', '--id', clientId, '--output', 'json'))));
+  application.parse(JSON.parse(output(az('ad app show --output json --id', clientId))));
 
 /** Adds what could not be known before the app was deployed. It can be repeated. @throws Error with the message of the CLI. */
 export function completeRegistration({ id, appId, api, web }: Application, app: SignInApp): void {
@@ -75,33 +77,29 @@ export function completeRegistration({ id, appId, api, web }: Application, app: 
     ...(app.clients.length > 0 && { api: { preAuthorizedApplications } }),
   });
   // Without a service principal, nobody in the tenant can sign in to it.
-  if (az('ad', 'sp', 'show', '--id', appId).code !== 0) output(az('ad', 'sp', 'create', '--id', appId));
+  if (az('ad sp show --id', appId).code !== 0) output(az('ad sp create --id', appId));
   trustIdentity(appId, app);
 }
 
 /** Lets the app's identity act for the registration, instead of a client secret. */
 function trustIdentity(appId: string, { tenantId, principalId }: SignInApp): void {
-  const command = ['ad', 'app', 'federated-credential'];
-  if (output(az(...command, 'list', '--id', appId, '--output', 'json')).includes(principalId)) return;
+  const command = 'ad app federated-credential';
+  if (output(az(`${command} list --output json --id`, appId)).includes(principalId)) return;
   const credential = {
     name: `app-identity-${principalId}`,
     issuer: `https://login.microsoftonline.com/${tenantId}/v2.0`,
     subject: principalId,
     audiences: ['api://AzureADTokenExchange'],
   };
-  withFile(credential, (file) => output(az(...command, 'create', '--id', appId, '--parameters', file)));
+  withFile(credential, (file) => output(az(`${command} create --id`, appId, '--parameters', file)));
 }
 
 /** Sends a request to Microsoft Graph. Returns the body of the response. */
 const graph = (method: string, url: string, body: object): string =>
-  withFile(body, (file) =>
-    output(
-      az(
-        ...['rest', '--method', method, '--url', url],
-        ...['--headers', 'Content-Type=application/json', '--body', `@${file}`],
-      ),
-    ),
-  );
+  withFile(body, (file) => {
+    const content = ['--headers', 'Content-Type=application/json', '--body', `@${file}`];
+    return output(az('rest --method', method, '--url', url, ...content));
+  });
 
 /** In a file, JSON needs no quoting for a shell. */
 function withFile(content: object, use: (file: string) => string): string {

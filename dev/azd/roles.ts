@@ -22,12 +22,10 @@ export type RoleAges = Map<string, number>;
 /** Lists the roles of an identity. Returns a text that says why when that is impossible. */
 export function readRoles(principalId: string): RoleAges | string {
   const subscription = process.env['AZURE_SUBSCRIPTION_ID'];
-  const { code, stdout, stderr } = az(
-    ...['role', 'assignment', 'list', '--assignee', principalId, '--all', '--output', 'json'],
-    // Otherwise the CLI asks Entra for names, which not every account may do.
-    ...['--fill-principal-name', 'false'],
-    ...(subscription ? ['--subscription', subscription] : []),
-  );
+  // Without the last option the CLI asks Entra for names, which not every account may do.
+  const command = 'role assignment list --all --output json --fill-principal-name false';
+  const target = ['--assignee', principalId, ...(subscription ? ['--subscription', subscription] : [])];
+  const { code, stdout, stderr } = az(command, ...target);
   if (code === null) return NO_AZ;
   if (code !== 0) return stderr.trim();
   const ages: RoleAges = new Map();

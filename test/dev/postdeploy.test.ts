@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ROLES } from '../../dev/azd/roles.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 import { AzureCommands, roleAssignment } from '../support/azure-commands.ts';
 import { runHook } from '../support/run-hook.ts';
@@ -25,7 +26,7 @@ afterEach(async () => {
 });
 
 const KEYS = 'az functionapp keys list --name func-1 --resource-group rg-dev';
-const ROLES = 'az role assignment list --assignee principal-1';
+const LIST = 'az role assignment list';
 const postdeploy = (env: Record<string, string>, ...args: string[]) =>
   runHook(['postdeploy', '--interval', '0', ...args], { PATH: commands.path, ...env });
 
@@ -58,40 +59,52 @@ it('says what to do without the Azure CLI', { tags: ['posix'] }, async () => {
   expect(code).toBe(1);
 });
 
-describe('an app that does not answer', { tags: ['posix'] }, () => {
-  /** Gives a key, and lists these roles. */
-  const replyWith = (...roles: object[]): void =>
-    commands.reply({ to: KEYS, stdout: 'key' }, { to: ROLES, stdout: roles });
+/** Gives a key, and lists these roles. */
+const replyWith = (...roles: object[]): void =>
+  commands.reply({ to: KEYS, stdout: 'key' }, { to: LIST, stdout: roles });
 
+/** Starts a server that answers each request with a status and a text. Returns its address. */
+async function startServer(answer: (path: string) => [status: number, text: string]): Promise<string> {
+  server = createServer((request, response) => {
+    const [status, text] = answer(request.url ?? '');
+    response.writeHead(status).end(text);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** App Service authentication in front of the app: everybody gets the page, and questions this status. */
+const startAuthentication = (status: number): Promise<string> =>
+  startServer((path) => (path === '/' ? [200, 'page'] : [status, '']));
+
+const allRoles = (): object[] => ROLES.map((role) => roleAssignment(role, 900));
+
+describe('an app that does not answer', { tags: ['posix'] }, () => {
   it('is waited for, with a line of progress', async () => {
-    // While a new instance starts, the platform answers for it.
+    // The host's words: HostAvailabilityCheckMiddleware.cs in Azure/azure-functions-host.
     let requests = 0;
-    server = createServer((_, response) => {
-      if (requests++ < 3) return void response.writeHead(503).end('Function host is not running.');
-      response.writeHead(200).end('{}');
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    const url = await startServer(() =>
+      requests++ < 3 ? [503, 'Function host is not running.'] : [200, '{}'],
+    );
     replyWith();
-    const { output } = await postdeploy({
-      ASK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    });
+    const { output } = await postdeploy({ ASK_URL: url });
     expect(output.match(/^ +\d+ s {2}The app is starting \(HTTP 503\)$/gm)).toHaveLength(3);
     expect(output).toContain('Smoke test of');
   });
 
   it('because a role is missing: it says which one', async () => {
     app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
-    replyWith(roleAssignment('Storage Blob Data Owner', 900));
+    replyWith(...allRoles().slice(0, 1), ...allRoles().slice(2));
     const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(
-      'its identity lacks the role Storage Table Data Contributor. Run "azd provision"',
+      'Storage refuses the app or is not reached: its identity lacks Storage Table Data Contributor. Run "azd provision"',
     );
     expect(code).toBe(1);
   });
 
   it('although it has the role: the network or the log', async () => {
     app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
-    replyWith(roleAssignment('Storage Table Data Contributor', 900));
+    replyWith(...allRoles());
     const { output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(
       'has had the role Storage Table Data Contributor for 15 min: the network may be closed',
@@ -102,9 +115,9 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   it('because the model refuses it', async () => {
     app = await startApp();
     app.emulator.fault = { kind: 'status', status: 401 };
-    replyWith();
+    replyWith(...allRoles());
     const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
-    expect(output).toContain('its identity lacks the role Cognitive Services OpenAI User');
+    expect(output).toContain('The model refuses the app, although its identity has had the role Cognitive');
     expect(code).toBe(1);
   });
 
@@ -112,23 +125,24 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
     app = await startApp({ env: { MAX_QUESTION_CHARS: 'many' } });
     replyWith();
     const { code, output } = await postdeploy({ ASK_URL: app.url });
-    expect(output).toContain(
-      'The settings of the app are invalid. The app is broken, its roles are not the reason.',
-    );
-    expect(output).toContain('logstream func-1');
+    expect(output).toContain('The settings of the app are invalid. The log has the reason');
     expect(code).toBe(1);
   });
 
-  it('because it has no functions', async () => {
-    server = createServer((_, response) => response.writeHead(404).end()).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    replyWith();
-    const { output } = await postdeploy(
-      { ASK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
-      '--wait',
-      '0',
+  it('because it has no functions: the app is broken', async () => {
+    const url = await startServer(() => [404, '']);
+    replyWith(...allRoles());
+    const { output } = await postdeploy({ ASK_URL: url }, '--wait', '0');
+    expect(output).toContain(
+      'The app has no functions yet, although its identity has all roles: the app is broken.',
     );
-    expect(output).toContain('The app has no functions yet. The app is broken');
+  });
+
+  it('because its host cannot read its storage: the role is missing', async () => {
+    const url = await startServer(() => [503, 'Function host is not running.']);
+    replyWith(...allRoles().slice(1));
+    const { output } = await postdeploy({ ASK_URL: url }, '--wait', '0');
+    expect(output).toContain('The app is starting (HTTP 503): its identity lacks Storage Blob Data Owner.');
   });
 });
 
@@ -136,18 +150,6 @@ const UNREACHABLE_STORAGE =
   'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;TableEndpoint=http://127.0.0.1:9/a';
 
 describe('when users sign in', { tags: ['posix'] }, () => {
-  /** App Service authentication in front of the app: 401 but for the page. Its challenge is that of an MCP server. */
-  async function startAuthentication(question: number): Promise<string> {
-    server = createServer((request, response) => {
-      if (request.url === '/') return void response.writeHead(200).end('page');
-      response
-        .writeHead(question, { 'www-authenticate': 'Bearer resource_metadata="https://func-1/.well-known"' })
-        .end();
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
-
   it('checks the sign-in, and asks for no key', async () => {
     const url = await startAuthentication(401);
     const { code, output } = await postdeploy({ ASK_URL: url, ASK_SIGN_IN: 'true' });

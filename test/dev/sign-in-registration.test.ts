@@ -43,8 +43,9 @@ const lines = (): string[] => commands.calls().map(({ args }) => args.join(' '))
 const callTo = (start: string): Call | undefined =>
   commands.calls().find(({ args }) => args.join(' ').startsWith(start));
 
+const register = () => runHook(['register'], { PATH: commands.path });
+
 describe('npm run register', { tags: ['posix'] }, () => {
-  const register = () => runHook(['register'], { PATH: commands.path });
   const VALUES = { to: 'azd env get-values --output json', stdout: { AZURE_ENV_NAME: 'dev' } };
   const POST: Reply = { to: `az rest --method POST --url ${GRAPH}`, stdout: application() };
 
@@ -95,7 +96,7 @@ describe('npm run postprovision', { tags: ['posix'] }, () => {
       ASK_AUTH_CLIENT_ID: CLIENT,
       ...env,
     });
-  const SHOW: Reply = { to: `az ad app show --id ${CLIENT}`, stdout: application() };
+  const SHOW: Reply = { to: 'az ad app show', stdout: application() };
   const REST: Reply[] = [
     { to: `az rest --method PATCH --url ${GRAPH}/${OBJECT}` },
     { to: 'az ad sp show', stderr: `ERROR: Resource '${CLIENT}' does not exist`, code: 3 },

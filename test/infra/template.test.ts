@@ -218,6 +218,9 @@ describe.each(['defaults', 'options'] as const)(
 /** A value like the one that Azure gives. */
 const replacement = (name: string): string => AZURE_VALUES.find(([end]) => name.endsWith(end))?.[1] ?? ID;
 
+const siteOf = (choice: 'defaults' | 'options'): PredictedResource | undefined =>
+  ofType(deployments[choice], 'Microsoft.Web/sites')[0];
+
 describe('the template', { tags: ['bicep', 'long'] }, () => {
   it('deploys to Flex Consumption with Node 24', () => {
     const [app] = ofType(deployments.defaults, 'Microsoft.Web/sites');
@@ -301,10 +304,9 @@ describe('the template', { tags: ['bicep', 'long'] }, () => {
   });
 
   it('sets CORS, rolling updates and zone redundancy as they are chosen', () => {
-    const site = (choice: 'defaults' | 'options') => ofType(deployments[choice], 'Microsoft.Web/sites')[0];
-    expect(site('defaults')?.properties).toMatchObject({ siteConfig: { cors: { allowedOrigins: [] } } });
-    expect(site('defaults')?.properties['functionAppConfig']).toMatchObject({ siteUpdateStrategy: null });
-    expect(site('options')?.properties).toMatchObject({
+    expect(siteOf('defaults')?.properties).toMatchObject({ siteConfig: { cors: { allowedOrigins: [] } } });
+    expect(siteOf('defaults')?.properties['functionAppConfig']).toMatchObject({ siteUpdateStrategy: null });
+    expect(siteOf('options')?.properties).toMatchObject({
       siteConfig: { cors: { allowedOrigins: ['https://chat.example.com', 'https://www.example.com'] } },
       functionAppConfig: { siteUpdateStrategy: { type: 'RollingUpdate' } },
     });

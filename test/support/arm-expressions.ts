@@ -37,7 +37,7 @@ function lazy(value: object, scope: Scope): object {
     name,
     { enumerable: true, get: () => evaluate(each, scope) },
   ]);
-  return Object.defineProperties({}, Object.fromEntries(members) as PropertyDescriptorMap) as object;
+  return Object.defineProperties({}, Object.fromEntries(members) as PropertyDescriptorMap);
 }
 
 const TOKEN = /\s*('(?:[^']|'')*'|-?\d+|[A-Za-z_]\w*|[()[\],.])/y;
@@ -101,4 +101,4 @@ class Expression {
 const member = (value: unknown, name: unknown): unknown =>
   value !== null && typeof value === 'object'
     ? (value as Record<string, unknown>)[String(name)]
-    : `${value}.${name}`;
+    : `${String(value)}.${String(name)}`;

@@ -41,7 +41,7 @@ export interface Deployment {
   /** The modules that are deployed. */
   modules: string[];
   /** The modules that are complete when this one begins. */
-  before(module: string): Set<string>;
+  before: (module: string) => Set<string>;
   /** The names of the parameters on which all this depends. */
   read: Set<string>;
 }
