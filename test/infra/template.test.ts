@@ -10,7 +10,7 @@ import {
   readConfig,
   readTrustsUserHeaders,
 } from '../../src/lib/config/config.ts';
-import { predict, type PredictedResource } from '../support/predicted-resources.ts';
+import { appSettings, ofType, predict, type PredictedResource } from '../support/predicted-resources.ts';
 
 const DEFAULTS = { environmentName: 'dev', location: 'westeurope' };
 const OPTIONS = {
@@ -25,8 +25,7 @@ const OPTIONS = {
   redisEnabled: true,
   privateNetwork: true,
   corsOrigins: 'https://chat.example.com, https://www.example.com',
-  updateStrategy: 'RollingUpdate',
-  zoneRedundant: true,
+
   modelSku: 'DataZoneStandard',
   authClientId: '00000000-0000-0000-0000-000000000001',
   alertEmail: 'operator@example.com',
@@ -96,14 +95,6 @@ beforeAll(async () => {
 });
 
 const nameOf = ({ type, name }: PredictedResource): string => `${type} ${name}`;
-const ofType = (resources: PredictedResource[], type: string): PredictedResource[] =>
-  resources.filter((resource) => resource.type === type);
-
-function appSettings(resources: PredictedResource[]): Record<string, string> {
-  const [settings] = resources.filter(({ name }) => name.endsWith('/appsettings'));
-  return settings?.properties as Record<string, string>;
-}
-
 /** The role assignments, each as "role on resource". */
 const roles = (resources: PredictedResource[]): string[] =>
   ofType(resources, 'Microsoft.Authorization/roleAssignments')
@@ -218,9 +209,6 @@ describe.each(['defaults', 'options'] as const)(
 /** A value like the one that Azure gives. */
 const replacement = (name: string): string => AZURE_VALUES.find(([end]) => name.endsWith(end))?.[1] ?? ID;
 
-const siteOf = (choice: 'defaults' | 'options'): PredictedResource | undefined =>
-  ofType(deployments[choice], 'Microsoft.Web/sites')[0];
-
 describe('the template', { tags: ['bicep', 'long'] }, () => {
   it('deploys to Flex Consumption with Node 24', () => {
     const [app] = ofType(deployments.defaults, 'Microsoft.Web/sites');
@@ -278,71 +266,6 @@ describe('the template', { tags: ['bicep', 'long'] }, () => {
     expect(groups.toSorted()).toEqual(['account', 'blob', 'redisEnterprise', 'table']);
     const [app] = ofType(deployments.options, 'Microsoft.Web/sites');
     expect(app?.properties['virtualNetworkSubnetId']).toMatch(/\/subnets\/app$/);
-  });
-
-  it('signs users in when there is a client id, and turns that off without one', () => {
-    const auth = (choice: 'defaults' | 'options') =>
-      deployments[choice].find(({ name }) => name.endsWith('/authsettingsV2'))?.properties;
-    expect(auth('defaults')).toMatchObject({
-      platform: { enabled: false },
-      globalValidation: { requireAuthentication: false },
-      identityProviders: {},
-    });
-    expect(auth('options')).toMatchObject({
-      platform: { enabled: true },
-      globalValidation: {
-        requireAuthentication: true,
-        unauthenticatedClientAction: 'Return401',
-        excludedPaths: ['/', '/assets/*', '/health'],
-      },
-    });
-    const { authClientId } = OPTIONS;
-    expect(appSettings(deployments.options)).toMatchObject({
-      WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES: `api://${authClientId}/user_impersonation`,
-      TRUST_USER_HEADERS: 'true',
-    });
-  });
-
-  it('sets CORS, rolling updates and zone redundancy as they are chosen', () => {
-    expect(siteOf('defaults')?.properties).toMatchObject({ siteConfig: { cors: { allowedOrigins: [] } } });
-    expect(siteOf('defaults')?.properties['functionAppConfig']).toMatchObject({ siteUpdateStrategy: null });
-    expect(siteOf('options')?.properties).toMatchObject({
-      siteConfig: { cors: { allowedOrigins: ['https://chat.example.com', 'https://www.example.com'] } },
-      functionAppConfig: { siteUpdateStrategy: { type: 'RollingUpdate' } },
-    });
-    for (const [choice, zones] of [['defaults', false] as const, ['options', true] as const]) {
-      const [plan] = ofType(deployments[choice], 'Microsoft.Web/serverfarms');
-      const [storage] = ofType(deployments[choice], 'Microsoft.Storage/storageAccounts');
-      expect(plan?.properties['zoneRedundant']).toBe(zones);
-      expect(storage?.['sku']).toEqual({ name: zones ? 'Standard_ZRS' : 'Standard_LRS' });
-    }
-  });
-
-  it('sets no state of FTP, which Flex Consumption refuses', () => {
-    // github.com/microsoft/azure-pipelines-tasks/issues/21032
-    expect(template).not.toContain('ftpsState');
-  });
-
-  it('offers azd the regions that have the quota of the default model', () => {
-    const { parameters } = JSON.parse(template) as {
-      parameters: Record<string, { defaultValue?: unknown; metadata?: { azd?: { usageName?: string[] } } }>;
-    };
-    const value = (name: string) => String(parameters[name]?.defaultValue);
-    const usage = `OpenAI.${value('modelSku')}.${value('modelName')}, ${value('modelCapacity')}`;
-    expect(parameters['modelLocation']?.metadata?.azd?.usageName).toEqual([usage]);
-  });
-
-  it('alerts on what is not sampled, and on the retirement of the model', () => {
-    const rules = ofType(deployments.defaults, 'Microsoft.Insights/scheduledQueryRules');
-    expect(rules.map(({ name }) => name).toSorted()).toEqual([
-      'ask-breaker-open',
-      'ask-failure-rate',
-      'ask-history-not-saved',
-      'ask-model-429',
-      'ask-model-retires',
-      'ask-p95',
-    ]);
-    expect(ofType(deployments.defaults, 'Microsoft.Insights/activityLogAlerts')).toHaveLength(1);
   });
 
   it('reads no keys, and has no secrets in its parameters and outputs', () => {

@@ -40,5 +40,15 @@ export async function predict(
   }
 }
 
+/** The resources of a type. */
+export const ofType = (resources: PredictedResource[], type: string): PredictedResource[] =>
+  resources.filter((resource) => resource.type === type);
+
+/** The settings of the app. */
+export function appSettings(resources: PredictedResource[]): Record<string, string> {
+  const [settings] = resources.filter(({ name }) => name.endsWith('/appsettings'));
+  return settings?.properties as Record<string, string>;
+}
+
 const literal = (value: string | number | boolean): string =>
   typeof value === 'string' ? `'${value}'` : String(value);
