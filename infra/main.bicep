@@ -53,8 +53,8 @@ param zoneRedundant bool = false
 
 // The model
 
-@description('Region of the model, whose quota is counted by region. When empty, the region of the app.')
-@metadata({ azd: { type: 'location', usageName: ['OpenAI.GlobalStandard.gpt-5-mini, 50'] } })
+@description('Region of the model. When empty, the region of the app.')
+@metadata({ azd: { type: 'location' } })
 param modelLocation string = ''
 
 @description('Name of the model to deploy.')
@@ -324,7 +324,7 @@ output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = names.app
 output AZURE_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
-output AZURE_OPENAI_ENDPOINT string = modelRole.outputs.endpoint
+output AZURE_OPENAI_ENDPOINT string = appSettings.outputs.modelEndpoint
 output AZURE_OPENAI_CHAT_DEPLOYMENT_NAME string = deploymentName
 output ASK_URL string = app.outputs.url
 output ASK_SIGN_IN bool = signsIn

@@ -13,6 +13,7 @@ param names {
 @description('The options that are on.')
 param uses { fallback: bool, redis: bool }
 
+@description('Address of the resource of the model, with a slash at its end.')
 param modelEndpoint string
 param modelDeploymentName string
 
@@ -24,6 +25,11 @@ param corsOrigins string
 
 @description('Client id of the app registration. When set, App Service must sign users in already.')
 param clientId string
+
+// The v1 API needs no version, and only there does the app send a key for the model's prompt cache: docs/models.md. The role
+// and the token are those of the other API: learn.microsoft.com/azure/developer/ai/how-to/switching-endpoints
+var v1 = 'openai/v1/'
+var endpoint = '${modelEndpoint}${v1}'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: names.identity
@@ -59,12 +65,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
         APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
         AZURE_CLIENT_ID: identity.properties.clientId
         AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: modelDeploymentName
-        AZURE_OPENAI_ENDPOINT: modelEndpoint
+        AZURE_OPENAI_ENDPOINT: endpoint
         // A place for each request that the platform sends to an instance, so that none waits for a place. When more
         // arrive, as many again may wait; the app refuses the rest.
         MODEL_MAX_CONCURRENCY: string(httpConcurrency)
       },
-      uses.fallback ? { AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback!.properties.endpoint } : {},
+      uses.fallback ? { AZURE_OPENAI_FALLBACK_ENDPOINTS: '${fallback!.properties.endpoint}${v1}' } : {},
       uses.redis ? { ANSWER_CACHE_REDIS_URL: 'rediss://${redis!.properties.hostName}:10000' } : {},
       empty(corsOrigins) ? {} : { MCP_ALLOWED_ORIGINS: corsOrigins },
       empty(clientId)
@@ -82,3 +88,5 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
     )
   }
 }
+
+output modelEndpoint string = endpoint

@@ -1,13 +1,11 @@
-/**
- * No deployment looks up a resource that it may lack. In a template with types of its own, the engine gets every `existing`
- * resource whose condition holds, and fails with a 404: github.com/Azure/bicep/issues/15447, /15580 and /16254
- */
+/** The compiled template, as the deployment engine reads it. What it deploys: template.test.ts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compile, findBicep } from '../../dev/infra/bicep.ts';
 import { root } from '../../dev/stack/root.ts';
 import { type ArmTemplate, type Deployment, existingOf, readDeployment } from '../support/arm-template.ts';
+import { COMPILE_TIMEOUT_MS } from '../support/predicted-resources.ts';
 
 /** The parameters on which resources and their names depend, with values for each way that they can go. */
 const CHOICES = {
@@ -65,12 +63,17 @@ function hasFallback({ fallbackModelLocation }: Choice): boolean {
   return fallbackModelLocation !== '';
 }
 
-let template: ArmTemplate;
+let text = '';
+let template: ArmTemplate & { outputs: Record<string, unknown> };
 beforeAll(async () => {
   const bicep = findBicep();
   // The tests are skipped then.
-  if (bicep !== undefined) template = JSON.parse((await compile(bicep)).template) as ArmTemplate;
-});
+  if (bicep === undefined) return;
+  const compiled = await compile(bicep);
+  expect(compiled.problems).toBe('');
+  text = compiled.template;
+  template = JSON.parse(text) as typeof template;
+}, COMPILE_TIMEOUT_MS);
 
 const deploymentOf = (choice: Choice): Deployment => readDeployment(template, { ...FIXED, ...choice });
 
@@ -78,6 +81,10 @@ const deploymentOf = (choice: Choice): Deployment => readDeployment(template, { 
 const ownAccount = ({ existingModelName, existingModelResourceGroup }: Choice): string =>
   `${existingModelResourceGroup || 'rg-dev'}/Microsoft.CognitiveServices/accounts/${existingModelName}`;
 
+/**
+ * No deployment looks up a resource that it may lack. In a template with types of its own, the engine gets every `existing`
+ * resource whose condition holds, and fails with a 404: github.com/Azure/bicep/issues/15447, /15580 and /16254
+ */
 describe('an existing resource', { tags: ['bicep', 'long'] }, () => {
   it('is in the list with its reason', () => {
     expect(existingOf(template).toSorted()).toEqual(Object.keys(EXISTING).toSorted());
@@ -130,5 +137,49 @@ describe('the sign-in', { tags: ['bicep', 'long'] }, () => {
       if (choice.authClientId === '') expect(before('authOff').has('appSettings')).toBe(true);
       else expect(before('appSettings').has('authOn')).toBe(true);
     }
+  });
+});
+
+describe('the compiled template', { tags: ['bicep', 'long'] }, () => {
+  it('reads no keys, and has no secrets in its parameters and outputs', () => {
+    expect(text.match(/list(keys|secrets|accountsas|servicesas)\b/gi)).toBeNull();
+    expect(text).not.toMatch(/"type": "secure/i);
+    const outputs = Object.keys(template.outputs);
+    expect(outputs.filter((name) => /key|secret|password|connection/i.test(name))).toEqual([]);
+    expect(outputs).toContain('ASK_URL');
+  });
+
+  it('sets no state of FTP, which Flex Consumption refuses', () => {
+    // github.com/microsoft/azure-pipelines-tasks/issues/21032
+    expect(text).not.toContain('ftpsState');
+  });
+
+  it('describes every parameter, and azd gives all of them with the same defaults', () => {
+    const parameters = Object.entries(template.parameters ?? {});
+    expect(parameters.filter(([, { metadata }]) => !metadata?.description)).toEqual([]);
+    const file = JSON.parse(readFileSync(join(root, 'infra', 'main.parameters.json'), 'utf8')) as {
+      parameters: Record<string, { value: string }>;
+    };
+    const given = Object.entries(file.parameters).map(([name, { value }]) => [
+      name,
+      /^\$\{[A-Z0-9_]+(?:=(.*))?\}$/.exec(value)?.[1],
+    ]);
+    const defaults = parameters.map(([name, { defaultValue }]) => [
+      name,
+      defaultValue === undefined ? undefined : JSON.stringify(defaultValue).replaceAll('"', ''),
+    ]);
+    expect(Object.fromEntries(given)).toEqual(Object.fromEntries(defaults));
+  });
+
+  it('lets azd ask for regions, without the quota of one model: the hook chooses among several', () => {
+    const azd = Object.entries(template.parameters ?? {}).flatMap(([name, { metadata }]) =>
+      metadata?.azd ? [[name, metadata.azd]] : [],
+    );
+    const region = { type: 'location' };
+    expect(Object.fromEntries(azd)).toEqual({
+      location: region,
+      modelLocation: region,
+      fallbackModelLocation: region,
+    });
   });
 });

@@ -44,6 +44,5 @@ it('the alerts look for outcomes and texts that the app writes', () => {
   expect(texts).toEqual([]);
   const names = alerts.flatMap((query) => query.match(/ask\.[a-z._]+/g) ?? []);
   const unknown = names.filter((name) => !sources.includes(`'${name}'`));
-  // The metric of the model's retirement is not there yet.
-  expect(unknown).toEqual(['ask.model.retires_in_days']);
+  expect(unknown).toEqual([]);
 });

@@ -18,7 +18,7 @@ interface Resource {
 
 /** A compiled template. Resources have symbolic names when it uses types of its own; the engine then looks up existing ones. */
 export interface ArmTemplate {
-  parameters?: Record<string, { defaultValue?: unknown }>;
+  parameters?: Record<string, { defaultValue?: unknown; metadata?: { description?: string; azd?: object } }>;
   variables?: Record<string, unknown>;
   resources: Record<string, Resource> | Resource[];
 }

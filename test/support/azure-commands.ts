@@ -1,7 +1,10 @@
-/** Stands in for the Azure CLI and azd: programs on the PATH that reply with recorded output, and record their arguments. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** Stands in for the Azure CLI and azd: programs that reply with recorded output, and record how they were called. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { systemEnvironment } from '../../dev/stack/child-process.ts';
+import { root } from '../../dev/stack/root.ts';
 
 /** What a program prints for arguments that begin with `to`. */
 export interface Reply {
@@ -13,20 +16,27 @@ export interface Reply {
   times?: number;
 }
 
-/** One call: the arguments, and the content of the file that they name. */
+/** One call: the program with its arguments, and the content of the file that they name. */
 export interface Call {
-  args: string[];
+  line: string;
   body?: unknown;
+}
+
+/** How a command of the project ended, and all that it printed. */
+export interface Outcome {
+  code: number;
+  output: string;
 }
 
 const PROGRAM = `
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-const [folder, program, ...args] = process.argv.slice(2);
+const folder = import.meta.dirname;
+const args = process.argv.slice(2);
+const line = args.join(' ');
 const file = args.map((arg) => arg.replace(/^@/, '')).find((arg) => arg.endsWith('.json') && existsSync(arg));
 const body = file && { body: JSON.parse(readFileSync(file, 'utf8')) };
-appendFileSync(folder + '/calls', JSON.stringify({ args: [program, ...args], ...body }) + '\\n');
+appendFileSync(folder + '/calls', JSON.stringify({ line, ...body }) + '\\n');
 const replies = JSON.parse(readFileSync(folder + '/replies', 'utf8'));
-const line = [program, ...args].join(' ');
 const reply = replies.find(({ to, times }) => line.startsWith(to) && times !== 0) ?? { code: 2, stderr: 'Unexpected: ' + line };
 if (reply.times) {
   reply.times--;
@@ -38,16 +48,37 @@ process.stderr.write(stderr);
 process.exitCode = code;
 `;
 
-/** The stand-ins of one test. */
-export class AzureCommands {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
+/** The outputs of the template, which azd gives to its hooks. */
+const OUTPUTS = {
+  ASK_SIGN_IN: 'false',
+  ASK_URL: 'https://func-1.azurewebsites.net',
+  AZURE_ENV_NAME: 'dev',
+  AZURE_FUNCTION_APP_NAME: 'func-1',
+  AZURE_IDENTITY_PRINCIPAL_ID: 'principal-1',
+  AZURE_RESOURCE_GROUP: 'rg-dev',
+  AZURE_TENANT_ID: 'tenant-1',
+};
 
-  constructor() {
-    writeFileSync(join(this.#folder, 'program.mjs'), PROGRAM);
+/** The stand-ins of one test. */
+export class AzureCommands implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
+  /** The PATH with the stand-ins first. */
+  readonly path: string;
+
+  constructor(...replies: Reply[]) {
+    const bin = join(this.#folder, 'bin');
+    const program = join(this.#folder, 'program.mjs');
+    mkdirSync(bin);
+    writeFileSync(program, PROGRAM);
     for (const name of ['az', 'azd']) {
-      const command = `exec '${process.execPath}' '${this.#folder}/program.mjs' '${this.#folder}' ${name} "$@"`;
-      writeFileSync(join(this.#folder, name), `#!/bin/sh\n${command}\n`, { mode: 0o755 });
+      const [file, script] =
+        process.platform === 'win32'
+          ? [`${name}.cmd`, `@"${process.execPath}" "${program}" ${name} %*\r\n`]
+          : [name, `#!/bin/sh\nexec '${process.execPath}' '${program}' ${name} "$@"\n`];
+      writeFileSync(join(bin, file), script, { mode: 0o755 });
     }
+    this.path = [bin, process.env['PATH']].join(delimiter);
+    this.reply(...replies);
   }
 
   /** Sets the replies. The first that fits is given; without one, a call fails. */
@@ -55,13 +86,19 @@ export class AzureCommands {
     writeFileSync(join(this.#folder, 'replies'), JSON.stringify(replies));
   }
 
-  /** The PATH with the stand-ins first. */
-  get path(): string {
-    return [this.#folder, process.env['PATH']].join(delimiter);
+  /** Runs `node dev/run.js COMMAND`, as azd runs a hook: with these programs, and with the outputs of the template as variables. */
+  run(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
+    const variables = { ...systemEnvironment(), ...OUTPUTS, PATH: this.path, ...env };
+    return new Promise((resolve) => {
+      const options = { cwd: root, env: variables };
+      const child = execFile(process.execPath, ['dev/run.js', ...command], options, (_, stdout, stderr) =>
+        resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
+      );
+    });
   }
 
-  /** The calls so far. */
-  calls(): Call[] {
+  /** The calls so far, in their order. */
+  get calls(): Call[] {
     try {
       const lines = readFileSync(join(this.#folder, 'calls'), 'utf8').trim().split('\n');
       return lines.map((line) => JSON.parse(line) as Call);
@@ -71,30 +108,22 @@ export class AzureCommands {
     }
   }
 
-  remove(): void {
+  /** The calls as lines, such as `azd env set A=B`. */
+  get lines(): string[] {
+    return this.calls.map(({ line }) => line);
+  }
+
+  /** The variables that `azd env set` was told to set. */
+  get variables(): Record<string, string> {
+    const sets = this.lines.filter((line) => line.startsWith('azd env set '));
+    return Object.fromEntries(
+      sets.flatMap((line) =>
+        [...line.matchAll(/(\w+)=(\S*)/g)].map(([, name = '', value = '']) => [name, value]),
+      ),
+    );
+  }
+
+  [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
-
-/**
- * A role as `az role assignment list` prints it:
- * learn.microsoft.com/azure/role-based-access-control/role-assignments, and `createdOn` as in the outputs of
- * learn.microsoft.com/azure/developer/terraform/ and other tutorials of Microsoft: six digits of a second, and the offset.
- */
-export const roleAssignment = (roleDefinitionName: string, ageSeconds: number): object => ({
-  condition: null,
-  conditionVersion: null,
-  createdBy: '11111111-1111-1111-1111-111111111111',
-  createdOn: new Date(Date.now() - 1000 * ageSeconds).toISOString().replace('Z', '000+00:00'),
-  delegatedManagedIdentityResourceId: null,
-  description: null,
-  id: '/subscriptions/s/resourceGroups/rg-dev/providers/Microsoft.Authorization/roleAssignments/a',
-  name: 'a',
-  principalId: 'principal-1',
-  principalType: 'ServicePrincipal',
-  resourceGroup: 'rg-dev',
-  roleDefinitionId: '/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/r',
-  roleDefinitionName,
-  scope: '/subscriptions/s/resourceGroups/rg-dev/providers/Microsoft.Storage/storageAccounts/st1',
-  type: 'Microsoft.Authorization/roleAssignments',
-});

@@ -3,6 +3,30 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, relative } from 'node:path';
 import { runBicep, TEMPLATE } from '../../dev/infra/bicep.ts';
 import { root } from '../../dev/stack/root.ts';
+import { evaluate } from './arm-expressions.ts';
+
+/** The compiler takes about 5 s of CPU, and a loaded machine has many tests at the same time. */
+export const COMPILE_TIMEOUT_MS = 300_000;
+
+/** learn.microsoft.com/azure/role-based-access-control/built-in-roles */
+const ROLES: Record<string, string> = {
+  '5e0bd9bd-7b93-4f28-af87-19fc36ad61bd': 'Cognitive Services OpenAI User',
+  '3913510d-42f4-4e42-8a64-420c390055eb': 'Monitoring Metrics Publisher',
+  'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
+  '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': 'Storage Table Data Contributor',
+};
+
+const ID = '00000000-0000-0000-0000-000000000002';
+/** What only Azure knows, by the end of the setting's name. Everything else is an id. */
+const AZURE_VALUES = [
+  ['FALLBACK_ENDPOINTS', 'https://fallback.openai.azure.com/'],
+  ['ENDPOINT', 'https://name.openai.azure.com/'],
+  ['REDIS_URL', 'name.westeurope.redis.azure.net'],
+  [
+    'CONNECTION_STRING',
+    `InstrumentationKey=${ID};IngestionEndpoint=https://westeurope-1.in.applicationinsights.azure.com/`,
+  ],
+] as const;
 
 /** A resource as it would be deployed. Values that only Azure knows are expressions in square brackets. */
 export interface PredictedResource {
@@ -44,11 +68,33 @@ export async function predict(
 export const ofType = (resources: PredictedResource[], type: string): PredictedResource[] =>
   resources.filter((resource) => resource.type === type);
 
-/** The settings of the app. */
+/** The settings of the app, with values like those that Azure gives. */
 export function appSettings(resources: PredictedResource[]): Record<string, string> {
   const [settings] = resources.filter(({ name }) => name.endsWith('/appsettings'));
-  return settings?.properties as Record<string, string>;
+  const written = Object.entries(settings?.properties as Record<string, string>);
+  return Object.fromEntries(written.map(([name, value]) => [name, valueOf(name, value)]));
 }
+
+/** Evaluates a setting: what it refers to is known to Azure only. */
+function valueOf(name: string, value: string): string {
+  const known = AZURE_VALUES.find(([end]) => name.endsWith(end))?.[1] ?? ID;
+  const expression = value.replace(/reference\(.*\)(\.\w+)+/s, `'${known}'`);
+  return String(evaluate(expression, { parameters: () => undefined, variables: () => undefined }));
+}
+
+/** The role assignments, each as "role on resource". */
+export const rolesIn = (resources: PredictedResource[]): string[] =>
+  ofType(resources, 'Microsoft.Authorization/roleAssignments')
+    .map(({ id, properties }) => {
+      const role = String(properties['roleDefinitionId']).split('/').at(-1) ?? '';
+      const [scope = ''] = id.split('/providers/Microsoft.Authorization/');
+      return `${ROLES[role]} on ${scope
+        .split('/')
+        .slice(-2)
+        .join('/')
+        .replaceAll(/(?<=[a-z])-?[0-9a-z]{13}$/g, '')}`;
+    })
+    .toSorted();
 
 const literal = (value: string | number | boolean): string =>
   typeof value === 'string' ? `'${value}'` : String(value);
