@@ -1,15 +1,13 @@
 /** `npm run postdeploy`: what azd runs after a deployment. It says how to use the app, and tests it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { az, azdVariables, NO_AZ } from './azd/commands.ts';
-import { adviseOn } from './azd/diagnosis.ts';
-import { whyNotReady } from './azd/readiness.ts';
-import { whySignInFails } from './azd/sign-in-check.ts';
-import { type Patience, readPatience, waitWhile, WAIT_OPTIONS } from './azd/waiting.ts';
+import { CliError, runCli, subscriptionArgs } from './azd/cli.ts';
+import { azdVariables, type Patience, readPatience, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
+import { adviseOn, whyNotReady, whySignInFails } from './azd/readiness.ts';
 import { main as smoke } from './smoke.ts';
 
 /** The host answers with an error while it starts for the first time. */
 const KEY_ATTEMPTS = 6;
-const NO_KEY = `${NO_AZ}. It gets the function key for the smoke test. Or copy the key from the portal (the app, App keys), and run:
+const NO_KEY = `It gets the function key for the smoke test. Or copy the key from the portal (the app, App keys), and run:
 npm run smoke -- --url URL --key KEY`;
 
 /** The help text. */
@@ -35,7 +33,8 @@ export async function main(args: string[]): Promise<void> {
   if (key === undefined) return fail(`${NO_ANSWER}.`);
   console.log(`The app starts; this can take some minutes.`);
   const reason = await waitWhile(patience, () => whyNotReady({ url, key }));
-  if (reason) return fail(adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
+  if (reason)
+    return fail(await adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
   await smoke(['--url', url, '--key', key]);
   if (process.exitCode !== 0) console.error(REPEAT);
 }
@@ -65,22 +64,27 @@ Ask:          curl -s ${url}/ask -H "x-functions-key: $KEY" -H 'Content-Type: ap
 `;
 
 function keysList(app: string, group: string): string {
-  const subscription = process.env['AZURE_SUBSCRIPTION_ID'];
-  const target = `--name ${app} --resource-group ${group}${subscription ? ` --subscription ${subscription}` : ''}`;
-  return `functionapp keys list ${target} --query functionKeys.default --output tsv`;
+  const target = ['--name', app, '--resource-group', group];
+  const options = [...target, ...subscriptionArgs(process.env['AZURE_SUBSCRIPTION_ID'])].join(' ');
+  return `functionapp keys list ${options} --query functionKeys.default --output tsv`;
 }
 
 /** Returns the key that the Azure CLI prints; undefined, after saying why, when there is none. */
 async function functionKey(command: string, { intervalMs }: Patience): Promise<string | undefined> {
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
-    const { code, stdout, stderr } = az(command);
-    if (code === null) {
-      console.error(NO_KEY);
-      return undefined;
+    let reason = 'The Azure CLI printed no key.';
+    try {
+      const key = (await runCli('az', command.split(' '))).trim();
+      if (key !== '') return key;
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      if (error.isNotInstalled) {
+        console.error(`${error.message} ${NO_KEY}`);
+        return undefined;
+      }
+      reason = error.message;
     }
-    const key = stdout.trim();
-    if (key !== '') return key;
-    console.error(`${stderr}The Azure CLI returned no key (attempt ${attempt} of ${KEY_ATTEMPTS}).`);
+    console.error(`${reason} (attempt ${attempt} of ${KEY_ATTEMPTS})`);
     if (attempt < KEY_ATTEMPTS) await sleep(intervalMs);
   }
   return undefined;

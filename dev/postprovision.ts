@@ -1,5 +1,5 @@
 /** `npm run postprovision`: what azd runs after the template was deployed. It completes the app registration, if there is one. */
-import { azdVariables } from './azd/commands.ts';
+import { azdVariables } from './azd/hook.ts';
 import { completeRegistration, readRegistration, tagOf } from './azd/registration.ts';
 
 /** The help text. */
@@ -21,7 +21,7 @@ export async function main(): Promise<void> {
   const { ASK_AUTH_CLIENT_ID: clientId, ASK_URL: url } = variables;
   let registration;
   try {
-    registration = readRegistration(clientId);
+    registration = await readRegistration(clientId);
   } catch (error) {
     // An account that may not read it, such as that of a workflow, may deploy all the same: nobody gets in without it.
     console.warn(`The app registration ${clientId} was not checked. ${messageOf(error)}`);
@@ -32,7 +32,7 @@ export async function main(): Promise<void> {
     return;
   }
   try {
-    completeRegistration(registration, {
+    await completeRegistration(registration, {
       url,
       tenantId: variables.AZURE_TENANT_ID,
       principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID,

@@ -1,7 +1,6 @@
 /** `npm run predeploy`: what azd runs before a deployment. It waits until the roles of the app's identity act. */
-import { azdVariables } from './azd/commands.ts';
+import { azdVariables, readPatience, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
 import { missingRoles, readRoles, type RoleAges } from './azd/roles.ts';
-import { readPatience, waitWhile, WAIT_OPTIONS } from './azd/waiting.ts';
 
 /**
  * Storage refuses an identity for a while after its role was assigned, and the first deployment then fails with 403
@@ -24,7 +23,7 @@ export async function main(args: string[]): Promise<void> {
   const variables = azdVariables('AZURE_IDENTITY_PRINCIPAL_ID');
   if (!variables) return;
   const principalId = variables.AZURE_IDENTITY_PRINCIPAL_ID;
-  const reason = await waitWhile(readPatience(args), async () => reasonToWait(readRoles(principalId)));
+  const reason = await waitWhile(readPatience(args), async () => reasonToWait(await readRoles(principalId)));
   if (reason?.unknown) {
     console.warn(`The roles are not checked. ${reason.text}`);
   } else if (reason?.missing) {

@@ -23,9 +23,9 @@ azd hooks run preprovision
 const NO_REGION = `The region is not known yet. "azd up" asks for it first; for "azd provision" set it:
 azd env set AZURE_LOCATION REGION`;
 
-const NOT_ASKED = `The model could not be chosen, because Azure could not be asked. It needs the Azure CLI (https://aka.ms/azure-cli), signed in
-("az login"), and an account that may read the models and quotas of the subscription: Reader, or Cognitive Services Usages
-Reader and Reader of the resource group. Or name a model yourself:
+const NOT_ASKED = `The model could not be chosen, because Azure could not be asked. It needs the Azure CLI, signed in ("az login"), and an
+account that may read the models and quotas of the subscription: Reader, or Cognitive Services Usages Reader and Reader of the
+resource group. Or name a model yourself:
 azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION`;
 
 const SUCCESSOR = `To let this hook choose a successor, which is then created beside it: azd env set ${AGAIN} true`;

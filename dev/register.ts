@@ -1,5 +1,6 @@
 /** `npm run register`: creates the app registration with which users sign in. */
-import { azd } from './azd/commands.ts';
+import { z } from 'zod';
+import { runCli } from './azd/cli.ts';
 import { createRegistration } from './azd/registration.ts';
 
 /** The help text. */
@@ -12,23 +13,26 @@ address and the identity of the app known. It needs the Azure CLI, and an accoun
 /** Sets the exit code to 1 when there is no environment, it has a registration already, or none could be created. */
 export async function main(): Promise<void> {
   try {
-    const { AZURE_ENV_NAME: environment, ASK_AUTH_CLIENT_ID: existing } = environmentValues();
+    const { AZURE_ENV_NAME: environment, ASK_AUTH_CLIENT_ID: existing } = await environmentValues();
     if (!environment) throw new Error('There is no azd environment: run "azd env new NAME" first.');
     if (existing) throw new Error(`Users sign in already: ASK_AUTH_CLIENT_ID is ${existing}.`);
-    const { appId } = createRegistration(environment);
-    const { code, stderr } = azd('env set ASK_AUTH_CLIENT_ID', appId);
-    if (code !== 0)
-      throw new Error(`${stderr.trim()}\nRegistered, but not set: azd env set ASK_AUTH_CLIENT_ID ${appId}`);
+    const { appId } = await createRegistration(environment);
+    try {
+      await runCli('azd', ['env', 'set', `ASK_AUTH_CLIENT_ID=${appId}`]);
+    } catch (error) {
+      const command = `azd env set ASK_AUTH_CLIENT_ID ${appId}`;
+      throw new Error(`${messageOf(error)}\nRegistered, but not set: ${command}`, { cause: error });
+    }
     console.log(`Registered ${appId}. Next: azd up`);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }
 
-function environmentValues(): Record<string, string | undefined> {
-  const { code, stdout, stderr } = azd('env get-values --output json');
-  if (code === null) throw new Error('The Azure Developer CLI ("azd") was not found: aka.ms/azd');
-  if (code !== 0) throw new Error(stderr.trim());
-  return JSON.parse(stdout) as Record<string, string>;
+async function environmentValues(): Promise<Record<string, string | undefined>> {
+  const text = await runCli('azd', ['env', 'get-values', '--output', 'json']);
+  return z.record(z.string(), z.string()).parse(JSON.parse(text));
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

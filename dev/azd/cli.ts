@@ -2,6 +2,7 @@
 import { exec, execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { z } from 'zod';
+import { root } from '../stack/root.ts';
 
 /** The catalogue of a region has some megabytes. */
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
@@ -9,15 +10,23 @@ const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 /** What the shell of Windows takes literally. */
 const PLAIN = /^[\w.,:=/@-]+$/;
 
+const INSTALL = {
+  az: 'The Azure CLI ("az") is not installed: https://aka.ms/azure-cli',
+  azd: 'The Azure Developer CLI ("azd") is not installed: https://aka.ms/azd',
+};
+
 /** A command that failed or could not be started. The message begins with the command and has the first line of its errors. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   /** All that the program wrote to its standard error, such as the code of an error of Azure. */
   readonly details: string;
+  /** Whether there is no such program. */
+  readonly isNotInstalled: boolean;
 
-  constructor(command: string, details: string) {
-    super(`"${command}" failed: ${firstLine(details)}`);
+  constructor(command: string, details: string, isNotInstalled = false) {
+    super(isNotInstalled ? details : `"${command}" failed: ${firstLine(details)}`);
     this.details = details;
+    this.isNotInstalled = isNotInstalled;
   }
 }
 
@@ -29,7 +38,7 @@ const firstLine = (text: string): string =>
     .trim() ?? 'no message';
 
 /**
- * Returns what the program prints.
+ * Returns what the program prints. It runs in the folder of the project, where azd finds its environment.
  *
  * @throws CliError when it is not installed or ends with another exit code than 0.
  */
@@ -37,7 +46,7 @@ export async function runCli(program: 'az' | 'azd', args: string[]): Promise<str
   const command = [program, ...args].join(' ');
   const unusual = args.find((arg) => !PLAIN.test(arg));
   if (unusual !== undefined) throw new CliError(command, `"${unusual}" has characters that are not allowed.`);
-  const options = { maxBuffer: MAX_OUTPUT_BYTES };
+  const options = { cwd: root, maxBuffer: MAX_OUTPUT_BYTES };
   try {
     // On Windows `az` is az.cmd, which only the shell starts. The check above keeps the arguments harmless there.
     const { stdout } =
@@ -47,14 +56,15 @@ export async function runCli(program: 'az' | 'azd', args: string[]): Promise<str
     return stdout;
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
-    throw new CliError(command, code === 'ENOENT' ? `${program} is not installed.` : (stderr ?? ''));
+    if (code === 'ENOENT') throw new CliError(command, `${INSTALL[program]}.`, true);
+    throw new CliError(command, stderr ?? '');
   }
 }
 
 /** Returns what a command of the Azure CLI prints as JSON. @throws CliError, also when it is not as the schema says */
 export async function azJson<T>(schema: z.ZodType<T>, args: string[], subscription?: string): Promise<T> {
-  const target = subscription ? ['--subscription', subscription] : [];
-  const text = await runCli('az', [...args, ...target, '--only-show-errors', '--output', 'json']);
+  const command = [...args, ...subscriptionArgs(subscription), '--only-show-errors', '--output', 'json'];
+  const text = await runCli('az', command);
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
@@ -65,3 +75,7 @@ export async function azJson<T>(schema: z.ZodType<T>, args: string[], subscripti
     );
   }
 }
+
+/** The option that names a subscription. Without one, the Azure CLI uses its default. */
+export const subscriptionArgs = (subscription: string | undefined): string[] =>
+  subscription ? ['--subscription', subscription] : [];

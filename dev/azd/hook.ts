@@ -1,8 +1,19 @@
-/** How long a hook waits, and how often it looks again. */
+/** What the hooks that follow the template share: the variables of azd, and waiting for Azure. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-/** Times in milliseconds. */
+/** Returns variables that azd sets from the outputs of the template, or undefined, after saying so, when one is missing. */
+export function azdVariables<Name extends string>(...names: Name[]): Record<Name, string> | undefined {
+  const missing = names.filter((name) => !process.env[name]);
+  if (missing.length > 0) {
+    console.error(`Not set: ${missing.join(', ')}. azd sets them: run this with "azd hooks run".`);
+    process.exitCode = 1;
+    return undefined;
+  }
+  return Object.fromEntries(names.map((name) => [name, process.env[name]])) as Record<Name, string>;
+}
+
+/** How long a hook waits at most, and how often it looks, in milliseconds. */
 export interface Patience {
   limitMs: number;
   intervalMs: number;

@@ -1,9 +1,12 @@
-/** What keeps a deployed app from answering questions: it starts, a role is missing, or it is broken. */
+/** What keeps a deployed app from answering questions (it starts, a role is missing, it is broken), and what to do about it. */
 import * as z from 'zod/mini';
 import { errorBody, notReady } from '../../src/lib/contract/responses.ts';
 import type { Target } from '../smoke/client.ts';
-import { tryRequest } from './http.ts';
-import type { Role } from './roles.ts';
+import { missingRoles, readRoles, type Role } from './roles.ts';
+
+/** One look at an app that starts can take this long. */
+const TIMEOUT_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 /** Why an app does not answer yet. */
 export interface NotAnswering {
@@ -50,12 +53,61 @@ async function whyNotAnswering(target: Target): Promise<NotAnswering | null> {
   return null;
 }
 
+/**
+ * Returns why an app does not keep out those who have not signed in; null when a question without a sign-in gets 401, and the
+ * page is shown to everyone.
+ */
+export async function whySignInFails(url: string): Promise<NotAnswering | null> {
+  const page = await statusOf(`${url}/`, 'GET');
+  if (page !== 'HTTP 200') return { text: `The page is not shown yet (${page})` };
+  const question = await statusOf(`${url}/ask`, 'POST');
+  if (question === 'HTTP 401') return null;
+  return { text: `A question without a sign-in got ${question} instead of HTTP 401` };
+}
+
+/** Returns what to do about an app that does not answer in time: a missing role is told from one that is there, and both from a broken app. */
+export async function adviseOn(
+  { text, role, isFinal }: NotAnswering,
+  app: { name: string; principalId: string },
+): Promise<string> {
+  const log = `The log has the reason: func azure functionapp logstream ${app.name}`;
+  if (isFinal) return `${text}. ${log}`;
+  const ages = await readRoles(app.principalId);
+  if (typeof ages === 'string') return `${text}. Whether its identity has its roles is unknown: ${ages}`;
+  const missing = missingRoles(ages);
+  if (missing.length > 0)
+    return `${text}: its identity lacks ${missing.join(', ')}. Run "azd provision" as an account that may assign roles.`;
+  if (role === undefined) return `${text}, although its identity has all roles: the app is broken. ${log}`;
+  const minutes = Math.round((ages.get(role) ?? 0) / MINUTE_MS);
+  return `${text}, although its identity has had the role ${role} for ${minutes} min: the network may be closed to the app. ${log}`;
+}
+
 const request = ({ url, key }: Target, method: string, path: string, fields?: object) =>
   tryRequest(url + path, {
     method,
     headers: { 'x-functions-key': key ?? '', 'content-type': 'application/json' },
     ...(fields && { body: JSON.stringify(fields) }),
   });
+
+async function statusOf(url: string, method: string): Promise<string> {
+  const response = await tryRequest(url, { method });
+  return typeof response === 'string' ? response : `HTTP ${response.status}`;
+}
+
+/** Returns the status and the body of a response; or the reason, as a text, when there is none. */
+async function tryRequest(
+  url: string,
+  init: RequestInit,
+): Promise<{ status: number; body: string } | string> {
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await fetch(url, { ...init, redirect: 'manual', signal });
+    return { status: response.status, body: await response.text() };
+  } catch (error) {
+    const cause = error instanceof Error ? (error.cause ?? error) : error;
+    return cause instanceof Error ? cause.message || cause.name : String(cause);
+  }
+}
 
 function parse<T>(schema: z.ZodMiniType<T>, body: string): T | undefined {
   try {

@@ -1,10 +1,10 @@
 /** The app registration in Entra with which users sign in, through the Azure CLI and Microsoft Graph. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import * as z from 'zod/mini';
-import { az, type CommandResult, NO_AZ } from './commands.ts';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { z } from 'zod';
+import { root } from '../stack/root.ts';
+import { azJson, CliError, runCli } from './cli.ts';
 
 const GRAPH = 'https://graph.microsoft.com/v1.0/applications';
 
@@ -19,6 +19,9 @@ const application = z.object({
   api: z.object({ oauth2PermissionScopes: z.array(z.object({ id: z.string(), value: z.string() })) }),
   web: z.object({ redirectUris: z.array(z.string()) }),
 });
+
+/** learn.microsoft.com/graph/api/resources/federatedidentitycredential */
+const credentials = z.array(z.object({ subject: z.string() }));
 
 /** A registration in Entra. `id` is that of its object, `appId` the client id. */
 export type Application = z.infer<typeof application>;
@@ -35,8 +38,8 @@ export interface SignInApp {
 /** Marks the registrations of this project, so that no other one is changed. */
 export const tagOf = (environment: string): string => `azd-env-name:${environment}`;
 
-/** Creates a registration with version 2 tokens and a scope. @throws Error with the message of the CLI. */
-export function createRegistration(environment: string): Application {
+/** Creates a registration with version 2 tokens and a scope. @throws CliError */
+export function createRegistration(environment: string): Promise<Application> {
   const text = 'Ask questions as the signed-in user';
   const scope = {
     id: randomUUID(),
@@ -56,65 +59,75 @@ export function createRegistration(environment: string): Application {
     // App Service asks for an id token, too.
     web: { implicitGrantSettings: { enableIdTokenIssuance: true } },
   };
-  return application.parse(JSON.parse(graph('POST', GRAPH, body)));
+  return withFile(body, (file) => azJson(application, graphRequest('POST', GRAPH, file)));
 }
 
-/** Reads a registration. @throws Error with the message of the CLI. */
-export const readRegistration = (clientId: string): Application =>
-  application.parse(JSON.parse(output(az('ad app show --output json --id', clientId))));
+/** Reads a registration. @throws CliError */
+export const readRegistration = (clientId: string): Promise<Application> =>
+  azJson(application, ['ad', 'app', 'show', '--id', clientId]);
 
-/** Adds what could not be known before the app was deployed. It can be repeated. @throws Error with the message of the CLI. */
-export function completeRegistration({ id, appId, api, web }: Application, app: SignInApp): void {
+/** Adds what could not be known before the app was deployed. It can be repeated. @throws CliError */
+export async function completeRegistration(
+  { id, appId, api, web }: Application,
+  app: SignInApp,
+): Promise<void> {
   const callback = `${app.url}/.auth/login/aad/callback`;
   const scopes = api.oauth2PermissionScopes.filter(({ value }) => value === SCOPE).map((scope) => scope.id);
   const preAuthorizedApplications = app.clients.map((client) => ({
     appId: client,
     delegatedPermissionIds: scopes,
   }));
-  graph('PATCH', `${GRAPH}/${id}`, {
+  const changes = {
     identifierUris: [`api://${appId}`],
     web: { redirectUris: [...new Set([...web.redirectUris, callback])] },
     ...(app.clients.length > 0 && { api: { preAuthorizedApplications } }),
-  });
+  };
+  await withFile(changes, (file) => runCli('az', graphRequest('PATCH', `${GRAPH}/${id}`, file)));
   // Without a service principal, nobody in the tenant can sign in to it.
-  if (az('ad sp show --id', appId).code !== 0) output(az('ad sp create --id', appId));
-  trustIdentity(appId, app);
+  try {
+    await runCli('az', ['ad', 'sp', 'show', '--id', appId]);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    await runCli('az', ['ad', 'sp', 'create', '--id', appId]);
+  }
+  await trustIdentity(appId, app);
 }
 
 /** Lets the app's identity act for the registration, instead of a client secret. */
-function trustIdentity(appId: string, { tenantId, principalId }: SignInApp): void {
-  const command = 'ad app federated-credential';
-  if (output(az(`${command} list --output json --id`, appId)).includes(principalId)) return;
+async function trustIdentity(appId: string, { tenantId, principalId }: SignInApp): Promise<void> {
+  const command = ['ad', 'app', 'federated-credential'];
+  const trusted = await azJson(credentials, [...command, 'list', '--id', appId]);
+  if (trusted.some(({ subject }) => subject === principalId)) return;
   const credential = {
     name: `app-identity-${principalId}`,
     issuer: `https://login.microsoftonline.com/${tenantId}/v2.0`,
     subject: principalId,
     audiences: ['api://AzureADTokenExchange'],
   };
-  withFile(credential, (file) => output(az(`${command} create --id`, appId, '--parameters', file)));
+  await withFile(credential, (file) =>
+    runCli('az', [...command, 'create', '--id', appId, '--parameters', file]),
+  );
 }
 
-/** Sends a request to Microsoft Graph. Returns the body of the response. */
-const graph = (method: string, url: string, body: object): string =>
-  withFile(body, (file) => {
-    const content = ['--headers', 'Content-Type=application/json', '--body', `@${file}`];
-    return output(az('rest --method', method, '--url', url, ...content));
-  });
+/** The arguments of a request to Microsoft Graph with a file as its body. */
+const graphRequest = (method: string, url: string, file: string): string[] => {
+  const content = ['--headers', 'Content-Type=application/json', '--body', `@${file}`];
+  return ['rest', '--method', method, '--url', url, ...content];
+};
 
-/** In a file, JSON needs no quoting for a shell. */
-function withFile(content: object, use: (file: string) => string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'ask-'));
+/**
+ * Gives `use` the path of a file with the content as JSON, which needs no quoting for a shell there. It is in the project,
+ * because a relative path has no blanks or other characters that a shell would read.
+ */
+async function withFile<T>(content: object, use: (file: string) => Promise<T>): Promise<T> {
+  const data = join(root, '.data');
+  mkdirSync(data, { recursive: true });
+  const folder = mkdtempSync(join(data, 'azd-'));
   try {
     const file = join(folder, 'body.json');
     writeFileSync(file, JSON.stringify(content));
-    return use(file);
+    return await use(relative(root, file).replaceAll('\\', '/'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function output({ code, stdout, stderr }: CommandResult): string {
-  if (code === null) throw new Error(NO_AZ);
-  if (code !== 0) throw new Error(stderr.trim());
-  return stdout;
 }

@@ -1,6 +1,6 @@
 /** The roles of the app's identity, as the Azure CLI lists them. */
-import * as z from 'zod/mini';
-import { az, NO_AZ } from './commands.ts';
+import { z } from 'zod';
+import { azJson, CliError } from './cli.ts';
 
 /** The roles that the template assigns: infra/modules/roles.bicep and model-role.bicep. */
 export const ROLES = [
@@ -20,20 +20,25 @@ const assignments = z.array(z.object({ roleDefinitionName: z.string(), createdOn
 export type RoleAges = Map<string, number>;
 
 /** Lists the roles of an identity. Returns a text that says why when that is impossible. */
-export function readRoles(principalId: string): RoleAges | string {
-  const subscription = process.env['AZURE_SUBSCRIPTION_ID'];
+export async function readRoles(principalId: string): Promise<RoleAges | string> {
   // Without the last option the CLI asks Entra for names, which not every account may do.
-  const command = 'role assignment list --all --output json --fill-principal-name false';
-  const target = ['--assignee', principalId, ...(subscription ? ['--subscription', subscription] : [])];
-  const { code, stdout, stderr } = az(command, ...target);
-  if (code === null) return NO_AZ;
-  if (code !== 0) return stderr.trim();
-  const ages: RoleAges = new Map();
-  for (const { roleDefinitionName, createdOn } of assignments.parse(JSON.parse(stdout))) {
-    const age = Date.now() - Date.parse(createdOn);
-    ages.set(roleDefinitionName, Math.min(age, ages.get(roleDefinitionName) ?? Infinity));
+  const command = ['role', 'assignment', 'list', '--all', '--fill-principal-name', 'false'];
+  try {
+    const list = await azJson(
+      assignments,
+      [...command, '--assignee', principalId],
+      process.env['AZURE_SUBSCRIPTION_ID'],
+    );
+    const ages: RoleAges = new Map();
+    for (const { roleDefinitionName, createdOn } of list) {
+      const age = Date.now() - Date.parse(createdOn);
+      ages.set(roleDefinitionName, Math.min(age, ages.get(roleDefinitionName) ?? Infinity));
+    }
+    return ages;
+  } catch (error) {
+    if (error instanceof CliError) return error.message;
+    throw error;
   }
-  return ages;
 }
 
 /** The roles of the template that are not in the list. */

@@ -15,7 +15,7 @@ const PARTS: [string, keyof Month, string][] = [
   ['Storage, transactions', 'storageCalls', '`(2 x N + S) x pt / 10,000`'],
   ['Storage, bytes', 'storageBytes', '`N x B x ps / 1e9`'],
   ['Logs, traces, metrics', 'logs', '`max(0, (N x L + A / 60 x 7,500) / 1e9 - 5) x pl`'],
-  ['Five alerts', 'alerts', '`5 x pq`'],
+  ['Seven alerts, six with a query', 'alerts', `\`${ASSUMED.alerts} x pq\``],
   ['**Sum**', 'sum', ''],
 ];
 

@@ -1,10 +1,8 @@
 /** npm run preprovision: which model a deployment gets, by what Azure offers, and what the user and Azure already have. */
-import { execFile } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { systemEnvironment } from '../../dev/stack/child-process.ts';
-import { root } from '../../dev/stack/root.ts';
+import { AzureCommands, type Outcome } from '../support/azure-commands.ts';
+import { type Azure, type Deployed, modelReplies, type Offer } from '../support/azure-replies.ts';
 import { sampled } from '../support/effort.ts';
-import { type Azure, AzureClis, type Deployed, type Offer } from '../support/azure-clis.ts';
 
 const QUOTA = { GlobalStandard: { limit: 1000 }, DataZoneStandard: { limit: 333 } };
 const LUNA_6: Offer = { name: 'gpt-6-luna', version: '2026-09-22', skus: QUOTA };
@@ -34,30 +32,16 @@ const NAMED = { ASK_MODEL_NAME: 'gpt-5-mini', ASK_MODEL_VERSION: '2025-08-07' };
 const FALLBACK = { ASK_FALLBACK_MODEL_LOCATION: 'swedencentral' };
 const EXISTING = { ASK_EXISTING_MODEL_NAME: 'shared-model' };
 
-interface Outcome {
-  code: number;
-  output: string;
-  /** What `azd env set` was told. */
-  set: Record<string, string>;
-  calls: string[];
-}
-
-/** Runs the hook with the variables that azd gives it, on 30 November 2026. */
+/** Runs the hook with the variables that azd gives it, on 30 November 2026. `set` is what `azd env set` was told. */
 async function preprovision(
   azure: Partial<Azure>,
   env: Record<string, string> = {},
   date = '2026-11-30',
-): Promise<Outcome> {
-  using clis = new AzureClis({ regions: { westeurope: OFFERS }, ...azure });
-  const azd = { AZURE_ENV_NAME: 'dev', AZURE_LOCATION: 'westeurope', AZURE_SUBSCRIPTION_ID: 'sub-1' };
-  const options = { cwd: root, env: { ...systemEnvironment(), ...azd, ...env, PATH: clis.path } };
-  const { code, output } = await new Promise<{ code: number; output: string }>((resolve) => {
-    const args = ['dev/run.js', 'preprovision', '--date', date];
-    const child = execFile(process.execPath, args, options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
-  return { code, output, set: clis.variables, calls: clis.calls };
+): Promise<Outcome & { set: Record<string, string>; calls: string[] }> {
+  using commands = new AzureCommands(...modelReplies({ regions: { westeurope: OFFERS }, ...azure }));
+  const azd = { AZURE_LOCATION: 'westeurope', AZURE_SUBSCRIPTION_ID: 'sub-1' };
+  const outcome = await commands.run(['preprovision', '--date', date], { ...azd, ...env });
+  return { ...outcome, set: commands.variables, calls: commands.lines };
 }
 
 /** Runs the hook in a region with these models, and returns the name, version and SKU that it chose. */

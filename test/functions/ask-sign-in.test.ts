@@ -1,11 +1,11 @@
 /** Access to the model with the app's managed identity instead of a key, and through the v1 API. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { localhostCertificate } from '../../dev/stack/certificate.ts';
@@ -13,6 +13,7 @@ import { freePort } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
 import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { AzureCommands } from '../support/azure-commands.ts';
 import { sampled } from '../support/effort.ts';
 import { IdentityRedis } from '../support/identity-redis.ts';
 import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoint.ts';
@@ -73,17 +74,12 @@ describe('without a key', () => {
 
 describe.runIf(process.platform !== 'win32')('without a key on the machine of a developer', () => {
   it('the app uses the account of "az login"', { tags: ['long'] }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ask-az-'));
-    const calls = join(folder, 'calls');
     // learn.microsoft.com/cli/azure/account#az-account-get-access-token
     const token = { accessToken: 'emulator-key', expires_on: Date.now() / 1000 + 3600, tokenType: 'Bearer' };
-    const script = `#!/bin/sh\necho "$@" >> '${calls}'\necho '${JSON.stringify(token)}'\n`;
-    writeFileSync(join(folder, 'az'), script, { mode: 0o755 });
-    const path = [folder, process.env['PATH']].join(delimiter);
-    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '', PATH: path } });
+    using commands = new AzureCommands({ to: 'az account get-access-token', stdout: token });
+    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '', PATH: commands.path } });
     expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
-    expect(readFileSync(calls, 'utf8')).toContain('account get-access-token');
-    rmSync(folder, { recursive: true });
+    expect(commands.lines).toContainEqual(expect.stringContaining('get-access-token --output json'));
   });
 });
 
