@@ -56,7 +56,6 @@ function half(): () => Fault | undefined {
 export const BEHAVIOURS: Record<string, Behaviour> = {
   'reasoning-model': {
     help: 'thinks for 5 s, and refuses temperature and max_tokens, as gpt-5 and the o-series do',
-    refuses: ['temperature', 'max_tokens'],
     reasoning: { thinkMs: 5000, tokens: 64 },
   },
   'context-length': { help: 'every conversation is too long', fault: { kind: 'context_length' } },

@@ -1,6 +1,6 @@
 /** The JSON of chat completions, plain and in chunks, as Azure OpenAI sends it. */
 import { randomUUID } from 'node:crypto';
-import { promptFilterResult } from './refusals.ts';
+import { HARMLESS, promptFilterResult } from './content-filter.ts';
 
 /** How the tokens of a prompt are billed. */
 export interface PromptUsage {
@@ -19,6 +19,8 @@ export interface Completion extends PromptUsage {
   reasoningTokens: number;
   /** What the model says in place of an answer. */
   refusal?: string | undefined;
+  /** How many times the same answer is given; once by default. */
+  choices?: number;
 }
 
 /** The default. Says in each answer, and so in `performance_metrics.model`, that no real model made it. */
@@ -36,25 +38,42 @@ export function estimateTokens(text: string): number {
 export function toCompletion(completion: Completion): object {
   return {
     ...head('chat.completion', completion.model),
-    choices: [
-      {
-        index: 0,
-        message: { role: 'assistant', content: completion.content, refusal: completion.refusal ?? null },
-        logprobs: null,
-        finish_reason: completion.finishReason,
+    choices: indices(completion).map((index) => ({
+      index,
+      message: {
+        role: 'assistant',
+        content: completion.content,
+        refusal: completion.refusal ?? null,
+        annotations: [],
       },
-    ],
+      logprobs: null,
+      finish_reason: completion.finishReason,
+      content_filter_results: completion.content ? HARMLESS : {},
+    })),
+    prompt_filter_results: [promptFilterResult(false)],
     usage: usageOf(completion),
   };
 }
 
-/** The chunks of a streamed completion, in the order in which Azure sends them, with one word in each chunk. */
+/**
+ * The chunks of a streamed completion, in the order in which Azure sends them, with one word in each chunk:
+ * github.com/langchain4j/langchain4j/issues/2385.
+ */
 export function toChunks(completion: Completion, includeUsage: boolean): object[] {
   const common = { ...head('chat.completion.chunk', completion.model), ...(includeUsage && { usage: null }) };
-  const chunk = (delta: object, finishReason: string | null = null): object => ({
-    ...common,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
-  });
+  const chunks = (delta: { content?: string }, finishReason: string | null = null): object[] =>
+    indices(completion).map((index) => ({
+      ...common,
+      choices: [
+        {
+          index,
+          delta,
+          logprobs: null,
+          finish_reason: finishReason,
+          content_filter_results: delta.content ? HARMLESS : {},
+        },
+      ],
+    }));
   const words = completion.content?.split(/(?<=\s)(?=\S)/).filter(Boolean) ?? [];
   return [
     {
@@ -65,13 +84,16 @@ export function toChunks(completion: Completion, includeUsage: boolean): object[
       object: '',
       prompt_filter_results: [promptFilterResult(false)],
     },
-    chunk({ role: 'assistant', content: '', refusal: null }),
-    ...words.map((content) => chunk({ content })),
-    ...(completion.refusal ? [chunk({ refusal: completion.refusal })] : []),
-    chunk({}, completion.finishReason),
+    ...chunks({ role: 'assistant', content: '', refusal: null } as { content: string }),
+    ...words.flatMap((content) => chunks({ content })),
+    ...(completion.refusal ? chunks({ refusal: completion.refusal } as object) : []),
+    ...chunks({}, completion.finishReason),
     ...(includeUsage ? [{ ...common, choices: [], usage: usageOf(completion) }] : []),
   ];
 }
+
+const indices = ({ choices = 1 }: Completion): number[] =>
+  Array.from({ length: choices }, (_, index) => index);
 
 function head(object: string, model: string): object {
   return {
@@ -85,7 +107,7 @@ function head(object: string, model: string): object {
 
 function usageOf(completion: Completion): object {
   const { content, promptTokens, cachedTokens, cacheWriteTokens, reasoningTokens } = completion;
-  const completionTokens = estimateTokens(content ?? '') + reasoningTokens;
+  const completionTokens = (completion.choices ?? 1) * (estimateTokens(content ?? '') + reasoningTokens);
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -96,6 +118,11 @@ function usageOf(completion: Completion): object {
       audio_tokens: 0,
       ...(cacheWriteTokens !== undefined && { cache_write_tokens: cacheWriteTokens }),
     },
-    completion_tokens_details: { reasoning_tokens: reasoningTokens, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: (completion.choices ?? 1) * reasoningTokens,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
   };
 }

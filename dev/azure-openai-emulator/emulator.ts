@@ -23,19 +23,20 @@ import {
   write,
 } from './exchange.ts';
 import {
-  FIRST_WITH_RESPONSES,
   INVALID,
   NOT_FOUND,
-  NO_RESPONSES_API,
+  REFUSED_BY_GPT_4O,
+  REFUSED_BY_REASONING_MODELS,
   type RefusedParameter,
-  WRONG_KEY,
-  refusalOf,
 } from './refusals.ts';
 import type { Fault, LastingFault } from './faults.ts';
 import { type Catalogue, isListRequest, listReply } from './catalogue.ts';
 import { MODEL } from './completions.ts';
 import { readPrompt } from './prompt.ts';
 import { PromptCache, type PromptCacheOptions } from './prompt-cache.ts';
+import { Quota } from './quota.ts';
+import type { Model } from './replies.ts';
+import { refusalOfRequest } from './request-refusals.ts';
 import { createServer, recordSockets, type ServerOptions, type SocketRecord } from './server.ts';
 
 export type { Fault } from './faults.ts';
@@ -52,7 +53,9 @@ export interface EmulatorOptions extends ServerOptions {
   apiKey?: string;
   /** The fault of every chat request for which {@link Emulator.failNext} has queued none. */
   fault?: LastingFault | undefined;
-  /** Request parameters that the model refuses, as reasoning models do. */
+  /** The names of the deployments; `gpt-4o` by default. */
+  deployments?: readonly string[];
+  /** Request parameters that the model refuses; by default those that GPT-4o, or a reasoning model, refuses. */
   refuses?: RefusedParameter[] | undefined;
   /** Makes it a reasoning model. */
   reasoning?: Reasoning | undefined;
@@ -103,7 +106,9 @@ export interface Emulator {
 /** Starts an emulator. @throws Error when the port is taken. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, latencyMs = 0, tokenDelayMs = 0, apiKey = 'emulator-key' } = options;
-  const { fault, refuses = [], model = MODEL, catalogue } = options;
+  const { fault, model = MODEL, catalogue, reasoning, answers = answerTo } = options;
+  const { deployments = ['gpt-4o'] } = options;
+  const { refuses = reasoning ? REFUSED_BY_REASONING_MODELS : REFUSED_BY_GPT_4O } = options;
   const certificate = await localhostCertificate();
   const server = createServer(certificate, options);
   const sockets: SocketRecord[] = [];
@@ -150,9 +155,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     },
   };
   const promptCache = options.promptCache ? new PromptCache(options.promptCache) : null;
+  const parts = { reasoning, promptCache, answers, quota: new Quota(), responses: new Map() };
   server.on('request', (request: Request, response: Response) => {
-    const { reasoning, answers = answerTo } = options;
-    void handleRequest({ server, emulator, faults, reasoning, promptCache, answers }, request, response);
+    void handleRequest({ server, emulator, faults, deployments, parts }, request, response);
   });
   return emulator;
 }
@@ -168,15 +173,15 @@ interface Running {
   emulator: Emulator;
   /** The faults of the next requests. */
   faults: Fault[];
-  reasoning: Reasoning | undefined;
-  promptCache: PromptCache | null;
-  answers: (messages: Message[]) => string;
+  deployments: readonly string[];
+  /** The parts of the model that do not change. */
+  parts: Omit<Model, 'model'> & Pick<Exchange, 'reasoning'>;
 }
 
 const faultOf = ({ fault }: Emulator): Fault | undefined => (typeof fault === 'function' ? fault() : fault);
 
 async function handleRequest(
-  { server, emulator, faults, reasoning, promptCache, answers }: Running,
+  { server, emulator, faults, deployments, parts }: Running,
   request: Request,
   response: Response,
 ): Promise<void> {
@@ -198,10 +203,8 @@ async function handleRequest(
     record,
     fault: authorized ? (faults.shift() ?? faultOf(emulator)) : undefined,
     tokenDelayMs: emulator.tokenDelayMs,
-    reasoning,
+    ...parts,
     model: emulator.model,
-    promptCache,
-    answers,
     endedByEmulator: false,
   };
   const closed = whenClosed(exchange, () => server.listening);
@@ -214,17 +217,12 @@ async function handleRequest(
   if (record.deployment === '' && typeof prompt?.body['model'] === 'string')
     record.deployment = prompt.body['model'];
   // A plain answer comes when the model has finished thinking; a stream begins before.
-  const silenceMs = latencyMs + (prompt?.stream ? 0 : (reasoning?.thinkMs ?? 0));
+  const silenceMs = latencyMs + (prompt?.stream ? 0 : (parts.reasoning?.thinkMs ?? 0));
   if (silenceMs > 0) await delay(silenceMs, undefined, { signal: closed }).catch(() => {});
   if (closed.aborted) return;
-  if (!authorized) return send(exchange, WRONG_KEY);
-  if (!record.apiVersion && !record.isV1) return send(exchange, NOT_FOUND);
-  if (record.api === 'responses' && !record.isV1 && record.apiVersion < FIRST_WITH_RESPONSES) {
-    return send(exchange, NO_RESPONSES_API);
-  }
-  // The dated API versions do not know this parameter.
-  const unknown: RefusedParameter[] = record.isV1 ? [] : ['prompt_cache_key'];
-  const refusal = prompt ? refusalOf(prompt, [...emulator.refuses, ...unknown]) : INVALID;
-  if (!prompt || refusal) return send(exchange, refusal ?? INVALID);
+  const { refuses } = emulator;
+  const resource = { deployments, refuses, responses: parts.responses };
+  const refusal = refusalOfRequest({ ...record, prompt, authorized }, resource);
+  if (refusal || !prompt) return send(exchange, refusal ?? INVALID);
   respond(exchange, prompt);
 }

@@ -3,18 +3,16 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { Message } from './answers.ts';
 import type { Reply } from './refusals.ts';
 import type { Fault } from './faults.ts';
 import type { Prompt } from './prompt.ts';
-import type { PromptCache } from './prompt-cache.ts';
-import { replyTo } from './replies.ts';
+import { type Model, replyTo } from './replies.ts';
 
 /** A response over either protocol. Only HTTP/2 responses have `stream`. */
 export type Response = ServerResponse & { stream?: ServerHttp2Stream };
 
 /** A chat request in progress. */
-export interface Exchange {
+export interface Exchange extends Model {
   response: Response;
   record: { status: number | null; aborted: boolean };
   fault: Fault | undefined;
@@ -22,12 +20,6 @@ export interface Exchange {
   tokenDelayMs: number;
   /** Set for a reasoning model. */
   reasoning: Reasoning | undefined;
-  /** Name and version of the model that answers. */
-  model: string;
-  /** Null when every token has the ordinary price. */
-  promptCache: PromptCache | null;
-  /** Gives the answer to a conversation. */
-  answers: (messages: Message[]) => string;
   /** The emulator itself ended the exchange, so that its end is not recorded as the client's abort. */
   endedByEmulator: boolean;
 }
@@ -130,14 +122,22 @@ async function sendHalf(exchange: Exchange, { status, headers, parts }: Reply): 
   await delay(50);
 }
 
-/** Writes a reply with the headers that every response of Azure OpenAI has. */
+/** Writes a reply with the headers that every response of Azure OpenAI has: github.com/EvolvingPrograms/oaib/issues/11. */
 export async function write(
   response: Response,
   { status, headers, parts }: Reply,
   { tokenDelayMs: delayMs = 0, reasoning }: Partial<Exchange> = {},
 ): Promise<void> {
-  const ids = { 'x-request-id': randomUUID(), 'apim-request-id': randomUUID(), 'x-ms-region': 'emulator' };
-  response.writeHead(status, { ...headers, ...ids });
+  const id = randomUUID();
+  response.writeHead(status, {
+    'x-request-id': randomUUID(),
+    'apim-request-id': id,
+    'x-ms-client-request-id': id,
+    'x-ms-region': 'emulator',
+    'x-content-type-options': 'nosniff',
+    'strict-transport-security': 'max-age=31536000; includeSubDomains; preload',
+    ...headers,
+  });
   for (const [index, part] of parts.entries()) {
     // A stream begins at once, and is silent while the model thinks.
     if (reasoning && parts.length > 1 && index === 2) await delay(reasoning.thinkMs);

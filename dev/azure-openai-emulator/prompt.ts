@@ -14,23 +14,38 @@ export interface Prompt {
 }
 
 interface RawMessage {
-  role?: string;
-  content?: string | { text?: string }[] | null;
+  role?: unknown;
+  content?: unknown;
 }
 
-/** Reads a request's body: chat completions have `messages`, the Responses API `input`. Null when it has neither. */
+/**
+ * Reads a request's body: chat completions have `messages`, the Responses API `input`. What is not in order there is left
+ * out. Null when the body is not a JSON object.
+ */
 export function readPrompt(text: string, api: Api): Prompt | null {
+  const body = parse(text);
+  if (typeof body !== 'object' || body === null) return null;
+  const raw = body[api === 'chat' ? 'messages' : 'input'];
+  const list: unknown[] = typeof raw === 'string' ? [{ role: 'user', content: raw }] : asList(raw);
+  const { instructions } = body;
+  const first = typeof instructions === 'string' ? [{ role: 'system', content: instructions }] : [];
+  return { api, messages: [...first, ...list.flatMap(toMessage)], body, stream: body['stream'] === true };
+}
+
+function parse(text: string): Record<string, unknown> | null {
   try {
-    const body = JSON.parse(text) as Record<string, unknown>;
-    const raw = body[api === 'chat' ? 'messages' : 'input'] as string | RawMessage[];
-    const messages = typeof raw === 'string' ? [{ role: 'user', content: raw }] : raw.map(toMessage);
-    return messages.length > 0 ? { api, messages, body, stream: body['stream'] === true } : null;
+    return JSON.parse(text) as Record<string, unknown> | null;
   } catch {
     return null;
   }
 }
 
-function toMessage({ role = 'user', content }: RawMessage): Message {
-  const parts = typeof content === 'string' ? [content] : (content ?? []).map((part) => part.text ?? '');
-  return { role: role === 'developer' ? 'system' : role, content: parts.join('') };
+const asList = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+function toMessage(raw: unknown): Message[] {
+  const { role = 'user', content } = (raw ?? {}) as RawMessage;
+  if (typeof role !== 'string') return [];
+  const parts = asList(content).map((part) => (part as { text?: string } | null)?.text ?? '');
+  const text = typeof content === 'string' ? content : parts.join('');
+  return [{ role: role === 'developer' ? 'system' : role, content: text }];
 }

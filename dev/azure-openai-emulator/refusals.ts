@@ -1,4 +1,5 @@
 /** The error responses of Azure OpenAI, with its exact wording where the wording is known. */
+import { promptFilterResult } from './content-filter.ts';
 import type { Prompt } from './prompt.ts';
 
 /** An HTTP response. `parts` are written one after the other. */
@@ -38,8 +39,11 @@ export const RETIRED_MODEL: Reply = json(400, {
   },
 });
 
-/** For a request that is not JSON or has no messages. */
-export const INVALID: Reply = refused({ message: 'The request must be JSON with a list of messages.' });
+/** For a body that is not a JSON object: github.com/ChatGPTNextWeb/NextChat/issues/4064. */
+export const INVALID: Reply = refused({
+  message:
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)",
+});
 
 /** For a prompt that the content filter blocks. */
 export const CONTENT_FILTERED: Reply = json(400, contentFilterError());
@@ -80,8 +84,14 @@ export type RefusedParameter =
   | 'stream_options'
   | 'prompt_cache_key';
 
+/** What GPT-4o refuses; docs/models.md has the parameters of each family. */
+export const REFUSED_BY_GPT_4O: RefusedParameter[] = ['reasoning_effort', 'verbosity'];
+
+/** What reasoning models refuse, of what can be sent to them here: github.com/langchain4j/langchain4j/issues/3258. */
+export const REFUSED_BY_REASONING_MODELS: RefusedParameter[] = ['temperature', 'max_tokens'];
+
 /** Returns the refusal of a request that uses one of `parameters`; undefined when it uses none of them. */
-export function refusalOf({ api, body }: Prompt, parameters: RefusedParameter[]): Reply | undefined {
+export function refusalOf({ api, body }: Prompt, parameters: readonly RefusedParameter[]): Reply | undefined {
   if (api === 'responses') return refusalOfResponses(body, parameters);
   const param = parameters.find((name) => name in body && !(name === 'temperature' && body[name] === 1));
   if (!param) return undefined;
@@ -123,7 +133,7 @@ const PATHS: Partial<Record<RefusedParameter, [string, string]>> = {
 /** Of some models its errors have no code: github.com/OpenHands/software-agent-sdk/issues/1837. */
 function refusalOfResponses(
   body: Record<string, unknown>,
-  parameters: RefusedParameter[],
+  parameters: readonly RefusedParameter[],
 ): Reply | undefined {
   const name = parameters.find((each) => (PATHS[each]?.[0] ?? each) in body);
   if (!name) return undefined;
@@ -131,7 +141,8 @@ function refusalOfResponses(
   return refused({ message: `Unsupported parameter: '${param}' is not supported with this model.`, param });
 }
 
-function refused(error: { message: string; param?: string; code?: string }): Reply {
+/** The 400 of a request that is wrong. */
+export function refused(error: { message: string; param?: string; code?: string }): Reply {
   return json(400, toError(null, error.message, { type: 'invalid_request_error', ...error }));
 }
 
@@ -162,11 +173,4 @@ function contentFilterError(): object {
       content_filter_result: promptFilterResult(true).content_filter_results,
     },
   });
-}
-
-/** The content filter's result for a prompt. */
-export function promptFilterResult(violent: boolean) {
-  const safe = { filtered: false, severity: 'safe' };
-  const violence = violent ? { filtered: true, severity: 'high' } : safe;
-  return { prompt_index: 0, content_filter_results: { hate: safe, self_harm: safe, sexual: safe, violence } };
 }

@@ -1,10 +1,12 @@
 /** Selects the HTTP response for a chat request: the model's answer, or the response that a fault asks for. */
 import type { Message } from './answers.ts';
-import { type Completion, toChunks, toCompletion } from './completions.ts';
+import { type Completion, estimateTokens, toChunks, toCompletion } from './completions.ts';
+import { WITHDRAWN } from './content-filter.ts';
 import type { ReplyFault } from './faults.ts';
 import { failing, respond } from './responses-api.ts';
 import type { Prompt } from './prompt.ts';
 import { type PromptCache, uncached } from './prompt-cache.ts';
+import type { Quota } from './quota.ts';
 import {
   CONTENT_FILTERED,
   json,
@@ -15,14 +17,20 @@ import {
   tooLong,
   toError,
 } from './refusals.ts';
+import { asWished } from './wishes.ts';
 
 /** The model that replies. */
-interface Model {
+export interface Model {
   /** Name and version. */
   model: string;
+  /** Gives the answer to a conversation. */
   answers: (messages: Message[]) => string;
+  /** Null when every token has the ordinary price. */
   promptCache: PromptCache | null;
   reasoning: { tokens: number } | undefined;
+  quota: Quota;
+  /** The conversations of the responses that are kept, by id. */
+  responses: Map<string, Message[]>;
 }
 
 /** Returns the model's answer, or the response that `fault` asks for. */
@@ -46,45 +54,50 @@ export function replyTo(prompt: Prompt, model: Model, fault?: ReplyFault): Reply
     case 'no_deployment':
       return NO_DEPLOYMENT;
     case 'stream_error':
-      return prompt.api === 'responses' ? failing(fault.event ?? 'error') : events([STREAM_ERROR]);
+      return prompt.api === 'responses' ? failing(prompt, fault.event ?? 'error') : events([STREAM_ERROR]);
     case 'garbage':
       return json(200, '<html>This is not JSON.');
     case 'empty':
       return json(200, '');
     default:
       return complete(prompt, model, {
-        content: answers(prompt.messages),
+        content: answers(withPrevious(prompt, model)),
         reasoningTokens: reasoning?.tokens ?? 0,
       });
   }
 }
 
-function complete(
-  { api, messages, body, stream }: Prompt,
-  { model, promptCache }: Model,
-  answer: Partial<Completion>,
-): Reply {
+function complete(prompt: Prompt, model: Model, answer: Partial<Completion>): Reply {
+  const { api, body, stream } = prompt;
+  const messages = withPrevious(prompt, model);
   const key = body['prompt_cache_key'];
-  const usage = promptCache?.use(messages, typeof key === 'string' ? key : '') ?? uncached(messages);
-  const completion = {
-    model,
-    content: null,
-    finishReason: 'stop',
-    reasoningTokens: 0,
-    ...usage,
-    ...answer,
-  };
-  if (api === 'responses') return respond(stream, completion);
-  if (!stream) return json(200, toCompletion(completion));
+  const usage = model.promptCache?.use(messages, typeof key === 'string' ? key : '') ?? uncached(messages);
+  const whole = { model: model.model, content: null, finishReason: 'stop', reasoningTokens: 0 };
+  const completion = asWished({ ...whole, ...usage, ...answer }, body);
+  const { content } = completion;
+  const headers = model.quota.use(usage.promptTokens + estimateTokens(content ?? ''));
+  if (api === 'responses') {
+    const { id, reply } = respond(prompt, completion);
+    const said = [...messages, { role: 'assistant', content: content ?? '' }];
+    if (body['store'] !== false) model.responses.set(id, said);
+    return withHeaders(reply, headers);
+  }
+  if (!stream) return json(200, toCompletion(completion), headers);
   const options = body['stream_options'] as { include_usage?: boolean } | null | undefined;
-  return events(toChunks(completion, options?.include_usage === true));
+  return withHeaders(events(toChunks(completion, options?.include_usage === true)), headers);
 }
 
-/**
- * A stream that the asynchronous content filter ends. Its last choice has no `delta`:
- * learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming, and
- * github.com/openai/openai-python/issues/1677.
- */
+/** The conversation, with that of the response before it. */
+function withPrevious({ body, messages }: Prompt, { responses }: Model): Message[] {
+  return [...(responses.get(String(body['previous_response_id'])) ?? []), ...messages];
+}
+
+const withHeaders = (reply: Reply, headers: Record<string, string>): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, ...headers },
+});
+
+/** A stream that the asynchronous content filter ends. */
 function withdrawn(prompt: Prompt, model: Model): Reply {
   const text = model.answers(prompt.messages);
   const half = text.slice(0, text.length / 2);
@@ -98,22 +111,7 @@ function withdrawn(prompt: Prompt, model: Model): Reply {
     reasoningTokens: 0,
   };
   const chunks = toChunks({ ...completion, finishReason: 'stop' }, false).slice(0, -1);
-  const end = {
-    id: '',
-    object: '',
-    created: 0,
-    model: '',
-    choices: [
-      {
-        index: 0,
-        finish_reason: 'content_filter',
-        content_filter_results: { protected_material_text: { detected: true, filtered: true } },
-        content_filter_offsets: { check_offset: 44, start_offset: 44, end_offset: 65 },
-      },
-    ],
-    usage: null,
-  };
-  return events([...chunks, end]);
+  return events([...chunks, WITHDRAWN]);
 }
 
 function events(chunks: object[]): Reply {

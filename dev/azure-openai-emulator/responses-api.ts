@@ -1,21 +1,23 @@
 /**
- * The shapes of the Responses API: platform.openai.com/docs/api-reference/responses, and for Azure
- * learn.microsoft.com/azure/ai-foundry/openai/how-to/responses.
+ * The shapes of the Responses API: `AzureResponse` in Azure/azure-rest-api-specs,
+ * specification/ai/data-plane/OpenAI.v1/azure-v1-v1-generated.json, and for the events of a stream
+ * platform.openai.com/docs/api-reference/responses-streaming.
  */
 import { randomUUID } from 'node:crypto';
 import { type Completion, estimateTokens, MODEL } from './completions.ts';
+import type { Prompt } from './prompt.ts';
 import { json, type Reply } from './refusals.ts';
 
-/** An answer, whole or as the events of a stream. */
-export function respond(stream: boolean, completion: Completion): Reply {
-  const response = toResponse(completion);
-  if (!stream) return json(200, response);
-  return events(toEvents(response, completion));
+/** An answer, whole or as the events of a stream, and its id. */
+export function respond({ body, stream }: Prompt, completion: Completion): { id: string; reply: Reply } {
+  const response = toResponse(body, completion);
+  const reply = stream ? events(toEvents(response)) : json(200, response);
+  return { id: response.id, reply };
 }
 
 /** A stream that breaks off with the event `error`, or with a response that has failed. */
-export function failing(how: 'error' | 'failed'): Reply {
-  const response = toResponse({
+export function failing({ body }: Prompt, how: 'error' | 'failed'): Reply {
+  const response = toResponse(body, {
     model: MODEL,
     content: null,
     finishReason: 'stop',
@@ -23,7 +25,7 @@ export function failing(how: 'error' | 'failed'): Reply {
     cachedTokens: 0,
     reasoningTokens: 0,
   });
-  const created = { type: 'response.created', response: { ...response, status: 'in_progress' } };
+  const created = { type: 'response.created', response: { ...response, status: 'in_progress', usage: null } };
   const message = 'The server had an error while processing your request. Sorry about that!';
   if (how === 'error')
     return events([created, { type: 'error', code: 'server_error', message, param: null }]);
@@ -31,34 +33,36 @@ export function failing(how: 'error' | 'failed'): Reply {
   return events([created, { type: 'response.failed', response: { ...response, status: 'failed', error } }]);
 }
 
-interface OutputItem {
+interface TextPart {
+  type: 'output_text';
+  text: string;
+  annotations: [];
+  logprobs: [];
+}
+
+type Part = TextPart | { type: 'refusal'; refusal: string };
+
+interface MessageItem {
   id: string;
-  type: string;
-  [name: string]: unknown;
+  type: 'message';
+  role: 'assistant';
+  status: string;
+  content: Part[];
+}
+
+interface ReasoningItem {
+  id: string;
+  type: 'reasoning';
+  summary: { type: 'summary_text'; text: string }[];
 }
 
 /** What became of it, by the `finish_reason` that chat completions would have. */
 const INCOMPLETE: Record<string, string> = { length: 'max_output_tokens', content_filter: 'content_filter' };
 
-function toResponse(completion: Completion) {
-  const { model, content, finishReason, promptTokens, cachedTokens, cacheWriteTokens } = completion;
-  const { reasoningTokens, refusal } = completion;
-  const reason = INCOMPLETE[finishReason];
+function toResponse(body: Prompt['body'], completion: Completion) {
+  const { model, content, promptTokens, cachedTokens, cacheWriteTokens, reasoningTokens } = completion;
+  const reason = INCOMPLETE[completion.finishReason];
   const textTokens = estimateTokens(content ?? '');
-  const output: OutputItem[] = [];
-  if (reasoningTokens > 0) output.push({ id: `rs_${randomUUID()}`, type: 'reasoning', summary: [] });
-  const part = refusal
-    ? { type: 'refusal', refusal }
-    : { type: 'output_text', text: content ?? '', annotations: [], logprobs: [] };
-  if (content || refusal) {
-    output.push({
-      id: `msg_${randomUUID()}`,
-      type: 'message',
-      role: 'assistant',
-      status: reason ? 'incomplete' : 'completed',
-      content: [part],
-    });
-  }
   return {
     id: `resp_${randomUUID()}`,
     object: 'response',
@@ -66,16 +70,9 @@ function toResponse(completion: Completion) {
     status: reason ? 'incomplete' : 'completed',
     error: null as object | null,
     incomplete_details: reason ? { reason } : null,
-    instructions: null,
     model,
-    output,
-    parallel_tool_calls: true,
-    previous_response_id: null,
-    store: false,
-    text: { format: { type: 'text' } },
-    tool_choice: 'auto',
-    tools: [],
-    truncation: 'disabled',
+    output: toOutput(completion, reason ? 'incomplete' : 'completed'),
+    ...echoOf(body),
     usage: {
       input_tokens: promptTokens,
       input_tokens_details: {
@@ -86,16 +83,53 @@ function toResponse(completion: Completion) {
       output_tokens_details: { reasoning_tokens: reasoningTokens },
       total_tokens: promptTokens + textTokens + reasoningTokens,
     },
-    metadata: {},
   };
 }
 
-function toEvents(response: ReturnType<typeof toResponse>, { content, refusal }: Completion): object[] {
-  const started = { ...response, status: 'in_progress', output: [], usage: null };
+/** The parameters that a response repeats, with their defaults. */
+const echoOf = (body: Prompt['body']) => ({
+  background: false,
+  instructions: body['instructions'] ?? null,
+  max_output_tokens: body['max_output_tokens'] ?? null,
+  metadata: body['metadata'] ?? {},
+  parallel_tool_calls: body['parallel_tool_calls'] ?? true,
+  previous_response_id: body['previous_response_id'] ?? null,
+  reasoning: { effort: null, summary: null, ...(body['reasoning'] as object | null | undefined) },
+  store: body['store'] ?? true,
+  temperature: body['temperature'] ?? 1,
+  text: { format: { type: 'text' }, ...(body['text'] as object | null | undefined) },
+  tool_choice: body['tool_choice'] ?? 'auto',
+  tools: body['tools'] ?? [],
+  top_p: body['top_p'] ?? 1,
+  truncation: body['truncation'] ?? 'disabled',
+  user: body['user'] ?? null,
+});
+
+function toOutput({ content, reasoningTokens, refusal }: Completion, status: string) {
+  const output: (MessageItem | ReasoningItem)[] = [];
+  if (reasoningTokens > 0) {
+    const summary = [{ type: 'summary_text' as const, text: 'Thinking about the question.' }];
+    output.push({ id: `rs_${randomUUID()}`, type: 'reasoning', summary });
+  }
+  if (!content && !refusal) return output;
+  const part: Part = refusal
+    ? { type: 'refusal', refusal }
+    : { type: 'output_text', text: content ?? '', annotations: [], logprobs: [] };
+  output.push({ id: `msg_${randomUUID()}`, type: 'message', role: 'assistant', status, content: [part] });
+  return output;
+}
+
+function toEvents(response: ReturnType<typeof toResponse>): object[] {
+  const started = {
+    ...response,
+    status: 'in_progress',
+    incomplete_details: null,
+    output: [],
+    usage: null,
+  };
   const items = response.output.flatMap((item, index) => [
-    { type: 'response.output_item.added', output_index: index, item: { ...item, content: [], summary: [] } },
-    ...(item.type === 'reasoning' ? [toReasoningEvent(item.id, index)] : []),
-    ...(item.type === 'message' ? toTextEvents(item.id, index, content ?? '', refusal) : []),
+    { type: 'response.output_item.added', output_index: index, item: begun(item) },
+    ...(item.type === 'reasoning' ? toSummaryEvents(item, index) : toTextEvents(item, index)),
     { type: 'response.output_item.done', output_index: index, item },
   ]);
   const end = response.status === 'completed' ? 'response.completed' : 'response.incomplete';
@@ -107,31 +141,48 @@ function toEvents(response: ReturnType<typeof toResponse>, { content, refusal }:
   ];
 }
 
-const toReasoningEvent = (id: string, index: number) => ({
-  type: 'response.reasoning_summary_text.delta',
-  item_id: id,
-  output_index: index,
-  summary_index: 0,
-  delta: 'Thinking about the question.',
-});
+/** An item before its content. */
+const begun = (item: MessageItem | ReasoningItem): object =>
+  item.type === 'reasoning' ? { ...item, summary: [] } : { ...item, status: 'in_progress', content: [] };
 
-function toTextEvents(id: string, index: number, text: string, refusal: string | undefined): object[] {
-  const place = { item_id: id, output_index: index, content_index: 0 };
-  if (refusal) {
+function toSummaryEvents({ id, summary }: ReasoningItem, index: number): object[] {
+  return summary.flatMap((part, summaryIndex) => {
+    const place = { item_id: id, output_index: index, summary_index: summaryIndex };
+    const name = 'response.reasoning_summary';
     return [
-      { type: 'response.refusal.delta', ...place, delta: refusal },
-      { type: 'response.refusal.done', ...place, refusal },
+      { type: `${name}_part.added`, ...place, part: { ...part, text: '' } },
+      { type: `${name}_text.delta`, ...place, delta: part.text },
+      { type: `${name}_text.done`, ...place, text: part.text },
+      { type: `${name}_part.done`, ...place, part },
     ];
-  }
-  const words = text.split(/(?<=\s)(?=\S)/).filter(Boolean);
-  const part = { type: 'output_text', text: '', annotations: [] };
-  return [
-    { type: 'response.content_part.added', ...place, part },
-    ...words.map((delta) => ({ type: 'response.output_text.delta', ...place, delta, logprobs: [] })),
-    { type: 'response.output_text.done', ...place, text },
-    { type: 'response.content_part.done', ...place, part: { ...part, text } },
-  ];
+  });
 }
+
+function toTextEvents({ id, content }: MessageItem, index: number): object[] {
+  return content.flatMap((part, contentIndex) => {
+    const place = { item_id: id, output_index: index, content_index: contentIndex };
+    const inner = part.type === 'refusal' ? refusalEvents(part.refusal) : textEvents(part.text);
+    const empty = part.type === 'refusal' ? { ...part, refusal: '' } : { ...part, text: '' };
+    return [
+      { type: 'response.content_part.added', ...place, part: empty },
+      ...inner.map((event) => ({ ...event, ...place })),
+      { type: 'response.content_part.done', ...place, part },
+    ];
+  });
+}
+
+const refusalEvents = (refusal: string): object[] => [
+  { type: 'response.refusal.delta', delta: refusal },
+  { type: 'response.refusal.done', refusal },
+];
+
+const textEvents = (text: string): object[] => [
+  ...text
+    .split(/(?<=\s)(?=\S)/)
+    .filter(Boolean)
+    .map((delta) => ({ type: 'response.output_text.delta', delta, logprobs: [] })),
+  { type: 'response.output_text.done', text, logprobs: [] },
+];
 
 function events(list: object[]): Reply {
   const parts = list.map((event, index) => {

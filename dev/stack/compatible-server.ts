@@ -46,7 +46,8 @@ export async function startCompatibleServer(
     const prompt = readPrompt(body, 'chat');
     authorizations.push(authorization);
     requests.push(prompt?.body ?? {});
-    if (!prompt) return send(response, 400, fault(400, 'BadRequestError', 'invalid request'));
+    if (!prompt?.messages.length)
+      return send(response, 400, fault(400, 'BadRequestError', 'invalid request'));
     // vLLM's errors have the fields at the top, and a number as their code.
     if (prompt.body['model'] !== model) {
       return send(response, 404, fault(404, 'NotFoundError', `The model does not exist.`));

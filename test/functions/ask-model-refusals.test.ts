@@ -130,7 +130,7 @@ describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuse
   const refuses = ['temperature', 'max_tokens'] as const;
   const startReasoning = (env: Environment): Promise<void> =>
     start({
-      emulator: { refuses: [...refuses] },
+      emulator: { deployments: ['chat'], refuses: [...refuses] },
       env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env },
       envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: api === 'v1' ? `${url}/openai/v1/` : url }),
     });

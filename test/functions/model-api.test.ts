@@ -40,7 +40,7 @@ const APIS = [
 describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) => {
   const start = async ({ env, emulator = {} }: AppOptions = {}): Promise<void> => {
     app = await startApp({
-      emulator,
+      emulator: { deployments: ['my-model'], ...emulator },
       env: { MODEL_API: api, AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'my-model', ...env },
       envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: path === 'v1' ? `${url}/openai/v1/` : url }),
     });

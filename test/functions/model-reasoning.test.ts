@@ -19,7 +19,11 @@ const WAYS = [
 describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, protocol) => {
   const start = async (env: AppOptions['env'] = {}): Promise<void> => {
     app = await startApp({
-      emulator: { protocols: [protocol], reasoning: { thinkMs: 3800, tokens: 64 } },
+      emulator: {
+        protocols: [protocol],
+        deployments: ['gpt-4o', 'my-gpt-5-mini'],
+        reasoning: { thinkMs: 3800, tokens: 64 },
+      },
       env: { MODEL_API: api, REQUEST_TIMEOUT_SECONDS: TIMEOUT_SECONDS, ...env },
     });
   };

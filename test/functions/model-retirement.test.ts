@@ -35,7 +35,7 @@ it.each(sampled(gone, 2))(
 );
 
 async function startBoth(): Promise<void> {
-  fallback = await startEmulator({ apiKey: 'fallback-key' });
+  fallback = await startEmulator({ apiKey: 'fallback-key', deployments: ['gpt-5'] });
   app = await startApp({
     env: {
       AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
