@@ -143,16 +143,16 @@ function wrongLength(param: string, length: number, end: 'min' | 'max', limit: n
 }
 
 const EXPECTED: Record<string, string> = {
-  int: 'an integer',
-  number: 'a decimal',
   string: 'a string',
   boolean: 'a boolean',
   array: 'an array',
 };
 
-/** github.com/Jeffser/Alpaca/issues/904 */
+/** github.com/Jeffser/Alpaca/issues/904 and github.com/diffbot/code-gpt-docs/issues/273 */
 function invalidType(param: string, value: unknown, expected: string): Reply {
-  const message = `Invalid type for '${param}': expected ${EXPECTED[expected] ?? 'an object'}, but got ${kindOf(value)} instead.`;
+  const number = DECIMALS.has(param) ? 'a decimal' : 'an integer';
+  const kind = ['int', 'number'].includes(expected) ? number : (EXPECTED[expected] ?? 'an object');
+  const message = `Invalid type for '${param}': expected ${kind}, but got ${kindOf(value)} instead.`;
   return refused({ message, param, code: 'invalid_type' });
 }
 
