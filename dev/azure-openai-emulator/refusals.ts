@@ -125,19 +125,22 @@ export function refusalOf({ api, body }: Prompt, parameters: readonly RefusedPar
 }
 
 /** The Responses API names its nested parameters by their path. */
-const PATHS: Partial<Record<RefusedParameter, [string, string]>> = {
-  reasoning_effort: ['reasoning', 'reasoning.effort'],
-  verbosity: ['text', 'text.verbosity'],
+const PATHS: Partial<Record<RefusedParameter, string>> = {
+  reasoning_effort: 'reasoning.effort',
+  verbosity: 'text.verbosity',
 };
+
+const valueAt = (body: Record<string, unknown>, path: string): unknown =>
+  path.split('.').reduce<unknown>((value, key) => (value as typeof body | null | undefined)?.[key], body);
 
 /** Of some models its errors have no code: github.com/OpenHands/software-agent-sdk/issues/1837. */
 function refusalOfResponses(
   body: Record<string, unknown>,
   parameters: readonly RefusedParameter[],
 ): Reply | undefined {
-  const name = parameters.find((each) => (PATHS[each]?.[0] ?? each) in body);
-  if (!name) return undefined;
-  const param = PATHS[name]?.[1] ?? name;
+  const paths = parameters.map((name) => PATHS[name] ?? name);
+  const param = paths.find((path) => valueAt(body, path) !== undefined);
+  if (!param) return undefined;
   return refused({ message: `Unsupported parameter: '${param}' is not supported with this model.`, param });
 }
 

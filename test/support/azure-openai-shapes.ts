@@ -72,7 +72,6 @@ export const completion = z.strictObject({
   prompt_filter_results: z.array(promptFilter).length(1),
   usage,
 });
-
 const delta = z.strictObject({
   role: z.literal('assistant').optional(),
   content: z.string().optional(),
