@@ -4,7 +4,9 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { answerTo } from '../../dev/azure-openai-emulator/answers.ts';
+import { refusalOfBody } from '../../dev/azure-openai-emulator/body-refusals.ts';
 import { readPrompt } from '../../dev/azure-openai-emulator/prompt.ts';
+import { Quota } from '../../dev/azure-openai-emulator/quota.ts';
 import {
   INVALID,
   json,
@@ -39,16 +41,20 @@ export async function startModelStandIn(): Promise<ModelStandIn> {
   let refused: RefusedParameter[] = [];
   let queue: Answer[] = [];
   const waiting = new Set<ServerResponse>();
+  const quota = new Quota();
   const reply = (path: string, body: string): Reply => {
     const prompt = readPrompt(body, /\/responses\b/.test(path) ? 'responses' : 'chat');
     if (!prompt) return INVALID;
     return (
+      refusalOfBody(prompt.api, prompt.body) ??
       refusalOf(prompt, refused) ??
       replyTo(prompt, {
         model: 'gpt-4o-2024-11-20-emulated',
         answers: standIn.answers,
         promptCache: null,
         reasoning: undefined,
+        quota,
+        responses: new Map(),
       })
     );
   };
