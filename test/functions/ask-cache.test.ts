@@ -199,7 +199,7 @@ describe('DELETE /cache', () => {
   it('requires the admin key', async () => {
     await start({ enableAuth: true });
     expect((await clear()).status).toBe(401);
-    expect((await clear({ 'x-functions-key': app.host.functionKey })).status).toBe(401);
+    expect((await clear({ 'x-functions-key': app.host.functionKey })).status).toBe(403);
     expect((await clear({ 'x-functions-key': app.host.masterKey })).status).toBe(200);
   });
 });

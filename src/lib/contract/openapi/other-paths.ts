@@ -90,6 +90,7 @@ const deleteCache = {
       cleared: ['memory', 'sqlite'],
     }),
     401: missingKey,
+    403: { description: 'The key is a function key; the admin key is needed. The body is empty.' },
     ...errorResponses('DELETE', [...serviceErrors, errors.cacheNotCleared('redis')]),
   },
 };
