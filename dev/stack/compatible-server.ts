@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { answerTo } from '../azure-openai-emulator/answers.ts';
 import { type Prompt, readPrompt } from '../azure-openai-emulator/prompt.ts';
 
@@ -17,18 +18,31 @@ export interface CompatibleServerOptions {
   model?: string;
   /** It does not know `stream_options`, as servers before that parameter. */
   refusesStreamOptions?: boolean;
+  /** Answers that it generates at once; further requests wait in its queue, as in llama.cpp. No limit by default. */
+  slots?: number;
+  /** How long it generates each answer. Nothing is sent before. */
+  generateMs?: number;
+}
+
+/** A reply with the bytes of a real server. */
+export interface RawReply {
+  status: number;
+  /** An object is sent as JSON; a text that begins with `data:` or `event:` as a stream. */
+  body: object | string;
 }
 
 /** A running server. */
 export interface CompatibleServer {
   /** Its base address, which ends with `/v1`. */
   url: string;
-  /** The paths of all requests, in order of arrival. */
-  paths: string[];
   /** The bodies of the requests for completions, in order of arrival. */
   requests: Record<string, unknown>[];
-  /** The `Authorization` headers of the requests. */
-  authorizations: (string | undefined)[];
+  /** The headers of the requests. */
+  headers: IncomingHttpHeaders[];
+  /** The paths of all requests, in order of arrival. */
+  paths: string[];
+  /** Replies to the next requests, whatever these are. */
+  next(...replies: RawReply[]): void;
   close(): Promise<void>;
 }
 
@@ -37,15 +51,27 @@ export async function startCompatibleServer(
   options: CompatibleServerOptions = {},
 ): Promise<CompatibleServer> {
   const { port = 0, model = 'llama3.2', refusesStreamOptions = false } = options;
-  const paths: string[] = [];
+  const { slots = Infinity, generateMs = 0 } = options;
   const requests: CompatibleServer['requests'] = [];
-  const authorizations: CompatibleServer['authorizations'] = [];
-  function handle(path: string, authorization: string | undefined, body: string, response: ServerResponse) {
+  const headers: CompatibleServer['headers'] = [];
+  const paths: string[] = [];
+  const queue: RawReply[] = [];
+  const generate = createSlots(slots, generateMs);
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url: path = '' } = request;
     paths.push(path);
-    if (path !== '/v1/chat/completions') return send(response, 404, '404 page not found');
-    const prompt = readPrompt(body, 'chat');
-    authorizations.push(authorization);
+    const body = await text(request);
+    if (path === '/v1/models') return send(response, 200, listOf(model));
+    // llama.cpp's server ends the connection of a request that it does not know.
+    if (path !== '/v1/chat/completions' && path !== '/v1/responses') {
+      response.shouldKeepAlive = false;
+      return send(response, 404, '404 page not found');
+    }
+    const prompt = readPrompt(body, path === '/v1/responses' ? 'responses' : 'chat');
+    headers.push(request.headers);
     requests.push(prompt?.body ?? {});
+    const raw = queue.shift();
+    if (raw) return send(response, raw.status, raw.body);
     if (!prompt?.messages.length)
       return send(response, 400, fault(400, 'BadRequestError', 'invalid request'));
     // vLLM's errors have the fields at the top, and a number as their code.
@@ -56,20 +82,18 @@ export async function startCompatibleServer(
       const message = 'Unrecognized request argument supplied: stream_options';
       return send(response, 400, { error: { message } });
     }
+    await generate(() => response.destroyed);
     return complete(response, prompt, model);
   }
-  const server = createServer((request, response) => {
-    void text(request).then((body) =>
-      handle(request.url ?? '', request.headers.authorization, body, response),
-    );
-  });
+  const server = createServer((request, response) => void handle(request, response));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    paths,
     requests,
-    authorizations,
+    headers,
+    paths,
+    next: (...replies) => void queue.push(...replies),
     async close() {
       server.close();
       server.closeAllConnections();
@@ -77,6 +101,25 @@ export async function startCompatibleServer(
     },
   };
 }
+
+/** Gives a function that waits for a slot, and then as long as an answer takes, unless nobody waits for it any more. */
+function createSlots(count: number, generateMs: number): (isAbandoned: () => boolean) => Promise<void> {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  return async (isAbandoned) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => void waiting.push(resolve));
+    if (!isAbandoned()) await delay(generateMs);
+    const next = waiting.shift();
+    if (next) next();
+    else free++;
+  };
+}
+
+const listOf = (model: string) => ({
+  object: 'list',
+  data: [{ id: model, object: 'model', owned_by: 'me' }],
+});
 
 const fault = (code: number, type: string, message: string) => ({
   object: 'error',
@@ -118,7 +161,10 @@ function complete(response: ServerResponse, { messages, body, stream }: Prompt, 
 }
 
 function send(response: ServerResponse, status: number, body: object | string): void {
-  const isText = typeof body === 'string';
-  response.writeHead(status, { 'content-type': isText ? 'text/plain' : 'application/json' });
-  response.end(isText ? body : JSON.stringify(body));
+  if (typeof body !== 'string') {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    return;
+  }
+  const isStream = /^(?:data|event):/.test(body);
+  response.writeHead(status, { 'content-type': isStream ? 'text/event-stream' : 'text/plain' }).end(body);
 }

@@ -73,7 +73,7 @@ async function execute({ name, count, concurrency = count, how = 'complete' }: C
       await ask(`${name} ${index}`, record, how).catch((error) => failures.push(toAskError(error).code));
     }
   };
-  if (how === 'warm') await client.warm(new URL(url).origin);
+  if (how === 'warm') await client.warm(new URL(url));
   else await Promise.all(Array.from({ length: concurrency }, worker));
   const { user, system } = process.cpuUsage(cpu);
   globalThis.gc?.();

@@ -159,10 +159,15 @@ export class Conversation {
         if (event.type === 'token') turn.append(event.text);
         if (event.type === 'session') this.#keepSession(event.sessionId);
         if (event.type === 'done') {
-          const { answer, session_id: id, performance_metrics: metrics } = event.answer;
+          const {
+            answer,
+            session_id: id,
+            finish_reason: reason,
+            performance_metrics: metrics,
+          } = event.answer;
           this.#keepSession(id);
           keepMeasured(id, turn.question, answer, metrics);
-          this.#settle(turn, () => turn.complete(answer, metrics));
+          this.#settle(turn, () => turn.complete(answer, metrics, reason === 'length'));
           return;
         }
       }

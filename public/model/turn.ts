@@ -22,6 +22,7 @@ export class Turn {
   #answer = '';
   #metrics: PerformanceMetrics | undefined;
   #failure: AskFailure | undefined;
+  #isCut = false;
 
   constructor(question: string, { pastCache = false }: TurnOptions = {}) {
     this.question = question;
@@ -42,6 +43,11 @@ export class Turn {
     return this.#metrics;
   }
 
+  /** Whether the model reached its output limit before the end of the answer. Known as the metrics are. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** Why the turn failed; only in the state `failed`. */
   get failure(): AskFailure | undefined {
     return this.#failure;
@@ -51,6 +57,7 @@ export class Turn {
   restart(): void {
     this.#answer = '';
     this.#metrics = undefined;
+    this.#isCut = false;
     this.#enter('waiting');
   }
 
@@ -60,9 +67,10 @@ export class Turn {
   }
 
   /** Sets the whole answer. */
-  complete(answer: string, metrics?: PerformanceMetrics): void {
+  complete(answer: string, metrics?: PerformanceMetrics, isCut = false): void {
     this.#answer = answer;
     this.#metrics = metrics;
+    this.#isCut = isCut;
     this.#enter('answered');
   }
 

@@ -1,4 +1,4 @@
-/** What is shown below an answer that is awaited, stopped or failed. */
+/** What is shown below an answer that is awaited, cut, stopped or failed. */
 import './outcome.css';
 import type { ErrorCode } from '../../src/lib/contract/responses.ts';
 import type { AskFailure } from '../api/failure.ts';
@@ -36,6 +36,11 @@ const LASTING: ReadonlySet<string | undefined> = new Set<ErrorCode>([
   'output_limit_reached',
   'question_too_long',
 ]);
+
+/** Says that the answer is not complete. */
+export const cutNote = (): Node[] => [
+  element('p', {}, 'This answer was cut at the output limit. Ask for the rest, or for a shorter answer.'),
+];
 
 /** Says that the answer was stopped, and what becomes of the text that came. */
 export function stoppedNote(hasText: boolean, { retry }: Remedies): Node[] {

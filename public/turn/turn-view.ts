@@ -6,7 +6,7 @@ import type { Turn } from '../model/turn.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { renderAnswer } from '../reading/render-answer.ts';
 import { actionBar, sayBusy } from './actions.ts';
-import { failureNote, stoppedNote, waitingNote } from './outcome.ts';
+import { cutNote, failureNote, stoppedNote, waitingNote } from './outcome.ts';
 import { questionBubble } from './question.ts';
 
 const FRAME_MS = 16;
@@ -82,7 +82,10 @@ export class TurnView {
     if (state === 'waiting') return waitingNote();
     if (state === 'streaming') return [];
     const bar = actionBar(this.#turn, this.#conversation, 'answer');
-    if (state === 'answered') return [showFacts(this.#turn), bar].filter((node) => node !== undefined);
+    if (state === 'answered') {
+      const cut = this.#turn.isCut ? element('div', { class: 'outcome' }, ...cutNote()) : undefined;
+      return [cut, showFacts(this.#turn), bar].filter((node) => node !== undefined);
+    }
     const note = failure ? failureNote(failure, remedies) : stoppedNote(this.#turn.answer !== '', remedies);
     return [element('div', { class: 'outcome' }, ...note), bar].filter((node) => node !== undefined);
   }

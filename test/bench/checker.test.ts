@@ -105,6 +105,7 @@ function kindsOfAnswer(prompt: Interaction[], fromCache: boolean, saved = true):
       answer,
       session_id: SESSION,
       status: 'success',
+      finish_reason: 'stop',
       chat_history: history.flatMap((each) => [
         { role: 'human' as const, content: each.question },
         { role: 'ai' as const, content: each.answer },

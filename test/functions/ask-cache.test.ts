@@ -102,16 +102,15 @@ describe('many identical concurrent questions', () => {
   });
 
   it('continue beyond the deadline of the first question', { tags: ['long'] }, async () => {
-    await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 2000 } });
+    // The answer comes after the deadline of the first question.
+    await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 5000 } });
     const question = newQuestion();
-    // The first attempt ends after 60 % of the time limit, the second one after the deadline of the first question.
-    app.emulator.failNext({ kind: 'hang' });
     const first = askForError(app, { question });
     await delay(2000);
     const second = ask(app, { question });
     expect((await first).body.error.code).toBe('timeout');
     expect((await second).performance_metrics.cache.result).toBe('coalesced');
-    expect(app.emulator.requests).toHaveLength(2);
+    expect(app.emulator.requests).toHaveLength(1);
   });
 
   it('are not coalesced with a Cache-Control that excludes it', { tags: ['long'] }, async () => {

@@ -145,7 +145,7 @@ describe('a failure', () => {
   it.each(
     sampled([
       ['break', 'model_unavailable'],
-      ['stall', 'model_unavailable'],
+      ['stall', 'timeout'],
     ]),
   )(
     'during the stream (%s) is an event; a partial answer is not stored, cached or retried',

@@ -39,6 +39,7 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
     expect(Object.keys(askTool?.outputSchema?.['properties'] ?? {})).toEqual([
       'answer',
       'session_id',
+      'finish_reason',
       'cached',
       'performance_metrics',
     ]);
@@ -57,6 +58,8 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
     expect((await client.ask({ question })).cached).toBe(false);
     const again = await client.ask({ question });
     expect(again.cached).toBe(true);
+    app.emulator.failNext({ kind: 'answer', content: 'The capital of', finishReason: 'length' });
+    expect((await client.ask({ question: newQuestion() })).finish_reason).toBe('length');
     expect(again.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
   });
 

@@ -1,12 +1,12 @@
 /** OpenAI-compatible servers that are not Azure's: a URL is all that changes. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
-import {
-  type CompatibleServer,
-  type CompatibleServerOptions,
-  startCompatibleServer,
-} from '../../dev/stack/compatible-server.ts';
-import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { CompatibleServer } from '../../dev/stack/compatible-server.ts';
+import { ask, askForError, eventually, newQuestion, post, type TestApp } from '../support/app.ts';
+import { startAppOf, startWithOtherServer } from '../support/other-server.ts';
 import { streamFrom } from '../support/streamed.ts';
 
 let app: TestApp;
@@ -16,16 +16,8 @@ afterEach(async () => {
   await server.close();
 });
 
-async function start(options: CompatibleServerOptions = {}, env: Record<string, string> = {}): Promise<void> {
-  server = await startCompatibleServer(options);
-  app = await startApp({
-    env: {
-      AZURE_OPENAI_ENDPOINT: server.url,
-      AZURE_OPENAI_API_KEY: '',
-      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'llama3.2',
-      ...env,
-    },
-  });
+async function start(...args: Parameters<typeof startWithOtherServer>): Promise<void> {
+  ({ app, server } = await startWithOtherServer(...args));
 }
 
 it('answers, follows up, streams and caches, without a key and over HTTP', async () => {
@@ -47,12 +39,16 @@ it('answers, follows up, streams and caches, without a key and over HTTP', async
   expect(done?.performance_metrics.connection_reused).toBe(true);
   expect(cached.performance_metrics.from_cache).toBe(true);
   expect(server.requests.map(({ model }) => model)).toEqual(['llama3.2', 'llama3.2']);
+  expect(server.headers.map((headers) => headers.authorization ?? headers['api-key'])).toEqual([
+    undefined,
+    undefined,
+  ]);
 });
 
 it('sends the key when there is one', { tags: ['long'] }, async () => {
   await start({}, { AZURE_OPENAI_API_KEY: 'local-key' });
   await ask(app, { question: 'Hi' });
-  expect(server.authorizations).toEqual(['Bearer local-key']);
+  expect(server.headers.map(({ authorization }) => authorization)).toEqual(['Bearer local-key']);
 });
 
 it('streams without token counts from a server that does not know stream_options', async () => {
@@ -76,3 +72,59 @@ it(
     expect(app.output()).toContain('AZURE_OPENAI_CHAT_DEPLOYMENT_NAME');
   },
 );
+
+describe('a slow server', () => {
+  it('has the whole time limit for a plain answer', async () => {
+    await start({ generateMs: 3700 }, { REQUEST_TIMEOUT_SECONDS: '5' });
+    const { performance_metrics: metrics } = await ask(app, { question: newQuestion() });
+    expect(metrics.connection?.attempts).toBe(1);
+  });
+
+  it('with one slot answers eight questions, one after the other', { tags: ['long'] }, async () => {
+    await start({ slots: 1, generateMs: 700 }, { REQUEST_TIMEOUT_SECONDS: '12' });
+    const asked = Array.from({ length: 8 }, () => ask(app, { question: newQuestion() }));
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ performance_metrics: { connection } }) => connection?.attempts)).toEqual(
+      Array.from({ length: 8 }, () => 1),
+    );
+    expect(server.requests).toHaveLength(8);
+  });
+
+  it('whose queue is longer than the time limit does not open the circuit breaker', async () => {
+    await start({ slots: 1, generateMs: 600 }, { REQUEST_TIMEOUT_SECONDS: '3' });
+    const codes = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const response = await post(app, JSON.stringify({ question: newQuestion() }));
+        return response.status;
+      }),
+    );
+    expect(new Set(codes)).toEqual(new Set([200, 504]));
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
+    expect(app.output()).not.toContain('circuit breaker is open');
+  });
+});
+
+it('is kept warm by the list of its models, on the connection of the questions', async () => {
+  await start({}, { KEEP_WARM_MINUTES: '5' });
+  await eventually(() => server.paths.length > 0);
+  const { performance_metrics: metrics } = await ask(app, { question: newQuestion() });
+  expect(server.paths).toEqual(['/v1/models', '/v1/chat/completions']);
+  expect(metrics).toMatchObject({ connection_reused: true, connection: { id: 1 } });
+});
+
+const headers = (value: string) => ({ MODEL_HEADERS: `{"X-Portkey-Config": "${value}"}` });
+
+it('gets MODEL_HEADERS, which are part of the cache key and never logged', async () => {
+  const question = newQuestion();
+  const ANSWER_CACHE_PATH = join(mkdtempSync(join(tmpdir(), 'ask-headers-')), 'answers.sqlite');
+  await start({}, { ...headers('pc-secret'), ANSWER_CACHE_PATH });
+  await ask(app, { question });
+  await eventually(async () => (await ask(app, { question })).performance_metrics.from_cache);
+  server.next({ status: 401, body: 'Invalid config passed' });
+  await askForError(app, { question: newQuestion() });
+  expect(server.headers[0]?.['x-portkey-config']).toBe('pc-secret');
+  expect(app.output()).not.toContain('pc-secret');
+  await app.stop();
+  app = await startAppOf(server, { ...headers('pc-other'), ANSWER_CACHE_PATH });
+  expect((await ask(app, { question })).performance_metrics.from_cache).toBe(false);
+});

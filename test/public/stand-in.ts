@@ -118,6 +118,7 @@ export const doneWith = (answer: string, sessionId: string): Answer => ({
   chat_history: [],
   session_id: sessionId,
   status: 'success',
+  finish_reason: 'stop',
   performance_metrics: {
     api_call_time: 0.2,
     total_time: 0.25,

@@ -1,5 +1,5 @@
 /**
- * What the page says when it is offline, when the server is busy or restarting, and when the user is signed out.
+ * What the page says when an answer is cut, when it is offline, when the server is busy or restarting, and when the user is signed out.
  * @module-tag browser
  * @module-tag long
  */
@@ -27,6 +27,17 @@ const refuse = ({ response }: Exchange, status: number, code: string, retryAfter
   response
     .writeHead(status, { 'content-type': 'application/json', 'retry-after': String(retryAfter) })
     .end(JSON.stringify({ status: `Refused: ${code}.`, error: { code, retry_after: retryAfter } }));
+
+it('an answer that was cut at the output limit is marked', async () => {
+  const { page } = await openPage(browser, server.url);
+  await askInPage(page, 'Tell me all');
+  (await exchangeOf('Tell me all')).send('done', { ...doneWith('All of', 'cut'), finish_reason: 'length' });
+  await lastTurn(page).getByText('This answer was cut at the output limit.').waitFor();
+  await askInPage(page, 'And?');
+  (await exchangeOf('And?')).send('done', doneWith('That is all.', 'cut'));
+  await lastTurn(page).getByText('That is all.').waitFor();
+  expect(await lastTurn(page).getByText('output limit').count()).toBe(0);
+});
 
 describe('the bar below the header', () => {
   it.each([320, 1280])(

@@ -14,6 +14,7 @@ import type { CacheServices } from '../http/cache-handler.ts';
 import type { HealthServices } from '../http/health-handler.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
 import { createProcessCounters, type ProcessState } from '../telemetry/process-counters.ts';
+import { warmUpUrl } from '../model/api-client.ts';
 import { createResilientModel } from '../model/resilient-model.ts';
 import { createHttpClient } from '../pool/http-client.ts';
 import { createKeepWarm } from '../pool/keep-warm.ts';
@@ -30,8 +31,9 @@ export interface Services extends AskServices, SessionServices, CacheServices, H
   stop(): Promise<void>;
 }
 
-/** Part of a question's time limit for one attempt at the model: a second attempt must fit after a timeout of the first. */
-const ATTEMPT_SHARE = 0.6;
+/** Time after which a connection without any sign of life counts as dead: an answer must fit after it. */
+const deadAfterMs = ({ requestTimeoutMs }: Config): number =>
+  Math.min(20_000, Math.max(1000, requestTimeoutMs / 5));
 
 /** Creates the services. Connections to the model and the cache file are opened in the background. */
 export async function createServices(config: Config): Promise<Services> {
@@ -41,9 +43,8 @@ export async function createServices(config: Config): Promise<Services> {
   const requests = new PendingWork();
   const pending = new PendingWork();
 
-  const http = createHttpClient({ responseTimeoutMs: Math.round(ATTEMPT_SHARE * config.requestTimeoutMs) });
-  const origins = config.model.endpoints.map(({ url }) => new URL(url).origin);
-  const keepWarm = createKeepWarm(http, origins, config.keepWarmMs);
+  const http = createHttpClient({ deadAfterMs: deadAfterMs(config) });
+  const keepWarm = createKeepWarm(http, config.model.endpoints.map(warmUpUrl), config.keepWarmMs);
   const langSmith = config.langSmith && (await loadLangSmith(config.langSmith, warn));
   const model = createResilientModel(config.model, http, warn, langSmith ? [langSmith.tracer] : []);
 

@@ -55,6 +55,7 @@ export function createAnswerer(parts: AnswererParts): Answerer {
       chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
       session_id: question.sessionId,
       status: 'success',
+      finish_reason: record.finishReason,
       performance_metrics: counters.report(record),
     };
   }

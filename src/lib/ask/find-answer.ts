@@ -4,7 +4,7 @@
  */
 import { answerCacheKey } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
-import { timed } from '../telemetry/question-record.ts';
+import { noteAnswer, timed } from '../telemetry/question-record.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
 import {
   askOrWait,
@@ -87,7 +87,7 @@ async function lookUp(
     record.cache.tier = found.tier;
     record.cache.ageMs = found.ageMs;
     record.tokensSaved = found.answer.tokens;
-    record.model = found.answer.model ?? null;
+    noteAnswer(record, found.answer);
   }
   counters.countLookup(found.result, record.tokensSaved);
   if (found.result !== 'hit') {

@@ -13,7 +13,13 @@ import {
 import { dropOlderHalf } from './prompt.ts';
 import { AskError } from '../contract/errors.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
-import { addStep, type QuestionRecord, timed } from '../telemetry/question-record.ts';
+import {
+  addStep,
+  type AnswerNotes,
+  noteAnswer,
+  type QuestionRecord,
+  timed,
+} from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { Config } from '../config/config.ts';
@@ -65,7 +71,7 @@ async function callModel(
     throw error;
   } finally {
     call.endedAt = performance.now();
-    if (call.completion) record.model = call.completion.model ?? null;
+    if (call.completion) noteAnswer(record, call.completion);
     finishCall(call, record, counters);
   }
 }
@@ -108,7 +114,7 @@ export interface CachePlace {
 }
 
 /** The answer of a model call that several questions share. */
-export type SharedAnswer = Pick<Completion, 'text' | 'tokens'> & { model?: string | undefined };
+export type SharedAnswer = Pick<Completion, 'text' | 'tokens'> & AnswerNotes;
 
 /** A question that may share its answer. */
 export interface Shareable {
@@ -178,6 +184,6 @@ export function countCoalesced(
   answer: SharedAnswer,
 ): void {
   record.tokensSaved = answer.tokens;
-  record.model = answer.model ?? null;
+  noteAnswer(record, answer);
   counters.countCoalesced(record.tokensSaved);
 }

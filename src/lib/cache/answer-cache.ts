@@ -69,7 +69,7 @@ export function answerCacheKey(
   prompt: readonly Message[],
   { generation, partition }: CacheScope,
 ): string {
-  const { endpoints, apiVersion, modelApi } = config.model;
+  const { endpoints, apiVersion, modelApi, headers } = config.model;
   const { promptCacheKey: _, ...sent } = parameters;
   // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.
   const [{ url, api }] = endpoints;
@@ -78,6 +78,8 @@ export function answerCacheKey(
     generation,
     partition,
     [modelApi, api, url, apiVersion, deployment],
+    // A gateway may choose the model by its headers.
+    Object.entries(headers).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     Object.entries(sent).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     prompt,
   ];

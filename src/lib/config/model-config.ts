@@ -28,6 +28,8 @@ export interface ModelConfig {
   reasoningEffort: string | undefined;
   verbosity: string | undefined;
   systemPrompt: string;
+  /** Further headers of each request, with lower-case names. They may contain keys. */
+  headers: Readonly<Record<string, string>>;
   /** Null when no prices are set. */
   prices: Prices | null;
 }
@@ -54,6 +56,7 @@ export function readModelConfig(settings: SettingsReader, tokenTimeoutMs: number
     reasoningEffort: readWord(settings, 'MODEL_REASONING_EFFORT'),
     verbosity: readWord(settings, 'MODEL_VERBOSITY'),
     systemPrompt: settings.text('SYSTEM_PROMPT') ?? DEFAULT_SYSTEM_PROMPT,
+    headers: readHeaders(settings),
     prices: readPrices(settings),
   };
 }
@@ -65,6 +68,64 @@ function readWord(settings: SettingsReader, name: string): string | undefined {
     settings.problems.push(`${name} must be a word like "low", "medium" or "high".`);
   }
   return word;
+}
+
+/** Headers that the app or the HTTP client sets. */
+const OWN_HEADERS = new Set([
+  'accept',
+  'api-key',
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+]);
+/** The names of headers: RFC 9110, section 5.6.2. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+
+const isHeader = (entry: readonly [string, unknown]): entry is readonly [string, string] =>
+  typeof entry[1] === 'string' && HEADER_NAME.test(entry[0]);
+
+/** Reads MODEL_HEADERS. Its values are never part of a problem: a gateway's header may be a key. */
+function readHeaders(settings: SettingsReader): Record<string, string> {
+  const name = 'MODEL_HEADERS';
+  const text = settings.text(name);
+  if (text === undefined) return {};
+  const entries = parseObject(text).map(([key, value]) => [key.toLowerCase(), value] as const);
+  if (entries.length === 0 || !entries.every(isHeader)) {
+    settings.problems.push(
+      `${name} must be a JSON object of headers with text values, like {"x-portkey-provider": "openai"}.`,
+    );
+    return {};
+  }
+  const own = entries.find(([key]) => OWN_HEADERS.has(key));
+  if (own) {
+    settings.problems.push(`${name} must not contain "${own[0]}", which the app sets itself.`);
+    return {};
+  }
+  settings.checkKeys(
+    name,
+    entries.map(([, value]) => value),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** The entries of a JSON object; none when it is no object. */
+function parseObject(text: string): [string, unknown][] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** An identity belongs to one cloud, so all endpoints that it signs in to must be in the same cloud. */

@@ -1,5 +1,5 @@
 /** The settings of the model's endpoints: addresses, deployments and keys. */
-import type { SettingsReader } from './settings-reader.ts';
+import { isLocal, type SettingsReader } from './settings-reader.ts';
 
 /** One endpoint of the model. */
 export interface EndpointConfig {
@@ -83,15 +83,33 @@ const NO_ADDRESS: ModelAddress = {
 };
 
 function readAddress(settings: SettingsReader, name: string, text: string): ModelAddress {
-  const problemsBefore = settings.problems.length;
-  const url = settings.parseHttpsUrl(name, text);
+  const url = URL.parse(text);
   const address = parseModelAddress(text);
-  if (address === undefined && settings.problems.length === problemsBefore) {
-    settings.problems.push(
-      `${name} has a path or a query that is not known: use https://NAME.openai.azure.com, the address that the portal shows for chat completions, or for another server its address up to /v1.`,
-    );
-  }
-  return address ?? { ...NO_ADDRESS, url };
+  const allowsHttp = settings.oneOf('MODEL_ALLOW_HTTP', ['on', 'off']) === 'on';
+  const problem = addressProblem(url, address, allowsHttp);
+  if (problem !== null) settings.problems.push(`${name} ${problem}`);
+  return address ?? { ...NO_ADDRESS, url: text };
+}
+
+/** What is wrong with an address, as the end of a sentence; null when nothing is. */
+function addressProblem(
+  url: URL | null,
+  address: ModelAddress | undefined,
+  allowsHttp: boolean,
+): string | null {
+  // `ollama:11434/v1` is an address with the protocol `ollama:`.
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return 'must be an address that begins with https:// or http://, like https://NAME.openai.azure.com or http://localhost:11434/v1.';
+  const isPlain = url.protocol === 'http:';
+  if (isPlain && AZURE_HOST.test(url.hostname))
+    return 'must be an address that begins with https://: Azure has no other.';
+  if (isPlain && !isLocal(url) && !allowsHttp)
+    return 'is a plain http address of another machine: questions and answers would cross the network unencrypted. Use https, or set MODEL_ALLOW_HTTP to "on" where you trust the network, as between containers.';
+  if (address === undefined)
+    return 'has a path or a query that is not known: use https://NAME.openai.azure.com, the address that the portal shows for chat completions, or for another server its address up to /v1.';
+  if (isPlain && address.isAzure && url.pathname === '/')
+    return 'needs the path of an OpenAI-compatible server: add /v1, as in http://localhost:11434/v1.';
+  return null;
 }
 
 /** Returns the value that the setting and the addresses agree on; undefined when none of them has one. */

@@ -83,25 +83,14 @@ export class SettingsReader {
     return url.origin + url.pathname.replace(/\/+$/, '');
   }
 
-  /** Reads an address as {@link parseHttpsUrl} does. */
+  /** Reads an address without a trailing slash or a query. Plain http is allowed only for the local machine. */
   httpsUrl(name: string): string | undefined {
     const text = this.text(name);
-    return text === undefined ? undefined : this.parseHttpsUrl(name, text);
-  }
-
-  /**
-   * Returns `text`, a value of the setting `name`, as an address without a trailing slash or a query. Plain http is
-   * allowed only for the local machine.
-   */
-  parseHttpsUrl(name: string, text: string): string {
+    if (text === undefined) return undefined;
     const url = URL.parse(text);
-    const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1';
-    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && local)) {
+    if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal(url)))
       return url.origin + url.pathname.replace(/\/+$/, '');
-    }
-    this.problems.push(
-      `${name} must be an address like https://NAME.openai.azure.com (or https://NAME.table.core.windows.net).`,
-    );
+    this.problems.push(`${name} must be an address that begins with https://.`);
     return text;
   }
 
@@ -115,6 +104,9 @@ export class SettingsReader {
     return text;
   }
 }
+
+/** Whether an address is one of this machine. */
+export const isLocal = ({ hostname }: URL): boolean => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 
 /** Whether the storage client accepts this string: an account and its key, or an address with a SAS token. */
 function isConnectionString(text: string): boolean {

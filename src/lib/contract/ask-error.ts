@@ -45,8 +45,19 @@ interface AskErrorOptions {
   headers?: Record<string, string>;
 }
 
-/** An error that may carry the status of a response, and the code of Node or of another service. Libraries declare neither. */
-type CodedError = Error & { status?: unknown; code?: unknown; param?: unknown };
+/**
+ * An error that may carry the status of a response, the fields of OpenAI's error object, or those of Node's errors.
+ * Libraries declare none of them.
+ */
+type CodedError = Error & {
+  status?: unknown;
+  code?: unknown;
+  type?: unknown;
+  param?: unknown;
+  address?: unknown;
+  port?: unknown;
+  errors?: { address?: unknown; port?: unknown }[];
+};
 
 /** An error can be its own cause. */
 const MAX_CAUSES = 10;

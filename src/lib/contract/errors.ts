@@ -125,9 +125,7 @@ export const errors = {
     new AskError(502, 'model_unavailable', 'The model did not give a usable answer. Try again.', {
       retryAfterMs,
       cause,
-      advice: isUnknownHost(cause)
-        ? 'the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.'
-        : undefined,
+      advice: connectionAdvice(cause),
     }),
   circuitOpen: (retryAfterMs: number) =>
     new AskError(
@@ -140,16 +138,19 @@ export const errors = {
     new AskError(503, 'busy', 'This instance has reached its limit of concurrent questions. Try again.', {
       retryAfterMs: 1000,
     }),
-  modelMisconfigured: (cause?: unknown) =>
+  /** `isAzure` is false for the refusal of a server that is not Azure's. */
+  modelMisconfigured: (cause?: unknown, isAzure = true) =>
     new AskError(
       502,
       'model_misconfigured',
       'This service cannot use its model because of its settings. Tell the operator.',
       {
         cause,
-        advice:
-          'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
-          'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
+        advice: isAzure
+          ? 'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+            'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".'
+          : 'the server of the model refused the request. Check AZURE_OPENAI_API_KEY (the key that this server wants, or ' +
+            'none), MODEL_HEADERS, and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME (the name of its model).',
         isSevere: true,
       },
     ),
@@ -222,8 +223,17 @@ export const errors = {
 /** Node's codes for a failed DNS lookup, permanent and temporary. */
 const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];
 
-const isUnknownHost = (cause: unknown): boolean =>
-  causesFrom(cause).some(({ code }) => UNKNOWN_HOST.includes(String(code)));
+/** What the operator can do about a connection that cannot be established; undefined for other errors. */
+function connectionAdvice(cause: unknown): string | undefined {
+  const chain = causesFrom(cause);
+  if (chain.some(({ code }) => UNKNOWN_HOST.includes(String(code))))
+    return 'the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.';
+  const refused = chain.find(({ code }) => code === 'ECONNREFUSED');
+  if (!refused) return undefined;
+  // A name with several addresses gives an error for each.
+  const { address, port } = refused.errors?.[0] ?? refused;
+  return `nothing listens at ${String(address)}:${String(port)}. Start the server of the model, or correct AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.`;
+}
 
 /** Returns `thrown` if it is an {@link AskError}, otherwise an `internal_error` with `thrown` as its cause. */
 export function toAskError(thrown: unknown): AskError {

@@ -13,6 +13,9 @@ const chatMessage = z
   })
   .register(schemas, { id: 'ChatMessage', description: 'One message of a chat history.' });
 
+/** All values of `finish_reason`. */
+export const FINISH_REASONS = ['stop', 'length', 'refusal', 'other'] as const;
+
 export const answer = z
   .object({
     answer: text('The text of the model.'),
@@ -25,6 +28,13 @@ export const answer = z
       ),
     session_id: text('The session of the request, or the new session.'),
     status: z.literal('success'),
+    finish_reason: z
+      .nullable(z.enum(FINISH_REASONS))
+      .check(
+        z.describe(
+          'Why the text ends. `stop`: it is complete; `length`: it was cut at the output limit; `refusal`: the model says why it does not answer; `other`: the model gave another reason or none. Null for an answer that is replayed for an `Idempotency-Key`.',
+        ),
+      ),
     performance_metrics: performanceMetrics,
   })
   .register(schemas, { id: 'Answer', description: 'The answer to a question.' });
@@ -181,6 +191,7 @@ export const notReady = z
 
 export type ChatMessage = z.infer<typeof chatMessage>;
 export type Answer = z.infer<typeof answer>;
+export type FinishReason = (typeof FINISH_REASONS)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type ErrorBody = z.infer<typeof errorBody>;
 export type SessionEvent = z.infer<typeof streamEvents.session>;

@@ -19,6 +19,7 @@ export const askArguments = z.object({ question, session_id, new_conversation })
 export const askResult = z.object({
   answer: answer.shape.answer,
   session_id: answer.shape.session_id,
+  finish_reason: answer.shape.finish_reason,
   cached: flag('Whether the answer needed no model call of its own.'),
   performance_metrics: answer.shape.performance_metrics,
 });

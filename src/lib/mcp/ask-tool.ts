@@ -95,12 +95,14 @@ async function withProgress(
   throw errors.internal(new Error('the answer ended without the event "done"'));
 }
 
-function toResult({ answer, session_id, performance_metrics }: Answer): CallToolResult {
+function toResult({ answer, session_id, finish_reason, performance_metrics }: Answer): CallToolResult {
   const result: AskResult = {
     answer,
     session_id,
+    finish_reason,
     cached: performance_metrics.from_cache,
     performance_metrics,
   };
-  return toolResult(result, answer, `session_id: ${session_id}`);
+  const notes = finish_reason === 'length' ? ['The answer was cut at the output limit.'] : [];
+  return toolResult(result, answer, ...notes, `session_id: ${session_id}`);
 }

@@ -4,6 +4,7 @@
  */
 import { createParser } from 'eventsource-parser';
 import type { Dispatcher } from 'undici';
+import { LoggableError } from '../common/log.ts';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import type { Exchange, HttpClient } from '../pool/http-client.ts';
 
@@ -32,58 +33,80 @@ const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 /** Enough to recognise an error by its words. */
 const MAX_MESSAGE_CHARS = 2000;
 
-/** An error response. The properties are those of OpenAI's error object. */
+/** The properties of OpenAI's error object. Servers omit some, and some send numbers. */
+interface ErrorFields {
+  message?: unknown;
+  code?: unknown;
+  type?: unknown;
+  param?: unknown;
+}
+
+/** An error response. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   readonly code: unknown;
+  readonly type: unknown;
   readonly param: unknown;
+  /** False when a server that is not Azure's sent it. */
+  readonly isAzure: boolean;
   /** The response headers, with lower-case names. */
   readonly headers: Record<string, string | string[] | undefined>;
 
-  constructor(status: number, text: string, headers: ApiError['headers']) {
-    const { message, code, param } = errorIn(text);
+  constructor(status: number, text: string, headers: ApiError['headers'], isAzure = true) {
+    const { message, code, type, param } = errorIn(text);
     // Some servers send the message alone, as text or in another place.
     super(typeof message === 'string' ? message : text.slice(0, MAX_MESSAGE_CHARS));
     this.status = status;
     this.code = code;
+    this.type = type;
     this.param = param;
+    this.isAzure = isAzure;
     this.headers = headers;
   }
 }
 
-function errorIn(text: string): { message?: unknown; code?: unknown; param?: unknown } {
+/**
+ * The error of a body: in `error`, as an object or as a text (LM Studio, Text Generation Inference), or the body itself
+ * (vLLM before 0.10).
+ */
+function errorIn(text: string): ErrorFields {
   try {
-    return (JSON.parse(text) as { error?: object }).error ?? {};
+    const body = JSON.parse(text) as ErrorFields & { error?: ErrorFields | string | null };
+    return toErrorFields(body.error ?? body);
   } catch {
     // A gateway in front of the API may answer with HTML.
     return {};
   }
 }
 
-/** Creates the client. `credential` is an API key or a function that returns a token. */
+const toErrorFields = (error: ErrorFields | string): ErrorFields =>
+  typeof error === 'string' ? { message: error.slice(0, MAX_MESSAGE_CHARS) } : error;
+
+/** An API key, a function that returns a token, or undefined for a server that needs neither. */
+export type Credential = string | (() => Promise<string>) | undefined;
+
+/** Creates the client. */
 export function createApiClient(
-  config: Pick<ModelConfig, 'modelApi' | 'apiVersion'>,
+  config: Pick<ModelConfig, 'modelApi' | 'apiVersion' | 'headers'>,
   endpoint: EndpointConfig,
-  credential: string | (() => Promise<string>),
+  credential: Credential,
   http: HttpClient,
 ): ApiClient {
+  const { api, isAzure } = endpoint;
   const url = addressOf(config, endpoint);
-  const hasKeyHeader = typeof credential === 'string' && endpoint.api === 'deployments';
-  const headersWith = async (usesKeyHeader: boolean): Promise<Record<string, string>> => {
-    const secret = typeof credential === 'string' ? credential : await credential();
-    return {
-      accept: 'application/json',
-      'user-agent': 'azure-functions-ask',
-      ...(usesKeyHeader ? { 'api-key': secret } : { authorization: `Bearer ${secret}` }),
-    };
-  };
+  const headersWith = async (usesKeyHeader: boolean): Promise<Record<string, string>> => ({
+    ...config.headers,
+    accept: 'application/json',
+    'user-agent': 'azure-functions-ask',
+    ...(await signIn(credential, usesKeyHeader)),
+  });
   const request = async (body: object, exchange: Exchange) => {
-    const headers = { 'content-type': 'application/json', ...(await headersWith(hasKeyHeader)) };
+    const headers = { 'content-type': 'application/json', ...(await headersWith(api === 'deployments')) };
     const response = await http.post(url, { headers, body: JSON.stringify(body) }, exchange);
     const { statusCode } = response;
     if (statusCode < 200 || statusCode >= 300)
-      throw new ApiError(statusCode, await response.body.text(), response.headers);
+      throw new ApiError(statusCode, await response.body.text(), response.headers, isAzure);
     return response.body;
   };
   return {
@@ -91,7 +114,7 @@ export function createApiClient(
     stream: async (body, exchange) => readEvents(await request(body, exchange)),
     async get(document, signal) {
       // All of Azure's APIs take a key in this header.
-      const headers = await headersWith(typeof credential === 'string');
+      const headers = await headersWith(true);
       const { statusCode, body } = await http.get(document, headers, signal);
       const chunks: Uint8Array[] = [];
       let bytes = 0;
@@ -105,6 +128,21 @@ export function createApiClient(
     },
   };
 }
+
+/** The headers that sign in. A key has a header of its own at Azure's APIs, except for the v1 API of the model. */
+async function signIn(credential: Credential, usesKeyHeader: boolean): Promise<Record<string, string>> {
+  if (credential === undefined) return {};
+  if (typeof credential === 'string' && usesKeyHeader) return { 'api-key': credential };
+  const secret = typeof credential === 'string' ? credential : await credential();
+  return { authorization: `Bearer ${secret}` };
+}
+
+/**
+ * The address to keep a connection warm with: one that the server answers. llama.cpp closes the connection after `GET /`,
+ * and every OpenAI-compatible server has the list of its models.
+ */
+export const warmUpUrl = ({ url, isAzure }: EndpointConfig): URL =>
+  isAzure ? new URL(new URL(url).origin) : new URL(`${url}/models`);
 
 /** learn.microsoft.com/azure/ai-foundry/openai/reference: only chat completions have a path for each deployment. */
 function addressOf(
@@ -122,14 +160,25 @@ const DONE = '[DONE]';
 /** Time limit for what follows the last event. After that the connection is closed. */
 const DRAIN_MS = 1000;
 
-/** A stream reported an error, or was cut off. `code` is the code of the service, such as `server_error`. */
+/** A stream reported an error. `code` is the code of the service, such as `server_error`, or a status (llama.cpp, vLLM). */
 export class StreamFailedError extends Error {
   override readonly name = 'StreamFailedError';
-  readonly code: string | undefined;
+  readonly code: unknown;
+  readonly type: unknown;
 
-  constructor(code: string | undefined, message = 'the stream reported an error') {
-    super(message);
-    this.code = code;
+  constructor({ code, type, message }: ErrorFields) {
+    super(typeof message === 'string' ? message : 'the stream reported an error');
+    this.code = code ?? undefined;
+    this.type = type;
+  }
+}
+
+/** A stream ended before the answer was complete, even if it was closed cleanly. */
+export class StreamCutError extends LoggableError {
+  override readonly name = 'StreamCutError';
+
+  constructor() {
+    super('the stream of the model ended without a finish_reason');
   }
 }
 
@@ -160,9 +209,9 @@ export async function* readEvents(body: Dispatcher.ResponseData['body']): EventB
 /** Parses each event when it is its turn: what precedes an invalid one counts. */
 function* parse(batch: string[]): Generator<object, void, void> {
   for (const data of batch) {
-    const event = JSON.parse(data) as { error?: { code?: string | null } | null };
+    const event = JSON.parse(data) as { error?: ErrorFields | string | null };
     // The Responses API reports its errors in events of the type `error`.
-    if (event.error) throw new StreamFailedError(event.error.code ?? undefined);
+    if (event.error) throw new StreamFailedError(toErrorFields(event.error));
     yield event;
   }
 }

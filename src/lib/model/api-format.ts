@@ -51,9 +51,9 @@ export interface ApiFormat {
   /** The fields of a body with the messages. */
   toBody(request: CompletionRequest, messages: BaseMessage[]): Record<string, unknown>;
   /** Reads a response that is not streamed. */
-  toGeneration(response: object): ChatGeneration;
+  toGeneration(response: object, request: CompletionRequest): ChatGeneration;
   /** Creates the reader for one stream. */
-  createReader(): EventReader;
+  createReader(request: CompletionRequest): EventReader;
 }
 
 /** The finish reason of an answer in which the model says why it does not answer. It is not cached. */

@@ -24,9 +24,6 @@ const RATE_LIMIT_JITTER = 0.1;
 /** For this time other endpoints are tried before an endpoint whose deployment is gone. */
 const GONE_MS = 60_000;
 
-/** Names of reasoning models. A deployment can have any name, so other signs are needed too. */
-const REASONING_NAME = /(?:^|[^a-z\d])(?:o\d|gpt-?[5-9])/i;
-
 /** An endpoint of the model. It lives as long as the process. */
 export class ModelEndpoint {
   /** Index in the settings: 0 is the primary endpoint. */
@@ -35,8 +32,6 @@ export class ModelEndpoint {
   readonly #model: PooledChatModel;
   readonly #warn: (message: string) => void;
   #target: ModelTarget;
-  /** The settings, the name of the deployment or an earlier answer show that it is a reasoning model. */
-  #isReasoning: boolean;
   /** These are on the clock of `performance.now()`. */
   #rateLimitedAt = -Infinity;
   #rateLimitedUntil = 0;
@@ -48,8 +43,6 @@ export class ModelEndpoint {
     this.index = index;
     this.#model = model;
     this.#target = target;
-    const { deployment, parameters } = target;
-    this.#isReasoning = parameters.reasoningEffort !== undefined || REASONING_NAME.test(deployment);
     this.#warn = warn;
     this.breaker = new CircuitBreaker(() =>
       warn(
@@ -100,7 +93,6 @@ export class ModelEndpoint {
       signal: context.signal,
       record: call.connection,
       onResponse: (status) => void (status < 400 && onHealthy()),
-      patient: this.#isReasoning,
     };
     for (;;) {
       const target = this.#target;
@@ -116,7 +108,6 @@ export class ModelEndpoint {
         addCompletion(call, completion);
         // An answer may lack it, which says nothing about the model.
         this.#modelName = completion.model || this.#modelName;
-        this.#isReasoning ||= completion.tokens.reasoning > 0;
         return assertAnswer(completion);
       } catch (error) {
         const adapted = adapt(target.parameters, error);

@@ -2,6 +2,7 @@
 import type { UsageMetadata } from '@langchain/core/messages';
 import type { PooledCallOptions } from './api-format.ts';
 import type { CallRecord, Completion } from './completion.ts';
+import { InlineReasoningFilter } from './inline-reasoning.ts';
 import { toModelError } from './model-errors.ts';
 import type { PooledChatModel } from './pooled-chat-model.ts';
 
@@ -29,31 +30,43 @@ export async function ask(
   onText: ((text: string) => void) | undefined,
 ): Promise<Answered> {
   const { signal, record } = options.exchange;
+  const filter = new InlineReasoningFilter();
   try {
-    if (!onText) return toAnswered(await model.invoke(call.prompt, options));
+    if (!onText) {
+      const answer = await model.invoke(call.prompt, options);
+      return toAnswered(answer, filter.push(answer.text) + filter.flush(), filter);
+    }
     const onToken = inWholeCharacters((text) => {
       if (signal.aborted) return;
       call.firstTokenAt ??= performance.now();
       onText(text);
     });
-    return toAnswered(await join(await model.stream(call.prompt, options), onToken));
+    const whole = await join(await model.stream(call.prompt, options), filter, onToken);
+    return toAnswered(whole, whole.text, filter);
   } catch (error) {
     throw signal.aborted ? signal.reason : toModelError(error, record);
   }
 }
 
 /** Joins the chunks of a stream. LangChain's `concat` would copy all that came before for each of them. */
-async function join(chunks: AsyncIterable<Answer>, onText: (text: string) => void): Promise<Answer> {
+async function join(
+  chunks: AsyncIterable<Answer>,
+  filter: InlineReasoningFilter,
+  onText: (text: string) => void,
+): Promise<Answer> {
   const whole: Answer = { text: '', id: undefined, response_metadata: {} };
+  const add = (text: string): void => {
+    if (text === '') return;
+    whole.text += text;
+    onText(text);
+  };
   for await (const { text, id, response_metadata: metadata, usage_metadata: usage } of chunks) {
-    if (text !== '') {
-      whole.text += text;
-      onText(text);
-    }
+    add(filter.push(text));
     whole.id ??= id;
     Object.assign(whole.response_metadata, metadata);
     if (usage) whole.usage_metadata = usage;
   }
+  add(filter.flush());
   return whole;
 }
 
@@ -68,17 +81,24 @@ function inWholeCharacters(onToken: (text: string) => void): (piece: string) => 
   };
 }
 
-function toAnswered({ text, id, usage_metadata: usage, response_metadata: metadata }: Answer): Answered {
+function toAnswered(
+  { id, usage_metadata: usage, response_metadata: metadata }: Answer,
+  text: string,
+  { reasoningChars, answerChars }: InlineReasoningFilter,
+): Answered {
+  const completion = usage?.output_tokens ?? 0;
+  // An estimate, for a server that does not count reasoning in the text.
+  const inline = Math.round((completion * reasoningChars) / Math.max(1, reasoningChars + answerChars));
   return {
     // JSON may contain a lone surrogate, which cannot be encoded as UTF-8.
     text: text.toWellFormed(),
     finishReason: metadata.finish_reason ?? '',
     tokens: {
       prompt: usage?.input_tokens ?? 0,
-      completion: usage?.output_tokens ?? 0,
+      completion,
       cached: usage?.input_token_details?.cache_read ?? 0,
       cacheWrite: usage?.input_token_details?.cache_creation ?? 0,
-      reasoning: usage?.output_token_details?.reasoning ?? 0,
+      reasoning: usage?.output_token_details?.reasoning || inline,
     },
     id,
     model: metadata.model_name,

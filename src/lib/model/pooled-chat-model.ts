@@ -20,7 +20,7 @@ import { convertToOpenAITool } from '@langchain/core/utils/function_calling';
 import type { ModelApi } from '../config/model-config.ts';
 import { createConnectionRecord } from '../pool/connection-record.ts';
 import type { Exchange } from '../pool/http-client.ts';
-import { type ApiClient, StreamFailedError } from './api-client.ts';
+import { type ApiClient, StreamCutError } from './api-client.ts';
 import type { ApiFormat, CompletionRequest, EventReader, PooledCallOptions } from './api-format.ts';
 import { chatCompletions } from './chat-completions.ts';
 import type { ModelParameters } from './parameters.ts';
@@ -112,8 +112,9 @@ export class PooledChatModel extends BaseChatModel<PooledCallOptions> {
   }
 
   async _generate(messages: BaseMessage[], options: Options): Promise<ChatResult> {
-    const body = this.#format.toBody(this.#toRequest(options, false), messages);
-    const generation = this.#format.toGeneration(await this.#client.send(body, exchangeOf(options)));
+    const request = this.#toRequest(options, false);
+    const body = this.#format.toBody(request, messages);
+    const generation = this.#format.toGeneration(await this.#client.send(body, exchangeOf(options)), request);
     return { generations: [generation] };
   }
 
@@ -171,9 +172,10 @@ export class PooledChatModel extends BaseChatModel<PooledCallOptions> {
 
   /** Sends a streamed request. */
   async #open(messages: BaseMessage[], options: Options) {
-    const body = this.#format.toBody(this.#toRequest(options, true), messages);
+    const request = this.#toRequest(options, true);
+    const body = this.#format.toBody(request, messages);
     const batches = await this.#client.stream(body, exchangeOf(options));
-    return { batches, reader: this.#format.createReader() };
+    return { batches, reader: this.#format.createReader(request) };
   }
 
   #toRequest(options: Options, streamed: boolean): CompletionRequest {
@@ -190,7 +192,7 @@ function exchangeOf({ exchange, signal }: Options): Exchange {
 
 /** @throws StreamFailedError when the stream was cut off, even if it was closed cleanly. */
 function assertFinished({ isFinished }: EventReader): void {
-  if (!isFinished) throw new StreamFailedError(undefined, 'the stream ended without a finish_reason');
+  if (!isFinished) throw new StreamCutError();
 }
 
 const toTextMessage = (text: string, { id }: EventReader): AIMessageChunk =>

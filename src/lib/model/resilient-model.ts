@@ -6,7 +6,7 @@ import type { EndpointConfig, ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../common/pending-work.ts';
-import { createApiClient } from './api-client.ts';
+import { createApiClient, type Credential, warmUpUrl } from './api-client.ts';
 import { Bulkhead } from './bulkhead.ts';
 import type { CallContext, CallRecord, Completion, ModelTarget } from './completion.ts';
 import { createTokenProvider } from './credential.ts';
@@ -16,6 +16,7 @@ import { readRetirementDates } from './model-catalogue.ts';
 import { parametersFor } from './parameters.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
 import { RetirementWatch } from './retirement-watch.ts';
+import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 
 /** Attempts for one call, on all endpoints together. */
 const MAX_ATTEMPTS = 3;
@@ -56,9 +57,8 @@ export function createResilientModel(
   // Created only when an endpoint has no key, and then shared.
   let sharedProvider: (() => Promise<string>) | undefined;
   const tokenProvider = () => (sharedProvider ??= createTokenProvider(config.identity, config.tokenScope));
-  // A client needs some key, also for a server that needs none.
-  const credentialOf = ({ apiKey, isAzure }: EndpointConfig) =>
-    apiKey ?? (isAzure ? tokenProvider() : 'none');
+  const credentialOf = ({ apiKey, isAzure }: EndpointConfig): Credential =>
+    apiKey ?? (isAzure ? tokenProvider() : undefined);
   /** Only Azure has retirement dates. */
   const watches = new Map<number, RetirementWatch>();
   const [first, ...others] = config.endpoints;
@@ -86,7 +86,7 @@ export function createResilientModel(
     modelNameOf: (endpoint) => endpoints[endpoint]?.modelName,
     waitMs: () => shortestWaitMs(endpoints),
     async isReachable() {
-      const answers = config.endpoints.map(({ url }) => http.warm(new URL(url).origin));
+      const answers = config.endpoints.map((endpoint) => http.warm(warmUpUrl(endpoint)));
       return (await Promise.all(answers)).includes(true);
     },
     openBreakers: () => endpoints.map(({ breaker }) => breaker.isOpen),
@@ -113,6 +113,15 @@ function tryEndpoints(
   const { signal, deadline } = context;
   const attempts = new Map<ModelEndpoint, number>();
   const pick = () => pickEndpoint(endpoints, attempts);
+  const take = (endpoint: ModelEndpoint): Attempt => {
+    attempts.set(endpoint, 1 + (attempts.get(endpoint) ?? 0));
+    return (record, own) => endpoint.complete(record, own);
+  };
+  const takeSecond = () => {
+    const fresh = endpoints.filter((each) => !attempts.has(each) && !each.isGone && each.rateLimitMs === 0);
+    const other = pickEndpoint(fresh, attempts);
+    return other ? take(other) : null;
+  };
 
   return pRetry(
     async (attemptNumber) => {
@@ -120,8 +129,10 @@ function tryEndpoints(
       if (attemptNumber > 1) await delay(pick()?.rateLimitMs ?? 0, undefined, { signal });
       const endpoint = pick();
       if (!endpoint) throw errors.circuitOpen(shortestWaitMs(endpoints));
-      attempts.set(endpoint, 1 + (attempts.get(endpoint) ?? 0));
-      return endpoint.complete(call, context);
+      const first = take(endpoint);
+      return endpoints.length > 1
+        ? withSecondAttempt(first, takeSecond, call, context)
+        : first(call, context);
     },
     {
       signal,

@@ -21,6 +21,7 @@ interface Event {
   type?: string;
   delta?: string;
   code?: string | null;
+  message?: string;
   response?: Response;
 }
 
@@ -32,14 +33,14 @@ export const responsesApi: ApiFormat = {
     const input = convertMessagesToResponsesInput({ messages, zdrEnabled: true, model: request.model });
     return request.streamed ? { ...toFields(request), input } : { input, ...toFields(request) };
   },
-  toGeneration(response) {
+  toGeneration(response, request) {
     const message = convertResponsesMessageToAIMessage(response as Response);
     const refusal = takeRefusal(message);
     message.content = message.text === '' && refusal !== '' ? refusal : plain(message.content);
-    const finishReason = finishReasonOf(response as Response, refusal !== '');
+    const finishReason = finishReasonOf(response as Response, refusal !== '', request);
     return { text: message.text, message, generationInfo: { finish_reason: finishReason } };
   },
-  createReader: () => new Reader(),
+  createReader: (request) => new Reader(request),
 };
 
 function toFields({ model, parameters, options, streamed }: CompletionRequest): Record<string, unknown> {
@@ -73,10 +74,17 @@ function toTextFormat(format: CompletionRequest['options']['response_format']): 
   return format?.type === 'json_schema' ? { type: 'json_schema', ...format.json_schema } : format;
 }
 
-/** The finish reason under the names of chat completions; undefined when there is none. */
-function finishReasonOf({ status, incomplete_details: incomplete }: Response, refused: boolean) {
+/**
+ * The finish reason under the names of chat completions; undefined when there is none. llama.cpp says `completed` for an
+ * answer that was cut too (tools/server/server-task.cpp), but then it has as many tokens as it was allowed.
+ */
+function finishReasonOf(
+  { status, incomplete_details: incomplete, usage }: Response,
+  refused: boolean,
+  { parameters: { maxOutputTokens = Infinity } }: CompletionRequest,
+) {
   if (refused) return REFUSAL;
-  if (status === 'completed') return 'stop';
+  if (status === 'completed') return (usage?.output_tokens ?? 0) >= maxOutputTokens ? 'length' : 'stop';
   const reason = status === 'incomplete' ? incomplete?.reason : undefined;
   return reason === 'max_output_tokens' ? 'length' : reason;
 }
@@ -111,15 +119,20 @@ type Delta = Parameters<typeof convertResponsesDeltaToChatGenerationChunk>[0];
 class Reader implements EventReader {
   id: string | undefined;
   isFinished = false;
+  readonly #request: CompletionRequest;
   #refused = false;
+
+  constructor(request: CompletionRequest) {
+    this.#request = request;
+  }
 
   /** @throws StreamFailedError for the events `error` and `response.failed`. */
   read(event: object): string | ChatGenerationChunk | null {
-    const { type = '', delta, code, response } = event as Event;
+    const { type = '', delta, code, message: words, response } = event as Event;
     this.#refused ||= type === 'response.refusal.delta';
     if (TEXT_DELTAS.has(type)) return delta ?? '';
-    if (type === 'error') throw new StreamFailedError(code ?? undefined);
-    if (type === 'response.failed') throw new StreamFailedError(response?.error?.code);
+    if (type === 'error') throw new StreamFailedError({ code, message: words });
+    if (type === 'response.failed') throw new StreamFailedError(response?.error ?? {});
     if (type === 'response.created') {
       this.id = response?.id;
       return null;
@@ -132,7 +145,7 @@ class Reader implements EventReader {
     chunk.text = message.text;
     if (this.id) message.id ??= this.id;
     if (response && LAST.has(type)) {
-      const reason = finishReasonOf(response, this.#refused);
+      const reason = finishReasonOf(response, this.#refused, this.#request);
       this.isFinished = reason !== undefined;
       chunk.generationInfo = { finish_reason: reason, model_name: response.model };
     }

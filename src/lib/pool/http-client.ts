@@ -1,6 +1,7 @@
 /** The HTTP client for the model: one connection pool for each endpoint. */
 import { buildConnector, type Client, type Dispatcher, Pool } from 'undici';
 import { beginAttempt, ConnectionCounter, type ConnectionRecord } from './connection-record.ts';
+import { CHECKS } from './liveness.ts';
 import { type RecordedRequest, RecordingClient } from './recording-client.ts';
 import type { TLSSocket } from 'node:tls';
 
@@ -8,6 +9,11 @@ import type { TLSSocket } from 'node:tls';
 const KEEP_ALIVE_MS = 60_000;
 /** Limit of connections to one endpoint. Only HTTP/1.1, with one request at a time, needs more than a few. */
 const MAX_CONNECTIONS = 64;
+/**
+ * A connection without data is tested after this time by the operating system, which closes it when ten tests a second
+ * apart get no answer (libuv's `uv_tcp_keepalive`). It also keeps routers from forgetting the connection.
+ */
+const TCP_KEEP_ALIVE_MS = 10_000;
 /** Time limit of a keep-warm request. */
 const PROBE_TIMEOUT_MS = 2000;
 
@@ -19,8 +25,6 @@ export interface Exchange {
   record: ConnectionRecord;
   /** Called with the HTTP status when the response headers arrive. */
   onResponse?: (status: number) => void;
-  /** No limit of time but that of the signal. */
-  patient?: boolean;
 }
 
 /** What is sent. */
@@ -36,10 +40,10 @@ export interface HttpClient {
   /** Sends a request that belongs to no question. @throws the errors of undici, or the reason of the signal. */
   get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Dispatcher.ResponseData>;
   /**
-   * Sends a cheap request to `origin`, which opens a connection or keeps one warm. Resolves to false when there is no
-   * response within 2 s; new requests then use new connections. Never rejects.
+   * Sends a cheap request to `url`, which opens a connection or keeps one warm. Resolves to false when there is no response
+   * within 2 s; new requests then use new connections. Never rejects.
    */
-  warm(origin: string): Promise<boolean>;
+  warm(url: URL): Promise<boolean>;
   /** Number of open connections. */
   openConnections(): number;
   /** Closes all connections at once; requests in flight fail. */
@@ -48,20 +52,28 @@ export interface HttpClient {
 
 /** Options of the client. Durations are in milliseconds. */
 export interface HttpClientOptions {
-  /** Time limit for the response headers and for each pause within the body; 0, the default, for no limit. */
-  responseTimeoutMs?: number;
+  /** An HTTP/2 connection on which nothing arrives for this time, PING answers included, is closed; 20,000 by default. */
+  deadAfterMs?: number;
   /** A connection that was idle for longer, by the wall clock, is not used any more; 60,000 by default. */
   maxIdleMs?: number;
 }
 
-/** Creates the client. It opens no connection before the first request. */
+/** Twice as long as Kubernetes waits for an answer to its PING, because a false alarm costs the answers in flight. */
+const DEAD_AFTER_MS = 20_000;
+
+/**
+ * Creates the client. It opens no connection before the first request. Silence of the model is no failure, because it may
+ * think, or queue the request: only a dead connection ends a request.
+ */
 export function createHttpClient({
-  responseTimeoutMs = 0,
+  deadAfterMs = DEAD_AFTER_MS,
   maxIdleMs = KEEP_ALIVE_MS,
 }: HttpClientOptions = {}): HttpClient {
   const counter = new ConnectionCounter();
   // One connector for all pools, so that they share TLS sessions.
-  const connect = keepTlsSessions(buildConnector({ preferH2: true }));
+  const connect = keepTlsSessions(
+    buildConnector({ preferH2: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }),
+  );
   const pools = new Map<string, Pool>();
   /** Pools that get no new requests and close after their last response. */
   const retired = new Set<Pool>();
@@ -71,17 +83,12 @@ export function createHttpClient({
       connections: MAX_CONNECTIONS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      headersTimeout: responseTimeoutMs,
-      bodyTimeout: responseTimeoutMs,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      h2Options: { pingInterval: Math.ceil(deadAfterMs / CHECKS) },
       connect,
       factory: (clientOrigin, options: Client.Options) =>
-        new RecordingClient(clientOrigin, options, {
-          connect,
-          counter,
-          maxIdleMs,
-          // The connection may be broken although its socket is open, so a retry must use a new one.
-          onTimeout: () => retire(origin, pool),
-        }),
+        new RecordingClient(clientOrigin, options, { connect, counter, maxIdleMs, deadAfterMs }),
     });
     pools.set(origin, pool);
     return pool;
@@ -98,7 +105,7 @@ export function createHttpClient({
   const poolOf = (origin: string): Pool => pools.get(origin) ?? openPool(origin);
 
   return {
-    async post({ origin, pathname, search }, { headers, body }, { signal, record, onResponse, patient }) {
+    async post({ origin, pathname, search }, { headers, body }, { signal, record, onResponse }) {
       beginAttempt(record);
       const request: RecordedRequest = {
         headers,
@@ -107,26 +114,22 @@ export function createHttpClient({
         record,
         path: pathname + search,
         method: 'POST',
-        ...(patient && { headersTimeout: 0, bodyTimeout: 0 }),
       };
       const response = await poolOf(origin).request(request);
       onResponse?.(response.statusCode);
       return response;
     },
     get({ origin, pathname, search }, headers, signal) {
-      const path = pathname + search;
-      // Only the signal limits the time: that no answer comes says nothing about the connection.
-      const request = { headers, signal, path, method: 'GET', headersTimeout: 0, bodyTimeout: 0 } as const;
-      return poolOf(origin).request(request);
+      return poolOf(origin).request({ headers, signal, path: pathname + search, method: 'GET' });
     },
-    async warm(origin) {
+    async warm({ origin, pathname, search }) {
       const pool = poolOf(origin);
       // All connections are in use and therefore warm; the request would only wait for one of them.
       if (pool.stats.running >= MAX_CONNECTIONS) return true;
       try {
         // Not HEAD: with HTTP/1.1, undici closes the connection after it.
         const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
-        const { body } = await pool.request({ path: '/', method: 'GET', signal });
+        const { body } = await pool.request({ path: pathname + search, method: 'GET', signal });
         await body.dump();
         return true;
       } catch {

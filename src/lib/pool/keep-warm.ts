@@ -14,10 +14,10 @@ export interface KeepWarm {
 }
 
 /**
- * Opens a connection to each of `origins` in the background and probes it every 25 to 35 s, until no question has
+ * Opens a connection for each of `urls` in the background and probes it every 25 to 35 s, until no question has
  * arrived for `keepWarmMs` milliseconds. With 0 it does nothing. The timer does not keep the process alive.
  */
-export function createKeepWarm(client: HttpClient, origins: string[], keepWarmMs: number): KeepWarm {
+export function createKeepWarm(client: HttpClient, urls: URL[], keepWarmMs: number): KeepWarm {
   let lastQuestionAt = Date.now();
   let timer: NodeJS.Timeout | undefined;
   let probing = false;
@@ -34,7 +34,7 @@ export function createKeepWarm(client: HttpClient, origins: string[], keepWarmMs
 
   async function probe(): Promise<void> {
     probing = true;
-    await Promise.all(origins.map((origin) => client.warm(origin)));
+    await Promise.all(urls.map((url) => client.warm(url)));
     probing = false;
     schedule();
   }

@@ -1,7 +1,8 @@
 /** An undici client that records the connection of each request. */
 import type { TLSSocket } from 'node:tls';
-import { type buildConnector, Client, type Dispatcher, errors } from 'undici';
+import { type buildConnector, Client, type Dispatcher } from 'undici';
 import type { ConnectionCounter, ConnectionRecord, PooledConnection } from './connection-record.ts';
+import { closeWhenDead } from './liveness.ts';
 
 /** How long the server has to close a connection that this side has ended. */
 const ENDING_MS = 2000;
@@ -20,8 +21,8 @@ export interface RecordingOptions {
   counter: ConnectionCounter;
   /** A connection that was idle for longer, in milliseconds by the wall clock, is not used any more. */
   maxIdleMs: number;
-  /** Called when the headers or the next part of a response did not arrive in time. */
-  onTimeout: () => void;
+  /** An HTTP/2 connection on which nothing arrives for this time, in milliseconds, is closed. */
+  deadAfterMs: number;
 }
 
 /**
@@ -33,7 +34,7 @@ export class RecordingClient extends Client {
   readonly #recording: RecordingOptions;
 
   constructor(origin: string | URL, options: Client.Options, recording: RecordingOptions) {
-    const { connect, counter } = recording;
+    const { connect, counter, deadAfterMs } = recording;
     const slot: ConnectionSlot = { current: null };
     super(origin, {
       ...options,
@@ -44,6 +45,7 @@ export class RecordingClient extends Client {
           if (socket) {
             slot.current = counter.add(socket, performance.now() - startedAt);
             limitEnding(socket);
+            if (slot.current.protocol === 'h2') closeWhenDead(socket, deadAfterMs);
           }
           callback(...result);
         });
@@ -58,8 +60,7 @@ export class RecordingClient extends Client {
     handler: Dispatcher.DispatchHandler,
   ): boolean {
     this.#dropStaleConnection();
-    const { onTimeout } = this.#recording;
-    return super.dispatch(options, new RecordingHandler(handler, options.record, this.#slot, onTimeout));
+    return super.dispatch(options, new RecordingHandler(handler, options.record, this.#slot));
   }
 
   /**
@@ -86,20 +87,13 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
   readonly #next: Dispatcher.DispatchHandler;
   readonly #record: ConnectionRecord | undefined;
   readonly #slot: ConnectionSlot;
-  readonly #onTimeout: () => void;
   #connection: PooledConnection | null = null;
   #wasSent = false;
 
-  constructor(
-    next: Dispatcher.DispatchHandler,
-    record: ConnectionRecord | undefined,
-    slot: ConnectionSlot,
-    onTimeout: () => void,
-  ) {
+  constructor(next: Dispatcher.DispatchHandler, record: ConnectionRecord | undefined, slot: ConnectionSlot) {
     this.#next = next;
     this.#record = record;
     this.#slot = slot;
-    this.#onTimeout = onTimeout;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
@@ -152,9 +146,6 @@ class RecordingHandler implements Dispatcher.DispatchHandler {
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     this.#release();
-    if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
-      this.#onTimeout();
-    }
     this.#next.onResponseError?.(controller, error);
   }
 }

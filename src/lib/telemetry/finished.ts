@@ -59,7 +59,7 @@ const traceIdOf = (traceParent: string | undefined): string | undefined => trace
 
 /** Writes the line of a question, as JSON with times in seconds. */
 export function logQuestion(log: Invocation['log'], finished: FinishedQuestion): void {
-  const { outcome, question, metrics, traceParent } = finished;
+  const { outcome, record, question, metrics, traceParent } = finished;
   const { cache, connection } = metrics;
   const trace = traceIdOf(traceParent);
   log.info(
@@ -79,6 +79,7 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       cold_start: metrics.cold_start,
       total_time: metrics.total_time,
       timings: metrics.timings,
+      finish_reason: record.finishReason,
       tokens: metrics.tokens,
       ...(metrics.cost && { cost: metrics.cost }),
       history_available: metrics.history_available,

@@ -1,6 +1,7 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
 import type { CacheReason } from '../contract/metrics.ts';
+import type { FinishReason } from '../contract/responses.ts';
 import { type CallRecord, noTokens, type TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
 
@@ -42,6 +43,8 @@ export interface QuestionRecord {
   tokensSaved: TokenUsage;
   /** Name and version of the model that the answer is from; null when it gave none. */
   model: string | null;
+  /** Why the text ends; null without an answer, and for a replayed one. */
+  finishReason: FinishReason | null;
   historyAvailable: boolean;
   historySaved: boolean;
   /** The answer was stored by an earlier request with the same Idempotency-Key. */
@@ -66,10 +69,25 @@ export function createQuestionRecord(
     tokens: noTokens(),
     tokensSaved: noTokens(),
     model: null,
+    finishReason: null,
     historyAvailable: true,
     historySaved: false,
     replayed: false,
   };
+}
+
+const NAMED_REASONS: readonly FinishReason[] = ['stop', 'length', 'refusal'];
+
+/** What is known of an answer beside its text. Cached answers have no reason: only complete ones are cached. */
+export interface AnswerNotes {
+  model?: string | undefined;
+  finishReason?: string;
+}
+
+/** Records which model an answer is from, and why its text ends. */
+export function noteAnswer(record: QuestionRecord, { model, finishReason = 'stop' }: AnswerNotes): void {
+  record.model = model ?? null;
+  record.finishReason = NAMED_REASONS.find((reason) => reason === finishReason) ?? 'other';
 }
 
 /** Records the time to first token. Calls after the first have no effect. */

@@ -62,6 +62,13 @@ describe('settings', () => {
     ['MODEL_MAX_OUTPUT_TOKENS', '1.5'],
     ['MODEL_REASONING_EFFORT', 'very high'],
     ['MODEL_API', 'completions'],
+    ['MODEL_ALLOW_HTTP', 'yes'],
+    ['MODEL_HEADERS', 'x-key: secret'],
+    ['MODEL_HEADERS', '["secret"]'],
+    ['MODEL_HEADERS', '{"x-key": 7, "x-other": "secret"}'],
+    ['MODEL_HEADERS', '{"x key": "secret"}'],
+    ['MODEL_HEADERS', '{"x-key": "secret\\n"}'],
+    ['MODEL_HEADERS', '{"Authorization": "Bearer secret"}'],
     ['MODEL_VERBOSITY', 'very low'],
     ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'one-too-many'],
     ['AZURE_OPENAI_ENDPOINT', 'http://models.example.com/v1'],
@@ -156,6 +163,30 @@ describe('settings', () => {
     expect(readConfig(env).model.endpoints).toEqual([
       { url, api: 'v1', isAzure: false, deployment: 'gpt-4o', apiKey: undefined },
     ]);
+  });
+
+  it.each([
+    ['ollama:11434/v1', 'begins with https:// or http://'],
+    ['192.168.1.5:8080/v1', 'begins with https:// or http://'],
+    ['http://ollama:11434/v1', 'set MODEL_ALLOW_HTTP to "on"'],
+    ['http://192.168.1.5:8080/v1', 'set MODEL_ALLOW_HTTP to "on"'],
+    ['http://localhost:8091', 'add /v1'],
+    ['http://name.openai.azure.com', 'begins with https://'],
+  ])('say what is wrong with the address of another server: %s', (address, advice) => {
+    const found = problems({ AZURE_OPENAI_ENDPOINT: address });
+    expect(found).toEqual([expect.stringContaining(advice)]);
+    expect(found.join()).not.toContain('table.core');
+  });
+
+  it('allow plain http to another machine when told to', () => {
+    const address = { AZURE_OPENAI_ENDPOINT: 'http://ollama:11434/v1' };
+    expect(problems({ ...address, MODEL_ALLOW_HTTP: 'on' })).toEqual([]);
+  });
+
+  it('take further headers for the model', () => {
+    const headers = readConfig({ ...minimal, MODEL_HEADERS: '{"X-Portkey-Provider": "openai"}' }).model
+      .headers;
+    expect(headers).toEqual({ 'x-portkey-provider': 'openai' });
   });
 
   it('choose the API version by the API of the model', () => {

@@ -69,7 +69,7 @@ describe.each(APIS)('by %s at the address of %s', (api, address) => {
     const url = address === 'v1' ? `${server.url}/openai/v1` : server.url;
     const endpoint = { url, api: address, isAzure: true, deployment: 'gpt-4o', apiKey: 'the-key' };
     const client = createApiClient(
-      { modelApi: api, apiVersion: '2025-04-01-preview' },
+      { modelApi: api, apiVersion: '2025-04-01-preview', headers: {} },
       endpoint,
       'the-key',
       http,

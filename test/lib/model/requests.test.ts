@@ -70,6 +70,7 @@ async function requestsOf(
     reasoningEffort: undefined,
     verbosity: undefined,
     systemPrompt: '',
+    headers: {},
     prices: null,
     ...settings,
   };

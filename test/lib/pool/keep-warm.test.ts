@@ -37,7 +37,7 @@ afterEach(async () => {
 
 const start = (keepWarmMs: number): void => {
   const { port } = server.address() as AddressInfo;
-  keepWarm = createKeepWarm(client, [`http://127.0.0.1:${port}`], keepWarmMs);
+  keepWarm = createKeepWarm(client, [new URL(`http://127.0.0.1:${port}/v1/models`)], keepWarmMs);
 };
 const probed = (count: number): Promise<void> => vi.waitFor(() => expect(probes).toHaveLength(count));
 /** Lets pending responses arrive. This needs real time, which fake timers do not advance. */
@@ -51,7 +51,7 @@ it('opens the connection at once, and probes it before it would be closed as idl
     await vi.advanceTimersByTimeAsync(LONGEST_MS);
     await probed(count);
   }
-  expect(new Set(probes)).toEqual(new Set(['GET /']));
+  expect(new Set(probes)).toEqual(new Set(['GET /v1/models']));
 });
 
 it('stops when there was no question for the set time, and resumes with the next one', async () => {

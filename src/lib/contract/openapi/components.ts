@@ -97,6 +97,7 @@ export const answerExample: Answer = {
   chat_history: chat,
   session_id: 'tour',
   status: 'success',
+  finish_reason: 'stop',
   performance_metrics: {
     api_call_time: 0.412,
     total_time: 0.431,

@@ -1,0 +1,116 @@
+/** A second attempt beside one that stays silent. */
+import { errors } from '../contract/errors.ts';
+import { addTokens, beginCall, type CallContext, type CallRecord, type Completion } from './completion.ts';
+
+/** Part of the time that a call has left, after which a silent endpoint gets company. An answer must fit after it. */
+const SILENT_SHARE = 0.6;
+
+/** Asks one endpoint. */
+export type Attempt = (call: CallRecord, context: CallContext) => Promise<Completion>;
+
+/** An endpoint gave nothing, and another one that was asked later answered. */
+class SilentEndpointError extends Error {
+  override readonly name = 'SilentEndpointError';
+}
+
+/** The other attempt was first. */
+class SupersededError extends Error {
+  override readonly name = 'SupersededError';
+}
+
+/**
+ * Makes the attempt `first`. When nothing at all has come of it for 60 % of the time that is left, `takeSecond` may give an
+ * attempt at another endpoint, which then runs beside it: a silent model may only think long, so `first` is not given up.
+ * The first text or answer ends the other attempt. For a silent `first` that is a failure of its endpoint. `call` becomes
+ * the record of the attempt that won, and counts the requests of both.
+ * @throws the error of the attempt that won, or of `first` when none did.
+ */
+export async function withSecondAttempt(
+  first: Attempt,
+  takeSecond: () => Attempt | null,
+  call: CallRecord,
+  context: CallContext,
+): Promise<Completion> {
+  const other = beginCall(call.prompt, call.streamed);
+  const race = new Race(call, context);
+  race.start(first, call);
+  const silentMs = SILENT_SHARE * (context.deadline - performance.now());
+  const timer = setTimeout(() => {
+    const second = race.winner || call.connection.status !== null ? null : takeSecond();
+    if (second) race.start(second, other);
+  }, silentMs);
+  try {
+    return await race.result;
+  } finally {
+    clearTimeout(timer);
+    const attempts = call.connection.attempts + other.connection.attempts;
+    if (race.winner === other) adopt(call, other);
+    call.connection.attempts = attempts;
+  }
+}
+
+function adopt(call: CallRecord, { connection, completion, firstTokenAt, tokens }: CallRecord): void {
+  Object.assign(call, { connection, completion, firstTokenAt });
+  addTokens(call.tokens, tokens);
+}
+
+/** Attempts that run beside each other. */
+class Race {
+  /** The record of the attempt that was first to give text or an answer. */
+  winner: CallRecord | null = null;
+  readonly #call: CallRecord;
+  readonly #context: CallContext;
+  readonly #outcome = Promise.withResolvers<Completion>();
+  readonly #running = new Map<CallRecord, AbortController>();
+  #error: unknown;
+
+  /** `call` is the record of the first attempt. */
+  constructor(call: CallRecord, context: CallContext) {
+    this.#call = call;
+    this.#context = context;
+  }
+
+  get result(): Promise<Completion> {
+    return this.#outcome.promise;
+  }
+
+  start(attempt: Attempt, record: CallRecord): void {
+    const controller = new AbortController();
+    this.#running.set(record, controller);
+    const { signal, deadline, onText } = this.#context;
+    const context = {
+      signal: AbortSignal.any([signal, controller.signal]),
+      deadline,
+      onText: onText && ((text: string) => void (this.#wins(record) && onText(text))),
+    };
+    void this.#follow(record, attempt(record, context));
+  }
+
+  async #follow(record: CallRecord, completion: Promise<Completion>): Promise<void> {
+    try {
+      const answer = await completion;
+      if (this.#wins(record)) this.#outcome.resolve(answer);
+    } catch (error) {
+      this.#fail(record, error);
+    }
+  }
+
+  #wins(record: CallRecord): boolean {
+    this.winner ??= record;
+    if (this.winner !== record) return false;
+    for (const [each, controller] of this.#running) {
+      if (each !== record) controller.abort(each === this.#call ? silence() : new SupersededError());
+    }
+    return true;
+  }
+
+  #fail(record: CallRecord, error: unknown): void {
+    this.#running.delete(record);
+    if (record === this.winner || (!this.winner && record === this.#call)) this.#error = error;
+    if (this.#running.size === 0) this.#outcome.reject(this.#error ?? error);
+  }
+}
+
+/** Counted by the circuit breaker of the endpoint. */
+const silence = () =>
+  errors.modelUnavailable(new SilentEndpointError('silent while another endpoint answered'));
