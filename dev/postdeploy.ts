@@ -61,6 +61,7 @@ Chat page:    ${url}/ (it asks for the function key)
 Function key: az ${keyCommand}
 Ask:          curl -s ${url}/ask -H "x-functions-key: $KEY" -H 'Content-Type: application/json' \\
                 -d '{"question": "What is the capital of France?"}'
+MCP:          ${url}/mcp (for agents, with the same header: docs/mcp.md)
 `;
 
 function keysList(app: string, group: string): string {

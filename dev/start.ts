@@ -43,6 +43,7 @@ Azure Functions Ask
 
   Page      ${host.url}/
   Ask       ${host.url}/ask
+  MCP       ${host.url}/mcp (for agents: docs/mcp.md)
   Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys required'}
   Model     ${localModel?.description ?? endpoint}
   Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage in the settings'}

@@ -1,4 +1,5 @@
 /** Calls a tool over the Model Context Protocol, by its newest revision. */
+import { createParser } from 'eventsource-parser';
 import * as z from 'zod/mini';
 import { parsed, send, type Target } from './client.ts';
 
@@ -37,7 +38,15 @@ export async function callTool(target: Target, name: string, args: object): Prom
     },
     body: JSON.stringify(message),
   });
-  const { result } = parsed(response, await answer.json(), '/mcp');
+  const { result } = parsed(response, await readMessage(answer), '/mcp');
   if (result.isError) throw new Error(`The tool ${name} failed: ${result.content[0]?.text}`);
   return result.structuredContent;
+}
+
+/** Returns the last message of a stream: the result comes after all notifications. */
+async function readMessage(answer: Response): Promise<unknown> {
+  let last = 'null';
+  const parser = createParser({ onEvent: ({ data }) => (last = data) });
+  parser.feed(await answer.text());
+  return JSON.parse(last);
 }

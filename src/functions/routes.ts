@@ -21,7 +21,7 @@ const ROOT = '{ignored:maxlength(0)?}';
 
 const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
   ask: { methods: ['POST'], route: 'ask', authLevel: KEY, handle: withServices(ask) },
-  mcp: { methods: ['POST'], route: 'mcp', authLevel: KEY, handle: imported(mcp) },
+  mcp: { methods: ['POST', 'OPTIONS'], route: 'mcp', authLevel: KEY, handle: imported(mcp) },
 
   sessions: { methods: ['GET'], route: 'sessions', authLevel: KEY, handle: withServices(sessions) },
   session: {

@@ -41,7 +41,7 @@ describe('errors of tools', () => {
         'read_session',
         { session_id: 's', before: 'x' },
         'invalid_request',
-        '"before" is not a valid position',
+        'The field "before" must be `next` of another page',
       ],
       ['read_session', { session_id: randomUUID() }, 'session_not_found', 'There is no such session'],
       ['forget_session', { session_id: '' }, 'invalid_request', 'must have 1 to 256 characters'],

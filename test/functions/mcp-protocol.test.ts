@@ -91,7 +91,7 @@ describe('HTTP', () => {
     '%s is not allowed: there are no sessions of the protocol',
     async (method) => {
       const response = await fetch(`${app.url}/mcp`, { method, headers: { Accept: 'text/event-stream' } });
-      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
     },
   );
 

@@ -3,6 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { Client as FormerClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as FormerTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { onTestFinished } from 'vitest';
+import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import type { AskResult } from '../../src/lib/contract/tools.ts';
 import type { TestApp } from './app.ts';
 
@@ -20,12 +21,15 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** The result of `ask`, with the metrics in its `_meta`. */
+export type Asked = AskResult & { performance_metrics: PerformanceMetrics };
+
 /** What the tests use of a client of either version. */
 export interface TestClient {
   protocolVersion: string | undefined;
   call: (name: string, args: object, options?: CallOptions) => Promise<ToolResult>;
   /** Asks a question. @throws Error with the text of the result when it is an error. */
-  ask: (args: object, options?: CallOptions) => Promise<AskResult>;
+  ask: (args: object, options?: CallOptions) => Promise<Asked>;
   /** The client itself, for what both versions have in common. */
   sdk: Pick<
     Client,
@@ -33,6 +37,7 @@ export interface TestClient {
     | 'listResources'
     | 'listResourceTemplates'
     | 'readResource'
+    | 'complete'
     | 'listPrompts'
     | 'getPrompt'
     | 'close'
@@ -95,7 +100,8 @@ const askWith =
   async (args, options) => {
     const result = await call('ask', args, options);
     if (result.isError) throw new Error(textOf(result));
-    return result.structuredContent as unknown as AskResult;
+    const metrics = result._meta?.['azure-functions-ask/performance_metrics'];
+    return { ...result.structuredContent, performance_metrics: metrics } as unknown as Asked;
   };
 
 /** The text of a result. */

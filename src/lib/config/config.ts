@@ -42,6 +42,8 @@ export interface Config {
   trustsUserHeaders: boolean;
   /** Host names of the web pages that may call /mcp, besides those on this machine. */
   mcpAllowedHosts: string[];
+  /** The app's own host name, which the platform sets; undefined elsewhere. */
+  hostName: string | undefined;
   logLevel: LogLevel;
   /** Null when no destination for traces and metrics is set. */
   telemetry: TelemetryConfig | null;
@@ -99,6 +101,7 @@ export function readConfig(env: Environment = process.env): Config {
     langSmith: readLangSmithConfig(settings),
     logLevel: logLevelOf(settings),
     trustsUserHeaders: trustsUserHeadersOf(settings),
+    hostName: readHostName(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),
     warnings: settings.warnings,
   };
@@ -146,10 +149,13 @@ const authLevelOf = (settings: SettingsReader): AuthLevel =>
 const logLevelOf = (settings: SettingsReader): LogLevel =>
   settings.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';
 
-/** The app's own host name, which the platform sets, and those of the origins in `MCP_ALLOWED_ORIGINS`. */
+/** The app's own host name, which the platform sets; the Core Tools with a port. */
+const readHostName = (settings: SettingsReader): string | undefined =>
+  settings.text('WEBSITE_HOSTNAME')?.replace(/:\d+$/, '');
+
+/** The app's own host name, and those of the origins in `MCP_ALLOWED_ORIGINS`. */
 function readMcpAllowedHosts(settings: SettingsReader): string[] {
-  // The Core Tools set it with a port.
-  const own = settings.text('WEBSITE_HOSTNAME')?.replace(/:\d+$/, '');
+  const own = readHostName(settings);
   const others = settings.list('MCP_ALLOWED_ORIGINS').map((origin) => {
     if (URL.canParse(origin) && new URL(origin).origin === origin) return new URL(origin).hostname;
     settings.problems.push(

@@ -12,7 +12,7 @@ export const sessionId = z.string('must be a string').check(
   z.minLength(1, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   // URL parsers remove these path segments, so such a session could not be read or deleted at /sessions/{session_id}.
-  z.regex(/^(?!\.\.?$)/, 'must not be "." or ".."'),
+  z.refine((id) => id !== '.' && id !== '..', 'must not be "." or ".."'),
   // The Functions host makes the same address of the first two and of "/" and "\\", and accepts the third in no address.
   z.refine(
     (id) => !/%(?:2F|5C)/i.test(id) && !id.includes('\0'),
@@ -37,7 +37,7 @@ export const askFields = z.object({
     .nullish(sessionId)
     .check(
       z.describe(
-        'Id of the conversation, 1 to 256 UTF-16 units, without `%2F`, `%5C` and U+0000. When absent, a new session with a UUID is created.',
+        'Id of the conversation, 1 to 256 UTF-16 units, without `%2F`, `%5C` and U+0000, and not `.` or `..`. When absent, a new session with a UUID is created.',
       ),
     ),
   new_conversation: flag("Delete the session's chat history before answering."),

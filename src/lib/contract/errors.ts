@@ -4,6 +4,15 @@ import type { ErrorBody } from './responses.ts';
 
 export { AskError } from './ask-error.ts';
 
+/** What a request body holds, and an example of it. */
+const BODIES = {
+  question: '{"question": "What is the capital of France?"}',
+  message: '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
+};
+
+/** What a request body holds: a question, or a message of the Model Context Protocol. */
+export type BodyContent = keyof typeof BODIES;
+
 /** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
   /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
@@ -15,11 +24,11 @@ export const errors = {
     new AskError(406, 'not_acceptable', 'The header "Accept-Encoding" must allow br, gzip or identity.'),
   assetNotFound: () =>
     new AskError(404, 'asset_not_found', 'This version of the chat page has no such file. Reload the page.'),
-  unsupportedMediaType: () =>
+  unsupportedMediaType: (content: BodyContent) =>
     new AskError(
       415,
       'unsupported_media_type',
-      'Send the question as JSON, with the header "Content-Type: application/json".',
+      `Send the ${content} as JSON, with the header "Content-Type: application/json".`,
     ),
   requestTimeout: (seconds: number) =>
     new AskError(
@@ -28,19 +37,15 @@ export const errors = {
       `The request body did not arrive within ${seconds} seconds. Send the request again.`,
       { limit: seconds },
     ),
-  bodyTooLarge: (maxBytes: number) =>
+  bodyTooLarge: (maxBytes: number, content: BodyContent) =>
     new AskError(
       413,
       'body_too_large',
-      `The body is larger than ${maxBytes} bytes. Send a shorter question.`,
+      `The body is larger than ${maxBytes} bytes. Send a shorter ${content}.`,
       { limit: maxBytes },
     ),
-  invalidJson: (reason: string) =>
-    new AskError(
-      400,
-      'invalid_json',
-      `${reason} Send JSON such as {"question": "What is the capital of France?"}.`,
-    ),
+  invalidJson: (reason: string, content: BodyContent) =>
+    new AskError(400, 'invalid_json', `${reason} Send JSON such as ${BODIES[content]}.`),
   invalidField: (field: string, rule: string) =>
     new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
   invalidHeader: (name: string, rule: string) =>

@@ -1,43 +1,58 @@
 /**
- * The tools of the Model Context Protocol. The schemas of their arguments and results are derived from those of the HTTP
- * API.
+ * The tools of the Model Context Protocol: what they take and give, as it is listed. A client sends the listed schemas to
+ * the model of its own choice, and one schema that the model's provider refuses ends the whole conversation. So they are
+ * plain: `type`, `description`, `properties`, `required`, `items` and `enum`, without patterns, limits, unions and null
+ * (test/support/tool-schema-rules.ts has the rules of the providers). The tools check their arguments by the rules of the
+ * HTTP API.
  */
 import * as z from 'zod/mini';
-import { askFields, sessionId } from './ask-fields.ts';
-import { answer, session } from './responses.ts';
-import { flag } from './schema.ts';
+import { type ErrorCode, FINISH_REASONS } from './responses.ts';
+import { flag, text } from './schema.ts';
 
-const sessionArgument = sessionId.check(z.describe('Id of the session, as `ask` returned it.'));
-
-// Not with zod's `pick` and `extend`: they would become part of what every cold start loads.
-const { question, session_id, new_conversation } = askFields.shape;
+const sessionArgument = text('Id of the session, as `ask` gave it.');
+const before = (what: string) =>
+  z.optional(z.string()).check(z.describe(`For older ${what}: \`next\` of the page before.`));
+const next = z
+  .optional(z.string())
+  .check(z.describe('Argument `before` of the next page; absent on the last.'));
 
 /** Arguments of `ask`. */
-export const askArguments = z.object({ question, session_id, new_conversation });
+export const askArguments = z.object({
+  question: text('The question. It is sent to the model unchanged.'),
+  session_id: z
+    .optional(z.string())
+    .check(z.describe('The session of an earlier answer, to follow up. Without it a new session begins.')),
+});
 
 /** Result of `ask`. */
 export const askResult = z.object({
-  answer: answer.shape.answer,
-  session_id: answer.shape.session_id,
-  finish_reason: answer.shape.finish_reason,
+  answer: z.string(),
+  session_id: text('For follow-up questions.'),
+  finish_reason: z
+    .optional(z.enum(FINISH_REASONS))
+    .check(z.describe('Why the text ends. `length`: it was cut at the output limit.')),
   cached: flag('Whether the answer needed no model call of its own.'),
-  performance_metrics: answer.shape.performance_metrics,
 });
 
 /** Arguments of `read_session`. */
-export const readSessionArguments = z.object({
-  session_id: sessionArgument,
-  before: z
-    .nullish(z.string('must be a string'))
-    .check(z.describe('Position of an older page: `next` of the page before.')),
-});
+export const readSessionArguments = z.object({ session_id: sessionArgument, before: before('messages') });
 
 /** Result of `read_session`. */
 export const readSessionResult = z.object({
-  ...session.shape,
-  next: z
-    .nullable(z.string())
-    .check(z.describe('Argument `before` for the page with older messages; null when there is none.')),
+  session_id: z.string(),
+  created_at: text('ISO 8601.'),
+  updated_at: text('ISO 8601.'),
+  interaction_count: z.int().check(z.describe('On all pages.')),
+  chat_history: z
+    .array(
+      z.object({
+        role: z.enum(['human', 'ai']),
+        content: z.string(),
+        shortened: z.optional(z.boolean()).check(z.describe('Too long to be stored completely.')),
+      }),
+    )
+    .check(z.describe('One page, oldest message first.')),
+  next,
 });
 
 /** Arguments of `forget_session`. */
@@ -46,7 +61,23 @@ export const forgetSessionArguments = z.object({ session_id: sessionArgument });
 /** Result of `forget_session`. */
 export const forgetSessionResult = z.object({
   session_id: z.string(),
-  forgotten: z.literal(true).check(z.describe('The session is deleted, or there was no such session.')),
+  forgotten: flag('Always true: the session is deleted, or there was none.'),
+});
+
+/** Arguments of `list_sessions`. */
+export const listSessionsArguments = z.object({ before: before('sessions') });
+
+/** Result of `list_sessions`. */
+export const listSessionsResult = z.object({
+  sessions: z.array(
+    z.object({
+      session_id: z.string(),
+      title: text('The beginning of the first question.'),
+      created_at: z.string(),
+      updated_at: z.string(),
+    }),
+  ),
+  next,
 });
 
 /** Arguments of the prompt `explore_topic`. */
@@ -54,6 +85,14 @@ export const exploreTopicArguments = z.object({
   topic: z.string('is missing').check(z.minLength(1, 'must not be empty'), z.describe('What to ask about.')),
 });
 
+/** Messages of errors for agents, where those of HTTP name what tools do not have. */
+export const TOOL_MESSAGES: Partial<Record<ErrorCode, string>> = {
+  conversation_too_long:
+    'The question and its chat history are too long for the model. Shorten the question, or leave out "session_id" to begin a new session.',
+  not_signed_in: 'Sign in to list your sessions. "read_session" reads a single session without signing in.',
+};
+
 export type AskResult = z.infer<typeof askResult>;
 export type ReadSessionResult = z.infer<typeof readSessionResult>;
 export type ForgetSessionResult = z.infer<typeof forgetSessionResult>;
+export type ListSessionsResult = z.infer<typeof listSessionsResult>;

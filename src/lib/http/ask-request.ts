@@ -23,7 +23,8 @@ export async function readQuestion(
   { maxQuestionChars, trustsUserHeaders }: Config,
   signal: AbortSignal,
 ): Promise<Question> {
-  const body = await readJsonObject(request, maxBodyBytes(maxQuestionChars), signal);
+  const expected = { content: 'question', maxBytes: maxBodyBytes(maxQuestionChars) } as const;
+  const body = await readJsonObject(request, expected, signal);
   const fields = checkAskFields(body, maxQuestionChars);
   return {
     ...inConversation(fields),

@@ -1,8 +1,13 @@
-/** Reading and deleting a session, for HTTP and for agents. */
+/** Reading, deleting and listing sessions, for HTTP and for agents. */
 import { type AskError, errors } from '../contract/errors.ts';
 import type { ConversationPage } from '../history/chat-history.ts';
 import { type SessionKey, toMessages } from '../history/session-rows.ts';
-import { isSessionPosition, type Sessions } from '../history/session-index.ts';
+import {
+  isListPosition,
+  isSessionPosition,
+  type SessionList,
+  type Sessions,
+} from '../history/session-index.ts';
 import type { Invocation } from '../common/log.ts';
 
 /** Reads the newest page of a session, or the page at `position`. @throws AskError when there is none. */
@@ -36,8 +41,28 @@ export const sessionFields = (sessionId: string, page: ConversationPage) => ({
   chat_history: page.interactions.flatMap(toMessages),
 });
 
+/** Lists the newest sessions of a user, or the page at `position`. @throws AskError when nobody is signed in. */
+export async function listSessions(
+  sessions: Sessions,
+  userId: string | null,
+  position: string | undefined,
+): Promise<SessionList> {
+  if (userId === null) throw errors.notSignedIn();
+  if (position !== undefined && !isListPosition(position)) throw errors.invalidPosition();
+  return sessions.list(userId, position).catch(failAs(errors.storageUnavailable));
+}
+
+/** Gives the fields of the sessions in a list. */
+export const listFields = ({ sessions }: SessionList) =>
+  sessions.map(({ sessionId, title, createdAt, updatedAt }) => ({
+    session_id: sessionId,
+    title,
+    created_at: new Date(createdAt).toISOString(),
+    updated_at: new Date(updatedAt).toISOString(),
+  }));
+
 /** Handles an error of storage: throws the error for the caller, with it as the cause. */
-export const failAs =
+const failAs =
   (toError: (cause: unknown) => AskError) =>
   (cause: unknown): never => {
     throw toError(cause);

@@ -3,12 +3,12 @@ import type { HttpResponseInit } from '@azure/functions';
 import { AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
 import type { SessionKey } from '../history/session-rows.ts';
-import { isListPosition, type Sessions } from '../history/session-index.ts';
+import type { Sessions } from '../history/session-index.ts';
 import { type Invocation, logError } from '../common/log.ts';
 import { checkSessionId } from './ask-request.ts';
 import { json } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
-import { failAs, forgetSession, readSessionPage, sessionFields } from './session-access.ts';
+import { forgetSession, listFields, listSessions, readSessionPage, sessionFields } from './session-access.ts';
 import { readUserId } from './signed-in-user.ts';
 
 /** What the routes of sessions need. */
@@ -49,18 +49,9 @@ export async function handleSessions(
   { log }: Invocation,
 ): Promise<HttpResponseInit> {
   const userId = readUserId(request, config.trustsUserHeaders);
-  if (userId === null) throw errors.notSignedIn();
-  const position = positionOf(request);
-  if (position !== undefined && !isListPosition(position)) throw errors.invalidPosition();
-  const listing = sessions.list(userId, position).catch(failAs(errors.storageUnavailable));
-  const list = await logged(listing, log);
+  const list = await logged(listSessions(sessions, userId, positionOf(request)), log);
   return json(200, {
-    sessions: list.sessions.map(({ sessionId, title, createdAt, updatedAt }) => ({
-      session_id: sessionId,
-      title,
-      created_at: new Date(createdAt).toISOString(),
-      updated_at: new Date(updatedAt).toISOString(),
-    })),
+    sessions: listFields(list),
     next: list.before && `/sessions?before=${list.before}`,
   } satisfies SessionList);
 }

@@ -9,16 +9,17 @@ import { AskedQuestion } from '../http/asked-question.ts';
 import { CallerDisconnectedError } from '../http/raw-request.ts';
 import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { listed, toolError, toolResult } from './tool-result.ts';
+import { Progress } from './progress.ts';
+import { listed, METRICS_META, toolError, toolResult } from './tool-result.ts';
 
 const askTool = {
   title: 'Ask a question',
   description:
-    'Answers a question with a language model, in the light of the chat history of the session. Keep `session_id` of the result, and send it with each follow-up question. An answer may come from a cache: `cached` says so.',
+    'Answers a question with a language model, in the light of the chat history of the session. Keep `session_id` of the result, and send it with each follow-up question.',
   inputSchema: listed(askArguments),
   outputSchema: listed(askResult),
-  // It stores chat history, and deletes it with `new_conversation`. The model is a service outside.
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+  // It adds to the chat history, and deletes nothing. The model is a service outside.
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
 };
 
 /** Registers the tool at the server of `exchange`. */
@@ -34,9 +35,9 @@ interface Call {
 
 async function ask(call: Call, fields: Record<string, unknown>): Promise<CallToolResult> {
   const { server, exchange, context } = call;
-  const { services, invocation, log, signal } = exchange;
+  const { services, invocation, signal } = exchange;
   const asked = new AskedQuestion(services, {
-    invocation: { ...invocation, log },
+    invocation,
     signal,
     disconnected: leaving(call),
     take: (finished) => server.addQuestion(context.mcpReq.id, finished),
@@ -64,8 +65,10 @@ function leaving({ exchange, context }: Call): AbortSignal {
 
 /** Validates the arguments. @throws AskError that says what is wrong. */
 function toQuestion({ exchange, context }: Call, args: Record<string, unknown>): Question {
+  // Only these: a field of HTTP that is not listed, such as `new_conversation`, has no effect here.
+  const fields = { question: args['question'], session_id: args['session_id'] };
   return {
-    ...inConversation(checkAskFields(args, exchange.services.config.maxQuestionChars)),
+    ...inConversation(checkAskFields(fields, exchange.services.config.maxQuestionChars)),
     cacheControl: readCacheControl(null),
     userId: exchange.userId,
     idempotencyKey: undefined,
@@ -81,16 +84,17 @@ async function withProgress(
 ): Promise<Answer> {
   const { signal, caller } = exchange;
   const { _meta: meta, signal: cancelled } = context.mcpReq;
-  const progressToken = meta?.progressToken ?? '';
-  // The number of characters so far: progress has to grow, and the length of the answer is not known before its end.
-  let progress = 0;
-  for await (const event of asked.events(question)) {
-    if (event.type === 'done') return event.answer;
-    if (caller.disconnected.aborted || cancelled.aborted) continue;
-    progress += event.text.length;
-    const params = { progressToken, progress, message: event.text };
+  const progress = new Progress(meta?.progressToken ?? '', async (params) => {
+    if (caller.disconnected.aborted || cancelled.aborted) return;
     await context.mcpReq.notify({ method: 'notifications/progress', params });
     await caller.ready(signal);
+  });
+  for await (const event of asked.events(question)) {
+    if (event.type === 'done') {
+      await progress.flush();
+      return event.answer;
+    }
+    await progress.add(event.text);
   }
   throw errors.internal(new Error('the answer ended without the event "done"'));
 }
@@ -99,10 +103,11 @@ function toResult({ answer, session_id, finish_reason, performance_metrics }: An
   const result: AskResult = {
     answer,
     session_id,
-    finish_reason,
+    ...(finish_reason && { finish_reason }),
     cached: performance_metrics.from_cache,
-    performance_metrics,
   };
-  const notes = finish_reason === 'length' ? ['The answer was cut at the output limit.'] : [];
-  return toolResult(result, answer, ...notes, `session_id: ${session_id}`);
+  const cut = finish_reason === 'length' ? '; cut at the output limit' : '';
+  return toolResult(result, [answer, `session_id: ${session_id}; cached: ${result.cached}${cut}`], {
+    [METRICS_META]: performance_metrics,
+  });
 }

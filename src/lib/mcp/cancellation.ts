@@ -4,7 +4,7 @@
  * of its own at initialization. It stands for no state: any instance accepts any id, and so does an instance that has
  * never seen it. A notification that reaches another instance than the request has no effect.
  */
-import type { ObservedServer } from './observed-server.ts';
+import { isCancellation, type ObservedServer } from './observed-server.ts';
 
 /** The header of the client's id. */
 export const CLIENT_ID_HEADER = 'Mcp-Session-Id';
@@ -24,22 +24,11 @@ export class ExchangesByClient {
     void server.closed.then(remove);
   }
 
-  /** Cancels the request of a client that `message` names. Other messages have no effect. */
+  /** Cancels the requests of a client that `message`, or a message of this batch, names. Others have no effect. */
   cancel(clientId: string, message: unknown): void {
-    if (!isCancellation(message)) return;
-    for (const server of this.#servers.get(clientId) ?? []) {
-      void server.cancel(message.params.requestId, message);
+    for (const each of [message].flat()) {
+      if (!isCancellation(each)) continue;
+      for (const server of this.#servers.get(clientId) ?? []) server.cancel(each);
     }
   }
-}
-
-interface Cancellation {
-  jsonrpc: '2.0';
-  method: 'notifications/cancelled';
-  params: { requestId: string | number };
-}
-
-function isCancellation(message: unknown): message is Cancellation {
-  const { method, params } = (message ?? {}) as Partial<Cancellation>;
-  return method === 'notifications/cancelled' && ['string', 'number'].includes(typeof params?.requestId);
 }

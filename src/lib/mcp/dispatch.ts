@@ -20,7 +20,11 @@ export async function dispatch(
   // The SDK would keep the stream open, but nothing that this server lists ever changes.
   if (isMethod(message, 'subscriptions/listen')) return jsonRpcError(404, NO_SUBSCRIPTIONS, message.id);
   const headers = request.toHeaders();
-  const handler = createMcpHandler(() => create(headers.get('mcp-protocol-version') ?? undefined));
+  const handler = createMcpHandler(() => create(headers.get('mcp-protocol-version') ?? undefined), {
+    // With a byte each 15 s from the start, no proxy takes a slow answer for a dead connection. Revisions before
+    // 2026-07-28 get a stream for every method.
+    responseMode: isMethod(message, 'tools/call') ? 'sse' : 'auto',
+  });
   const webRequest = new Request(`http://localhost${request.path}`, {
     method: 'POST',
     headers,
@@ -61,16 +65,31 @@ export async function toResponseInit(
   return { status, headers: all, body: isStream ? body : await response.text() };
 }
 
-/** The response to an HTTP request that is refused before its message is known. */
-export function errorResponse(error: AskError, invocation: Invocation): HttpResponseInit {
+/**
+ * The response to an HTTP request that is refused before its message is known. With a 401, clients learn at the app's
+ * `hostName` where users sign in: App Service has the metadata there, if the app has WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES.
+ * modelcontextprotocol.io/specification/2025-11-25/basic/authorization
+ */
+export function errorResponse(
+  error: AskError,
+  invocation: Invocation,
+  hostName: string | undefined,
+): HttpResponseInit {
   const { retryAfter } = error;
   const code = CODES[error.code] ?? SERVER_ERROR;
   const body = rpcError({ code, message: error.message, data: errorBody(error).error }, null);
   return json(error.status, body, {
     'X-Request-Id': invocation.id,
     ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+    ...(error.status === 401 && { 'WWW-Authenticate': challenge(hostName) }),
   });
 }
+
+/** RFC 9728, 5.1. */
+const challenge = (hostName: string | undefined): string =>
+  hostName === undefined
+    ? 'Bearer'
+    : `Bearer resource_metadata="https://${hostName}/.well-known/oauth-protected-resource"`;
 
 const CODES: Partial<Record<AskError['code'], number>> = {
   invalid_json: ProtocolErrorCode.ParseError,

@@ -4,8 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { HttpResponseInit } from '@azure/functions';
-import { localhostAllowedOrigins, validateOriginHeader } from '@modelcontextprotocol/server';
-import { errors, toAskError } from '../contract/errors.ts';
+import { toAskError } from '../contract/errors.ts';
 import { maxBodyBytes } from '../http/ask-request.ts';
 import { startDeadline } from '../http/asked-question.ts';
 import { CLIENT_CLOSED_REQUEST } from '../http/response.ts';
@@ -16,6 +15,7 @@ import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts
 import { CLIENT_ID_HEADER, ExchangesByClient } from './cancellation.ts';
 import { dispatch, errorResponse, isMethod, toResponseInit } from './dispatch.ts';
 import type { McpServices } from './exchange.ts';
+import { corsHeaders, preflightResponse } from './origin.ts';
 import { createServer } from './server.ts';
 
 /** Answers HTTP requests of the protocol. Never rejects: an error becomes a JSON-RPC error. */
@@ -23,11 +23,33 @@ export type McpEndpoint = (request: RawRequest, invocation: Invocation) => Promi
 
 /** Creates the endpoint of this process. */
 export function createMcpEndpoint(services: McpServices): McpEndpoint {
+  const { mcpAllowedHosts, logLevel, hostName } = services.config;
+  const answer = createAnswer(services);
+  return async (request, invocation) => {
+    const log = atLevel(logLevel, consoleLog(invocation.id));
+    let cors: Record<string, string> = {};
+    const respond = async (): Promise<HttpResponseInit> => {
+      try {
+        cors = corsHeaders(request, mcpAllowedHosts);
+        if (request.method === 'OPTIONS') return preflightResponse(request);
+        return await answer(request, { ...invocation, log });
+      } catch (thrown) {
+        if (thrown instanceof CallerDisconnectedError) return CLIENT_CLOSED_REQUEST;
+        const error = toAskError(thrown);
+        logError(error, log);
+        return errorResponse(error, invocation, hostName);
+      }
+    };
+    return withHeaders(await respond(), cors);
+  };
+}
+
+/** Creates what answers a request with a message. It throws what {@link errorResponse} makes a response of. */
+function createAnswer(services: McpServices): McpEndpoint {
   const { config, requests, stopSignal } = services;
   const exchanges = new ExchangesByClient();
 
   return async (request, invocation) => {
-    const log = atLevel(config.logLevel, consoleLog(invocation.id));
     const { caller } = request;
     let message: unknown;
     const deadline = startDeadline(config.requestTimeoutMs, () => message !== undefined);
@@ -35,32 +57,27 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
     // A stream goes on after its response was returned.
     let ended = Promise.resolve();
     try {
-      checkOrigin(request, config.mcpAllowedHosts);
-      message = await readJson(request, maxBodyBytes(config.maxQuestionChars), signal);
+      const expected = { content: 'message', maxBytes: maxBodyBytes(config.maxQuestionChars) } as const;
+      message = await readJson(request, expected, signal);
       const userId = readUserId(request, config.trustsUserHeaders);
       const clientId = request.header(CLIENT_ID_HEADER);
       if (clientId !== null) exchanges.cancel(clientId, message);
       const response = await dispatch(request, message, caller.disconnected, (protocolVersion) => {
-        const server = createServer({ services, invocation, log, caller, userId, signal }, protocolVersion);
+        const server = createServer({ services, invocation, caller, userId, signal }, protocolVersion);
         ended = requests.add(server.closed);
         if (clientId !== null) exchanges.add(clientId, server);
         return server;
       });
       const headers = isMethod(message, 'initialize') ? { [CLIENT_ID_HEADER]: randomUUID() } : {};
       return await toResponseInit(response, { ...headers, 'X-Request-Id': invocation.id });
-    } catch (thrown) {
-      if (thrown instanceof CallerDisconnectedError) return CLIENT_CLOSED_REQUEST;
-      const error = toAskError(thrown);
-      logError(error, log);
-      return errorResponse(error, invocation);
     } finally {
       void ended.then(deadline.clear);
     }
   };
 }
 
-/** @throws AskError when a web page of a foreign origin sent the request (DNS rebinding). */
-function checkOrigin(request: RawRequest, allowedHosts: string[]): void {
-  const allowed = [...localhostAllowedOrigins(), ...allowedHosts];
-  if (!validateOriginHeader(request.header('origin'), allowed).ok) throw errors.originNotAllowed();
+function withHeaders(response: HttpResponseInit, more: Record<string, string>): HttpResponseInit {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(more)) headers.set(name, value);
+  return { ...response, headers };
 }

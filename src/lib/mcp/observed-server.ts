@@ -1,6 +1,7 @@
 /** A server of the SDK for one HTTP request, which reports each of its requests when it ends. */
 import { McpServer, type RequestId, type ServerOptions, type Transport } from '@modelcontextprotocol/server';
 import type { FinishedMcpRequest, FinishedQuestion, McpOutcome } from '../telemetry/finished.ts';
+import { withInvalidParams } from './invalid-params.ts';
 
 /** A request in progress, and what is known of it. */
 export type RunningRequest = Omit<FinishedMcpRequest, 'endedAt' | 'outcome'>;
@@ -21,12 +22,27 @@ export interface IncomingRequest {
 
 type Message = Parameters<NonNullable<Transport['onmessage']>>[0];
 
+/** A notification that a client no longer wants an answer. */
+export interface Cancellation {
+  jsonrpc: '2.0';
+  method: 'notifications/cancelled';
+  params: { requestId: RequestId };
+}
+
+/** True for a cancellation that names a request. */
+export function isCancellation(message: unknown): message is Cancellation {
+  const { method, params } = (message ?? {}) as Partial<Cancellation>;
+  return method === 'notifications/cancelled' && ['string', 'number'].includes(typeof params?.requestId);
+}
+
 /** A server that observes its transport. */
 export class ObservedServer extends McpServer {
   readonly #observer: Observer;
   readonly #running = new Map<RequestId, RunningRequest>();
   readonly #closed = Promise.withResolvers<void>();
   #transport: Transport | undefined;
+  /** Whether a request gets no answer, so that the transport would wait for one. */
+  #isIncomplete = false;
 
   constructor(info: ConstructorParameters<typeof McpServer>[0], options: ServerOptions, observer: Observer) {
     super(info, options);
@@ -50,13 +66,16 @@ export class ObservedServer extends McpServer {
     transport.onmessage = (message, extra) => {
       if ('method' in message && 'id' in message) this.#begin(message);
       receive?.(message, extra);
+      if (isCancellation(message)) this.#leave(message.params.requestId);
     };
     const send = transport.send.bind(transport);
-    transport.send = (message, options) => {
+    transport.send = async (sent, options) => {
+      const message = withInvalidParams(sent);
       const outcome = outcomeOf(message);
       if (outcome !== undefined && 'id' in message && message.id !== undefined)
         this.#end(message.id, outcome);
-      return send(message, options);
+      await send(message, options);
+      await this.#closeIfIdle();
     };
   }
 
@@ -67,12 +86,22 @@ export class ObservedServer extends McpServer {
     return running !== undefined;
   }
 
-  /** Cancels a request as its client asked. The exchange ends when no other request is in progress. */
-  async cancel(id: RequestId, notification: Message): Promise<void> {
+  /** Cancels a request as its client asked. */
+  cancel(cancellation: Cancellation): void {
+    if (this.#running.has(cancellation.params.requestId)) this.#transport?.onmessage?.(cancellation);
+  }
+
+  #leave(id: RequestId): void {
     if (!this.#running.has(id)) return;
-    this.#transport?.onmessage?.(notification);
     this.#end(id, 'left');
-    if (this.#running.size === 0) await this.close();
+    this.#isIncomplete = true;
+    // Not at once: the message may be one of a batch, whose others follow.
+    queueMicrotask(() => void this.#closeIfIdle());
+  }
+
+  /** Ends the exchange after a cancellation, when no other request is in progress. */
+  async #closeIfIdle(): Promise<void> {
+    if (this.#isIncomplete && this.#running.size === 0) await this.close();
   }
 
   #begin(message: IncomingRequest): void {

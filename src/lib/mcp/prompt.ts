@@ -13,9 +13,9 @@ const textFor = (topic: string): string => `Explore this topic with the tool "as
 
 1. Ask for a short overview. Do not send session_id, and keep the session_id of the result.
 2. Ask two or three follow-up questions on what matters most or is unclear, one at a time, each with that session_id. The service knows the conversation, so a follow-up only names what is new.
-3. Sum up what you have learned. Say which answers were cached: they were generated earlier.
+3. Sum up what you have learned. Say which answers were cached ("cached: true" beside an answer): they were generated earlier.
 
-If an answer has an error with "retry after", wait that long and ask again once. Use "new_conversation" only to begin anew in the same session: it deletes the chat history. Do not call "forget_session" unless the user asks for it.`;
+If an answer has an error with "retry after", wait that long and ask again once. To begin anew, leave out session_id. Do not call "forget_session" unless the user asks for it.`;
 
 /** Registers the prompt. */
 export function registerPrompt(server: ObservedServer): void {

@@ -6,14 +6,25 @@ import { registerAskTool } from './ask-tool.ts';
 import type { McpExchange } from './exchange.ts';
 import { ObservedServer, type IncomingRequest, type RunningRequest } from './observed-server.ts';
 import { registerPrompt } from './prompt.ts';
+import { registerSessionResource } from './session-resource.ts';
 import { registerSessionTools } from './session-tools.ts';
 
-const INFO = { name: 'azure-functions-ask', title: 'Ask', version: API_VERSION };
+/** The mark of the chat page. A part of every result by revision 2026-07-28, so it is short. */
+const ICON =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%231f5d7a'/%3E%3Cpath d='M9 23l7-14 7 14M12 18h8' fill='none' stroke='%23fff' stroke-width='2.6'/%3E%3C/svg%3E";
 
-/** The lists change only with a new version of the app. */
+const INFO = {
+  name: 'azure-functions-ask',
+  title: 'Ask',
+  version: API_VERSION,
+  icons: [{ src: ICON, mimeType: 'image/svg+xml', sizes: ['any'] }],
+};
+
+/** The lists change only with a new version of the app, that of a user's sessions with each question. */
 const LIST = { ttlMs: 3_600_000, cacheScope: 'public' } as const;
+const OWN_LIST = { ttlMs: 0, cacheScope: 'private' } as const;
 
-const OPTIONS: ServerOptions = {
+const optionsFor = (hasUsers: boolean): ServerOptions => ({
   capabilities: {
     tools: { listChanged: false },
     resources: { listChanged: false },
@@ -22,13 +33,13 @@ const OPTIONS: ServerOptions = {
   cacheHints: {
     'tools/list': LIST,
     'prompts/list': LIST,
-    'resources/list': LIST,
+    'resources/list': hasUsers ? OWN_LIST : LIST,
     'resources/templates/list': LIST,
     'server/discover': LIST,
   },
   instructions:
     'Use "ask" to have a question answered by a language model. The service keeps the chat history of a session: send the session_id of the first result with each follow-up question.',
-};
+});
 
 /** Methods that clients may call, and so the values of the method in log and telemetry. */
 const METHODS = new Set([
@@ -42,21 +53,23 @@ const METHODS = new Set([
   'resources/read',
   'prompts/list',
   'prompts/get',
+  'completion/complete',
 ]);
-const TARGETS = new Set(['ask', 'read_session', 'forget_session', 'explore_topic']);
+const TARGETS = new Set(['ask', 'read_session', 'forget_session', 'list_sessions', 'explore_topic']);
 
 /** Creates the server. `protocolVersion` is what the HTTP request says, if it does. */
 export function createServer(exchange: McpExchange, protocolVersion: string | undefined): ObservedServer {
-  const { services, log } = exchange;
-  const server = new ObservedServer(INFO, OPTIONS, {
+  const { services, invocation } = exchange;
+  const server = new ObservedServer(INFO, optionsFor(services.config.trustsUserHeaders), {
     onBegin: (message) => describe(message, exchange, protocolVersion),
     onEnd(finished) {
-      logMcpRequest(log, finished);
+      logMcpRequest(invocation.log, finished);
       services.reporter?.reportMcp(finished);
     },
   });
   registerAskTool(server, exchange);
   registerSessionTools(server, exchange);
+  registerSessionResource(server, exchange);
   registerPrompt(server);
   return server;
 }

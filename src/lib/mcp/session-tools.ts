@@ -1,26 +1,29 @@
-/** The tools `read_session` and `forget_session`, and the resource of a session. */
-import {
-  type CallToolResult,
-  type ReadResourceResult,
-  ResourceNotFoundError,
-  ResourceTemplate,
-} from '@modelcontextprotocol/server';
-import { type AskError, errors, toAskError } from '../contract/errors.ts';
-import type { Session } from '../contract/responses.ts';
+/** The tools `read_session`, `forget_session` and, for apps whose users sign in, `list_sessions`. */
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { AskError, errors } from '../contract/errors.ts';
 import {
   type ForgetSessionResult,
   forgetSessionArguments,
   forgetSessionResult,
+  listSessionsArguments,
+  type ListSessionsResult,
+  listSessionsResult,
   type ReadSessionResult,
   readSessionArguments,
   readSessionResult,
 } from '../contract/tools.ts';
 import { checkSessionId } from '../http/ask-request.ts';
-import { forgetSession, readSessionPage, sessionFields } from '../http/session-access.ts';
-import { logError } from '../common/log.ts';
-import type { McpExchange } from './exchange.ts';
+import {
+  forgetSession,
+  listFields,
+  listSessions,
+  readSessionPage,
+  sessionFields,
+} from '../http/session-access.ts';
+import { loggedError, type McpExchange } from './exchange.ts';
+import { listToMarkdown, sessionToMarkdown } from './markdown.ts';
 import type { ObservedServer } from './observed-server.ts';
-import { listed, protocolError, toolError, toolResult } from './tool-result.ts';
+import { listed, toolError, toolResult } from './tool-result.ts';
 
 const readTool = {
   title: 'Read a conversation',
@@ -39,63 +42,59 @@ const forgetTool = {
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
 };
 
-const resource = {
-  title: 'A conversation',
-  description: 'The newest interactions of a session, as Markdown. The id is percent-encoded.',
-  mimeType: 'text/markdown',
+const listTool = {
+  title: 'List the conversations',
+  description: 'Lists the sessions of the signed-in user, the most recently used first.',
+  inputSchema: listed(listSessionsArguments),
+  outputSchema: listed(listSessionsResult),
+  annotations: { readOnlyHint: true, openWorldHint: false },
 };
 
-/** Registers the tools and the resource template at the server of `exchange`. */
+/** Registers the tools at the server of `exchange`. */
 export function registerSessionTools(server: ObservedServer, exchange: McpExchange): void {
-  const { services, userId, log } = exchange;
+  const { sessions, config } = exchange.services;
+  const { userId, invocation } = exchange;
   server.registerTool('read_session', readTool, ({ session_id: id, before }) =>
     asResult(exchange, async () => {
-      const position = before ?? undefined;
-      if (position !== undefined && typeof position !== 'string') throw errors.invalidPosition();
       const sessionId = checkSessionId(id);
-      const page = await readSessionPage(services.sessions, { userId, sessionId }, position);
-      const result: ReadSessionResult = { ...sessionFields(sessionId, page), next: page.before };
-      return toolResult(result, toMarkdown(result));
+      const page = await atPosition(before, (position) =>
+        readSessionPage(sessions, { userId, sessionId }, position),
+      );
+      const result: ReadSessionResult = { ...sessionFields(sessionId, page), next: page.before ?? undefined };
+      return toolResult(result, [sessionToMarkdown(result)]);
     }),
   );
   server.registerTool('forget_session', forgetTool, ({ session_id: id }) =>
     asResult(exchange, async () => {
       const sessionId = checkSessionId(id);
-      await forgetSession(services.sessions, { userId, sessionId }, log);
+      await forgetSession(sessions, { userId, sessionId }, invocation.log);
       const result: ForgetSessionResult = { session_id: sessionId, forgotten: true };
-      return toolResult(result, `The session ${sessionId} is deleted.`);
+      return toolResult(result, [`The session ${sessionId} is deleted.`]);
     }),
   );
-  const template = new ResourceTemplate('session://{session_id}', { list: undefined });
-  server.registerResource('session', template, resource, ({ href }, { session_id: id }) =>
-    readResource(exchange, href, String(id)),
+  if (!config.trustsUserHeaders) return;
+  server.registerTool('list_sessions', listTool, ({ before }) =>
+    asResult(exchange, async () => {
+      const page = await atPosition(before, (position) => listSessions(sessions, userId, position));
+      const result: ListSessionsResult = { sessions: listFields(page), next: page.before ?? undefined };
+      return toolResult(result, [listToMarkdown(result)]);
+    }),
   );
 }
 
-async function readResource(
-  exchange: McpExchange,
-  uri: string,
-  encodedId: string,
-): Promise<ReadResourceResult> {
-  try {
-    const sessionId = checkSessionId(decode(encodedId));
-    const session = { userId: exchange.userId, sessionId };
-    const page = await readSessionPage(exchange.services.sessions, session, undefined);
-    const text = toMarkdown({ ...sessionFields(sessionId, page), next: page.before });
-    return { contents: [{ uri, mimeType: resource.mimeType, text }] };
-  } catch (thrown) {
-    const error = logged(exchange, thrown);
-    throw error.code === 'session_not_found'
-      ? new ResourceNotFoundError(uri, error.message)
-      : protocolError(error);
-  }
-}
+const invalidBefore = (): AskError => errors.invalidField('before', 'must be `next` of another page');
 
-function decode(id: string): string {
+/** Reads the page at the argument `before`. @throws AskError that speaks of the argument when it is no position. */
+async function atPosition<T>(
+  before: unknown,
+  read: (position: string | undefined) => Promise<T>,
+): Promise<T> {
+  const position = before ?? undefined;
+  if (position !== undefined && typeof position !== 'string') throw invalidBefore();
   try {
-    return decodeURIComponent(id);
-  } catch {
-    throw errors.invalidField('session_id', 'is not valid percent-encoding');
+    return await read(position);
+  } catch (thrown) {
+    throw thrown instanceof AskError && thrown.code === 'invalid_request' ? invalidBefore() : thrown;
   }
 }
 
@@ -104,33 +103,6 @@ async function asResult(exchange: McpExchange, run: () => Promise<CallToolResult
   try {
     return await run();
   } catch (thrown) {
-    return toolError(logged(exchange, thrown));
+    return toolError(loggedError(exchange, thrown));
   }
-}
-
-function logged({ log }: McpExchange, thrown: unknown): AskError {
-  const error = toAskError(thrown);
-  logError(error, log);
-  return error;
-}
-
-/** The conversation as Markdown, oldest message first. */
-function toMarkdown(session: Session): string {
-  const {
-    session_id: id,
-    interaction_count: count,
-    chat_history: messages,
-    created_at,
-    updated_at,
-  } = session;
-  const shown = messages.length / 2;
-  const parts = messages.map(
-    ({ role, content }) => `## ${role === 'human' ? 'Question' : 'Answer'}\n\n${content}`,
-  );
-  const note = shown < count ? ` This page shows ${shown} of them.` : '';
-  return [
-    `# Session ${id}`,
-    `${count} ${count === 1 ? 'interaction' : 'interactions'}, from ${created_at} to ${updated_at}.${note}`,
-    ...parts,
-  ].join('\n\n');
 }

@@ -8,6 +8,7 @@ import {
 import { toJSONSchema, type ZodMiniType } from 'zod/mini';
 import { JSON_SCHEMA_OPTIONS } from '../contract/schema.ts';
 import { type AskError, errorBody } from '../contract/errors.ts';
+import { TOOL_MESSAGES } from '../contract/tools.ts';
 
 type Listed<T> = StandardSchemaWithJSON<T, T>;
 
@@ -30,14 +31,23 @@ function withJsonSchema<T>(schema: ZodMiniType, validate: Validate<T>): Listed<T
   };
 }
 
-/** The result of a tool: structured, and as text for clients that read only text. */
-export const toolResult = (structured: object, ...texts: string[]): CallToolResult => ({
+/** The keys of our own in `_meta` of a tool's result, which clients do not show to the model. */
+const ERROR_META = 'azure-functions-ask/error';
+export const METRICS_META = 'azure-functions-ask/performance_metrics';
+
+/**
+ * The result of a tool. Clients give their model either the structured result or the texts, so each says everything that
+ * the model needs.
+ */
+export const toolResult = (
+  structured: object,
+  texts: string[],
+  meta?: Record<string, unknown>,
+): CallToolResult => ({
   content: texts.map((text) => ({ type: 'text', text })),
   structuredContent: structured,
+  ...(meta && { _meta: meta }),
 });
-
-/** The key of the error's code in `_meta` of a tool's result. */
-const ERROR_META = 'azure-functions-ask/error';
 
 /** The result of a tool that failed: the message and the code as for HTTP. */
 export function toolError(error: AskError, sessionId?: string): CallToolResult {
@@ -49,7 +59,7 @@ export function toolError(error: AskError, sessionId?: string): CallToolResult {
   ];
   return {
     isError: true,
-    content: [{ type: 'text', text: `${error.message} (${notes.join('; ')})` }],
+    content: [{ type: 'text', text: `${TOOL_MESSAGES[error.code] ?? error.message} (${notes.join('; ')})` }],
     _meta: { [ERROR_META]: details },
   };
 }

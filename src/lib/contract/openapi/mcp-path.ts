@@ -80,8 +80,8 @@ const postMcp = {
     404: refusal('There is no such method.'),
     406: refusal('The header "Accept" must list application/json and text/event-stream.'),
     408: refusalBy(errors.requestTimeout(100)),
-    413: refusalBy(errors.bodyTooLarge(208_384)),
-    415: refusalBy(errors.unsupportedMediaType()),
+    413: refusalBy(errors.bodyTooLarge(208_384, 'message')),
+    415: refusalBy(errors.unsupportedMediaType('message')),
     500: {
       description: 'An unexpected error, or wrong settings.',
       ...withHeaders('X-Request-Id'),
