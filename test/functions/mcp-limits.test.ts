@@ -169,6 +169,41 @@ describe('the header Origin', () => {
     }
   });
 
+  it('lets the pages that it allows call from a browser, with CORS', async () => {
+    const app = await start();
+    const preflight = (origin: string) =>
+      fetch(`${app.url}/mcp`, {
+        method: 'OPTIONS',
+        headers: {
+          Origin: origin,
+          'Access-Control-Request-Method': 'POST',
+          'Access-Control-Request-Headers': 'content-type,mcp-protocol-version,x-functions-key',
+        },
+      });
+    const allowed = await preflight('http://localhost:6274');
+    expect([allowed.status, Object.fromEntries(allowed.headers)]).toMatchObject([
+      204,
+      {
+        'access-control-allow-origin': 'http://localhost:6274',
+        'access-control-allow-methods': 'POST',
+        'access-control-allow-headers': 'content-type,mcp-protocol-version,x-functions-key',
+      },
+    ]);
+    for (const body of [{ jsonrpc: '2.0', id: 1, method: 'ping' }, '{']) {
+      const response = await postMcp(app, body, { Origin: 'http://localhost:6274' });
+      expect(response.headers.get('access-control-allow-origin')).toBe('http://localhost:6274');
+      expect(response.headers.get('access-control-expose-headers')).toContain('Mcp-Session-Id');
+      await response.text();
+    }
+    const refused = await preflight('https://evil.example');
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([403, null]);
+    expect(
+      (await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' })).headers.has(
+        'access-control-allow-origin',
+      ),
+    ).toBe(false);
+  });
+
   it('allows the app’s own name and the origins in the setting', { tags: ['long'] }, async () => {
     const app = await start({
       env: {

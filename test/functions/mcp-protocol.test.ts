@@ -153,6 +153,32 @@ describe('a cancellation by notification, as before revision 2026-07-28,', () =>
     await eventually(() => app.emulator.requests[0]?.aborted === true);
   });
 
+  it.each([
+    ['a notification of its own', (id: number) => cancellation(id)],
+    ['a notification in a batch', (id: number) => [cancellation(id)]],
+  ])('of one request of a batch, by %s, lets the stream end with the other answers', async (_, toMessage) => {
+    const headers = { ...(await initialized('2025-03-26')), 'Mcp-Protocol-Version': '2025-03-26' };
+    app.emulator.latencyMs = 1000;
+    const batch = [callAsk(1, { question: newQuestion() }), callAsk(2, { question: newQuestion() })];
+    const asking = postMcp(app, batch, headers);
+    await eventually(() => app.emulator.requests.length === 2);
+    expect((await postMcp(app, toMessage(1), headers)).status).toBe(202);
+    const responses = await responsesIn(await asking);
+    expect(responses.map(({ id }) => id)).toEqual([2]);
+  });
+
+  it('in the same batch as the request lets the stream end', async () => {
+    const headers = { 'Mcp-Protocol-Version': '2025-03-26' };
+    app.emulator.fault = { kind: 'hang' };
+    const batch = [
+      callAsk(1, { question: newQuestion() }),
+      cancellation(1),
+      { jsonrpc: '2.0', id: 2, method: 'ping' },
+    ];
+    const responses = await responsesIn(await postMcp(app, batch, headers));
+    expect(responses.map(({ id }) => id)).toEqual([2]);
+  });
+
   it('of another client, of another id, or without the id of a client changes nothing', async () => {
     const headers = await initialized();
     const other = await initialized();
@@ -171,6 +197,61 @@ describe('a cancellation by notification, as before revision 2026-07-28,', () =>
     const [answer] = await responsesIn(await asking);
     expect(answer).toMatchObject({ id: 7, result: { structuredContent: { cached: false } } });
   });
+});
+
+describe('a slow answer', () => {
+  const modern = {
+    ...callAsk(1, { question: newQuestion() }),
+    params: {
+      ...callAsk(1, { question: newQuestion() }).params,
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    },
+  };
+  const modernHeaders = {
+    'Mcp-Protocol-Version': '2026-07-28',
+    'Mcp-Method': 'tools/call',
+    'Mcp-Name': 'ask',
+  };
+
+  it.each<[string, object, Record<string, string>]>([
+    ['2026-07-28', modern, modernHeaders],
+    ['2025-11-25', callAsk(1, { question: newQuestion() }), { 'Mcp-Protocol-Version': '2025-11-25' }],
+  ])(
+    'is a stream with bytes before the first token, by revision %s',
+    { tags: ['long'], timeout: 60_000 },
+    async (_, message, headers) => {
+      app.emulator.fault = { kind: 'hang' };
+      const leaving = new AbortController();
+      const response = await postMcp(app, message, headers, { signal: leaving.signal });
+      expect(response.headers.get('content-type')).toBe('text/event-stream');
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      // A proxy that waits 60 s for the next byte has got one: the SDK sends a comment each 15 s.
+      expect((await reader?.read())?.value).toBe(': keepalive\n\n');
+      leaving.abort();
+    },
+  );
+});
+
+it('progress comes at most ten times a second, whole, and its end before the answer', async () => {
+  const client = await connectClient(app);
+  const content = Array.from({ length: 200 }, (_, index) => `word${index}`).join(' ');
+  app.emulator.failNext({ kind: 'answer', content });
+  app.emulator.tokenDelayMs = 2;
+  const heard: string[] = [];
+  const startedAt = performance.now();
+  const { answer } = await client.ask(
+    { question: newQuestion() },
+    { onprogress: ({ message = '' }) => void heard.push(message) },
+  );
+  const tenths = (performance.now() - startedAt) / 100;
+  expect(answer).toBe(content);
+  expect(heard.join('')).toBe(content);
+  // The first one, and the rest at the end.
+  expect(heard.length).toBeLessThanOrEqual(tenths + 2);
 });
 
 it('a client that closes the connection ends the model call', async () => {

@@ -90,14 +90,16 @@ it('an error of a tool is an error only when it is not the caller’s mistake', 
   app.emulator.fault = { kind: 'status', status: 500 };
   await client.call('ask', { question: randomUUID() });
   await expect(client.call('nope', {})).rejects.toThrow();
+  await (await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'resources/read', params: {} })).text();
   await app.stop();
-  const calls = spansOf(otlp).filter(({ name }) => name.startsWith('tools/call'));
+  const calls = spansOf(otlp).filter(({ name }) => /^(tools\/call|resources)/.test(name));
   expect(
     calls.map(({ name, attributes, status }) => [name, valuesOf(attributes)['error.type'], status.code]),
   ).toEqual([
     ['tools/call ask', 'tool_error', 0],
     ['tools/call ask', 'tool_error', 2],
     ['tools/call', '-32602', 0],
+    ['resources/read', '-32602', 0],
   ]);
 });
 

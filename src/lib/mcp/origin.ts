@@ -32,7 +32,6 @@ export function corsHeaders(request: RawRequest, allowedHosts: string[]): Record
 export const preflightResponse = (request: RawRequest): HttpResponseInit => ({
   status: 204,
   headers: {
-    Allow: 'POST, OPTIONS',
     'Access-Control-Allow-Methods': 'POST',
     'Access-Control-Allow-Headers': request.header('access-control-request-headers') ?? 'Content-Type',
     'Access-Control-Max-Age': String(PREFLIGHT_SECONDS),

@@ -9,15 +9,17 @@ import { registerPrompt } from './prompt.ts';
 import { registerSessionResource } from './session-resource.ts';
 import { registerSessionTools } from './session-tools.ts';
 
-/** The mark of the chat page. A part of every result by revision 2026-07-28, so it is short. */
+/** The mark of the chat page. It is a part of every result by revision 2026-07-28, so it is short. */
 const ICON =
-  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%231f5d7a'/%3E%3Cpath d='M9 23l7-14 7 14M12 18h8' fill='none' stroke='%23fff' stroke-width='2.6'/%3E%3C/svg%3E";
+  "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='8' fill='#1f5d7a'/><path d='M9 23l7-14 7 14M12 18h8' fill='none' stroke='#fff' stroke-width='2.6'/></svg>";
 
 const INFO = {
   name: 'azure-functions-ask',
   title: 'Ask',
   version: API_VERSION,
-  icons: [{ src: ICON, mimeType: 'image/svg+xml', sizes: ['any'] }],
+  icons: [
+    { src: `data:image/svg+xml;base64,${Buffer.from(ICON).toString('base64')}`, mimeType: 'image/svg+xml' },
+  ],
 };
 
 /** The lists change only with a new version of the app, that of a user's sessions with each question. */

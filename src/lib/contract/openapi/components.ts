@@ -33,6 +33,7 @@ export const headers = {
   ),
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
   Allow: header('The allowed methods.', 'string'),
+  'WWW-Authenticate': header('Where users sign in: RFC 9728.', 'string'),
   ETag: header('Version of the file in this coding.', 'string'),
   Vary: header('The request headers that chose this form of the file.', 'string', {
     const: 'Accept-Encoding',

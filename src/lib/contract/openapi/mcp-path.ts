@@ -44,7 +44,7 @@ const call = {
 };
 
 /** The errors that the app gives before it reads a message have the shape of all its errors. */
-const early = errorResponses('POST', [errors.internal(), errors.stopping(), errors.misconfigured()]);
+const early = errorResponses('POST, OPTIONS', [errors.internal(), errors.stopping(), errors.misconfigured()]);
 const either = { 'application/json': { schema: { anyOf: [ref('Error'), message] } } };
 
 const postMcp = {
@@ -73,9 +73,12 @@ const postMcp = {
     202: { description: 'The notification was received.', ...withHeaders('X-Request-Id') },
     ...early,
     400: refusal('The body is not a valid message, or its headers do not fit to it.'),
-    401: refusal(
-      'The key is missing or invalid. The body is empty. Or: the sign-in does not identify the user.',
-    ),
+    401: {
+      ...refusal(
+        'The key is missing or invalid. The body is empty. Or: the sign-in does not identify the user.',
+      ),
+      ...withHeaders('X-Request-Id', 'WWW-Authenticate'),
+    },
     403: refusalBy(errors.originNotAllowed()),
     404: refusal('There is no such method.'),
     406: refusal('The header "Accept" must list application/json and text/event-stream.'),
@@ -91,5 +94,18 @@ const postMcp = {
   },
 };
 
+const optionsMcp = {
+  operationId: 'mcpPreflight',
+  summary: 'Preflight request of a web page',
+  description: 'Browsers send it before a page of another origin calls the endpoint.',
+  tags: ['agents'],
+  responses: {
+    204: { description: 'The page may call the endpoint.' },
+    ...early,
+    401: { description: 'The key is missing, which a preflight request cannot have.' },
+    403: refusalBy(errors.originNotAllowed()),
+  },
+};
+
 /** The operations by path. */
-export const mcpPath = { '/mcp': { post: postMcp } };
+export const mcpPath = { '/mcp': { post: postMcp, options: optionsMcp } };
