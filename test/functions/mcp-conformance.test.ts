@@ -28,7 +28,8 @@ const NEEDED: Record<string, string> = {
   'elicitation-sep1034-general': 'the tool test_elicitation_sep1034_defaults, as above',
   'elicitation-sep1330-general': 'the tool test_elicitation_sep1330_enums, as above',
   'logging-set-level': 'log messages to the client',
-  'json-schema-2020-12-tool-found': 'the tool json_schema_2020_12_tool, whose schema uses what providers refuse',
+  'json-schema-2020-12-tool-found':
+    'the tool json_schema_2020_12_tool, whose schema uses what providers refuse',
   'completion-complete': 'the prompt test_prompt_with_arguments',
   'prompts-get-simple': 'the prompt test_simple_prompt',
   'prompts-get-with-args': 'the prompt test_prompt_with_arguments',
