@@ -49,7 +49,7 @@ function fail(message: string): void {
 
 async function checkSignIn(url: string, patience: Patience): Promise<void> {
   console.log(
-    `Chat page: ${url}/ (users sign in)\nThe smoke test cannot sign in. Only the sign-in is checked.`,
+    `Chat page: ${url}/ (users sign in)\nMCP:       ${url}/mcp (for agents: docs/mcp.md)\nThe smoke test cannot sign in. Only the sign-in is checked.`,
   );
   const reason = await waitWhile(patience, () => whySignInFails(url));
   if (reason) return fail(`${reason.text}.`);

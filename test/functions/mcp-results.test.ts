@@ -2,7 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ask, newQuestion, startApp, type TestApp } from '../support/app.ts';
-import { connectClient, postMcp, responsesIn, type RpcResponse, textOf } from '../support/mcp-client.ts';
+import {
+  connectClient,
+  metricsOf,
+  postMcp,
+  responsesIn,
+  type RpcResponse,
+  textOf,
+} from '../support/mcp-client.ts';
 import { refusedIn } from '../support/tool-schema-rules.ts';
 
 let app: TestApp;
@@ -58,7 +65,7 @@ describe('a result', () => {
       cached: true,
     });
     expect(textOf(result)).toBe(`The capital of France is Paris.\nsession_id: ${session_id}; cached: true`);
-    expect(result._meta?.['azure-functions-ask/performance_metrics']).toMatchObject({ from_cache: true });
+    expect(metricsOf(result)).toMatchObject({ from_cache: true });
   });
 
   it('says in its text how to read the older page', async () => {

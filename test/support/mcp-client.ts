@@ -100,9 +100,12 @@ const askWith =
   async (args, options) => {
     const result = await call('ask', args, options);
     if (result.isError) throw new Error(textOf(result));
-    const metrics = result._meta?.['azure-functions-ask/performance_metrics'];
-    return { ...result.structuredContent, performance_metrics: metrics } as unknown as Asked;
+    return { ...result.structuredContent, performance_metrics: metricsOf(result) } as unknown as Asked;
   };
+
+/** The metrics of an answer. */
+export const metricsOf = ({ _meta: meta }: ToolResult): unknown =>
+  meta?.['azure-functions-ask/performance_metrics'];
 
 /** The text of a result. */
 export const textOf = ({ content }: ToolResult): string => content.map(({ text = '' }) => text).join('\n');
