@@ -65,7 +65,8 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
     const result = await client.call('ask', { question: 'What about Italy?', session_id: sessionId });
     expect(result.content.map(({ text }) => text)).toEqual([
       'The capital of Italy is Rome.',
-      `session_id: ${sessionId}; cached: false`,
+      // Another client may have asked the same before.
+      expect.stringMatching(`^session_id: ${sessionId}; cached: (true|false)$`),
     ]);
     const over = await fetch(`${app.url}/sessions/${sessionId}`);
     expect(await over.json()).toMatchObject({ interaction_count: 2 });
