@@ -1,4 +1,4 @@
-/** The error class of the API. The errors themselves are in errors.ts. */
+/** The error class of the API, and what the causes of an error tell. The errors themselves are in errors.ts. */
 import type { ErrorCode } from './responses.ts';
 
 /** An error of the API. `message` is sent to the caller; `cause` and `advice` only go to the log. */
@@ -67,4 +67,19 @@ export function causesFrom(cause: unknown): CodedError[] {
   const all: CodedError[] = [];
   for (let next = cause; next instanceof Error && all.length < MAX_CAUSES; next = next.cause) all.push(next);
   return all;
+}
+
+/** Node's codes for a failed DNS lookup, permanent and temporary. */
+const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];
+
+/** What the operator can do about a connection that cannot be established; undefined for other errors. */
+export function connectionAdvice(cause: unknown): string | undefined {
+  const chain = causesFrom(cause);
+  if (chain.some(({ code }) => UNKNOWN_HOST.includes(String(code))))
+    return 'the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.';
+  const refused = chain.find(({ code }) => code === 'ECONNREFUSED');
+  if (!refused) return undefined;
+  // A name with several addresses gives an error for each.
+  const { address, port } = refused.errors?.[0] ?? refused;
+  return `nothing listens at ${String(address)}:${String(port)}. Start the server of the model, or correct AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.`;
 }

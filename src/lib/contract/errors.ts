@@ -1,5 +1,5 @@
 /** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
-import { AskError, causesFrom } from './ask-error.ts';
+import { AskError, connectionAdvice } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
 
 export { AskError } from './ask-error.ts';
@@ -224,21 +224,6 @@ export const errors = {
       isSevere: true,
     }),
 };
-
-/** Node's codes for a failed DNS lookup, permanent and temporary. */
-const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];
-
-/** What the operator can do about a connection that cannot be established; undefined for other errors. */
-function connectionAdvice(cause: unknown): string | undefined {
-  const chain = causesFrom(cause);
-  if (chain.some(({ code }) => UNKNOWN_HOST.includes(String(code))))
-    return 'the host name cannot be resolved. Check AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.';
-  const refused = chain.find(({ code }) => code === 'ECONNREFUSED');
-  if (!refused) return undefined;
-  // A name with several addresses gives an error for each.
-  const { address, port } = refused.errors?.[0] ?? refused;
-  return `nothing listens at ${String(address)}:${String(port)}. Start the server of the model, or correct AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_FALLBACK_ENDPOINTS.`;
-}
 
 /** Returns `thrown` if it is an {@link AskError}, otherwise an `internal_error` with `thrown` as its cause. */
 export function toAskError(thrown: unknown): AskError {
