@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { root } from '../stack/root.ts';
-import type { PageManifest } from '../../src/lib/http/page-files.ts';
+import type { PageManifest } from '../../src/lib/http/page-handler.ts';
 import type { BuiltFile } from './output.ts';
 
 /** The built page: its files, and the files that it was made from. */

@@ -12,7 +12,7 @@ import {
 } from '../lib/app/function-app.ts';
 import type { Services } from '../lib/app/services.ts';
 import { readAuthLevel, readTrustsUserHeaders } from '../lib/config/config.ts';
-import { handleHealth, handleReady } from '../lib/http/health-handler.ts';
+import { handleCache, handleHealth, handleOpenApi, handleReady } from '../lib/http/operation-handlers.ts';
 
 const KEY = readAuthLevel();
 
@@ -30,11 +30,16 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
     authLevel: KEY,
     handle: withServices(session),
   },
-  cache: { methods: ['DELETE'], route: 'cache', authLevel: 'admin', handle: withServices(cache) },
+  cache: {
+    methods: ['DELETE'],
+    route: 'cache',
+    authLevel: 'admin',
+    handle: withServices(async () => handleCache),
+  },
 
   health: { methods: ['GET'], route: 'health', authLevel: 'anonymous', handle: handleHealth },
   'health-ready': { methods: ['GET'], route: 'health/ready', authLevel: KEY, handle: ready },
-  openapi: { methods: ['GET'], route: 'openapi.json', authLevel: 'anonymous', handle: imported(openapi) },
+  openapi: { methods: ['GET'], route: 'openapi.json', authLevel: 'anonymous', handle: handleOpenApi },
 
   page: { methods: ['GET', 'HEAD'], route: ROOT, authLevel: 'anonymous', handle: imported(page) },
   asset: {
@@ -96,19 +101,9 @@ async function session() {
   return handleSession;
 }
 
-async function cache() {
-  const { handleCache } = await import('../lib/http/cache-handler.ts');
-  return handleCache;
-}
-
 /** Invalid settings are reported in the response instead of an error. */
 async function ready() {
   return handleReady(await loadServices().catch(() => null));
-}
-
-async function openapi() {
-  const { handleOpenApi } = await import('../lib/http/openapi-handler.ts');
-  return handleOpenApi;
 }
 
 async function page(): Promise<Handle> {

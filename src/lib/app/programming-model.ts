@@ -6,8 +6,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { createRequire } from 'node:module';
-import { ForwardedRequests, type Respond } from '../http/forwarded-requests.ts';
-import type { RawRequest } from '../http/raw-request.ts';
+import { ForwardedRequests, type Respond, type RawRequest } from '../http/raw-request.ts';
 
 /** What the worker gives the model of one invocation. */
 interface CoreContext {

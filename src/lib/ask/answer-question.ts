@@ -5,11 +5,10 @@ import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import type { Answer } from '../contract/responses.ts';
-import { buildPrompt, fitHistory, promptCacheKeyOf } from './prompt.ts';
+import { buildPrompt, fitHistory, promptCacheKeyOf, alignHistory } from './prompt.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
 import type { AskContext, Question } from './question.ts';
-import { alignHistory } from './stable-history.ts';
 
 /** What {@link createAnswerer} needs. */
 export interface AnswererParts {

@@ -8,7 +8,7 @@ import { timed } from '../telemetry/question-record.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { type ClaimParts, claimQuestion, type KeyedQuestion, type Replay } from './claim-question.ts';
 import type { Question, AskContext } from './question.ts';
-import { nextTurn, windowOf } from './stable-history.ts';
+import { nextTurnOf, windowOf } from './prompt.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts {
@@ -132,7 +132,7 @@ function toConversation(
       const fulfil = claim && ((key: string) => claims.fulfil(claim, key));
       try {
         // Without the history, the number of its interactions is not known.
-        const turn = record.historyAvailable ? nextTurn(interactions) : undefined;
+        const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
         await history.append(question, after, { ...interaction, turn }, fulfil);
       } catch (error) {
         claimKept = error instanceof UnknownOutcomeError;

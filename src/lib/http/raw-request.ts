@@ -88,3 +88,104 @@ function callerOf(response: ServerResponse): Caller {
     },
   };
 }
+
+const INVOCATION_ID = 'x-ms-invocation-id';
+
+/**
+ * How long one waits for the other: 5 s. The host sends both at once, but no request whose headers it cannot forward.
+ * Without this limit the invocation would last until the host's `functionTimeout`, which ends the whole worker. Ticks are
+ * counted instead of time, because they take longer while the process is too busy to read what has arrived.
+ */
+const TICK_MS = 100;
+const TICKS = 50;
+
+/** The library's listener for requests. */
+export type Respond = (message: IncomingMessage, response: ServerResponse) => void;
+
+interface Forwarded {
+  message: IncomingMessage;
+  response: ServerResponse;
+  respond: Respond;
+  state: 'waiting' | 'taken' | 'refused';
+  /** Ends the wait for the invocation. */
+  stopWaiting: () => void;
+}
+
+/** The requests that arrive at the server of the library. */
+export class ForwardedRequests {
+  readonly #requests = new Map<string, Forwarded>();
+  readonly #waiting = new Map<string, (forwarded: Forwarded) => void>();
+
+  /**
+   * Receives a request from the server. It gets a 500 when it does not belong to exactly one invocation. `respond` is the
+   * library's listener, which sends the response of the function to the request that it gets.
+   */
+  receive(message: IncomingMessage, response: ServerResponse, respond: Respond): void {
+    const id = message.headers[INVOCATION_ID];
+    if (typeof id !== 'string') return refuse(response);
+    const other = this.#requests.get(id);
+    if (other) {
+      // A caller can send this header too. Nobody knows which of the two requests is the one that the host allowed.
+      if (other.state === 'taken') other.response.destroy();
+      else refuse(other.response);
+      other.state = 'refused';
+      return refuse(response);
+    }
+    const stopWaiting = afterWaiting(() => {
+      this.#requests.delete(id);
+      if (forwarded.state === 'waiting') refuse(response);
+    });
+    const forwarded: Forwarded = { message, response, respond, state: 'waiting', stopWaiting };
+    this.#requests.set(id, forwarded);
+    this.#waiting.get(id)?.(forwarded);
+  }
+
+  /**
+   * Gives the request of an invocation, and has the library respond to it.
+   * @throws Error when no request arrives in time, or more than one has arrived.
+   */
+  async take(id: string): Promise<RawRequest> {
+    const forwarded = this.#requests.get(id) ?? (await this.#arrival(id));
+    const { message, response } = forwarded;
+    if (forwarded.state !== 'waiting')
+      throw new Error('More than one request has the id of this invocation.');
+    forwarded.state = 'taken';
+    forwarded.stopWaiting();
+    if (response.closed) this.#requests.delete(id);
+    else response.once('close', () => this.#requests.delete(id));
+    // The library makes a request of its own from this, which nobody reads. It must not fail, whatever the caller sent.
+    const headers = { [INVOCATION_ID]: id, 'x-forwarded-host': 'localhost', 'x-forwarded-proto': 'http' };
+    const placeholder = { method: 'GET', url: '/', headers } as unknown as IncomingMessage;
+    forwarded.respond(placeholder, response);
+    return new RawRequest(message, response);
+  }
+
+  #arrival(id: string): Promise<Forwarded> {
+    const arrival = Promise.withResolvers<Forwarded>();
+    this.#waiting.set(id, arrival.resolve);
+    const stopWaiting = afterWaiting(() =>
+      arrival.reject(new Error('The host did not forward the request of this invocation.')),
+    );
+    return arrival.promise.finally(() => {
+      stopWaiting();
+      this.#waiting.delete(id);
+    });
+  }
+}
+
+/** Answers with an error of its own: the host would send a request again whose connection is cut. */
+function refuse(response: ServerResponse): void {
+  if (!response.headersSent) response.writeHead(500, { Connection: 'close' }).end();
+}
+
+/** Calls `giveUp` when the wait is over. Returns how to prevent it. */
+function afterWaiting(giveUp: () => void): () => void {
+  let ticks = 0;
+  const timer = setInterval(() => {
+    if (++ticks < TICKS) return;
+    clearInterval(timer);
+    giveUp();
+  }, TICK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

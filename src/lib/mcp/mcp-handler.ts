@@ -5,11 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpResponseInit } from '@azure/functions';
 import { toAskError } from '../contract/errors.ts';
-import { maxBodyBytes } from '../http/ask-request.ts';
+import { maxBodyBytes, readJson } from '../http/ask-request.ts';
 import { startDeadline } from '../http/asked-question.ts';
 import { CLIENT_CLOSED_REQUEST } from '../http/response.ts';
 import { CallerDisconnectedError, type RawRequest } from '../http/raw-request.ts';
-import { readJson } from '../http/request-body.ts';
 import { readUserId } from '../http/signed-in-user.ts';
 import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts';
 import { CLIENT_ID_HEADER, ExchangesByClient } from './cancellation.ts';

@@ -21,7 +21,7 @@ import {
   sessionFields,
 } from '../http/session-access.ts';
 import { loggedError, type McpExchange } from './exchange.ts';
-import { listToMarkdown, sessionToMarkdown } from './markdown.ts';
+import { listToMarkdown, sessionToMarkdown } from './session-resource.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { listed, toolError, toolResult } from './tool-result.ts';
 

@@ -12,10 +12,9 @@ import type { CallContext, CallRecord, Completion, ModelTarget } from './complet
 import { createTokenProvider } from './credential.ts';
 import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
-import { readRetirementDates } from './model-catalogue.ts';
+import { readRetirementDates, RetirementWatch } from './retirement-watch.ts';
 import { parametersFor } from './parameters.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
-import { RetirementWatch } from './retirement-watch.ts';
 import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 
 /** Attempts for one call, on all endpoints together. */

@@ -1,11 +1,13 @@
 /** Answers that follow a schema, as LangChain's `withStructuredOutput` gives them. */
-import type { StructuredOutputMethodOptions } from '@langchain/core/language_models/base';
+import type {
+  StructuredOutputMethodOptions,
+  BaseLanguageModelInput,
+} from '@langchain/core/language_models/base';
 import {
   assembleStructuredOutputPipeline,
   createContentParser,
   createFunctionCallingParser,
 } from '@langchain/core/language_models/structured_output';
-import type { BaseLanguageModelInput } from '@langchain/core/language_models/base';
 import type { AIMessageChunk } from '@langchain/core/messages';
 import type { Runnable } from '@langchain/core/runnables';
 import { toJsonSchema } from '@langchain/core/utils/json_schema';

@@ -1,8 +1,7 @@
 /** The HTTP client for the model: one connection pool for each endpoint. */
 import { buildConnector, type Client, type Dispatcher, Pool } from 'undici';
 import { beginAttempt, ConnectionCounter, type ConnectionRecord } from './connection-record.ts';
-import { CHECKS } from './liveness.ts';
-import { type RecordedRequest, RecordingClient } from './recording-client.ts';
+import { LIVENESS_CHECKS, type RecordedRequest, RecordingClient } from './recording-client.ts';
 import type { TLSSocket } from 'node:tls';
 
 /** Idle time after which a connection is closed. undici's default of 4 s would close it between questions. */
@@ -85,7 +84,7 @@ export function createHttpClient({
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
       headersTimeout: 0,
       bodyTimeout: 0,
-      h2Options: { pingInterval: Math.ceil(deadAfterMs / CHECKS) },
+      h2Options: { pingInterval: Math.ceil(deadAfterMs / LIVENESS_CHECKS) },
       connect,
       factory: (clientOrigin, options: Client.Options) =>
         new RecordingClient(clientOrigin, options, { connect, counter, maxIdleMs, deadAfterMs }),

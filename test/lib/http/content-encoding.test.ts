@@ -1,6 +1,6 @@
 /** Which content coding a client gets. */
 import { expect, it } from 'vitest';
-import { chooseEncoding } from '../../../src/lib/http/page-files.ts';
+import { chooseEncoding } from '../../../src/lib/http/page-handler.ts';
 
 it.each([
   ['gzip, deflate, br, zstd', 'br'],

@@ -1,7 +1,6 @@
 /** The daily look at the retirement of a model. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { RetirementDates } from '../../../src/lib/model/model-catalogue.ts';
-import { RetirementWatch } from '../../../src/lib/model/retirement-watch.ts';
+import { type RetirementDates, RetirementWatch } from '../../../src/lib/model/retirement-watch.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const MODEL = 'gpt-5-mini-2025-08-07';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ForwardedRequests, type Respond } from '../../../src/lib/http/forwarded-requests.ts';
+import { ForwardedRequests, type Respond } from '../../../src/lib/http/raw-request.ts';
 
 const server = createServer();
 let requests: ForwardedRequests;

@@ -1,12 +1,13 @@
-/** GET /health and GET /health/ready. */
+/** What operators call: GET /health, GET /health/ready, DELETE /cache, GET /openapi.json. */
 import type { HttpResponseInit } from '@azure/functions';
 import { errorBody, errors } from '../contract/errors.ts';
 import type { ProcessTotals } from '../contract/metrics.ts';
-import type { Health, NotReady, Ready } from '../contract/responses.ts';
+import type { Health, NotReady, Ready, CacheCleared } from '../contract/responses.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { ProcessCounters, ProcessState } from '../telemetry/process-counters.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import { json } from './response.ts';
+import type { AnswerCache } from '../cache/answer-cache.ts';
 
 /** What `/health/ready` needs. */
 export interface HealthServices {
@@ -83,3 +84,34 @@ const totalsOf = ({ counters, state }: HealthServices): ProcessTotals => ({
   ...counters.totals(),
   background_writes: state.backgroundWrites(),
 });
+
+/** What `/cache` needs. */
+export interface CacheServices {
+  /** Null when ANSWER_CACHE_TTL_SECONDS is 0. */
+  cache: AnswerCache | null;
+}
+
+/** Clears the cache, and responds with the names of its tiers. @throws AskError when a tier could not be cleared. */
+export async function handleCache({ cache }: CacheServices): Promise<HttpResponseInit> {
+  const failed = (await cache?.clear()) ?? [];
+  if (failed.length > 0) throw errors.cacheNotCleared(failed.join(' and '));
+  const cleared = [...(cache?.tiers ?? [])];
+  const status = cleared.includes('redis')
+    ? 'The cached answers of all instances were deleted. An instance without a connection to Redis deletes its own ' +
+      'when it is connected again.'
+    : 'The cached answers of this instance were deleted. Other instances keep their own until they expire. Change ' +
+      'CACHE_VERSION to invalidate those too.';
+  return json(200, { status, cleared } satisfies CacheCleared);
+}
+
+let document: string | undefined;
+
+/** Responds with the OpenAPI document, which is generated once. */
+export async function handleOpenApi(): Promise<HttpResponseInit> {
+  if (document === undefined) {
+    const { openApiDocument } = await import('../contract/openapi/document.ts');
+    document = JSON.stringify(openApiDocument());
+  }
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache' };
+  return { status: 200, headers, body: document };
+}
