@@ -169,7 +169,8 @@ export function closeWhenDead(socket: TLSSocket, deadAfterMs: number): void {
   const timer = setInterval(() => {
     silentChecks = socket.bytesRead === received ? silentChecks + 1 : 0;
     received = socket.bytesRead;
-    if (silentChecks >= LIVENESS_CHECKS) socket.destroy(new DeadConnectionError('nothing arrives on the connection'));
+    if (silentChecks >= LIVENESS_CHECKS)
+      socket.destroy(new DeadConnectionError('nothing arrives on the connection'));
   }, deadAfterMs / LIVENESS_CHECKS).unref();
   socket.once('close', () => clearInterval(timer));
 }
