@@ -25,6 +25,8 @@ const { model: config } = readConfig({
 const client = createHttpClient(JSON.parse(options) as HttpClientOptions);
 setGlobalDispatcher(new Agent({ connect: { preferH2: true } }));
 const model = createResilientModel(config, client, console.error);
+// It would look up when the model retires, over connections of its own.
+model.stop();
 const [endpoint] = config.endpoints;
 const chatModel = new PooledChatModel({
   api: 'chat',

@@ -62,6 +62,7 @@ describe('a result', () => {
     expect(result.structuredContent).toEqual({
       answer: 'The capital of France is Paris.',
       session_id,
+      finish_reason: 'stop',
       cached: true,
     });
     expect(textOf(result)).toBe(`The capital of France is Paris.\nsession_id: ${session_id}; cached: true`);
