@@ -102,7 +102,7 @@ export interface ExpectedBody {
 }
 
 /** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */
-export async function readJsonObject(
+async function readJsonObject(
   request: RawRequest,
   expected: ExpectedBody,
   signal: AbortSignal,

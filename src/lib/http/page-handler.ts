@@ -79,7 +79,7 @@ const files = new Map<string, StoredFile>();
 let manifest: PageManifest | undefined;
 
 /** The list of the page's files and hashes. */
-export function readManifest(): PageManifest {
+function readManifest(): PageManifest {
   manifest ??= JSON.parse(readFileSync(new URL('page.json', FOLDER), 'utf8')) as PageManifest;
   return manifest;
 }
@@ -89,7 +89,7 @@ export function readManifest(): PageManifest {
  * `path` must come from the manifest, never from the request.
  * @throws AskError `not_acceptable` when the client accepts none of the codings.
  */
-export function fileResponse(
+function fileResponse(
   path: string,
   request: RawRequest,
   ownHeaders: Record<string, string>,

@@ -162,7 +162,7 @@ class DeadConnectionError extends Error {
  * PING before each check, and a living peer answers it whatever its model does (RFC 9113, section 6.7). Requests in flight
  * fail with {@link DeadConnectionError}.
  */
-export function closeWhenDead(socket: TLSSocket, deadAfterMs: number): void {
+function closeWhenDead(socket: TLSSocket, deadAfterMs: number): void {
   let received = socket.bytesRead;
   let silentChecks = 0;
   // After a pause of the process only one check is made up for, and then the data that has arrived is read.
