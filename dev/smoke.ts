@@ -2,6 +2,8 @@
 import { parseArgs } from 'node:util';
 import { CHECKS, createRun, type SmokeRun } from './smoke/checks.ts';
 import type { Target } from './smoke/client.ts';
+import { refuseOptionsOfNpm } from './stack/npm-options.ts';
+import { localPort } from './stack/settings.ts';
 
 /** The help text. */
 export const help = `npm run smoke -- [options]
@@ -42,8 +44,10 @@ export async function main(args: string[]): Promise<void> {
 
 function readTarget(args: string[]): Target | null {
   try {
-    const { values } = parseArgs({ args, options: { url: { type: 'string' }, key: { type: 'string' } } });
-    const url = URL.parse(values.url ?? 'http://localhost:3001');
+    const options = { url: { type: 'string' }, key: { type: 'string' } } as const;
+    refuseOptionsOfNpm(Object.keys(options));
+    const { values } = parseArgs({ args, options });
+    const url = URL.parse(values.url ?? `http://localhost:${localPort()}`);
     if (!url || !/^https?:$/.test(url.protocol))
       throw new Error(`--url must be an address, not "${values.url}".`);
     return { url: url.origin, key: values.key || null };

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { relative } from 'node:path';
 import { ConfigError } from '../src/lib/config/config.ts';
-import { DATA_FOLDER, type LocalStack, startLocalStack } from './stack/local-stack.ts';
+import { type LocalStack, startLocalStack } from './stack/local-stack.ts';
 import { help, readOptions, type StartOptions, UsageError } from './stack/start-options.ts';
 
 export { help };
@@ -47,7 +47,7 @@ Azure Functions Ask
   Host      local functions host, Node ${process.versions.node}${options.enableAuth ? '' : ', no keys required'}
   Model     ${localModel?.description ?? endpoint}
   Sessions  ${azurite ? `Azurite at ${azurite.url}` : 'the storage in the settings'}
-  Data      ${relative(process.cwd(), DATA_FOLDER) || DATA_FOLDER}
+  Data      ${relative(process.cwd(), options.dataFolder) || options.dataFolder}
 ${options.enableAuth ? `  Keys      function ${host.functionKey}, admin ${host.masterKey}\n` : ''}
 Try it:
 

@@ -1,5 +1,7 @@
 /** Runs `npm start` as a child process for the performance test. */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../stack/root.ts';
 import { stopChild } from '../stack/child-process.ts';
@@ -8,22 +10,27 @@ import { stopChild } from '../stack/child-process.ts';
 const STOP_TIMEOUT_MS = 10_000;
 
 /**
- * Starts the local stack and waits until it accepts requests.
+ * Starts the local stack with data of its own, and waits until it accepts requests.
  * @throws Error with its output when it does not start.
  */
 export async function startLocalApp(
   port: number,
   signal: AbortSignal,
 ): Promise<{ stop: () => Promise<unknown> }> {
+  const dataFolder = mkdtempSync(join(tmpdir(), 'ask-perf-'));
   const preload = new URL('../stack/exit-with-parent.js', import.meta.url).href;
-  const args = ['--import', preload, join(root, 'dev/run.js'), 'start', '--port', String(port)];
+  const preloaded = ['--import', preload, join(root, 'dev/run.js')];
+  const args = [...preloaded, 'start', '--port', String(port), '--data', dataFolder];
   const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // A process group of its own: Ctrl-C must not stop the app while requests are in flight.
     detached: process.platform !== 'win32',
   });
-  const stop = (): Promise<unknown> => stopChild(child, 'stop', STOP_TIMEOUT_MS);
+  const stop = async (): Promise<void> => {
+    await stopChild(child, 'stop', STOP_TIMEOUT_MS);
+    rmSync(dataFolder, { recursive: true, force: true });
+  };
   let output = '';
   const serving = new Promise<void>((resolve, reject) => {
     const read = (data: Buffer): void => {

@@ -1,5 +1,7 @@
 /** The command-line options of the performance test. */
 import { parseArgs } from 'node:util';
+import { refuseOptionsOfNpm } from '../stack/npm-options.ts';
+import { localPort } from '../stack/settings.ts';
 
 /** The help text. */
 export const help = `npm run perf -- [options]
@@ -17,7 +19,7 @@ Asks the app one question repeatedly and measures the answers. Prints statistics
   --stream            stream the answers and measure the time to first token
   --port N            port of the local app, instead of 3001 (or set PORT). If nothing listens there, the app
                       is started for the test, with the emulated model or the model in the settings
-  --url URL           the address of another app, instead of http://localhost:3001/ask
+  --url URL           the address of another app, instead of http://localhost:3001
   --key KEY           the function key (x-functions-key)
   --output FILE       the chart, a PNG (default performance_results.png)
   --json FILE         write all measurements, with times in seconds
@@ -83,6 +85,7 @@ const OPTIONS = {
 /** Parses the options. @throws UsageError */
 export function readOptions(args: string[]): Options {
   try {
+    refuseOptionsOfNpm(Object.keys(OPTIONS));
     const { values } = parseArgs({ args, options: OPTIONS });
     return toOptions(values);
   } catch (error) {
@@ -122,7 +125,7 @@ function toOptions(values: Values): Options {
 /** The app to ask: `--url`, or the local app on `--port` or on the port in `PORT`. */
 function addressOf(values: Values): Pick<Options, 'url' | 'port'> {
   if (values.url !== undefined) return { url: webAddress(values.url), port: null };
-  const port = number('port', values.port ?? (process.env['PORT'] || '3001'), {
+  const port = number('port', values.port ?? localPort(), {
     min: 1,
     max: 65_535,
     whole: true,
@@ -143,7 +146,11 @@ function number(name: string, argument: string, { min, max = 1_000_000, whole = 
   throw new Error(`--${name} must be ${kind} from ${min} to ${max}, not "${argument}".`);
 }
 
+/** The address of the route to ask. `value` is that of the app, or of the route. */
 function webAddress(value: string): string {
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
-  throw new Error(`--url must be an address like http://localhost:3001/ask, not "${value}".`);
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new Error(`--url must be an address like http://localhost:3001, not "${value}".`);
+  if (url.pathname === '/') url.pathname = '/ask';
+  return url.href;
 }

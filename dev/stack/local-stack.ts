@@ -4,15 +4,13 @@ import { readConfig } from '../../src/lib/config/config.ts';
 import { buildAppIfChanged } from '../bundle/bundle.ts';
 import { type Azurite, startAzuriteTables } from './azurite.ts';
 import { isListening } from './child-process.ts';
+import { takeDataFolder } from './data-folder.ts';
 import { type HostProcess, startHostProcess } from './host-process.ts';
 import { type LocalModel, startLocalModel } from './local-model.ts';
 import { root } from './root.ts';
 import { readLocalSettings } from './settings.ts';
-import { type StartOptions, UsageError } from './start-options.ts';
+import { MAX_PORT, type StartOptions, UsageError } from './start-options.ts';
 import { readableOutput } from './terminal-log.ts';
-
-/** Where the stack keeps its data. */
-export const DATA_FOLDER = join(root, '.data');
 
 /** The running parts. */
 export interface LocalStack {
@@ -32,10 +30,13 @@ export interface LocalStack {
  * @throws ConfigError for invalid settings, UsageError for options that contradict them, Error when a part cannot start.
  */
 export async function startLocalStack(options: StartOptions): Promise<LocalStack> {
-  const { port, enableAuth, inspect } = options;
+  const { port, dataFolder, enableAuth, inspect } = options;
   if (port !== 0 && (await isListening(port)))
-    throw new Error(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`);
-  const running: { stop: () => Promise<unknown> }[] = [];
+    throw new Error(
+      `Port ${port} is in use. Choose another: npm start -- --port ${await freePortAfter(port)}`,
+    );
+  const release = takeDataFolder(dataFolder);
+  const running: { stop: () => unknown }[] = [{ stop: release }];
   const stop = async (): Promise<void> => {
     for (const part of running.splice(0).toReversed()) await part.stop();
   };
@@ -51,7 +52,7 @@ export async function startLocalStack(options: StartOptions): Promise<LocalStack
     // Builds while Azurite starts. A failure is handled by the await below.
     const built = buildAppIfChanged();
     built.catch(() => {});
-    const azurite = usesAzurite ? await startAzuriteTables(join(DATA_FOLDER, 'azurite-tables')) : null;
+    const azurite = usesAzurite ? await startAzuriteTables(join(dataFolder, 'azurite-tables')) : null;
     if (azurite) {
       running.push(azurite);
       settings['AzureWebJobsStorage'] = azurite.connectionString;
@@ -82,6 +83,12 @@ export async function startLocalStack(options: StartOptions): Promise<LocalStack
   }
 }
 
+/** The next port on which nothing listens; 0, which takes any free port, when there is none. */
+async function freePortAfter(port: number): Promise<number> {
+  for (let next = port + 1; next <= MAX_PORT; next++) if (!(await isListening(next))) return next;
+  return 0;
+}
+
 /** Starts the emulated model unless the settings name a real one, and completes `settings`. */
 async function startModel(
   settings: Record<string, string>,
@@ -96,7 +103,7 @@ async function startModel(
   Object.assign(settings, localModel?.settings);
   // Separate files, so that emulated answers are never mixed with real ones.
   const file = localModel ? 'emulated-answers.sqlite' : 'answers.sqlite';
-  settings['ANSWER_CACHE_PATH'] ||= join(DATA_FOLDER, file);
+  settings['ANSWER_CACHE_PATH'] ||= join(options.dataFolder, file);
   return localModel;
 }
 

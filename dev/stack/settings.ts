@@ -5,15 +5,23 @@ import type { Environment } from '../../src/lib/config/config.ts';
 import { root } from './root.ts';
 import type { Emulator } from '../azure-openai-emulator/emulator.ts';
 
+/** What local.settings.json may have: learn.microsoft.com/azure/azure-functions/functions-develop-local */
+interface LocalSettingsFile {
+  Values?: Environment;
+  Host?: { LocalHttpPort?: number | string };
+}
+
 /** Reads the settings. Empty settings are left out. */
 export function readLocalSettings(env: Environment = process.env): Record<string, string> {
-  const file = join(root, 'local.settings.json');
-  const values = existsSync(file) ? parse(file) : {};
   const settings: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...values, ...nonEmpty(env) }))
+  for (const [name, value] of Object.entries({ ...readFile(root).Values, ...nonEmpty(env) }))
     if (value) settings[name] = value;
   return settings;
 }
+
+/** The port of the local app without an option: `PORT`, or that of local.settings.json as for `func start`, or 3001. */
+export const localPort = (folder = root): string =>
+  process.env['PORT'] || String(readFile(folder).Host?.LocalHttpPort ?? 3001);
 
 /** The settings with which an app uses the emulator as its model. */
 export function emulatorSettings(
@@ -27,9 +35,11 @@ export function emulatorSettings(
   };
 }
 
-function parse(file: string): Environment {
+function readFile(folder: string): LocalSettingsFile {
+  const file = join(folder, 'local.settings.json');
+  if (!existsSync(file)) return {};
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { Values?: Environment }).Values ?? {};
+    return JSON.parse(readFileSync(file, 'utf8')) as LocalSettingsFile;
   } catch (error) {
     throw new Error(`${file} is not valid JSON: ${String(error)}`, { cause: error });
   }

@@ -1,6 +1,13 @@
 /** The options of `npm start`. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BEHAVIOURS, type Behaviour, MOODS } from '../azure-openai-emulator/behaviours.ts';
+import { refuseOptionsOfNpm } from './npm-options.ts';
+import { root } from './root.ts';
+import { localPort } from './settings.ts';
+
+/** The highest port of TCP. */
+export const MAX_PORT = 65_535;
 
 const INDENT = ' '.repeat(24);
 const NAME_WIDTH = 2 + Math.max(...Object.keys(BEHAVIOURS).map(({ length }) => length));
@@ -16,7 +23,8 @@ export const help = `npm start -- [options]
 Runs the whole app on this machine: the functions, Azurite for storage, and an emulated model unless
 AZURE_OPENAI_ENDPOINT is set.
 
-  --port N            serve on port N instead of 3001 (or set PORT)
+  --port N            serve on port N instead of 3001 (or set PORT, or Host.LocalHttpPort of local.settings.json)
+  --data FOLDER       keep sessions and cached answers in FOLDER instead of .data
   --enable-auth       require function keys, as on Azure; they are printed
   --model-latency MS  delay of the emulated model (default 300)
 ${describe(MOODS, '  --', 22)}
@@ -29,6 +37,8 @@ ${describe(BEHAVIOURS, INDENT, INDENT.length + NAME_WIDTH)}
 /** The parsed options. */
 export interface StartOptions {
   port: number;
+  /** Absolute path of the folder for sessions and cached answers. */
+  dataFolder: string;
   enableAuth: boolean;
   modelLatencyMs: number;
   /** Whether the model runs on an OpenAI-compatible server that is not Azure's. */
@@ -42,31 +52,25 @@ export interface StartOptions {
 /** The options are invalid; the message includes the help text. */
 export class UsageError extends Error {}
 
-/** Reads the options from the command line and from `PORT`. @throws UsageError */
+/** Reads the options from the command line, the environment and local.settings.json. @throws UsageError */
 export function readOptions(args: string[]): StartOptions {
   try {
+    refuseOptionsOfNpm(Object.keys(OPTIONS));
     const { values } = parseArgs({
       // parseArgs has no options with an optional value.
       args: args.map((arg) => (arg === '--inspect' ? `--inspect=${INSPECTOR_PORT}` : arg)),
-      options: {
-        inspect: { type: 'string' },
-        port: { type: 'string', default: process.env['PORT'] || '3001' },
-        'enable-auth': { type: 'boolean', default: false },
-        'model-latency': { type: 'string', default: '300' },
-        'model-server': { type: 'string', default: 'azure' },
-        'model-fault': { type: 'string' },
-        ...MOOD_OPTIONS,
-      },
+      options: OPTIONS,
     });
     const otherServer = isOtherServer(values['model-server']);
     return {
-      port: wholeNumber('port', values.port, 65_535),
+      port: wholeNumber('port', values.port ?? localPort(), MAX_PORT),
+      dataFolder: resolve(root, values.data),
       enableAuth: values['enable-auth'],
       otherServer,
       modelLatencyMs: wholeNumber('model-latency', values['model-latency'], 200_000),
       behaviour: behaviourOf(values, otherServer),
       inspect:
-        values.inspect === undefined ? undefined : wholeNumber('inspector port', values.inspect, 65_535),
+        values.inspect === undefined ? undefined : wholeNumber('inspector port', values.inspect, MAX_PORT),
     };
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
@@ -86,7 +90,18 @@ function isOtherServer(kind: string): boolean {
 
 const INSPECTOR_PORT = 9229;
 const flag = { type: 'boolean', default: false } as const;
-const MOOD_OPTIONS = { slow: flag, limited: flag, failing: flag };
+const OPTIONS = {
+  inspect: { type: 'string' },
+  port: { type: 'string' },
+  data: { type: 'string', default: '.data' },
+  'enable-auth': flag,
+  'model-latency': { type: 'string', default: '300' },
+  'model-server': { type: 'string', default: 'azure' },
+  'model-fault': { type: 'string' },
+  slow: flag,
+  limited: flag,
+  failing: flag,
+} as const;
 
 type BehaviourValues = Record<keyof typeof MOODS, boolean> & { 'model-fault'?: string | undefined };
 

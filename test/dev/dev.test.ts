@@ -1,7 +1,8 @@
 /** npm run dev: restarts at a change, and keeps what was there. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { utimesSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
@@ -10,10 +11,12 @@ import type { Answer } from '../../src/lib/contract/responses.ts';
 import { eventually } from '../support/app.ts';
 
 let child: ChildProcess;
+const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
 afterEach(async () => {
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
   await exited;
+  rmSync(dataFolder, { recursive: true, force: true });
 });
 
 it(
@@ -22,7 +25,8 @@ it(
   async () => {
     const port = await freePort();
     let output = '';
-    const args = ['dev/run.js', 'dev', '--port', String(port), '--enable-auth', '--inspect=0'];
+    const options = ['--port', String(port), '--data', dataFolder, '--enable-auth', '--inspect=0'];
+    const args = ['dev/run.js', 'dev', ...options];
     const spawned = spawn(process.execPath, args, { cwd: root, env: systemEnvironment() });
     child = spawned;
     for (const stream of [spawned.stdout, spawned.stderr])

@@ -1,8 +1,10 @@
 /** npm run perf against the app: options, measurements and output files. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
+import { localPort } from '../../dev/stack/settings.ts';
 import { readOptions } from '../../dev/perf/options.ts';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
 import { type Command, createPerfFolder, sizeOfPng } from '../support/perf-command.ts';
@@ -46,11 +48,19 @@ describe('the command line', () => {
     });
   });
 
-  it('takes the port of the local app from --port, otherwise from PORT', () => {
+  it('takes the port of the local app from --port, from PORT, or from local.settings.json', () => {
+    const settings = mkdtempSync(join(tmpdir(), 'ask-settings-'));
+    expect(localPort(settings)).toBe('3001');
+    writeFileSync(join(settings, 'local.settings.json'), '{"Host": {"LocalHttpPort": 7071}}');
+    expect(localPort(settings)).toBe('7071');
+    rmSync(settings, { recursive: true });
     vi.stubEnv('PORT', '4001');
     expect(readOptions([])).toMatchObject({ url: 'http://localhost:4001/ask', port: 4001 });
     expect(readOptions(['--port', '4002'])).toMatchObject({ url: 'http://localhost:4002/ask', port: 4002 });
-    expect(readOptions(['--url', 'http://example.com/ask'])).toMatchObject({ port: null });
+    expect(readOptions(['--url', 'http://example.com'])).toMatchObject({
+      url: 'http://example.com/ask',
+      port: null,
+    });
     vi.unstubAllEnvs();
   });
 

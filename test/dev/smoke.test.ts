@@ -46,7 +46,8 @@ it('passes against the published folder', { tags: ['long'] }, async () => {
 
 it('passes against npm start', { tags: ['long', 'posix'] }, async () => {
   const port = await freePort();
-  const args = ['dev/run.js', 'start', '--port', String(port)];
+  const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
+  const args = ['dev/run.js', 'start', '--port', String(port), '--data', dataFolder];
   const child = spawn(process.execPath, args, { cwd: root, env: systemEnvironment() });
   try {
     let printed = '';
@@ -57,6 +58,7 @@ it('passes against npm start', { tags: ['long', 'posix'] }, async () => {
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     await exited;
+    rmSync(dataFolder, { recursive: true });
   }
 });
 

@@ -1,13 +1,13 @@
 /** npm start, and the commands in the README and docs/api.md. */
 import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
-import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
+import { freePort, isListening, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { eventually } from '../support/app.ts';
@@ -17,7 +17,12 @@ let child: ChildProcess;
 let output = '';
 afterEach(() => child.kill('SIGKILL'));
 
-const start = (args: string[], env?: Record<string, string>): void => spawnScript('start', args, env);
+/** Not .data, which another app may use. */
+const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
+afterAll(() => rmSync(dataFolder, { recursive: true, force: true }));
+
+const start = (args: string[], env?: Record<string, string>): void =>
+  spawnScript('start', ['--data', dataFolder, ...args], env);
 
 function spawnScript(script: string, args: string[], env: Record<string, string> = {}): void {
   output = '';
@@ -131,11 +136,46 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     const server = createServer().listen(0);
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
+    const next = createServer().listen(port + 1);
+    await once(next, 'listening');
     start(['--port', String(port)]);
     expect(await once(child, 'exit')).toEqual([1, null]);
     // Nothing was started, and no part of the stack reports the error as well.
-    expect(output.trim()).toBe(`Port ${port} is in use. Choose another: npm start -- --port ${port + 1}`);
+    const [, suggested] =
+      /^Port \d+ is in use\. Choose another: npm start -- --port (\d+)\n$/.exec(output) ?? [];
+    expect(Number(suggested)).toBeGreaterThan(port + 1);
+    await expect(isListening(Number(suggested))).resolves.toBe(false);
     server.close();
+    next.close();
+  });
+
+  it('refuses the data of another app, which keeps its sessions, and says what to do', async () => {
+    const port = await freePort();
+    start(['--port', String(port)]);
+    await serving();
+    const first = child;
+    const question = { question: 'My name is Ada.', session_id: 'shared data' };
+    const post = async (body: object): Promise<Answer> => {
+      const response = await fetch(`http://localhost:${port}/ask`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return (await response.json()) as Answer;
+    };
+    try {
+      await post(question);
+      start(['--port', String(await freePort())]);
+      expect(await once(child, 'exit')).toEqual([1, null]);
+      expect(output).toContain(`Another app (process ${first.pid}) uses the data in ${dataFolder}`);
+      expect(output).toContain('npm start -- --data FOLDER');
+      expect((await post({ ...question, question: 'What is my name?' })).answer).toContain('Ada');
+    } finally {
+      first.kill('SIGKILL');
+    }
+    // The system removes the lock with the process.
+    start(['--port', String(await freePort())]);
+    await serving();
   });
 
   it('prints the keys and a curl command with a key for --enable-auth', { tags: ['long'] }, async () => {
@@ -175,6 +215,7 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
   });
 
   it.each([
+    [[], { npm_config_limited: 'true', npm_config_port: '3071' }, 2, 'npm start -- --port=3071 --limited'],
     [['--port', 'x'], {}, 2, 'port must be a whole number'],
     [['--prot', '1'], {}, 2, '--prot'],
     [['--model-server', 'aws'], {}, 2, 'azure or compatible'],

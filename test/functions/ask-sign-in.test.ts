@@ -126,6 +126,7 @@ describe('without a key and without an identity', () => {
       const failed = await askForError(app, { question });
       expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_misconfigured' } } });
     }
+    expect(app.output()).toContain('On your own machine, sign in with "az login"');
   });
 });
 

@@ -128,7 +128,9 @@ describe('a question without an answer', () => {
     await askInPage(page, 'What is the capital of Egypt?');
     const turn = lastTurn(page);
     await turn
-      .getByText('This service cannot use its model because of its settings. Tell the operator.')
+      .getByText(
+        'This service cannot use its model because of its settings. See its log, or tell its operator.',
+      )
       .waitFor();
     await turn.getByRole('button', { name: 'Edit question' }).click();
     expect(await page.getByLabel('Your question').inputValue()).toBe('What is the capital of Egypt?');

@@ -13,6 +13,19 @@ const BODIES = {
 /** What a request body holds: a question, or a message of the Model Context Protocol. */
 export type BodyContent = keyof typeof BODIES;
 
+/** What to check when the model cannot be used, by who refused it. */
+const REFUSAL_ADVICE = {
+  azure:
+    'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+    'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
+  other_server:
+    'the server of the model refused the request. Check AZURE_OPENAI_API_KEY (the key that this server wants, or ' +
+    'none), MODEL_HEADERS, and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME (the name of its model).',
+  sign_in:
+    'AZURE_OPENAI_API_KEY is not set, and there is no token for this app. On your own machine, sign in with "az login"; ' +
+    'on Azure, give the app an identity (AZURE_CLIENT_ID) with the role "Cognitive Services OpenAI User".',
+};
+
 /** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
   /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
@@ -143,19 +156,14 @@ export const errors = {
     new AskError(503, 'busy', 'This instance has reached its limit of concurrent questions. Try again.', {
       retryAfterMs: 1000,
     }),
-  /** `isAzure` is false for the refusal of a server that is not Azure's. */
-  modelMisconfigured: (cause?: unknown, isAzure = true) =>
+  modelMisconfigured: (cause?: unknown, refusedBy: keyof typeof REFUSAL_ADVICE = 'azure') =>
     new AskError(
       502,
       'model_misconfigured',
-      'This service cannot use its model because of its settings. Tell the operator.',
+      'This service cannot use its model because of its settings. See its log, or tell its operator.',
       {
         cause,
-        advice: isAzure
-          ? 'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
-            'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".'
-          : 'the server of the model refused the request. Check AZURE_OPENAI_API_KEY (the key that this server wants, or ' +
-            'none), MODEL_HEADERS, and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME (the name of its model).',
+        advice: REFUSAL_ADVICE[refusedBy],
         isSevere: true,
       },
     ),
@@ -196,7 +204,7 @@ export const errors = {
     new AskError(
       500,
       'misconfigured',
-      'This service is not configured correctly. Tell the operator: the log names the settings.',
+      'This service is not configured correctly. Its log names the settings: see there, or tell its operator.',
       { cause },
     ),
   notReady: (check: 'configuration' | 'storage' | 'model') =>

@@ -22,9 +22,9 @@ export function createTokenProvider(config: IdentityConfig, scope: string): () =
       token = await identity.getToken(scope);
     } catch (error) {
       const isTransient = error instanceof IdentityError && error.isTransient;
-      throw isTransient ? errors.modelUnavailable(error) : errors.modelMisconfigured(error);
+      throw isTransient ? errors.modelUnavailable(error) : errors.modelMisconfigured(error, 'sign_in');
     }
-    if (token === null) throw errors.modelMisconfigured(new Error('the identity has no token'));
+    if (token === null) throw errors.modelMisconfigured(new Error('the identity has no token'), 'sign_in');
     renewAt = renewalTimeOf(token);
     return token.token;
   }

@@ -89,7 +89,7 @@ export function toModelError(error: unknown, record: ConnectionRecord): AskError
     return errors.modelRateLimited(retryAfterMs(headers), error);
   // A retry would be refused again.
   if (status !== null && status >= 400 && status < 500 && !TRANSIENT_STATUSES.has(status)) {
-    return errors.modelMisconfigured(error, isAzure);
+    return errors.modelMisconfigured(error, isAzure ? 'azure' : 'other_server');
   }
   return errors.modelUnavailable(error, retryAfterMs(headers));
 }
