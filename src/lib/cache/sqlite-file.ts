@@ -33,12 +33,8 @@ export async function openSqliteFile(path: string, maxBytes: number): Promise<Sq
   // Opening a pipe may wait forever; a device or a folder must not be replaced.
   if (existing && !existing.isFile()) throw new Error('the path is not a regular file');
   if (existing && (existing.size > maxBytes || isFromBeforeBoot(path))) removeSqliteFile(path);
-  prepare(path);
-  const store = new KeyvSqlite({ uri: `sqlite://${path}`, driver: nodeSqlite, wal: true });
+  const store = new KeyvSqlite({ uri: `sqlite://${path}`, driver: nodeSqlite });
   await store.ready;
-  // Never wait for the disk inside a write. Only a crash of the machine can damage the file then, and a file from
-  // before the last boot is not used.
-  await store.query('PRAGMA synchronous=OFF');
   await store.query(`PRAGMA max_page_count=${Math.floor(maxBytes / PAGE_BYTES)}`);
   await store.query(`PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`);
   const opened = inode(path);
@@ -100,27 +96,29 @@ export function sqliteFault(error: unknown): 'busy' | 'full' | 'damaged' | 'othe
   }
 }
 
-/** Sets the page size, which is only possible in an empty file; the Keyv adapter would use 4096. */
-function prepare(path: string): void {
-  const database = new DatabaseSync(path, { timeout: 0 });
-  try {
-    database.exec(`PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`);
-  } finally {
-    database.close();
-  }
-}
-
 const inode = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
 
 /** Compiled statements of one file. The adapter and we use about a dozen; those that delete many keys vary. */
 const MAX_STATEMENTS = 32;
+
+/**
+ * The settings of a connection. It never waits for the disk, not even when it creates the file, which delays the first
+ * question: only a crash of the machine can damage the file then, and a file from before the last boot is not used. The page
+ * size can only be set in an empty file.
+ */
+const SETTINGS = `PRAGMA synchronous=OFF; PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`;
 
 /** Opens files in write-ahead mode, without waiting for locks. */
 const nodeSqlite: SqliteDriver = {
   name: 'node:sqlite',
   async connect({ filename }) {
     const database = new DatabaseSync(filename, { timeout: 0 });
-    database.exec('PRAGMA journal_mode = WAL');
+    try {
+      database.exec(SETTINGS);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
     const statements = new Map<string, StatementSync>();
     const compile = (sql: string): StatementSync => {
       const statement = statements.get(sql) ?? database.prepare(sql);
