@@ -8,11 +8,15 @@ import type { PooledChatModel } from './pooled-chat-model.ts';
 
 /** The part of LangChain's messages that is read here. LangChain types the metadata as `any`. */
 interface Answer {
+  content: unknown;
   text: string;
   id?: string | undefined;
   response_metadata: { finish_reason?: string; model_name?: string };
   usage_metadata?: UsageMetadata | undefined;
 }
+
+/** The message that the chunks of a stream make. */
+type Whole = Omit<Answer, 'content'>;
 
 /** A completion without the target of its request. */
 type Answered = Omit<Completion, 'target'>;
@@ -53,15 +57,17 @@ async function join(
   chunks: AsyncIterable<Answer>,
   filter: InlineReasoningFilter,
   onText: (text: string) => void,
-): Promise<Answer> {
-  const whole: Answer = { text: '', id: undefined, response_metadata: {} };
+): Promise<Whole> {
+  const whole: Whole = { text: '', id: undefined, response_metadata: {} };
   const add = (text: string): void => {
     if (text === '') return;
     whole.text += text;
     onText(text);
   };
-  for await (const { text, id, response_metadata: metadata, usage_metadata: usage } of chunks) {
-    add(filter.push(text));
+  for await (const chunk of chunks) {
+    const { content, id, response_metadata: metadata, usage_metadata: usage } = chunk;
+    // LangChain finds out the text of a message by converting its content to blocks.
+    add(filter.push(typeof content === 'string' ? content : chunk.text));
     whole.id ??= id;
     Object.assign(whole.response_metadata, metadata);
     if (usage) whole.usage_metadata = usage;
@@ -82,7 +88,7 @@ function inWholeCharacters(onToken: (text: string) => void): (piece: string) => 
 }
 
 function toAnswered(
-  { id, usage_metadata: usage, response_metadata: metadata }: Answer,
+  { id, usage_metadata: usage, response_metadata: metadata }: Whole,
   text: string,
   { reasoningChars, answerChars }: InlineReasoningFilter,
 ): Answered {
