@@ -3,6 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer } from '../contract/responses.ts';
 import type { AnswerEvent } from './question.ts';
 
+/** Time without text, in milliseconds, after which a reader hears that the answer is still on its way. */
+const QUIET_MS = 15_000;
+
 /**
  * Gives the events of an answer. `answer` begins to answer, and calls its argument with each piece of the text.
  * Answering continues to the end, even if nobody reads the events any more.
@@ -10,12 +13,21 @@ import type { AnswerEvent } from './question.ts';
 export async function* answerEvents(
   answer: (onText: (text: string) => void) => Promise<Answer>,
 ): AsyncGenerator<AnswerEvent, void, void> {
-  const tokens = new TokenQueue();
-  const answering = answer((text) => tokens.push(text));
+  const queue = new TokenQueue();
+  const answering = answer((text) => queue.push(text));
   // An error is thrown by the `await` below, unless the caller has disconnected by then.
-  answering.catch(() => {}).finally(() => tokens.end());
-  for await (const text of tokens) yield { type: 'token', text };
-  yield { type: 'done', answer: await answering };
+  answering.catch(() => {}).finally(() => queue.end());
+  // One timer for the whole answer: tokens that come one by one would set as many.
+  const quiet = setTimeout(() => queue.wake(), QUIET_MS);
+  try {
+    for (let text = await queue.take(); text !== null; text = await queue.take()) {
+      yield text === '' ? { type: 'quiet' } : { type: 'token', text };
+      quiet.refresh();
+    }
+    yield { type: 'done', answer: await answering };
+  } finally {
+    clearTimeout(quiet);
+  }
 }
 
 /** Merges unread text into one piece, so that a slow reader never holds more memory than the text itself. */
@@ -29,24 +41,26 @@ class TokenQueue {
     this.#wake();
   }
 
-  /** Ends the iteration once all text was read. */
+  /** The last text has come. */
   end(): void {
     this.#ended = true;
     this.#wake();
   }
 
-  /** Gives the text until the end. Supports one reader. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
-    for (;;) {
-      while (this.#unread === '' && !this.#ended) {
-        await new Promise<void>((resolve) => (this.#wake = resolve));
-        // Tokens arrive in bursts: waiting for the next turn of the event loop merges a burst into one piece.
-        await nextTurn();
-      }
-      if (this.#unread === '') return;
-      const text = this.#unread;
-      this.#unread = '';
-      yield text;
+  /** Ends the wait of the reader, even without text. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Waits for text, and gives it; null after the end. Supports one reader. */
+  async take(): Promise<string | null> {
+    if (this.#unread === '' && !this.#ended) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      // Tokens arrive in bursts: waiting for the next turn of the event loop merges a burst into one piece.
+      await nextTurn();
     }
+    const text = this.#unread;
+    this.#unread = '';
+    return text === '' && this.#ended ? null : text;
   }
 }

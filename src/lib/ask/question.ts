@@ -44,7 +44,10 @@ export interface AskContext extends CallContext {
 }
 
 /**
- * The events of an answer. `token`: the next piece of the text, for streamed questions only. `done`: the answer is
- * complete, and was stored if that was possible.
+ * The events of an answer. `token`: the next piece of the text, for streamed questions only. `quiet`: nothing has come for
+ * 15 s. `done`: the answer is complete, and was stored if that was possible.
  */
-export type AnswerEvent = { type: 'token'; text: string } | { type: 'done'; answer: Answer };
+export type AnswerEvent =
+  | { type: 'token'; text: string }
+  | { type: 'quiet' }
+  | { type: 'done'; answer: Answer };

@@ -6,12 +6,6 @@ import type { AskedQuestion } from './asked-question.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
 import { errorBody, toAskError } from '../contract/errors.ts';
 
-/**
- * How long the headers wait for the first piece of text, so that a failure before it has its own HTTP status. Later, a
- * comment is sent whenever no event has come for this time, so that no proxy closes the connection as idle.
- */
-const QUIET_MS = 15_000;
-
 /** What {@link streamAnswer} needs. */
 export interface AnswerStream {
   /** Told when the answer has ended, and how, even if the caller has disconnected before. */
@@ -26,15 +20,12 @@ export interface AnswerStream {
   signal: AbortSignal;
 }
 
-type Next = Promise<IteratorResult<AnswerEvent, void>>;
-
 /**
- * Gives the response when the first event is known, or after 15 s. The body is streamed afterwards.
- * @throws the error of `events` if it occurs before that; the question has then not ended.
+ * Gives the response when the first event is known: a failure before it has its own HTTP status. The body is streamed
+ * afterwards. @throws the error of `events` if it occurs before that; the question has then not ended.
  */
 export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseInit> {
-  const first = answer.events.next();
-  await isQuiet(first);
+  const first = await answer.events.next();
   return {
     status: 200,
     headers: { ...SSE_HEADERS, ...answer.headers() },
@@ -42,17 +33,16 @@ export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseIn
   };
 }
 
-async function* toBytes(answer: AnswerStream, first: Next): AsyncGenerator<Uint8Array, void, void> {
+async function* toBytes(
+  answer: AnswerStream,
+  first: IteratorResult<AnswerEvent, void>,
+): AsyncGenerator<Uint8Array, void, void> {
   const { asked, events, opening, caller, signal } = answer;
   let failure: unknown;
   try {
     yield sseEvent('session', opening);
-    for (let next = first; ; next = events.next()) {
-      while (await isQuiet(next)) yield sseComment('waiting for the model');
-      const { value: event, done } = await next;
-      if (done || !event) return;
-      if (event.type === 'token') yield sseEvent('token', { text: event.text });
-      if (event.type === 'done') yield sseEvent('done', event.answer);
+    for (let { value: event } = first; event; { value: event } = await events.next()) {
+      yield toSse(event);
       await caller.ready(signal);
       // After `done` the answer is complete: an abort during a slow read is no longer an error.
       if (event.type === 'done' || caller.disconnected.aborted) return;
@@ -76,15 +66,10 @@ async function finish(events: AnswerStream['events']): Promise<void> {
   }
 }
 
-/** True when no event came within the time limit; false as soon as one comes. @throws the error of `next`. */
-async function isQuiet(next: Next): Promise<boolean> {
-  const quiet = Promise.withResolvers<boolean>();
-  const timer = setTimeout(quiet.resolve, QUIET_MS, true);
-  try {
-    return await Promise.race([next.then(() => false), quiet.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function toSse(event: AnswerEvent): Uint8Array {
+  if (event.type === 'token') return sseEvent('token', { text: event.text });
+  // No proxy closes the connection as idle while the model is silent.
+  return event.type === 'done' ? sseEvent('done', event.answer) : sseComment('waiting for the model');
 }
 
 const encoder = new TextEncoder();

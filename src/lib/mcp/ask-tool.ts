@@ -94,7 +94,7 @@ async function withProgress(
       await progress.flush();
       return event.answer;
     }
-    await progress.add(event.text);
+    if (event.type === 'token') await progress.add(event.text);
   }
   throw errors.internal(new Error('the answer ended without the event "done"'));
 }

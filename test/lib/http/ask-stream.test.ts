@@ -1,20 +1,19 @@
 /** When a stream sends its headers, and its comments while the model is silent. The tests use fake timers. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { AnswerEvent } from '../../../src/lib/ask/question.ts';
+import { answerEvents } from '../../../src/lib/ask/answer-events.ts';
 import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
 import { errors, toAskError } from '../../../src/lib/contract/errors.ts';
+import type { Answer } from '../../../src/lib/contract/responses.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** A stream whose only event the test resolves or rejects. */
+/** A stream whose answer the test rejects. */
 function silentStream() {
-  const event = Promise.withResolvers<AnswerEvent>();
+  const answer = Promise.withResolvers<Answer>();
   const failed: string[] = [];
   const stream: AnswerStream = {
-    events: (async function* () {
-      yield await event.promise;
-    })(),
+    events: answerEvents(() => answer.promise),
     opening: { session_id: 's', cold_start: false },
     headers: () => ({}),
     caller: { disconnected: new AbortController().signal, ready: async () => {} },
@@ -27,19 +26,19 @@ function silentStream() {
       },
     },
   };
-  return { stream, event, failed };
+  return { stream, answer, failed };
 }
 
 it('delays its headers until the first event, so that a failure has its own status', async () => {
-  const { stream, event } = silentStream();
+  const { stream, answer } = silentStream();
   const refused = expect(streamAnswer(stream)).rejects.toMatchObject({ status: 422 });
   await vi.advanceTimersByTimeAsync(14_900);
-  event.reject(errors.contentFiltered());
+  answer.reject(errors.contentFiltered());
   await refused;
 });
 
 it('sends them after 15 s, then a comment every 15 s, and a failure as its last event', async () => {
-  const { stream, event, failed } = silentStream();
+  const { stream, answer, failed } = silentStream();
   let sent: ReadableStream<Uint8Array> | undefined;
   const answering = streamAnswer(stream).then(({ body }) => (sent = body as ReadableStream<Uint8Array>));
   await vi.advanceTimersByTimeAsync(14_900);
@@ -54,7 +53,7 @@ it('sends them after 15 s, then a comment every 15 s, and a failure as its last 
     expect(await comment).toMatch(/^: .+\n\n$/);
   }
   const last = read();
-  event.reject(errors.timeout(100));
+  answer.reject(errors.timeout(100));
   expect(await last).toContain('event: error\ndata: {"status":"There was no answer within 100 seconds.');
   expect((await reader.read()).done).toBe(true);
   expect(failed).toEqual(['timeout']);
