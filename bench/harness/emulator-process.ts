@@ -1,9 +1,7 @@
 /** Runs the emulator in its own process, so that its CPU time is measured separately. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { stopChild } from '../../dev/stack/child-process.ts';
+import { startNode } from '../../dev/stack/child-process.ts';
 
 /** How the model answers further requests. */
 export interface ModelBehaviour {
@@ -30,18 +28,16 @@ const STOP_TIMEOUT_MS = 3000;
 
 /** Starts the emulator, without latency. */
 export async function startEmulatorProcess(): Promise<EmulatorProcess> {
-  const child = fork(fileURLToPath(import.meta.url), { stdio: 'inherit' });
-  const [address] = (await once(child, 'message')) as [
-    Pick<EmulatorProcess, 'url' | 'apiKey' | 'certificatePath'>,
-  ];
+  const child = startNode([fileURLToPath(import.meta.url)], { ipc: true, output: 'inherit' });
+  const address = (await child.message()) as Pick<EmulatorProcess, 'url' | 'apiKey' | 'certificatePath'>;
   return {
     ...address,
-    pid: child.pid ?? 0,
+    pid: child.process.pid ?? 0,
     async behave(behaviour) {
-      child.send(behaviour);
-      await once(child, 'message');
+      child.process.send(behaviour);
+      await child.message();
     },
-    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+    stop: () => child.stop('stop', STOP_TIMEOUT_MS),
   };
 }
 

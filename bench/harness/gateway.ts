@@ -1,10 +1,8 @@
 /** A public gateway to models as a comparison: Portkey's, installed from npm into a temporary folder. */
-import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Pool } from 'undici';
-import { freePort, stopChild } from '../../dev/stack/child-process.ts';
+import { Child, freePort, startNode } from '../../dev/stack/child-process.ts';
 import type { EmulatorProcess } from './emulator-process.ts';
 
 const PACKAGE = '@portkey-ai/gateway@1.15.2';
@@ -22,11 +20,11 @@ export interface Gateway {
 /** Installs and starts the gateway in `folder`. Returns null, after a note, when it cannot be installed or started. */
 export async function startGateway(folder: string, emulator: EmulatorProcess): Promise<Gateway | null> {
   try {
-    await promisify(execFile)(
-      'npm',
-      ['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', PACKAGE],
-      { timeout: INSTALL_MS },
-    );
+    const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
+    const npm = new Child('npm', ['install', '--prefix', folder, ...options, PACKAGE], {
+      timeout: INSTALL_MS,
+    });
+    if ((await npm.ended) !== 0) throw new Error(`npm install failed: ${npm.stderr}`);
     return await start(join(folder, 'node_modules', '@portkey-ai', 'gateway'), emulator);
   } catch (error) {
     console.error(
@@ -38,10 +36,10 @@ export async function startGateway(folder: string, emulator: EmulatorProcess): P
 
 async function start(folder: string, emulator: EmulatorProcess): Promise<Gateway> {
   const port = await freePort();
-  const child = spawn(process.execPath, ['build/start-server.js', '--headless', `--port=${port}`], {
+  const child = startNode(['build/start-server.js', '--headless', `--port=${port}`], {
     cwd: folder,
     env: { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: emulator.certificatePath, NODE_ENV: 'production' },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    ipc: true,
   });
   const origin = `http://127.0.0.1:${port}`;
   const ask = async (pool: Pool): Promise<void> => {
@@ -74,13 +72,13 @@ async function start(folder: string, emulator: EmulatorProcess): Promise<Gateway
       await pool.destroy();
     }
   };
-  const stop = () => stopChild(child, 'stop', 0);
+  const stop = () => child.kill();
   for (const end = performance.now() + START_MS; ; await delay(200)) {
     try {
       await load(1, 1);
-      return { pid: child.pid ?? 0, load, stop };
+      return { pid: child.process.pid ?? 0, load, stop };
     } catch (error) {
-      if (performance.now() < end && child.exitCode === null) continue;
+      if (performance.now() < end && child.process.exitCode === null) continue;
       await stop();
       throw error;
     }

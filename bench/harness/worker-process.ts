@@ -2,10 +2,9 @@
  * The worker of an app in its own process, without a functions host: the caller plays the host, as Azure's host is
  * another process. It sends the HTTP request to the library's own server, and tells the worker of the invocation.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import type { Invocation } from '../../dev/functions-host/app.ts';
-import { stopChild } from '../../dev/stack/child-process.ts';
+import { startNode } from '../../dev/stack/child-process.ts';
 import type { Environment } from '../../src/lib/config/config.ts';
 
 const STOP_TIMEOUT_MS = 6000;
@@ -44,19 +43,13 @@ export async function startWorkerProcess({
   env,
   onOutput,
 }: WorkerOptions): Promise<WorkerProcess> {
-  const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const;
-  const child = fork(program, ['--root', root], { env, stdio: [...stdio] });
-  child.stdout?.on('data', (data: Buffer) => onOutput(data.toString()));
-  child.stderr?.on('data', (data: Buffer) => onOutput(data.toString()));
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`The worker ended with code ${String(code)} before it was ready.`);
-  });
-  const [url] = (await Promise.race([once(child, 'message'), ended])) as [string];
-  ended.catch(() => {});
+  const child = startNode([program, '--root', root], { env, ipc: true, output: onOutput });
+  const url = (await child.message()) as string;
   return {
     url,
-    process: child,
-    invoke: (id) => void child.send({ id, data: {}, triggerMetadata: TRIGGER_METADATA } satisfies Invocation),
-    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+    process: child.process,
+    invoke: (id) =>
+      void child.process.send({ id, data: {}, triggerMetadata: TRIGGER_METADATA } satisfies Invocation),
+    stop: () => child.stop('stop', STOP_TIMEOUT_MS),
   };
 }

@@ -1,10 +1,8 @@
 /** The services that the app calls, in a process of their own: the emulated model, and the gate in front of Azurite. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../dev/azure-openai-emulator/faults.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { stopChild } from '../../dev/stack/child-process.ts';
+import { startNode } from '../../dev/stack/child-process.ts';
 import { answerTo } from './answers.ts';
 import { type GateMode, startStorageGate } from './storage-gate.ts';
 
@@ -40,11 +38,10 @@ const MAX_QUESTIONS = 50_000;
 
 /** Starts the services. `azuritePort` is the port of Azurite's tables. */
 export async function startPeers(azuritePort: number): Promise<Peers> {
-  // Not in the terminal's process group: Ctrl-C must not end it before the report.
-  const child = fork(fileURLToPath(import.meta.url), [String(azuritePort)], {
-    detached: process.platform !== 'win32',
-  });
-  const [addresses] = (await once(child, 'message')) as [Addresses];
+  // Ctrl-C must not end it before the report.
+  const args = [fileURLToPath(import.meta.url), String(azuritePort)];
+  const child = startNode(args, { ipc: true, output: 'inherit', ownGroup: true });
+  const addresses = (await child.message()) as Addresses;
   let sent = 0;
   return {
     ...addresses,
@@ -53,14 +50,14 @@ export async function startPeers(azuritePort: number): Promise<Peers> {
       return new Promise((resolve) => {
         const listener = (reply: { id: number; result: number }): void => {
           if (reply.id !== id) return;
-          child.off('message', listener);
+          child.process.off('message', listener);
           resolve(reply.result);
         };
-        child.on('message', listener);
-        child.send({ id, ...command });
+        child.process.on('message', listener);
+        child.process.send({ id, ...command });
       });
     },
-    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+    stop: () => child.stop('stop', STOP_TIMEOUT_MS),
   };
 }
 

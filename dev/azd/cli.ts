@@ -1,11 +1,7 @@
 /** Runs the Azure CLI and the Azure Developer CLI, on every system the same. */
-import { exec, execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { z } from 'zod';
+import { Child } from '../stack/child-process.ts';
 import { root } from '../stack/root.ts';
-
-/** The catalogue of a region has some megabytes. */
-const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
 /** What the shell of Windows takes literally. */
 const PLAIN = /^[\w.,:=/@-]+$/;
@@ -46,19 +42,14 @@ export async function runCli(program: 'az' | 'azd', args: string[]): Promise<str
   const command = [program, ...args].join(' ');
   const unusual = args.find((arg) => !PLAIN.test(arg));
   if (unusual !== undefined) throw new CliError(command, `"${unusual}" has characters that are not allowed.`);
-  const options = { cwd: root, maxBuffer: MAX_OUTPUT_BYTES };
-  try {
-    // On Windows `az` is az.cmd, which only the shell starts. The check above keeps the arguments harmless there.
-    const { stdout } =
-      process.platform === 'win32'
-        ? await promisify(exec)(command, options)
-        : await promisify(execFile)(program, args, options);
-    return stdout;
-  } catch (error) {
-    const { code, stderr } = error as { code?: unknown; stderr?: string };
-    if (code === 'ENOENT') throw new CliError(command, `${INSTALL[program]}.`, true);
-    throw new CliError(command, stderr ?? '');
-  }
+  // On Windows `az` is az.cmd, which only the shell starts. The check above keeps the arguments harmless there.
+  const child =
+    process.platform === 'win32'
+      ? new Child(command, [], { cwd: root, shell: true })
+      : new Child(program, args, { cwd: root });
+  if ((await child.ended) === 0) return child.stdout;
+  if (child.startError?.code === 'ENOENT') throw new CliError(command, `${INSTALL[program]}.`, true);
+  throw new CliError(command, child.stderr);
 }
 
 /** Returns what a command of the Azure CLI prints as JSON. @throws CliError, also when it is not as the schema says */

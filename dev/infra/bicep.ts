@@ -1,9 +1,9 @@
 /** The Bicep compiler: the pinned one from NuGet where dotnet is, otherwise the installed one. */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram } from '../stack/child-process.ts';
+import { Child, findProgram } from '../stack/child-process.ts';
 import { root } from '../stack/root.ts';
 
 const VERSION = '0.49.2';
@@ -71,17 +71,12 @@ export async function compile(bicep: string): Promise<{ template: string; proble
 }
 
 /** Runs a command of the compiler. `problems` is empty when it has no complaint, not even a warning. */
-export function runBicep(bicep: string, args: string[]): Promise<{ stdout: string; problems: string }> {
-  const options = {
-    cwd: root,
-    maxBuffer: 50_000_000,
-    // The program needs no library for languages, which small images lack.
-    env: { ...process.env, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1' },
-  };
-  return new Promise((resolve) => {
-    execFile(bicep, args, options, (error, stdout, stderr) =>
-      // With warnings only, there is no error.
-      resolve({ stdout, problems: stderr.trim() || (error?.message ?? '') }),
-    );
-  });
+export async function runBicep(bicep: string, args: string[]): Promise<{ stdout: string; problems: string }> {
+  // The program needs no library for languages, which small images lack.
+  const env = { ...process.env, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1' };
+  const child = new Child(bicep, args, { cwd: root, env });
+  const code = await child.ended;
+  const failure = code === 0 ? '' : (child.startError?.message ?? `bicep ended with exit code ${code}`);
+  // With warnings only, there is no failure.
+  return { stdout: child.stdout, problems: child.stderr.trim() || failure };
 }

@@ -1,8 +1,8 @@
 /** Runs Azurite, the local emulator of Azure Storage, as a child process. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { freePort, stopChild } from './child-process.ts';
+import { type Child, freePort, startNode } from './child-process.ts';
 
 // Azurite's built-in account and its public key: learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const ACCOUNT = 'devstoreaccount1';
@@ -31,14 +31,14 @@ export async function startAzuriteTables(folder: string, fixedPort?: number): Pr
     'azurite/dist/src/table/main.js',
     folder,
     ['--tablePort', String(port)],
-    /Table service successfully started/,
+    'Table service successfully started',
   );
   const url = `http://127.0.0.1:${port}/${ACCOUNT}`;
   return {
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};TableEndpoint=${url};`,
     url,
-    process: child,
-    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
+    process: child.process,
+    stop: () => child.stop('shutdown', STOP_TIMEOUT_MS),
   };
 }
 
@@ -48,37 +48,25 @@ export async function startAzurite(folder: string): Promise<Azurite> {
     'azurite/dist/src/azurite.js',
     folder,
     [],
-    /Table service is successfully listening/,
+    'Table service is successfully listening',
   );
   return {
     connectionString: 'UseDevelopmentStorage=true',
     url: `http://127.0.0.1:10002/${ACCOUNT}`,
-    process: child,
-    stop: () => stopChild(child, 'shutdown', STOP_TIMEOUT_MS),
+    process: child.process,
+    stop: () => child.stop('shutdown', STOP_TIMEOUT_MS),
   };
 }
 
-async function run(entry: string, folder: string, args: string[], ready: RegExp): Promise<ChildProcess> {
+async function run(entry: string, folder: string, args: string[], ready: string): Promise<Child> {
   mkdirSync(folder, { recursive: true });
   const preload = new URL('exit-with-parent.js', import.meta.url).href;
   const options = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
-  const child = spawn(process.execPath, ['--import', preload, require.resolve(entry), ...options], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // A process group of its own: Ctrl-C must not stop Azurite before the host has stored its last answers.
-    detached: process.platform !== 'win32',
+  // Ctrl-C must not stop Azurite before the host has stored its last answers.
+  const child = startNode(['--import', preload, require.resolve(entry), ...options], {
+    ipc: true,
+    ownGroup: true,
   });
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    const read = (data: Buffer): void => {
-      output += data.toString();
-      if (ready.test(output)) resolve();
-    };
-    child.stdout?.on('data', read);
-    child.stderr?.on('data', read);
-    child.once('error', reject);
-    child.once('exit', (code) =>
-      reject(new Error(`Azurite exited during startup (exit code ${code}):\n${output}`)),
-    );
-  });
+  await child.printed(ready);
   return child;
 }

@@ -1,8 +1,8 @@
 /** Runs the local functions host as a child process. */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../src/lib/config/config.ts';
-import { stopChild } from './child-process.ts';
+import { startNode } from './child-process.ts';
 
 /** The host stops within 5 s; after one more second it is considered hung. */
 const STOP_TIMEOUT_MS = 6000;
@@ -42,36 +42,18 @@ type HostMessage =
 export async function startHostProcess(options: HostOptions): Promise<HostProcess> {
   const { root, port, env, enableAuth = false, inspect, onOutput } = options;
   const execArgv = inspect === undefined ? [] : [`--inspect=127.0.0.1:${inspect}`, '--enable-source-maps'];
-  const child = fork(
-    fileURLToPath(new URL('../functions-host/host.ts', import.meta.url)),
-    ['--root', root, '--port', String(port), ...(enableAuth ? ['--enable-auth'] : [])],
-    { env, execArgv, stdio: ['ignore', onOutput ? 'pipe' : 'inherit', onOutput ? 'pipe' : 'inherit', 'ipc'] },
-  );
-  child.stdout?.on('data', (data: Buffer) => onOutput?.(data.toString()));
-  child.stderr?.on('data', (data: Buffer) => onOutput?.(data.toString()));
+  const program = fileURLToPath(new URL('../functions-host/host.ts', import.meta.url));
+  const args = ['--root', root, '--port', String(port), ...(enableAuth ? ['--enable-auth'] : [])];
+  const child = startNode([...execArgv, program, ...args], { env, ipc: true, output: onOutput ?? 'inherit' });
 
-  const message = await firstMessage(child);
+  const message = (await child.message()) as HostMessage;
   if (message.type === 'failed')
     throw new Error(message.code === 'EADDRINUSE' ? `Port ${port} is in use.` : message.message);
   return {
     url: `http://localhost:${message.port}`,
     functionKey: message.functionKey,
     masterKey: message.masterKey,
-    process: child,
-    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+    process: child.process,
+    stop: () => child.stop('stop', STOP_TIMEOUT_MS),
   };
-}
-
-function firstMessage(child: ChildProcess): Promise<HostMessage> {
-  return new Promise((resolve) => {
-    child.once('message', (message) => resolve(message as HostMessage));
-    child.once('error', (error) => resolve({ type: 'failed', code: 'EXIT', message: error.message }));
-    child.once('exit', (code, signal) =>
-      resolve({
-        type: 'failed',
-        code: 'EXIT',
-        message: `The functions host exited during startup (${signal ?? code}).`,
-      }),
-    );
-  });
 }

@@ -1,8 +1,7 @@
 /**
  * The program of the child process that model-process.ts starts. Its arguments are the model's address, its key and the
- * HTTP client's options as JSON. It reads one {@link Command} per line and prints one {@link Report} for each.
+ * HTTP client's options as JSON. It gets {@link Command}s as messages and answers each with a {@link Report}.
  */
-import { createInterface } from 'node:readline';
 import { Agent, request, setGlobalDispatcher } from 'undici';
 import { readConfig } from '../../src/lib/config/config.ts';
 import { type ConnectionRecord, createConnectionRecord } from '../../src/lib/pool/connection-record.ts';
@@ -88,7 +87,7 @@ async function execute({ name, count, concurrency = count, how = 'complete' }: C
   };
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(await execute(JSON.parse(line) as Command)));
-}
-await client.close();
+process.on('disconnect', () => process.exit());
+process.on('message', (command: Command) => {
+  void execute(command).then((report) => process.send?.(report));
+});

@@ -1,12 +1,10 @@
 /** Runs the model client in a child process, which trusts the emulator's certificate and can be paused by a signal. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Emulator } from '../azure-openai-emulator/emulator.ts';
 import type { ConnectionRecord } from '../../src/lib/pool/connection-record.ts';
 import type { HttpClientOptions } from '../../src/lib/pool/http-client.ts';
-import { systemEnvironment } from './child-process.ts';
+import { startNode, systemEnvironment } from './child-process.ts';
 
 /** Asks `count` questions named `<name> 0`, `<name> 1`..., with `concurrency` at a time (all of them by default). */
 export interface Command {
@@ -48,20 +46,16 @@ export function startModelProcess(
 ): ModelProcess {
   const script = join(import.meta.dirname, 'model-process-child.ts');
   const args = ['--expose-gc', script, url, emulator.apiKey, JSON.stringify(options)];
-  const child = spawn(process.execPath, args, {
-    env: { ...systemEnvironment(), NODE_EXTRA_CA_CERTS: emulator.certificatePath },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const env = { ...systemEnvironment(), NODE_EXTRA_CA_CERTS: emulator.certificatePath };
+  const child = startNode(args, { env, ipc: true, output: 'inherit' });
   return {
-    process: child,
+    process: child.process,
     async run(command: Command): Promise<Report> {
-      child.stdin.write(`${JSON.stringify(command)}\n`);
-      return JSON.parse((await lines.next()).value ?? '') as Report;
+      child.process.send(command);
+      return (await child.message()) as Report;
     },
     async stop(): Promise<void> {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      await child.kill();
     },
   };
 }

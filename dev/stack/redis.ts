@@ -1,9 +1,8 @@
 /** Runs a real Redis server for tests and benchmarks. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:net';
-import { findProgram, freePort } from './child-process.ts';
+import { Child, findProgram, freePort } from './child-process.ts';
 
 /** A running server. */
 export interface Redis {
@@ -27,30 +26,19 @@ export async function startRedis(port?: number, args: string[] = []): Promise<Re
   const program = findRedis();
   if (!program) throw new Error('redis-server was not found. On Debian: apt-get install redis-server');
   const chosen = port ?? (await freePort());
-  const child = spawn(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`${program} ended with code ${code}`)));
-    child.stdout.on('data', (data: Buffer) => {
-      if (data.includes('Ready to accept connections')) resolve();
-    });
-  });
+  const child = new Child(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no', ...args]);
+  await child.printed('Ready to accept connections');
   return {
     url: `redis://127.0.0.1:${chosen}`,
     port: chosen,
-    process: child,
+    process: child.process,
     command(...words) {
       const socket = connect(chosen, '127.0.0.1');
       socket.end(`${words.join(' ')}\r\n`);
       return text(socket);
     },
     async kill() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
+      await child.kill();
     },
   };
 }

@@ -1,10 +1,9 @@
 /** The command lines of the benchmarks. They measure for minutes, so that only their options are tested. */
-import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
-import { systemEnvironment } from '../../dev/stack/child-process.ts';
+import { runNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
@@ -12,15 +11,10 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const RESULTS = ['performance.json', 'performance.md', 'performance.png'];
 
 /** Runs a script of package.json, and ends it when it takes longer than its help would. */
-function run(command = '', ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function run(command = '', ...args: string[]) {
   const [program, ...rest] = command.split(' ');
   expect(program).toBe('node');
-  return new Promise((resolve) => {
-    const options = { cwd: root, env: systemEnvironment(), timeout: 20_000 };
-    const child = execFile(process.execPath, [...rest, ...args], options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
-    );
-  });
+  return runNode([...rest, ...args], { cwd: root, env: systemEnvironment(), timeout: 20_000 });
 }
 
 const timesOfResults = (): number[] => RESULTS.map((file) => statSync(join(root, 'docs', file)).mtimeMs);

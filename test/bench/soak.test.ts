@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import type { SoakResults } from '../../bench/soak/report.ts';
-import { eventually } from '../support/app.ts';
 import { runBench, startBench } from '../support/bench-command.ts';
 import { isFull, scaled } from '../support/effort.ts';
 import { sizeOfPng } from '../support/perf-command.ts';
@@ -45,10 +44,10 @@ it('the app endures mixed load and faults', { timeout: TIMEOUT_MS }, async () =>
 
 it('Ctrl-C ends it early with the report', { tags: ['long', 'posix'], timeout: TIMEOUT_MS }, async () => {
   const command = startBench('soak', '--minutes', '10', '--seed', '8');
-  await eventually(() => command.output().includes('requests,'), TIMEOUT_MS);
-  command.child.kill('SIGINT');
-  expect(await command.code).toBe(130);
-  expect(command.output()).toContain('stopped early');
+  await command.printed('requests,');
+  command.process.kill('SIGINT');
+  expect(await command.ended).toBe(130);
+  expect(command.output).toContain('stopped early');
 });
 
 it.each([

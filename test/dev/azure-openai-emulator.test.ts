@@ -1,9 +1,7 @@
 /** The emulated model, called by real undici clients over both protocols. */
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { promisify } from 'node:util';
 import { Agent, type Dispatcher, request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -12,6 +10,7 @@ import {
   type Fault,
   startEmulator,
 } from '../../dev/azure-openai-emulator/emulator.ts';
+import { runNode } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { eventually } from '../support/app.ts';
 
@@ -370,11 +369,10 @@ describe('the emulator', () => {
       const response = await request(process.argv[1], { dispatcher: new Agent({ connect: { preferH2: true } }) });
       console.log(response.statusCode, (await response.body.json()).error.code);
       process.exit();`;
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--input-type=module', '--eval', script, emulator.url],
-      { cwd: root, env: { ...process.env, NODE_EXTRA_CA_CERTS: emulator.certificatePath } },
-    );
+    const { stdout } = await runNode(['--input-type=module', '--eval', script, emulator.url], {
+      cwd: root,
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: emulator.certificatePath },
+    });
     expect(stdout.trim()).toBe('404 404');
     expect(emulator.sockets).toMatchObject([{ protocol: 'h2' }]);
   });

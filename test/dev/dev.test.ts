@@ -1,21 +1,16 @@
 /** npm run dev: restarts at a change, and keeps what was there. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
+import { type Child, freePort, startNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import { eventually } from '../support/app.ts';
 
-let child: ChildProcess;
+let child: Child;
 const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
 afterEach(async () => {
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exited;
+  await child.kill('SIGTERM');
   rmSync(dataFolder, { recursive: true, force: true });
 });
 
@@ -24,16 +19,11 @@ it(
   { tags: ['posix', 'long'] },
   async () => {
     const port = await freePort();
-    let output = '';
     const options = ['--port', String(port), '--data', dataFolder, '--enable-auth', '--inspect=0'];
-    const args = ['dev/run.js', 'dev', ...options];
-    const spawned = spawn(process.execPath, args, { cwd: root, env: systemEnvironment() });
-    child = spawned;
-    for (const stream of [spawned.stdout, spawned.stderr])
-      stream.on('data', (data: Buffer) => (output += data.toString()));
-    await eventually(() => output.includes('Stop with Ctrl-C'), 30_000);
-    expect(output).toContain('Debugger listening on ws://127.0.0.1');
-    const key = /x-functions-key: (\S+?)'/.exec(output)?.[1] ?? '';
+    child = startNode(['dev/run.js', 'dev', ...options], { cwd: root, env: systemEnvironment() });
+    await child.printed('Stop with Ctrl-C');
+    expect(child.output).toContain('Debugger listening on ws://127.0.0.1');
+    const key = /x-functions-key: (\S+?)'/.exec(child.output)?.[1] ?? '';
     const session_id = `dev ${port}`;
     const askIt = async (question: string): Promise<Answer> => {
       const response = await fetch(`http://localhost:${port}/ask`, {
@@ -46,7 +36,7 @@ it(
     const before = await askIt('My name is Ada.');
     const now = new Date();
     utimesSync(join(root, 'src/main.ts'), now, now);
-    await eventually(() => output.includes('src/main.ts changed: restarted in'), 30_000);
+    await child.printed('src/main.ts changed: restarted in');
     const after = await askIt('What is my name?');
     expect(after.answer).toBe('Your name is Ada.');
     expect(after.performance_metrics.instance_id).not.toBe(before.performance_metrics.instance_id);

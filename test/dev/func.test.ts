@@ -2,12 +2,11 @@
  * `npm run func` with a stand-in for the Core Tools: a host that ignores SIGTERM, and on SIGINT waits 30 s for streams
  * before it stops its worker, as the real one was seen to do (version 4.1037).
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { type Child, startNode } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { eventually } from '../support/app.ts';
 
@@ -24,9 +23,9 @@ process.on('SIGINT', () => { console.log('host told'); setTimeout(() => process.
 `;
 
 let folder = '';
-let child: ChildProcess | undefined;
-afterEach(() => {
-  child?.kill('SIGKILL');
+let child: Child | undefined;
+afterEach(async () => {
+  await child?.kill();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -49,8 +48,7 @@ it.skipIf(process.platform === 'win32').each([
     folder = mkdtempSync(join(tmpdir(), 'ask-func-'));
     writeFileSync(join(folder, 'func'), HOST);
     chmodSync(join(folder, 'func'), 0o755);
-    let output = '';
-    child = spawn(process.execPath, [join(root, 'dev', 'run.js'), 'func'], {
+    child = startNode([join(root, 'dev', 'run.js'), 'func'], {
       env: {
         ...process.env,
         PATH: [folder, process.env['PATH']].join(delimiter),
@@ -59,17 +57,14 @@ it.skipIf(process.platform === 'win32').each([
         AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com',
         AzureWebJobsStorage: 'UseDevelopmentStorage=true',
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (output += String(data)));
-    await eventually(() => output.includes('pids '), 60_000);
-    const pids = /pids (\d+) (\d+)/.exec(output)?.slice(1).map(Number) ?? [];
+    await child.printed('pids ');
+    const pids = /pids (\d+) (\d+)/.exec(child.output)?.slice(1).map(Number) ?? [];
     expect(pids.every(isRunning)).toBe(true);
     const started = Date.now();
-    child.kill(signal);
-    await once(child, 'exit');
+    await child.kill(signal);
     expect(Date.now() - started).toBeLessThan(10_000);
-    expect(output).toMatch(/host told|worker told/);
+    expect(child.output).toMatch(/host told|worker told/);
     await eventually(() => !pids.some(isRunning));
   },
 );

@@ -1,5 +1,4 @@
 /** The local functions host, run as a child process with small apps that use the real `@azure/functions`. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,10 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../../dev/stack/root.ts';
+import { type Child, startNode } from '../../dev/stack/child-process.ts';
 import type { FunctionsHostMessage } from '../../dev/functions-host/host.ts';
 
-const root = join(import.meta.dirname, '../..');
-const children = new Set<ChildProcess>();
+const children = new Set<Child>();
 const folders: string[] = [];
 
 /** Source code of an app. `body` runs with `app` in scope. */
@@ -38,25 +38,21 @@ const say = (name: string, options: string) =>
 
 async function run(folder: string, args: string[] = []) {
   const program = join(root, 'dev/functions-host/host.ts');
-  const child = spawn(process.execPath, [program, '--root', folder, '--port', '0', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  const child = startNode([program, '--root', folder, '--port', '0', ...args], {
     env: {
       ...process.env,
       FUNCTIONS_HOST_FUNCTION_KEY: 'function-key',
       FUNCTIONS_HOST_MASTER_KEY: 'master-key',
     },
+    ipc: true,
   });
   children.add(child);
-  const output = { stdout: '', stderr: '' };
-  child.stdout?.on('data', (chunk) => (output.stdout += String(chunk)));
-  child.stderr?.on('data', (chunk) => (output.stderr += String(chunk)));
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
-  const [message] = (await once(child, 'message')) as [FunctionsHostMessage];
+  const message = (await child.message()) as FunctionsHostMessage;
   const stop = async () => {
-    child.send('stop');
-    return exit;
+    child.process.send('stop');
+    return child.ended;
   };
-  return { child, message, output, exit, stop };
+  return { child, message, stop };
 }
 
 async function boot(code: string, args: string[] = [], routePrefix = '') {
@@ -77,7 +73,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 afterAll(() => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) child.process.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -159,9 +155,9 @@ describe('routes', () => {
 
   it.each(['/ask', 'admin/x', 'Runtime', 'a/{id:guid}', 'file-{name}.txt'])('refuses %s', async (route) => {
     const code = source(`app.http('one', { route: '${route}', handler: async () => ({}) });`);
-    const { message, exit } = await run(writeApp(code));
+    const { message, child } = await run(writeApp(code));
     expect(message).toMatchObject({ type: 'failed', message: expect.stringContaining(`"${route}"`) });
-    expect(await exit).toBe(1);
+    expect(await child.ended).toBe(1);
   });
 });
 
@@ -249,7 +245,7 @@ describe('requests and answers', () => {
   it('lets an invocation wait whose request it cannot forward', async () => {
     const socket = connect(host.port, '127.0.0.1');
     socket.write(Buffer.from('GET /describe HTTP/1.1\r\nHost: localhost\r\nx-name: é\r\n\r\n'));
-    await until(() => host.output.stderr.includes('not ASCII'));
+    await until(() => host.child.stderr.includes('not ASCII'));
     socket.destroy();
   });
 
@@ -259,7 +255,7 @@ describe('requests and answers', () => {
     expect((await reader?.read())?.value).toBe('first ');
     await host.call('/release');
     expect((await reader?.read())?.value).toBe('last');
-    await until(() => host.output.stdout.includes('closed, finished: true'));
+    await until(() => host.child.stdout.includes('closed, finished: true'));
   });
 
   it('notifies the app when a client disconnects', async () => {
@@ -267,7 +263,7 @@ describe('requests and answers', () => {
     const response = await host.call('/slow', { signal: client.signal });
     await response.body?.getReader().read();
     client.abort();
-    await until(() => host.output.stdout.includes('closed, finished: false'));
+    await until(() => host.child.stdout.includes('closed, finished: false'));
   });
 
   it('delivers a response that is sent before the body was read', async () => {
@@ -286,7 +282,7 @@ describe('requests and answers', () => {
   it('answers 500 without details when a function throws, and logs the error on stderr', async () => {
     const response = await host.call('/broken', { method: 'POST', body: 'x' });
     expect([response.status, await response.text()]).toEqual([500, '']);
-    await until(() => /error broken: .*secret detail/.test(host.output.stderr));
+    await until(() => /error broken: .*secret detail/.test(host.child.stderr));
   });
 
   it('cuts off a response whose stream fails', async () => {
@@ -300,8 +296,8 @@ describe('requests and answers', () => {
 
   it('logs one line with time, level and function', async () => {
     await host.call('/log');
-    await until(() => /^\[\d\d:\d\d:\d\d\.\d{3}\] warning log: look \{ a: 1 \}$/m.test(host.output.stdout));
-    expect(host.output.stdout).not.toContain('debug');
+    await until(() => /^\[\d\d:\d\d:\d\d\.\d{3}\] warning log: look \{ a: 1 \}$/m.test(host.child.stdout));
+    expect(host.child.stdout).not.toContain('debug');
   });
 });
 
@@ -366,7 +362,7 @@ describe('keys', () => {
 
 describe('the lifecycle of an app', () => {
   it('runs a timer function on request, with its hooks', async () => {
-    const { call, output } = await boot(
+    const { call, child } = await boot(
       source(`
         app.hook.appStart((context) => console.log('started', typeof context.hookData));
         app.hook.preInvocation((context) => { context.hookData.seen = 'yes'; });
@@ -381,10 +377,10 @@ describe('the lifecycle of an app', () => {
       (await call(`/admin/functions/${name}`, { method: 'POST' })).status;
     expect([await trigger('Tick'), await trigger('fail')]).toEqual([202, 500]);
     expect([await trigger('unknown'), await trigger('page')]).toEqual([404, 404]);
-    await until(() => output.stdout.includes('after yes no'));
-    expect(output.stdout).toContain('started object');
-    expect(output.stdout).toContain('information tick: late false string');
-    expect(output.stdout).toContain('after yes undefined');
+    await until(() => child.stdout.includes('after yes no'));
+    expect(child.stdout).toContain('started object');
+    expect(child.stdout).toContain('information tick: late false string');
+    expect(child.stdout).toContain('after yes undefined');
   });
 
   const stoppable = source(`
@@ -394,49 +390,46 @@ describe('the lifecycle of an app', () => {
   `);
 
   it('finishes requests in flight when it is stopped', async () => {
-    const { call, stop, output } = await boot(stoppable);
+    const { call, stop, child } = await boot(stoppable);
     const slow = call('/slow').then((response) => response.text());
-    await until(() => output.stdout.includes('asked'));
+    await until(() => child.stdout.includes('asked'));
     expect(await stop()).toBe(0);
     expect(await slow).toBe('done');
-    await until(() => output.stdout.includes('terminating'));
-    expect(output.stdout.match(/terminating/g)).toHaveLength(1);
+    await until(() => child.stdout.includes('terminating'));
+    expect(child.stdout.match(/terminating/g)).toHaveLength(1);
   });
 
   it('stops when its parent process is gone, and ignores SIGINT', async () => {
-    const { child, call, exit, output } = await boot(stoppable);
-    child.kill('SIGINT');
+    const { child, call } = await boot(stoppable);
+    child.process.kill('SIGINT');
     expect((await call('/unknown')).status).toBe(404);
-    child.disconnect();
-    expect(await exit).toBe(0);
-    await until(() => output.stdout.includes('terminating'));
+    const exited = once(child.process, 'exit');
+    child.process.disconnect();
+    expect(await exited).toEqual([0, null]);
+    await until(() => child.stdout.includes('terminating'));
   });
 
   it('exits with code 1 when a hook fails', async () => {
-    const { stop, output } = await boot(
-      source(`app.hook.appTerminate(() => { throw new Error('stuck'); });`),
-    );
+    const { stop, child } = await boot(source(`app.hook.appTerminate(() => { throw new Error('stuck'); });`));
     expect(await stop()).toBe(1);
-    await until(() => output.stderr.includes('stuck'));
+    await until(() => child.stderr.includes('stuck'));
   });
 
   it('without a parent process, prints its address and stops on SIGINT', async () => {
     const args = [join(root, 'dev/functions-host/host.ts'), '--root', writeApp(stoppable), '--port', '0'];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = startNode(args);
     children.add(child);
-    let stdout = '';
-    child.stdout.on('data', (chunk) => (stdout += String(chunk)));
-    await until(() => /^Listening on http:\/\/localhost:\d+$/m.test(stdout));
-    child.kill('SIGINT');
-    const [code] = (await once(child, 'close')) as [number];
-    expect([code, stdout.includes('terminating')]).toEqual([0, true]);
+    await until(() => /^Listening on http:\/\/localhost:\d+$/m.test(child.stdout));
+    child.process.kill('SIGINT');
+    expect(await child.ended).toBe(0);
+    expect(child.stdout).toContain('terminating');
   });
 
   it('reports a port that is taken', async () => {
     const { port } = await boot(stoppable);
-    const { message, exit } = await run(writeApp(stoppable), ['--port', String(port)]);
+    const { message, child } = await run(writeApp(stoppable), ['--port', String(port)]);
     expect(message).toMatchObject({ type: 'failed', code: 'EADDRINUSE' });
-    expect(await exit).toBe(1);
+    expect(await child.ended).toBe(1);
   });
 
   it.each([
@@ -448,10 +441,10 @@ describe('the lifecycle of an app', () => {
     ['registers no function', source(''), 'registered no function'],
     ['cannot be parsed', 'import {', 'functions/app.js'],
   ])('answers 404 for an app that %s', async (_, code, reason) => {
-    const { call, stop, output } = await boot(code);
+    const { call, stop, child } = await boot(code);
     expect((await call('/page')).status).toBe(404);
     expect(await stop()).toBe(0);
-    await until(() => output.stderr.includes(reason));
-    expect(output.stderr).toMatch(/^\[.*\] error host: /);
+    await until(() => child.stderr.includes(reason));
+    expect(child.stderr).toMatch(/^\[.*\] error host: /);
   });
 });

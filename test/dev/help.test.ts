@@ -1,9 +1,8 @@
 /** --help of every script explains it and does nothing else. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { runNode } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { sampled } from '../support/effort.ts';
 
@@ -17,8 +16,8 @@ const ours = Object.entries(scripts).flatMap(([name, command]) => {
 });
 
 it.concurrent.each(sampled(ours, 6))('npm run %s -- --help', async (name, file) => {
-  const args = ['dev/run.js', file, '--port', '1', '--help'];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+  const { code, stdout } = await runNode(['dev/run.js', file, '--port', '1', '--help'], { cwd: root });
+  expect(code).toBe(0);
   const [command, blank, description] = stdout.split('\n');
   expect(command).toMatch(new RegExp(`^npm (run )?${name}( -- .*)?$`));
   expect(blank).toBe('');

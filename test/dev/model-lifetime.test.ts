@@ -1,7 +1,7 @@
 /** npm run check:models: it fails when no candidate of infra/models.json stays long enough. */
-import { execFile } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { daysUntil, readModelList } from '../../dev/azd/model-list.ts';
+import { runNode } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 
 const DAY_MS = 86_400_000;
@@ -13,14 +13,8 @@ const dates = models.flatMap(({ name, retires }) =>
 const lastDay = new Date(Math.max(...dates) - minimumDays * DAY_MS);
 const dayAfter = new Date(lastDay.getTime() + DAY_MS);
 
-function check(date: Date): Promise<{ code: number; output: string }> {
-  const args = ['dev/run.js', 'model-lifetime', '--date', date.toISOString().slice(0, 10)];
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, args, { cwd: root }, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
-}
+const check = (date: Date) =>
+  runNode(['dev/run.js', 'model-lifetime', '--date', date.toISOString().slice(0, 10)], { cwd: root });
 
 it('passes on the last day on which a candidate has enough days', async () => {
   const { code, output } = await check(lastDay);

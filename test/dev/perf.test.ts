@@ -3,11 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Child } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { localPort } from '../../dev/stack/settings.ts';
 import { readOptions } from '../../dev/perf/options.ts';
 import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { type Command, createPerfFolder, sizeOfPng } from '../support/perf-command.ts';
+import { createPerfFolder, sizeOfPng } from '../support/perf-command.ts';
 
 const folder = createPerfFolder();
 const { file, results } = folder;
@@ -22,7 +23,7 @@ afterAll(async () => {
 });
 
 /** Starts the command against the app. */
-const start = (...args: string[]): Command => folder.start('--url', `${app.url}/ask`, ...args);
+const start = (...args: string[]): Child => folder.start('--url', `${app.url}/ask`, ...args);
 const perf = (...args: string[]) => folder.run('--url', `${app.url}/ask`, ...args);
 
 describe('the command line', () => {
@@ -182,9 +183,9 @@ describe('against the app', () => {
     const args = ['--requests', '100000', '--delay', '0.01', '--json', 'e.json', '--output', 'e.png'];
     const command = start(...args);
     await eventually(() => app.emulator.requests.length >= 5);
-    command.child.kill('SIGINT');
-    expect(await command.code).toBe(130);
-    expect(command.output()).toContain('Stopped early');
+    command.process.kill('SIGINT');
+    expect(await command.ended).toBe(130);
+    expect(command.output).toContain('Stopped early');
     const { run, statistics } = results('e.json');
     expect(run.interrupted).toBe(true);
     expect(statistics.answered).toBeGreaterThanOrEqual(3);

@@ -1,14 +1,12 @@
 /** npm run smoke: passes against a working app, and says what an app in trouble does wrong. */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { writePackage } from '../../dev/package.ts';
-import { freePort, systemEnvironment } from '../../dev/stack/child-process.ts';
+import { freePort, runNode, startNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
-import { type AppOptions, eventually, startApp, type TestApp } from '../support/app.ts';
+import { type AppOptions, startApp, type TestApp } from '../support/app.ts';
 
 let app: TestApp | undefined;
 afterEach(async () => {
@@ -16,14 +14,8 @@ afterEach(async () => {
   app = undefined;
 });
 
-function smoke(...args: string[]): Promise<{ code: number; output: string }> {
-  const options = { cwd: root, env: systemEnvironment() };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['dev/run.js', 'smoke', ...args], options, (_, stdout, stderr) =>
-      resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
-    );
-  });
-}
+const options = { cwd: root, env: systemEnvironment() };
+const smoke = (...args: string[]) => runNode(['dev/run.js', 'smoke', ...args], options);
 
 const PASSED =
   /ok {5}health [^]*ok {5}session deleted [^]*cold start \d+ ms, warm \d+ ms \(median of \d\)\. All checks passed\./;
@@ -48,16 +40,12 @@ it('passes against npm start', { tags: ['long', 'posix'] }, async () => {
   const port = await freePort();
   const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
   const args = ['dev/run.js', 'start', '--port', String(port), '--data', dataFolder];
-  const child = spawn(process.execPath, args, { cwd: root, env: systemEnvironment() });
+  const child = startNode(args, options);
   try {
-    let printed = '';
-    child.stdout.on('data', (data: Buffer) => (printed += data.toString()));
-    await eventually(() => printed.includes('Stop with Ctrl-C'), 60_000);
+    await child.printed('Stop with Ctrl-C');
     expect((await smoke('--url', `http://localhost:${port}`)).output).toMatch(PASSED);
   } finally {
-    const exited = once(child, 'exit');
-    child.kill('SIGTERM');
-    await exited;
+    await child.kill('SIGTERM');
     rmSync(dataFolder, { recursive: true });
   }
 });
@@ -81,8 +69,8 @@ const TROUBLES: [string, AppOptions, RegExp][] = [
     /FAILED follow-up .*2 messages instead of 4/,
   ],
 ];
-it.each(TROUBLES)('fails because of %s', { tags: ['long'] }, async (_, options, message) => {
-  app = await startApp(options);
+it.each(TROUBLES)('fails because of %s', { tags: ['long'] }, async (_, trouble, message) => {
+  app = await startApp(trouble);
   const { code, output } = await smoke('--url', app.url);
   expect(output).toMatch(message);
   expect(output).toMatch(/\d of 10 checks failed\.\n$/);

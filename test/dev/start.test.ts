@@ -1,5 +1,5 @@
 /** npm start, and the commands in the README and docs/api.md. */
-import { execFileSync, type ChildProcess, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,43 +7,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
-import { freePort, isListening, systemEnvironment } from '../../dev/stack/child-process.ts';
+import {
+  type Child,
+  freePort,
+  isListening,
+  startNode,
+  systemEnvironment,
+} from '../../dev/stack/child-process.ts';
 import { BEHAVIOURS } from '../../dev/azure-openai-emulator/behaviours.ts';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { eventually } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 
-let child: ChildProcess;
-let output = '';
-afterEach(() => child.kill('SIGKILL'));
+let child: Child;
+afterEach(() => child.kill());
 
 /** Not .data, which another app may use. */
 const dataFolder = mkdtempSync(join(tmpdir(), 'ask-data-'));
 afterAll(() => rmSync(dataFolder, { recursive: true, force: true }));
 
 const start = (args: string[], env?: Record<string, string>): void =>
-  spawnScript('start', ['--data', dataFolder, ...args], env);
+  startScript('start', ['--data', dataFolder, ...args], env);
 
-function spawnScript(script: string, args: string[], env: Record<string, string> = {}): void {
-  output = '';
-  const spawned = spawn(process.execPath, ['dev/run.js', script, ...args], {
-    cwd: root,
-    env: { ...systemEnvironment(), ...env },
-  });
-  child = spawned;
-  const read = (data: Buffer): void => {
-    // Ignores late output of an earlier process.
-    if (child === spawned) output += data.toString();
-  };
-  spawned.stdout.on('data', read);
-  spawned.stderr.on('data', read);
+function startScript(script: string, args: string[], env: Record<string, string> = {}): void {
+  child = startNode(['dev/run.js', script, ...args], { cwd: root, env: { ...systemEnvironment(), ...env } });
 }
 
-const serving = (): Promise<void> =>
-  eventually(() => {
-    if (child.exitCode !== null) throw new Error(`The process ended: ${output}`);
-    return output.includes('Stop with Ctrl-C');
-  }, 50_000);
+const serving = (): Promise<void> => child.printed('Stop with Ctrl-C');
 const shell = (line: string): string =>
   execFileSync('sh', ['-c', line], { encoding: 'utf8', timeout: 20_000 });
 
@@ -70,13 +60,13 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     const port = await freePort();
     start(['--port', String(port)]);
     await serving();
-    expect(output).toMatch(
+    expect(child.output).toMatch(
       /^Building the app, starting Azurite \.\.\.\nStarting the functions host \.\.\.\n/,
     );
-    expect(output.split('\n').length).toBeLessThan(24);
-    expect(output).toMatch(/Model\s+emulator/);
-    expect(output).toMatch(/Sessions\s+Azurite/);
-    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    expect(child.output.split('\n').length).toBeLessThan(24);
+    expect(child.output).toMatch(/Model\s+emulator/);
+    expect(child.output).toMatch(/Sessions\s+Azurite/);
+    const line = /^ {2}(curl .*)$/m.exec(child.output)?.[1] ?? '';
     const answer = JSON.parse(shell(line)) as Answer;
     expect(answer.answer).toContain('Paris');
     expect(answer.performance_metrics.history_saved).toBe(true);
@@ -84,26 +74,26 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
 
   it('applies --model-fault, whose names are in the help', { tags: ['long'] }, async () => {
     start(['--help']);
-    await once(child, 'close');
-    for (const name of Object.keys(BEHAVIOURS)) expect(output).toContain(` ${name} `);
+    await child.ended;
+    for (const name of Object.keys(BEHAVIOURS)) expect(child.output).toContain(` ${name} `);
     start(['--model-fault', 'no-such-fault']);
-    const [code] = (await once(child, 'close')) as [number | null];
-    expect([code, output]).toEqual([2, expect.stringContaining('no-such-fault')]);
+    const code = await child.ended;
+    expect([code, child.output]).toEqual([2, expect.stringContaining('no-such-fault')]);
 
     const port = await freePort();
     start(['--port', String(port), '--model-fault', 'content-filter']);
     await serving();
-    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    const line = /^ {2}(curl .*)$/m.exec(child.output)?.[1] ?? '';
     expect((JSON.parse(shell(line)) as ErrorBody).error.code).toBe('content_filtered');
   });
 
   it('is started and stopped by npm run perf when no app is running', { tags: ['long'] }, async () => {
     const port = await freePort();
     const plot = join(mkdtempSync(join(tmpdir(), 'ask-perf-')), 'plot.png');
-    spawnScript('perf', ['--requests', '2', '--delay', '0', '--output', plot], { PORT: String(port) });
-    const [code] = (await once(child, 'close')) as [number | null];
-    expect(output).toContain(`at http://localhost:${port}/ask`);
-    expect(output).toMatch(/Answered +2 of 2/);
+    startScript('perf', ['--requests', '2', '--delay', '0', '--output', plot], { PORT: String(port) });
+    const code = await child.ended;
+    expect(child.output).toContain(`at http://localhost:${port}/ask`);
+    expect(child.output).toMatch(/Answered +2 of 2/);
     expect(code).toBe(0);
     expect(existsSync(plot)).toBe(true);
     await expect(fetch(`http://localhost:${port}/health`)).rejects.toThrow('fetch failed');
@@ -115,11 +105,9 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     async (signal) => {
       start([], { PORT: String(await freePort()) });
       await serving();
-      const children = descendants(child.pid);
+      const children = descendants(child.process.pid);
       expect(children.length).toBeGreaterThanOrEqual(2);
-      const exited = once(child, 'exit');
-      child.kill(signal);
-      expect(await exited).toEqual([0, null]);
+      expect(await child.kill(signal)).toBe(0);
       await eventually(() => children.every((pid) => !isRunning(pid)));
     },
   );
@@ -127,8 +115,8 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
   it('leaves no processes behind when it is killed', { tags: ['ps', 'long'] }, async () => {
     start(['--port', String(await freePort())]);
     await serving();
-    const children = descendants(child.pid);
-    child.kill('SIGKILL');
+    const children = descendants(child.process.pid);
+    await child.kill();
     await eventually(() => children.every((pid) => !isRunning(pid)));
   });
 
@@ -139,10 +127,10 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     const next = createServer().listen(port + 1);
     await once(next, 'listening');
     start(['--port', String(port)]);
-    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(await child.ended).toBe(1);
     // Nothing was started, and no part of the stack reports the error as well.
     const [, suggested] =
-      /^Port \d+ is in use\. Choose another: npm start -- --port (\d+)\n$/.exec(output) ?? [];
+      /^Port \d+ is in use\. Choose another: npm start -- --port (\d+)\n$/.exec(child.output) ?? [];
     expect(Number(suggested)).toBeGreaterThan(port + 1);
     await expect(isListening(Number(suggested))).resolves.toBe(false);
     server.close();
@@ -166,12 +154,14 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     try {
       await post(question);
       start(['--port', String(await freePort())]);
-      expect(await once(child, 'exit')).toEqual([1, null]);
-      expect(output).toContain(`Another app (process ${first.pid}) uses the data in ${dataFolder}`);
-      expect(output).toContain('npm start -- --data FOLDER');
+      expect(await child.ended).toBe(1);
+      expect(child.output).toContain(
+        `Another app (process ${first.process.pid}) uses the data in ${dataFolder}`,
+      );
+      expect(child.output).toContain('npm start -- --data FOLDER');
       expect((await post({ ...question, question: 'What is my name?' })).answer).toContain('Ada');
     } finally {
-      first.kill('SIGKILL');
+      await first.kill();
     }
     // The system removes the lock with the process.
     start(['--port', String(await freePort())]);
@@ -181,7 +171,7 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
   it('prints the keys and a curl command with a key for --enable-auth', { tags: ['long'] }, async () => {
     start(['--port', String(await freePort()), '--enable-auth']);
     await serving();
-    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    const line = /^ {2}(curl .*)$/m.exec(child.output)?.[1] ?? '';
     expect((JSON.parse(shell(line)) as Answer).status).toBe('success');
   });
 
@@ -196,8 +186,8 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
         KEEP_WARM_MINUTES: '0',
       });
       await serving();
-      expect(output).toContain('https://name.openai.azure.com');
-      expect(output).not.toContain('emulator at');
+      expect(child.output).toContain('https://name.openai.azure.com');
+      expect(child.output).not.toContain('emulator at');
     },
   );
 
@@ -209,8 +199,8 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     const port = await freePort();
     start(['--port', String(port), ...args], env);
     await serving();
-    expect(output).toContain(model);
-    const line = /^ {2}(curl .*)$/m.exec(output)?.[1] ?? '';
+    expect(child.output).toContain(model);
+    const line = /^ {2}(curl .*)$/m.exec(child.output)?.[1] ?? '';
     expect((JSON.parse(shell(line)) as Answer).answer).toBe('The capital of France is Paris.');
   });
 
@@ -222,9 +212,9 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
     [[], { PORT: '0', MODEL_TEMPERATURE: 'hot', HISTORY_MAX_INTERACTIONS: '0' }, 1, '- MODEL_TEMPERATURE'],
   ])('refuses invalid options and settings: %j %j', async (args, env, code, message) => {
     start(args, env);
-    expect(await once(child, 'exit')).toEqual([code, null]);
-    expect(output).toContain(message);
-    expect(output).not.toContain('at file:');
+    expect(await child.ended).toBe(code);
+    expect(child.output).toContain(message);
+    expect(child.output).not.toContain('at file:');
   });
 
   it('runs the curl commands of the README and of docs/api.md', { tags: ['long'] }, async () => {
@@ -258,11 +248,8 @@ it('refuses an old Node with a one-line message', async () => {
   // The check runs first, and only reads the version.
   const check = readFileSync(join(root, 'dev/run.js'), 'utf8');
   const old = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); ${check}`;
-  child = spawn(process.execPath, ['--input-type=module', '-e', old]);
-  // Not `output`: the last process of the other tests may still be writing to it.
-  let errors = '';
-  child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
-  expect(await once(child, 'close')).toEqual([1, null]);
-  expect(errors.trim().split('\n')).toHaveLength(1);
-  expect(errors).toContain('Node 24');
+  child = startNode(['--input-type=module', '-e', old]);
+  expect(await child.ended).toBe(1);
+  expect(child.output.trim().split('\n')).toHaveLength(1);
+  expect(child.output).toContain('Node 24');
 });

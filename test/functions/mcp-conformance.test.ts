@@ -3,12 +3,11 @@
  * when this test runs, because its 100 packages are needed for nothing else. 0.2.0-alpha.12 is the first release that knows
  * revision 2026-07-28 in its final form.
  */
-import { execFile } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
+import { runNode } from '../../dev/stack/child-process.ts';
 import { startApp } from '../support/app.ts';
 
 const SUITE = '@modelcontextprotocol/conformance@0.2.0-alpha.12';
@@ -74,9 +73,7 @@ async function run(url: string, revision: string): Promise<Check[]> {
   const suite = ['server', '--url', url, '--suite', 'all', '--spec-version', revision, '-o', folder];
   const npm = [process.env['npm_execpath'] ?? '', 'exec', '--yes', `--package=${SUITE}`, '--', 'conformance'];
   // It exits with 1 because of the checks above.
-  const { stderr = '' } = await promisify(execFile)(process.execPath, [...npm, ...suite]).catch(
-    (error: Error & { stderr?: string }) => error,
-  );
+  const { stderr } = await runNode([...npm, ...suite]);
   const files = globSync('*/checks.json', { cwd: folder });
   if (files.length === 0) throw new Error(`The conformance suite did not run. ${stderr}`);
   return files.flatMap((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Check[]);

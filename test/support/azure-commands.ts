@@ -1,9 +1,8 @@
 /** Stands in for the Azure CLI and azd: programs that reply with recorded output, and record how they were called. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { systemEnvironment } from '../../dev/stack/child-process.ts';
+import { runNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 
 /** What a program prints for arguments that begin with `to`. */
@@ -24,7 +23,7 @@ export interface Call {
 
 /** How a command of the project ended, and all that it printed. */
 export interface Outcome {
-  code: number;
+  code: number | null;
   output: string;
 }
 
@@ -87,14 +86,10 @@ export class AzureCommands implements Disposable {
   }
 
   /** Runs `node dev/run.js COMMAND`, as azd runs a hook: with these programs, and with the outputs of the template as variables. */
-  run(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  async run(command: string[], env: Record<string, string> = {}): Promise<Outcome> {
     const variables = { ...systemEnvironment(), ...OUTPUTS, PATH: this.path, ...env };
-    return new Promise((resolve) => {
-      const options = { cwd: root, env: variables };
-      const child = execFile(process.execPath, ['dev/run.js', ...command], options, (_, stdout, stderr) =>
-        resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
-      );
-    });
+    const { code, output } = await runNode(['dev/run.js', ...command], { cwd: root, env: variables });
+    return { code, output };
   }
 
   /** The calls so far, in their order. */

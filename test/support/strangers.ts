@@ -1,5 +1,4 @@
 /** OpenAI-compatible servers that nobody here wrote, from npm. */
-import { execFile } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs';
@@ -8,9 +7,9 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { LLMock } from '@copilotkit/aimock';
 import { vi } from 'vitest';
+import { runNode } from '../../dev/stack/child-process.ts';
 import { answerTo } from '../../dev/azure-openai-emulator/answers.ts';
 
 /** The question whose streamed answer takes seconds. */
@@ -149,7 +148,8 @@ async function fetchPackage(name: string, version: string): Promise<string> {
   mkdirSync(dirname(target), { recursive: true });
   const unfinished = mkdtempSync(`${target}-`);
   const args = ['install', '--prefix', unfinished, '--ignore-scripts', '--no-audit', '--no-fund'];
-  await promisify(execFile)(process.execPath, [npm, ...args, `${name}@${version}`]);
+  const { code, output } = await runNode([npm, ...args, `${name}@${version}`]);
+  if (code !== 0) throw new Error(`npm could not install ${name}:\n${output}`);
   try {
     renameSync(unfinished, target);
   } catch (error) {

@@ -1,6 +1,5 @@
 /** The contract of all cache tiers, and the behaviour of each when its store fails. */
-import { execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import {
   mkdtempSync,
   readFileSync,
@@ -16,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startNode } from '../../../dev/stack/child-process.ts';
 import { startTcpProxy } from '../../../dev/stack/tcp-proxy.ts';
 import { type CachedAnswer, type CacheTier, createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
@@ -221,9 +221,9 @@ describe('the SQLite file', () => {
     const script = join(import.meta.dirname, '../../support/sqlite-tier-child.ts');
     const children = await Promise.all(
       ['a', 'b', 'c', 'd'].map(async (name) => {
-        const child = fork(script, [path, name, '250']);
-        const [failed] = (await once(child, 'message')) as [number];
-        await once(child, 'exit');
+        const child = startNode([script, path, name, '250'], { ipc: true, output: 'inherit' });
+        const failed = await child.message();
+        await child.ended;
         return failed;
       }),
     );
