@@ -2,25 +2,19 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { Child } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { localPort } from '../../dev/stack/settings.ts';
 import { readOptions } from '../../dev/perf/options.ts';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { eventually } from '../support/app.ts';
 import { createPerfFolder, sizeOfPng } from '../support/perf-command.ts';
+import { useApp } from '../support/fixture.ts';
 
 const folder = createPerfFolder();
 const { file, results } = folder;
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-beforeEach(() => app.emulator.reset());
-afterAll(async () => {
-  await app.stop();
-  folder.remove();
-});
+const app = useApp();
+afterAll(() => folder.remove());
 
 /** Starts the command against the app. */
 const start = (...args: string[]): Child => folder.start('--url', `${app.url}/ask`, ...args);

@@ -8,20 +8,19 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROLES } from '../../dev/azd/roles.ts';
-import { startApp, type TestApp } from '../support/app.ts';
 import { AzureCommands } from '../support/azure-commands.ts';
 import { roleAssignment } from '../support/azure-replies.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp | undefined;
+const app = useFreshApp();
 let server: Server | undefined;
 let commands: AzureCommands;
 beforeEach(() => {
   commands = new AzureCommands();
 });
-afterEach(async () => {
-  await app?.stop();
+afterEach(() => {
   server?.close();
-  app = server = undefined;
+  server = undefined;
   commands[Symbol.dispose]();
 });
 
@@ -31,7 +30,7 @@ const postdeploy = (env: Record<string, string>, ...args: string[]) =>
   commands.run(['postdeploy', '--interval', '0', ...args], env);
 
 it('tests the app with the key that the Azure CLI gives', { tags: ['posix'] }, async () => {
-  app = await startApp({ enableAuth: true });
+  await app.start({ enableAuth: true });
   const key = app.host.functionKey;
   commands.reply({ to: KEYS, stdout: `${key}\n` });
   const { code, output } = await postdeploy({ ASK_URL: app.url });
@@ -44,7 +43,7 @@ it('tests the app with the key that the Azure CLI gives', { tags: ['posix'] }, a
 });
 
 it('fails when the smoke test fails', { tags: ['posix'] }, async () => {
-  app = await startApp();
+  await app.start();
   app.emulator.fault = { kind: 'status', status: 500 };
   commands.reply({ to: KEYS, stdout: 'key' });
   const { code, output } = await postdeploy({ ASK_URL: app.url });
@@ -93,7 +92,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('because a role is missing: it says which one', async () => {
-    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
     replyWith(...allRoles().slice(0, 1), ...allRoles().slice(2));
     const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(
@@ -103,7 +102,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('although it has the role: the network or the log', async () => {
-    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
     replyWith(...allRoles());
     const { output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(
@@ -113,7 +112,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('because the model refuses it', async () => {
-    app = await startApp();
+    await app.start();
     app.emulator.fault = { kind: 'status', status: 401 };
     replyWith(...allRoles());
     const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
@@ -122,7 +121,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('because its settings are invalid: it does not wait', async () => {
-    app = await startApp({ env: { MAX_QUESTION_CHARS: 'many' } });
+    await app.start({ env: { MAX_QUESTION_CHARS: 'many' } });
     replyWith();
     const { code, output } = await postdeploy({ ASK_URL: app.url });
     expect(output).toContain('The settings of the app are invalid. The log has the reason');

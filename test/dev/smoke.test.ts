@@ -2,17 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { writePackage } from '../../dev/package.ts';
 import { freePort, runNode, startNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
-import { type AppOptions, startApp, type TestApp } from '../support/app.ts';
+import type { AppOptions } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp | undefined;
-afterEach(async () => {
-  await app?.stop();
-  app = undefined;
-});
+const app = useFreshApp();
 
 const options = { cwd: root, env: systemEnvironment() };
 const smoke = (...args: string[]) => runNode(['dev/run.js', 'smoke', ...args], options);
@@ -21,7 +18,7 @@ const PASSED =
   /ok {5}health [^]*ok {5}session deleted [^]*cold start \d+ ms, warm \d+ ms \(median of \d\)\. All checks passed\./;
 
 it('passes against an app that requires a key', async () => {
-  app = await startApp({ enableAuth: true });
+  await app.start({ enableAuth: true });
   const { code, output } = await smoke('--url', `${app.url}/ask`, '--key', app.host.functionKey);
   expect(output).toMatch(PASSED);
   expect(output).not.toContain(app.host.functionKey);
@@ -31,7 +28,7 @@ it('passes against an app that requires a key', async () => {
 it('passes against the published folder', { tags: ['long'] }, async () => {
   const out = mkdtempSync(join(tmpdir(), 'ask-out-'));
   writePackage(out);
-  app = await startApp({ root: out });
+  await app.start({ root: out });
   expect((await smoke('--url', app.url)).output).toMatch(PASSED);
   rmSync(out, { recursive: true });
 });
@@ -70,7 +67,7 @@ const TROUBLES: [string, AppOptions, RegExp][] = [
   ],
 ];
 it.each(TROUBLES)('fails because of %s', { tags: ['long'] }, async (_, trouble, message) => {
-  app = await startApp(trouble);
+  await app.start(trouble);
   const { code, output } = await smoke('--url', app.url);
   expect(output).toMatch(message);
   expect(output).toMatch(/\d of 10 checks failed\.\n$/);

@@ -1,15 +1,12 @@
 /** The lines that a terminal shows for questions. */
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { toReadable } from '../../dev/stack/terminal-log.ts';
-import { ask, askForError, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.stop());
+const app = useApp();
 
 it('are short, and say where each answer came from', async () => {
   const question = newQuestion();

@@ -1,9 +1,9 @@
 /** ask.http: each call, sent to a running app in the order of the file, has the result that the file says. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
 interface Call {
   title: string;
@@ -35,9 +35,7 @@ function parse(part: string): Call {
   };
 }
 
-let app: TestApp;
-beforeAll(async () => (app = await startApp({ enableAuth: true })));
-afterAll(() => app.stop());
+const app = useApp({ enableAuth: true });
 
 describe('ask.http', () => {
   it('defines the two variables of its calls', () => {

@@ -1,9 +1,9 @@
 /** Which routes need a function key. */
-import { afterEach, expect, it } from 'vitest';
-import { post, startApp, type TestApp } from '../support/app.ts';
+import { expect, it } from 'vitest';
+import { post } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const statuses = async (headers: Record<string, string>): Promise<number[]> => {
   const ready = await fetch(`${app.url}/health/ready`, { headers });
@@ -15,7 +15,7 @@ const statuses = async (headers: Record<string, string>): Promise<number[]> => {
 };
 
 it('requires a function key, except for the liveness check and the files of the page', async () => {
-  app = await startApp({ enableAuth: true });
+  await app.start({ enableAuth: true });
   expect(await statuses({})).toEqual([401, 401, 200, 200, 404]);
   expect(await statuses({ 'x-functions-key': 'wrong' })).toEqual([401, 401, 200, 200, 404]);
   expect(app.emulator.requests).toHaveLength(0);
@@ -23,6 +23,6 @@ it('requires a function key, except for the liveness check and the files of the 
 });
 
 it('requires no key when HTTP_AUTH_LEVEL is anonymous', async () => {
-  app = await startApp({ enableAuth: true, env: { HTTP_AUTH_LEVEL: 'anonymous' } });
+  await app.start({ enableAuth: true, env: { HTTP_AUTH_LEVEL: 'anonymous' } });
   expect(await statuses({})).toEqual([200, 200, 200, 200, 404]);
 });

@@ -1,24 +1,13 @@
 /** The circuit breaker under concurrent questions: when it opens, and how it closes again. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import {
-  type AppOptions,
-  ask,
-  askForError,
-  eventually,
-  newQuestion,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const failure: Fault = { kind: 'status', status: 500 };
 /** How long the circuit breaker stays open. */
@@ -39,7 +28,7 @@ describe.each(sampled(['h2', 'http/1.1'] as const))('a connection that breaks ov
     'counts as one failure, and each question in flight is answered on a new connection',
     { tags: ['long'] },
     async () => {
-      await start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
+      await app.start({ emulator: { protocols: [protocol], latencyMs: 2000 } });
       const first = ask(app, { question: newQuestion() });
       await first;
       app.emulator.reset();
@@ -58,7 +47,7 @@ describe.each(sampled(['h2', 'http/1.1'] as const))('a connection that breaks ov
 });
 
 it('a restart of the endpoint, which refuses all connections for a moment, counts as one failure', async () => {
-  await start({ emulator: { latencyMs: 300 } });
+  await app.start({ emulator: { latencyMs: 300 } });
   await ask(app, { question: newQuestion() });
   const asking = Array.from({ length: 10 }, () => ask(app, { question: newQuestion() }));
   await eventually(() => app.emulator.requests.length === 11);
@@ -70,7 +59,7 @@ it('a restart of the endpoint, which refuses all connections for a moment, count
 
 describe('a half-open circuit breaker', { tags: ['long'] }, () => {
   it('lets a few questions through at once: a slow one does not block the others', async () => {
-    await start();
+    await app.start();
     await openAndWait();
     app.emulator.latencyMs = 2000;
     const slow = ask(app, { question: newQuestion() });
@@ -84,7 +73,7 @@ describe('a half-open circuit breaker', { tags: ['long'] }, () => {
   });
 
   it('closes as soon as a stream begins', async () => {
-    await start();
+    await app.start();
     await openAndWait();
     app.emulator.tokenDelayMs = 300;
     let begun = false;
@@ -97,7 +86,7 @@ describe('a half-open circuit breaker', { tags: ['long'] }, () => {
   });
 
   it('opens again when the first question fails; failures of the others do not extend the time', async () => {
-    await start();
+    await app.start();
     await openAndWait();
     app.emulator.fault = failure;
     expect((await askForError(app, { question: newQuestion() })).body.error.code).toBe('model_unavailable');
@@ -108,7 +97,7 @@ describe('a half-open circuit breaker', { tags: ['long'] }, () => {
 });
 
 it('an answer ends the rate limit of an earlier 429: a later failure is retried', async () => {
-  await start();
+  await app.start();
   app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
   expect((await askForError(app, { question: newQuestion() })).status).toBe(429);
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');

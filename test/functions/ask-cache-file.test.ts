@@ -4,19 +4,16 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ask, eventually, startApp, type TestApp } from '../support/app.ts';
+import { ask, eventually } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp | undefined;
+const app = useFreshApp();
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ask-place-'));
 });
-afterEach(async () => {
-  await app?.stop();
-  app = undefined;
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function underFile(): string {
   writeFileSync(join(folder, 'file'), 'not a folder');
@@ -56,14 +53,14 @@ it.each(sampled(places, 2))(
   async (_, pathIn) => {
     const path = pathIn();
     const before = entries();
-    app = await startApp({ env: { ANSWER_CACHE_PATH: path } });
-    const asking = ['one', 'two', 'three'].map((question) => ask(app as TestApp, { question }));
+    await app.start({ env: { ANSWER_CACHE_PATH: path } });
+    const asking = ['one', 'two', 'three'].map((question) => ask(app, { question }));
     for (const { performance_metrics: metrics } of await Promise.all(asking)) {
       expect(metrics.cache.result).toBe('error');
     }
     const again = await ask(app, { question: 'one' });
     expect(again.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
-    const warnings = () => app?.output().match(/The cache file .* cannot be used now/g) ?? [];
+    const warnings = () => app.output().match(/The cache file .* cannot be used now/g) ?? [];
     await eventually(() => warnings().length > 0);
     expect(warnings()).toHaveLength(1);
     expect(app.output()).toContain(path);

@@ -7,24 +7,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
-import {
-  type AppOptions,
-  ask,
-  askForError,
-  eventually,
-  newQuestion,
-  post,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
 import { startStorageProxy } from '../support/storage-proxy.ts';
 import { type Redis, startRedis } from '../../dev/stack/redis.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const cacheOf = async (question: string, cacheControl = ''): Promise<PerformanceMetrics['cache']> =>
   (await ask(app, { question }, { 'Cache-Control': cacheControl })).performance_metrics.cache;
@@ -46,7 +34,7 @@ const COUNT = 50;
 describe('many identical concurrent questions', () => {
   it('share one model call, and each caller has its own session', async () => {
     // Long enough for all of them to arrive.
-    await start({ emulator: { latencyMs: 1500 } });
+    await app.start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const answers = await Promise.all(
       Array.from({ length: COUNT }, (_, index) => ask(app, { question, session_id: `${question} ${index}` })),
@@ -72,7 +60,7 @@ describe('many identical concurrent questions', () => {
   });
 
   it('share the failure of the model call, which is not repeated', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 4000 } });
+    await app.start({ emulator: { latencyMs: 4000 } });
     app.emulator.failNext({ kind: 'content_filter' });
     const question = newQuestion();
     const failed = await Promise.all(Array.from({ length: COUNT }, () => askForError(app, { question })));
@@ -87,7 +75,7 @@ describe('many identical concurrent questions', () => {
     // Resetting its conversation fails only after a while, because the storage does not respond.
     const proxy = await startStorageProxy();
     onTestFinished(() => proxy.close());
-    await start({
+    await app.start({
       env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString },
       emulator: { latencyMs: 8000 },
     });
@@ -103,7 +91,7 @@ describe('many identical concurrent questions', () => {
 
   it('continue beyond the deadline of the first question', { tags: ['long'] }, async () => {
     // The answer comes after the deadline of the first question.
-    await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 5000 } });
+    await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 5000 } });
     const question = newQuestion();
     const first = askForError(app, { question });
     await delay(2000);
@@ -114,7 +102,7 @@ describe('many identical concurrent questions', () => {
   });
 
   it('are not coalesced with a Cache-Control that excludes it', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 1500 } });
+    await app.start({ emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const first = cacheOf(question);
     await eventually(() => app.emulator.requests.length === 1);
@@ -127,7 +115,7 @@ describe('many identical concurrent questions', () => {
 
 describe('Cache-Control', () => {
   it('no-cache calls the model and stores its answer', async () => {
-    await start();
+    await app.start();
     const question = newQuestion();
     await cacheOf(question);
     await delay(1100);
@@ -138,7 +126,7 @@ describe('Cache-Control', () => {
   });
 
   it('no-store calls the model and stores nothing', async () => {
-    await start();
+    await app.start();
     const question = newQuestion();
     const response = await post(app, JSON.stringify({ question }), { 'Cache-Control': 'no-store' });
     expect(response.headers.get('x-cache')).toBe('BYPASS');
@@ -146,7 +134,7 @@ describe('Cache-Control', () => {
   });
 
   it('max-age accepts only a younger answer, and Age gives the age', { tags: ['long'] }, async () => {
-    await start();
+    await app.start();
     const question = newQuestion();
     const first = await post(app, JSON.stringify({ question }));
     expect(first.headers.get('age')).toBeNull();
@@ -159,7 +147,7 @@ describe('Cache-Control', () => {
   });
 
   it('only-if-cached returns a cached answer or 504, and changes nothing', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 1000 } });
+    await app.start({ emulator: { latencyMs: 1000 } });
     const only = { 'Cache-Control': 'only-if-cached' };
     const session_id = randomUUID();
     await ask(app, { question: 'My name is Ida.', session_id });
@@ -185,7 +173,7 @@ describe('Cache-Control', () => {
 
 describe('DELETE /cache', () => {
   it('clears the tiers and lists them', async () => {
-    await start();
+    await app.start();
     const question = newQuestion();
     await cacheOf(question);
     const cleared = await clear();
@@ -196,7 +184,7 @@ describe('DELETE /cache', () => {
   });
 
   it('requires the admin key', async () => {
-    await start({ enableAuth: true });
+    await app.start({ enableAuth: true });
     expect((await clear()).status).toBe(401);
     expect((await clear({ 'x-functions-key': app.host.functionKey })).status).toBe(403);
     expect((await clear({ 'x-functions-key': app.host.masterKey })).status).toBe(200);
@@ -205,7 +193,7 @@ describe('DELETE /cache', () => {
 
 describe('signed-in users', () => {
   it('do not share answers with CACHE_PARTITION=user', async () => {
-    await start({ env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
+    await app.start({ env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
     expect(await askAs('bob', question)).toBe('miss');
@@ -214,7 +202,7 @@ describe('signed-in users', () => {
   });
 
   it('are recognized only when App Service authentication is on', async () => {
-    await start({ env: { CACHE_PARTITION: 'user' } });
+    await app.start({ env: { CACHE_PARTITION: 'user' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
     expect(await askAs('bob', question)).toBe('hit');
@@ -225,7 +213,7 @@ describe('several processes', () => {
   it('share one cache file', { tags: ['long'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-shared-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-    await start({ env });
+    await app.start({ env });
     const shared = { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url };
     const others = await Promise.all([1, 2, 3].map(() => startApp({ env: shared })));
     const all = [app, ...others];
@@ -261,7 +249,7 @@ describe('Redis', { tags: ['redis'] }, () => {
 
   it('is shared by several processes, which work without it', async () => {
     const env = { ANSWER_CACHE_REDIS_URL: redis.url };
-    await start({ env });
+    await app.start({ env });
     const other = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
     try {
       const question = newQuestion();
@@ -286,7 +274,7 @@ describe('Redis', { tags: ['redis'] }, () => {
   });
 
   it('that hangs delays at most one question', { tags: ['posix'] }, async () => {
-    await start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
+    await app.start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
     redis.process.kill('SIGSTOP');
     for (let count = 0; count < 3; count++) {
@@ -305,7 +293,7 @@ it(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-    await start({ env });
+    await app.start({ env });
     const questions = Array.from({ length: 40 }, newQuestion);
     await Promise.all(questions.map((question) => ask(app, { question })));
     const exited = once(app.host.process, 'exit');
@@ -325,7 +313,7 @@ it(
 );
 
 it('the totals of a process include the savings of the cache', async () => {
-  await start();
+  await app.start();
   const question = newQuestion();
   const uncached = await ask(app, { question });
   await cacheOf(question);

@@ -1,15 +1,12 @@
 /** The connection metrics and `cold_start` of answers, compared with the emulator's records. */
-import { afterEach, expect, it } from 'vitest';
-import { ask, ascending, startApp, type AppOptions, type TestApp, eventually } from '../support/app.ts';
+import { expect, it } from 'vitest';
+import { ask, ascending, eventually } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 it('reports cold_start only for the first question of the process', async () => {
-  await start();
+  await app.start();
   const answers = await Promise.all(['a', 'b', 'c'].map((question) => ask(app, { question })));
   const later = await ask(app, { question: 'd' });
   expect(answers.filter((answer) => answer.performance_metrics.cold_start)).toHaveLength(1);
@@ -17,7 +14,7 @@ it('reports cold_start only for the first question of the process', async () => 
 });
 
 it.each(['h2', 'http/1.1'] as const)('distinguishes new and reused connections over %s', async (protocol) => {
-  await start({ emulator: { protocols: [protocol] } });
+  await app.start({ emulator: { protocols: [protocol] } });
   const first = (await ask(app, { question: 'one' })).performance_metrics;
   const second = (await ask(app, { question: 'two' })).performance_metrics;
   const name = protocol === 'h2' ? 'h2' : 'h1';
@@ -51,7 +48,7 @@ it.each(['h2', 'http/1.1'] as const)(
   'reports the connection of every question in a burst over %s',
   { tags: ['long'] },
   async (protocol) => {
-    await start({ emulator: { protocols: [protocol], latencyMs: 30 } });
+    await app.start({ emulator: { protocols: [protocol], latencyMs: 30 } });
     const questions = Array.from({ length: 40 }, (_, index) => `question ${index}`);
     const burst = async () => {
       const answers = await Promise.all(
@@ -76,7 +73,7 @@ it.each(['h2', 'http/1.1'] as const)(
 );
 
 it('opens the connection before the first question, which then reuses it', async () => {
-  await start({ env: { KEEP_WARM_MINUTES: '1' } });
+  await app.start({ env: { KEEP_WARM_MINUTES: '1' } });
   await eventually(() => app.emulator.sockets.length === 1);
   // The emulator completes the handshake slightly before the app does.
   await new Promise((resolve) => setTimeout(resolve, 100));

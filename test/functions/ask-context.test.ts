@@ -1,12 +1,12 @@
 /** The part of a long conversation that is sent to the model, and the part that the caller sees. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const tooLong: Fault = { kind: 'status', status: 400, code: 'context_length_exceeded' };
 /** Number of interactions in each request to the model. */
@@ -14,7 +14,7 @@ const sent = (): number[] =>
   app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
 
 it('sends the newest interactions that fit, and shows all of them', async () => {
-  app = await startApp({ env: { HISTORY_MAX_TOKENS: '130' } });
+  await app.start({ env: { HISTORY_MAX_TOKENS: '130' } });
   const session_id = randomUUID();
   for (let index = 0; index < 5; index++)
     await ask(app, { question: `Question ${index}: ${'word '.repeat(30)}`, session_id });
@@ -25,14 +25,14 @@ it('sends the newest interactions that fit, and shows all of them', async () => 
 });
 
 it('sends no history with HISTORY_MAX_TOKENS 0', async () => {
-  app = await startApp({ env: { HISTORY_MAX_TOKENS: '0' } });
+  await app.start({ env: { HISTORY_MAX_TOKENS: '0' } });
   const { session_id } = await ask(app, { question: 'My name is Ada.' });
   const next = await ask(app, { question: 'What is my name?', session_id });
   expect([next.answer.includes('Ada'), next.chat_history.length]).toEqual([false, 4]);
 });
 
 it('a conversation that is too long for the model is retried with the newer half, and not cached', async () => {
-  app = await startApp();
+  await app.start();
   const session_id = randomUUID();
   for (let index = 0; index < 4; index++)
     await ask(app, { question: `${index} ${randomUUID()}`, session_id });
@@ -50,7 +50,7 @@ it('a conversation that is too long for the model is retried with the newer half
 });
 
 it('a conversation that does not fit even then is a 413', { tags: ['long'] }, async () => {
-  app = await startApp();
+  await app.start();
   const { session_id } = await ask(app, { question: 'one' });
   app.emulator.reset();
   app.emulator.failNext(tooLong, tooLong);
@@ -72,7 +72,7 @@ it(
   { tags: ['long'] },
   async () => {
     const session_id = randomUUID();
-    app = await startApp({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
+    await app.start({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
     // The worst case for the tokenizer: Thai is written without spaces.
     const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
     for (let turn = 0; turn < 10; turn++) {
@@ -83,7 +83,7 @@ it(
       await ask(app, { question: text, session_id });
     }
     await app.stop();
-    app = await startApp({ env: { HISTORY_MAX_TOKENS: '1000000' } });
+    await app.start({ env: { HISTORY_MAX_TOKENS: '1000000' } });
     const first = await ask(app, { question: 'Hi 1', session_id });
     expect(sent()).toEqual([10]);
     const later = [

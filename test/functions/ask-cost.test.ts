@@ -1,15 +1,12 @@
 /** The cost of answers and the savings of the cache, with and without prices in the settings. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { costOf } from '../../src/lib/telemetry/process-counters.ts';
 import { ask, startApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({
-    env: { MODEL_PRICE_INPUT: '2500', MODEL_PRICE_CACHED_INPUT: '1250', MODEL_PRICE_OUTPUT: '10000' },
-  });
+const app = useApp({
+  env: { MODEL_PRICE_INPUT: '2500', MODEL_PRICE_CACHED_INPUT: '1250', MODEL_PRICE_OUTPUT: '10000' },
 });
-afterAll(() => app.stop());
 
 const PRICES = { input: 2, cachedInput: 1, cacheWrite: 2.5, output: 10, longContext: null };
 

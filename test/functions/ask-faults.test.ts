@@ -5,22 +5,11 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  ask,
-  askForError,
-  type AppOptions,
-  eventually,
-  post,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, askForError, eventually, post, startApp } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 describe('the storage', () => {
   // No process listens on this port.
@@ -28,7 +17,7 @@ describe('the storage', () => {
     'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
 
   it('is unreachable: questions are answered without history and without the cache', async () => {
-    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
+    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
     for (const _ of [1, 2]) {
       const answer = await ask(app, { question: 'q', session_id: 's' });
       expect(answer.chat_history).toHaveLength(2);
@@ -48,7 +37,7 @@ describe('the storage', () => {
     'is unreachable: a failed reset is a 503, and the model call is aborted',
     { tags: ['long'] },
     async () => {
-      await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
+      await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
       const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
       expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
       expect(refused.headers.get('retry-after')).toBe('1');
@@ -60,7 +49,7 @@ describe('the storage', () => {
     const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
     await once(tarpit, 'listening');
     const { port } = tarpit.address() as { port: number };
-    await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone.replace(':1/', `:${port}/`) } });
+    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone.replace(':1/', `:${port}/`) } });
     const answer = await ask(app, { question: 'q', session_id: 's' });
     expect(answer.performance_metrics.history_available).toBe(false);
     tarpit.closeAllConnections();
@@ -68,7 +57,7 @@ describe('the storage', () => {
   });
 
   it('has no table yet: the first answer creates it', async () => {
-    await start({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
+    await app.start({ env: { SESSIONS_TABLE_NAME: `t${Date.now()}` } });
     const answers = await Promise.all(
       ['a', 'b', 'c'].map((question) => ask(app, { question, session_id: question })),
     );
@@ -82,7 +71,7 @@ describe('the cache file', () => {
   it('is not a database: it is recreated, questions are answered, and the log reports it', async () => {
     const path = join(tmpdir(), `not-a-database-${randomUUID()}`);
     writeFileSync(path, 'This is no database.'.repeat(100));
-    await start({ env: { ANSWER_CACHE_PATH: path } });
+    await app.start({ env: { ANSWER_CACHE_PATH: path } });
     await ask(app, { question: 'q' });
     const second = await ask(app, { question: 'q' });
     expect(second.performance_metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
@@ -94,7 +83,7 @@ describe('the cache file', () => {
   it('keeps answers across a restart', async () => {
     const path = join(tmpdir(), `answers-${randomUUID()}.sqlite`);
     const emulator = { port: 0 };
-    await start({ env: { ANSWER_CACHE_PATH: path }, emulator });
+    await app.start({ env: { ANSWER_CACHE_PATH: path }, emulator });
     const first = await ask(app, { question: 'q' });
     const { url } = app.emulator;
     expect(await app.host.stop()).toBe(0);
@@ -109,7 +98,7 @@ describe('the cache file', () => {
   });
 
   it('is not used when ANSWER_CACHE_TTL_SECONDS is 0', { tags: ['long'] }, async () => {
-    await start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
+    await app.start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
     for (const _ of [1, 2]) {
       expect((await ask(app, { question: 'q' })).performance_metrics.cache.result).toBe('bypass');
     }
@@ -119,7 +108,9 @@ describe('the cache file', () => {
 
 describe('the settings', () => {
   it('are invalid: /ask returns no details, the log names every invalid setting, the process keeps running', async () => {
-    await start({ env: { AZURE_OPENAI_ENDPOINT: '', MODEL_TEMPERATURE: 'hot', SESSIONS_TABLE_NAME: '1' } });
+    await app.start({
+      env: { AZURE_OPENAI_ENDPOINT: '', MODEL_TEMPERATURE: 'hot', SESSIONS_TABLE_NAME: '1' },
+    });
     const refused = await askForError(app, { question: 'q' });
     expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
     for (const name of ['AZURE_OPENAI_ENDPOINT', 'MODEL_TEMPERATURE', 'SESSIONS_TABLE_NAME']) {
@@ -135,7 +126,7 @@ describe('the settings', () => {
 
 describe('a stopping process', () => {
   it('finishes and stores a question in flight', async () => {
-    await start({ emulator: { latencyMs: 1000 } });
+    await app.start({ emulator: { latencyMs: 1000 } });
     const session_id = randomUUID();
     const answering = ask(app, { question: 'My name is Eve.', session_id });
     await eventually(() => app.emulator.requests.length === 1);
@@ -148,7 +139,7 @@ describe('a stopping process', () => {
   });
 
   it('ends a slow question with 503, within the time limit of the host', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 60_000 } });
+    await app.start({ emulator: { latencyMs: 60_000 } });
     const answering = askForError(app, { question: 'q' });
     await eventually(() => app.emulator.requests.length === 1);
     const stopped = app.host.stop();
@@ -157,7 +148,7 @@ describe('a stopping process', () => {
   });
 
   it('stops on SIGTERM alone', { tags: ['posix'] }, async () => {
-    await start({ emulator: { latencyMs: 500 } });
+    await app.start({ emulator: { latencyMs: 500 } });
     const answering = post(app, '{"question": "q"}');
     await eventually(() => app.emulator.requests.length === 1);
     const exited = once(app.host.process, 'exit');

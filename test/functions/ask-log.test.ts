@@ -1,15 +1,12 @@
 /** The log has one line for each question, without the content of the conversation. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
 const SECRET = 'sesame-7f3a';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ emulator: { apiKey: `${SECRET}-key` } });
-});
-afterAll(() => app.stop());
+const app = useApp({ emulator: { apiKey: `${SECRET}-key` } });
 
 interface Line {
   event: string;

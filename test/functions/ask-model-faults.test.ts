@@ -3,22 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import {
-  ask,
-  askForError,
-  type AppOptions,
-  ascending,
-  eventually,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { ask, askForError, type AppOptions, ascending, eventually } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 /** A question that no other test asks, so that no cached answer exists. */
 const question = (): string => `Question ${randomUUID()}`;
@@ -55,7 +44,7 @@ const lasting: [Fault, number, string][] = [
 
 describe('a temporary fault', () => {
   it('is retried', async () => {
-    await start();
+    await app.start();
     for (const fault of sampled(passing, 5)) {
       app.emulator.reset();
       app.emulator.failNext(fault);
@@ -70,7 +59,7 @@ describe('a temporary fault', () => {
     [408, 502, 'model_unavailable', 'model_unavailable'],
     [429, 429, 'model_rate_limited', 'model_rate_limited: raise the quota'],
   ])('%i three times is a %i', { tags: ['long'] }, async (status, expected, code, logged) => {
-    await start();
+    await app.start();
     const fault: Fault = { kind: 'status', status, message: secret, retryAfterMs: '10' };
     app.emulator.failNext(fault, fault, fault);
     const failed = await askForError(app, { question: 'q' });
@@ -82,7 +71,7 @@ describe('a temporary fault', () => {
   });
 
   it('counts once in the statistics, as the call that was answered', async () => {
-    await start();
+    await app.start();
     app.emulator.failNext({ kind: 'reset' });
     const first = await ask(app, { question: 'q' });
     const cached = await ask(app, { question: 'q' });
@@ -99,7 +88,7 @@ describe('a temporary fault', () => {
 
 describe('a permanent fault', () => {
   it('is returned at once without upstream details, and the session stays usable', async () => {
-    await start();
+    await app.start();
     const session_id = randomUUID();
     for (const [fault, status, code] of lasting) {
       app.emulator.reset();
@@ -121,7 +110,7 @@ describe('a permanent fault', () => {
 
 describe('Retry-After of the model', () => {
   it('is respected in each of its three forms', { tags: ['long'] }, async () => {
-    await start();
+    await app.start();
     const waits: [() => { retryAfter?: string; retryAfterMs?: string }, number][] = [
       [() => ({ retryAfterMs: '700', retryAfter: '60' }), 700],
       [() => ({ retryAfter: '1' }), 1000],
@@ -137,7 +126,7 @@ describe('Retry-After of the model', () => {
   });
 
   it('beyond the deadline is passed on to the caller at once', async () => {
-    await start();
+    await app.start();
     app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
     const limited = await askForError(app, { question: 'q' });
     expect(limited.status).toBe(429);
@@ -151,7 +140,7 @@ describe.each(sampled(['h2', 'http/1.1'] as const))('no data over %s', (alpn) =>
   const emulator = { protocols: [alpn] };
 
   it('until the deadline is a 504, and the call is aborted', async () => {
-    await start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
+    await app.start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
     app.emulator.failNext({ kind: 'hang' });
     const late = await askForError(app, { question: 'q' });
     expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout', limit: 3 } } });
@@ -166,7 +155,7 @@ describe('the circuit breaker after five consecutive failures', () => {
     'is open for 10 s, and opens again when the first question after that fails',
     { tags: ['long'] },
     async () => {
-      await start();
+      await app.start();
       const fault: Fault = { kind: 'status', status: 500 };
       app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
       for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
@@ -189,7 +178,7 @@ describe('the circuit breaker after five consecutive failures', () => {
   );
 
   it('does not count refusals and rate limits', async () => {
-    await start();
+    await app.start();
     const faults: Fault[] = [
       { kind: 'status', status: 429, retryAfter: '200' },
       { kind: 'status', status: 401 },
@@ -208,7 +197,7 @@ describe('with a fallback endpoint', () => {
   afterEach(() => fallback.close());
   const startBoth = async (env: AppOptions['env'] = {}): Promise<void> => {
     fallback = await startEmulator({ apiKey: 'fallback-key' });
-    await start({
+    await app.start({
       env: {
         ...env,
         AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
@@ -299,7 +288,7 @@ describe('with a fallback endpoint', () => {
 
 describe('more questions than MODEL_MAX_CONCURRENCY', () => {
   it('wait up to the same number; further ones get 503 with Retry-After', { tags: ['long'] }, async () => {
-    await start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
+    await app.start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
     const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
     await eventually(() => app.emulator.requests.length === 2);
     // The other two are about to join the queue.
@@ -315,7 +304,7 @@ describe('more questions than MODEL_MAX_CONCURRENCY', () => {
   });
 
   it('get 504 when they wait until their deadline', { tags: ['long'] }, async () => {
-    await start({
+    await app.start({
       env: { MODEL_MAX_CONCURRENCY: '1', REQUEST_TIMEOUT_SECONDS: '3' },
       emulator: { latencyMs: 5000 },
     });

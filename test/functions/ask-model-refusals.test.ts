@@ -1,17 +1,14 @@
 /** Refusals and truncated answers of Azure OpenAI, with its real wording, and their effect on a question. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import type { Environment } from '../../src/lib/config/config.ts';
-import { type AppOptions, ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 /** Number of interactions in each request to the model. */
 const sent = (): number[] =>
@@ -35,7 +32,7 @@ describe.each(sampled([false, true]))('a conversation that is too long (streamed
   it.each(sampled(['older', 'newer']))(
     'is retried with less of its history (%s wording)',
     async (wording) => {
-      await start();
+      await app.start();
       const session_id = randomUUID();
       for (let index = 0; index < 4; index++) await ask(app, { question: newQuestion(), session_id });
       app.emulator.reset();
@@ -48,7 +45,7 @@ describe.each(sampled([false, true]))('a conversation that is too long (streamed
   );
 
   it('is a 413 only when the question alone is too long', async () => {
-    await start();
+    await app.start();
     const { session_id } = await ask(app, { question: newQuestion() });
     app.emulator.reset();
     app.emulator.fault = { kind: 'context_length' };
@@ -64,7 +61,7 @@ describe.each(sampled([false, true]))(
     const usedUp: Fault = { kind: 'answer', content: '', finishReason: 'length', reasoningTokens: 64 };
 
     it('is not retried, its tokens are counted, and the log names the setting to raise', async () => {
-      await start({
+      await app.start({
         env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
       });
       app.emulator.fault = usedUp;
@@ -90,7 +87,7 @@ describe.each(sampled([false, true]))(
       'an empty answer without a reason is retried, and does not open the circuit breaker',
       { tags: ['long'] },
       async () => {
-        await start();
+        await app.start();
         app.emulator.fault = { kind: 'answer', content: '' };
         for (let index = 0; index < 3; index++) {
           const empty = await outcomeOf(streamed, { question: newQuestion() });
@@ -106,7 +103,7 @@ describe.each(sampled([false, true]))(
 
 describe('the asynchronous content filter', () => {
   it('withdraws an answer during the stream: the event is content_filtered, and nothing is stored', async () => {
-    await start();
+    await app.start();
     const session_id = randomUUID();
     for (let index = 0; index < 6; index++) {
       app.emulator.failNext({ kind: 'async_content_filter' });
@@ -119,7 +116,7 @@ describe('the asynchronous content filter', () => {
   });
 
   it('gives the same error when the answer is not streamed', async () => {
-    await start();
+    await app.start();
     app.emulator.failNext({ kind: 'async_content_filter' });
     const refused = await outcomeOf(false, { question: newQuestion() });
     expect([refused.status, refused.code]).toEqual([422, 'content_filtered']);
@@ -129,7 +126,7 @@ describe('the asynchronous content filter', () => {
 describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuses, over %s', (api) => {
   const refuses = ['temperature', 'max_tokens'] as const;
   const startReasoning = (env: Environment): Promise<void> =>
-    start({
+    app.start({
       emulator: { deployments: ['chat'], refuses: [...refuses] },
       env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env },
       envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: api === 'v1' ? `${url}/openai/v1/` : url }),
@@ -173,7 +170,7 @@ describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuse
 });
 
 it('a parameter that an older model does not support is left out', async () => {
-  await start({ emulator: { refuses: ['reasoning_effort'] }, env: { MODEL_REASONING_EFFORT: 'high' } });
+  await app.start({ emulator: { refuses: ['reasoning_effort'] }, env: { MODEL_REASONING_EFFORT: 'high' } });
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   expect(bodies().map((body) => body['reasoning_effort'])).toEqual(['high', undefined, undefined]);
@@ -181,7 +178,7 @@ it('a parameter that an older model does not support is left out', async () => {
 });
 
 it('a refusal for any other reason is returned and not retried', async () => {
-  await start({ env: { MODEL_TEMPERATURE: '0.5' } });
+  await app.start({ env: { MODEL_TEMPERATURE: '0.5' } });
   app.emulator.failNext({
     kind: 'status',
     status: 400,

@@ -1,13 +1,10 @@
 /** Invalid requests: the error says what is wrong, and the model is not called. */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
-import { askForError, post, startApp, type TestApp } from '../support/app.ts';
+import { askForError, post } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ env: { MAX_QUESTION_CHARS: '1000' } });
-});
-afterAll(() => app.stop());
+const app = useApp({ env: { MAX_QUESTION_CHARS: '1000' } });
 afterEach(() => {
   expect(app.emulator.requests).toEqual([]);
 });

@@ -12,11 +12,12 @@ import { localhostCertificate } from '../../dev/stack/certificate.ts';
 import { freePort } from '../../dev/stack/child-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, eventually, post } from '../support/app.ts';
 import { AzureCommands } from '../support/azure-commands.ts';
 import { sampled } from '../support/effort.ts';
 import { IdentityRedis } from '../support/identity-redis.ts';
 import { NO_IDENTITY, TokenEndpoint, UNAVAILABLE } from '../support/token-endpoint.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
 const v1Endpoint = (app: { url: string }): string => `${app.url}/openai/v1/`;
 
@@ -38,18 +39,17 @@ async function startEmptyStorage() {
   return { url: `https://127.0.0.1:${port}`, credentials, close: () => server.close() };
 }
 
-let app: TestApp | undefined;
+const app = useFreshApp();
 let tokens: TokenEndpoint | undefined;
-afterEach(async () => {
-  await app?.stop();
+afterEach(() => {
   tokens?.close();
-  app = tokens = undefined;
+  tokens = undefined;
 });
 
 describe('without a key', () => {
   it('the app signs in with its identity, once for many questions', async () => {
     tokens = new TokenEndpoint('emulator-key');
-    app = await startApp({ env: { ...(await tokens.start()), AZURE_CLIENT_ID: 'client-7' } });
+    await app.start({ env: { ...(await tokens.start()), AZURE_CLIENT_ID: 'client-7' } });
     for (const question of ['What is the capital of France?', 'Hi there']) {
       expect((await ask(app, { question })).status).toBe('success');
     }
@@ -63,7 +63,7 @@ describe('without a key', () => {
 
   it('a refused token is a 502, and the log names the required role', async () => {
     tokens = new TokenEndpoint('emulator-key', NO_IDENTITY);
-    app = await startApp({ env: await tokens.start() });
+    await app.start({ env: await tokens.start() });
     const failed = await askForError(app, { question: 'q' });
     expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_misconfigured' } } });
     expect(app.output()).toContain('Cognitive Services OpenAI User');
@@ -77,7 +77,7 @@ describe.runIf(process.platform !== 'win32')('without a key on the machine of a 
     // learn.microsoft.com/cli/azure/account#az-account-get-access-token
     const token = { accessToken: 'emulator-key', expires_on: Date.now() / 1000 + 3600, tokenType: 'Bearer' };
     using commands = new AzureCommands({ to: 'az account get-access-token', stdout: token });
-    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '', PATH: commands.path } });
+    await app.start({ env: { AZURE_OPENAI_API_KEY: '', PATH: commands.path } });
     expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
     expect(commands.lines).toContainEqual(expect.stringContaining('get-access-token --output json'));
   });
@@ -97,7 +97,7 @@ describe('a Redis of Azure without a key', { tags: ['redis'] }, () => {
     const azure = await IdentityRedis.start(tokens, [...tls, join(folder, 'cert.pem'), ...files]);
     try {
       const token = await azure.allow(3600);
-      app = await startApp({
+      await app.start({
         env: {
           ...settings,
           AZURE_OPENAI_API_KEY: 'emulator-key',
@@ -121,7 +121,7 @@ describe('a Redis of Azure without a key', { tags: ['redis'] }, () => {
 
 describe('without a key and without an identity', () => {
   it('every question is a 502 model_misconfigured', async () => {
-    app = await startApp({ env: { AZURE_OPENAI_API_KEY: '' } });
+    await app.start({ env: { AZURE_OPENAI_API_KEY: '' } });
     for (const question of [randomUUID(), randomUUID()]) {
       const failed = await askForError(app, { question });
       expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_misconfigured' } } });
@@ -139,9 +139,8 @@ describe('while the token endpoint fails', () => {
     { tags: ['long'] },
     async (_, fault) => {
       tokens = new TokenEndpoint('emulator-key', fault);
-      app = await startApp({ env: await tokens.start() });
-      const failingApp = app;
-      const failing = Array.from({ length: 6 }, () => askForError(failingApp, { question: randomUUID() }));
+      await app.start({ env: await tokens.start() });
+      const failing = Array.from({ length: 6 }, () => askForError(app, { question: randomUUID() }));
       // Enough failures to open the circuit breaker, but the model's endpoint was never called.
       for (const failed of await Promise.all(failing)) {
         expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
@@ -161,14 +160,13 @@ describe('while the token endpoint fails', () => {
       tokens = new TokenEndpoint('emulator-key', 'hang');
       // One concurrent call: the question that hung must release it.
       const env = { REQUEST_TIMEOUT_SECONDS: '4', MODEL_MAX_CONCURRENCY: '1' };
-      app = await startApp({ env: { ...(await tokens.start()), ...env } });
+      await app.start({ env: { ...(await tokens.start()), ...env } });
       // The time limits of the question and of the token request are equal here; either may end first.
       const failed = await askForError(app, { question: randomUUID() });
       expect(['timeout', 'model_unavailable']).toContain(failed.body.error.code);
       tokens.answer = 'token';
       // A request for a token that began in the last 2 s is shared, also one that hangs until its time limit.
-      const running = app;
-      const statusOf = async () => (await post(running, JSON.stringify({ question: randomUUID() }))).status;
+      const statusOf = async () => (await post(app, JSON.stringify({ question: randomUUID() }))).status;
       await eventually(async () => (await statusOf()) === 200, 20_000);
     },
   );
@@ -181,7 +179,7 @@ describe('while the token endpoint fails', () => {
       const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
       const storage = await startEmptyStorage();
       const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_TABLE_ENDPOINT: storage.url };
-      app = await startApp({ env });
+      await app.start({ env });
       const answer = await ask(app, { question: randomUUID(), session_id: randomUUID() });
       expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
       expect(answer.performance_metrics.total_time).toBeLessThan(8);
@@ -206,7 +204,7 @@ describe('in a sovereign or custom cloud', () => {
     ]),
   )('the token is for the cloud of %s', async (endpoint, resource) => {
     tokens = new TokenEndpoint('token');
-    app = await startApp({ env: { ...(await tokens.start()), AZURE_OPENAI_ENDPOINT: endpoint } });
+    await app.start({ env: { ...(await tokens.start()), AZURE_OPENAI_ENDPOINT: endpoint } });
     // The app fetches the first token at startup, so that the test sends no question to a real host.
     await eventually(() => tokens?.requests.length === 1);
     expect(tokens.requests[0]?.query.get('resource')).toBe(resource);
@@ -218,7 +216,7 @@ describe('in a sovereign or custom cloud', () => {
     async () => {
       tokens = new TokenEndpoint('emulator-key');
       const AZURE_AUTHORITY_HOST = 'https://login.microsoftonline.us';
-      app = await startApp({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
+      await app.start({ env: { ...(await tokens.start()), AZURE_AUTHORITY_HOST } });
       expect((await ask(app, { question: randomUUID() })).status).toBe('success');
       expect(tokens.requests[0]?.query.get('resource')).toBe('https://cognitiveservices.azure.us');
     },
@@ -233,7 +231,7 @@ describe('the v1 API', () => {
       const model = await startEmulator();
       tokens = new TokenEndpoint(model.apiKey);
       const identity = await tokens.start();
-      app = await startApp({
+      await app.start({
         env: {
           ...(credential === 'an identity' && identity),
           AZURE_OPENAI_ENDPOINT: v1Endpoint(model),

@@ -8,8 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
 import type { ChatMessage } from '../../src/lib/contract/responses.ts';
 import { ask, askForError, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
-import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
-import type { StorageProxy } from '../support/storage-proxy.ts';
+import { useAppBehindProxy, useFreshApp } from '../support/fixture.ts';
 
 /** Only a hanging request takes this long: a storage call times out after 1.5 s. */
 const HANGS_SECONDS = 10;
@@ -17,10 +16,8 @@ const HANGS_SECONDS = 10;
 const questionsIn = (history: ChatMessage[]): string[] =>
   history.flatMap(({ role, content }) => (role === 'human' ? content : []));
 
-let app: TestApp;
-
 /** Creates a session with one interaction. Returns its id and the question. */
-async function startSession(): Promise<{ session_id: string; question: string }> {
+async function startSession(app: TestApp): Promise<{ session_id: string; question: string }> {
   const question = newQuestion();
   const { session_id, performance_metrics: metrics } = await ask(app, { question });
   expect(metrics.history_saved).toBe(true);
@@ -28,7 +25,7 @@ async function startSession(): Promise<{ session_id: string; question: string }>
 }
 
 /** Returns the questions of a session. It asks another question to read them, which is added to the session. */
-async function questionsOf(session_id: string): Promise<string[]> {
+async function questionsOf(app: TestApp, session_id: string): Promise<string[]> {
   const { chat_history, performance_metrics: metrics } = await ask(app, {
     question: newQuestion(),
     session_id,
@@ -38,8 +35,7 @@ async function questionsOf(session_id: string): Promise<string[]> {
 }
 
 describe('the app behind a storage proxy', () => {
-  let proxy: StorageProxy;
-  useAppBehindProxy((started) => ({ app, proxy } = started));
+  const { app, proxy } = useAppBehindProxy();
 
   const requestKinds = () => proxy.requests.map(({ kind }) => kind);
   const isStored = (kind: string, index: number): boolean =>
@@ -67,7 +63,7 @@ describe('the app behind a storage proxy', () => {
     });
 
     it('one read and one write in a known session', async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       proxy.reset();
       await ask(app, { question: newQuestion(), session_id });
       expect(requestKinds()).toEqual(['query', 'insert']);
@@ -79,14 +75,14 @@ describe('the app behind a storage proxy', () => {
     });
 
     it('one read and two writes with new_conversation', async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       proxy.reset();
       await ask(app, { question: newQuestion(), session_id, new_conversation: true });
       expect(requestKinds()).toEqual(['query', 'insert', 'insert']);
     });
 
     it('no more requests when the cache answers it', async () => {
-      const { question } = await startSession();
+      const { question } = await startSession(app);
       proxy.reset();
       const { performance_metrics: metrics } = await ask(app, { question, session_id: randomUUID() });
       expect(metrics.from_cache).toBe(true);
@@ -96,7 +92,7 @@ describe('the app behind a storage proxy', () => {
 
   describe('the read', () => {
     it('is sent first, and the model is called after it', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.reset();
       app.emulator.reset();
       proxy.failNext('query', 'hold');
@@ -110,7 +106,7 @@ describe('the app behind a storage proxy', () => {
     });
 
     it('does not wait for the writes of other questions', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.reset();
       proxy.failNext('insert', 'hold');
       let isDone = false;
@@ -141,7 +137,7 @@ describe('the app behind a storage proxy', () => {
       'takes effect at once, also for questions that are firstQuestion before its answer is complete',
       { tags: ['long'] },
       async () => {
-        const { session_id } = await startSession();
+        const { session_id } = await startSession(app);
         proxy.reset();
         app.emulator.reset();
         app.emulator.latencyMs = 4000;
@@ -158,43 +154,43 @@ describe('the app behind a storage proxy', () => {
         const reset = await resetting;
         expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
         const all = [firstQuestion, slow.question];
-        expect(await questionsOf(session_id)).toEqual(all);
-        expect((await questionsOf(session_id)).slice(0, 2)).toEqual(all);
+        expect(await questionsOf(app, session_id)).toEqual(all);
+        expect((await questionsOf(app, session_id)).slice(0, 2)).toEqual(all);
       },
     );
   });
 
   describe('throttled storage', () => {
     it('for one read: the read is retried, and the history is available', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.reset();
       proxy.failNext('query', 'throttle');
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
       expect(requestKinds()).toEqual(['query', 'query', 'insert']);
     });
 
     it('for longer than a question waits: it is answered without history, and its answer is stored in order', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('query', 'throttle', 2);
       const second = newQuestion();
       const answer = await ask(app, { question: second, session_id });
       expect(questionsIn(answer.chat_history)).toEqual([second]);
       expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: true });
-      expect(await questionsOf(session_id)).toEqual([question, second]);
+      expect(await questionsOf(app, session_id)).toEqual([question, second]);
     });
 
     it('for every read: questions are answered without history and not stored', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('query', 'throttle', Infinity);
       const answer = await ask(app, { question: newQuestion(), session_id });
       expect(answer.chat_history).toHaveLength(2);
       expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
       proxy.reset();
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('with a Retry-After beyond the deadline: the question is answered', async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       proxy.retryAfter = 60;
       proxy.failNext('query', 'throttle');
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
@@ -204,37 +200,37 @@ describe('the app behind a storage proxy', () => {
 
     it('for one write: the write is retried, and the interaction is stored once', async () => {
       proxy.failNext('insert', 'throttle');
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       expect(requestKinds()).toEqual(['insert', 'insert']);
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('for a write and its retry: the answer and the log report that it was not stored', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       const before = app.output().length;
       proxy.failNext('insert', 'throttle', 2);
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
       expect(metrics).toMatchObject({ history_available: true, history_saved: false });
       await eventually(() => app.output().slice(before).includes('could not be stored'));
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it.each(['query', 'insert'] as const)(
       'for a reset (%s): it is a 503, and the old conversation is kept',
       async (kind) => {
-        const { session_id, question } = await startSession();
+        const { session_id, question } = await startSession(app);
         proxy.failNext(kind, 'throttle', Infinity);
         const fields = { question: newQuestion(), session_id, new_conversation: true };
         const refused = await askForError(app, fields);
         expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
         proxy.reset();
-        expect(await questionsOf(session_id)).toEqual([question]);
+        expect(await questionsOf(app, session_id)).toEqual([question]);
       },
     );
   });
 
   it('storage that is slow for each of many pages returns all of them', { tags: ['long'] }, async () => {
-    const { session_id } = await startSession();
+    const { session_id } = await startSession(app);
     for (let index = 1; index < 8; index++) await ask(app, { question: newQuestion(), session_id });
     proxy.maxPageSize = 2;
     proxy.failNext('query', { late: 600 }, Infinity);
@@ -246,18 +242,18 @@ describe('the app behind a storage proxy', () => {
   describe('a connection that breaks before the response of the storage', () => {
     it('after a write: the interaction is stored once, and the answer reports it', async () => {
       proxy.failNext('insert', 'lose');
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       expect(proxy.requests.map(({ status }) => status)).toEqual([204, 409]);
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('after a reset: one new conversation begins', async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       proxy.failNext('insert', 'lose');
       const question = newQuestion();
       const fresh = await ask(app, { question, session_id, new_conversation: true });
       expect(fresh.performance_metrics.history_saved).toBe(true);
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('after the first write, which creates the table: the interaction is stored once', async () => {
@@ -282,40 +278,40 @@ describe('the app behind a storage proxy', () => {
     });
 
     it('after a read: the read is retried', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('query', 'lose');
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
   });
 
   describe('storage that stops responding', () => {
     it('before the read: the question is answered without history', { tags: ['long'] }, async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('query', 'hold', Infinity);
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
       expect(metrics).toMatchObject({ history_available: false, history_saved: false });
       expect(metrics.total_time).toBeLessThan(HANGS_SECONDS);
       proxy.reset();
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('before the write: the answer is returned and reports that it was not stored', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('insert', 'hold', Infinity);
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
       expect(metrics).toMatchObject({ history_available: true, history_saved: false });
       expect(metrics.total_time).toBeLessThan(HANGS_SECONDS);
       proxy.reset();
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
 
     it('before a reset is stored: it is a 503, although the model has answered', async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       proxy.failNext('insert', 'hold', Infinity);
       const fields = { question: newQuestion(), session_id, new_conversation: true };
       expect((await askForError(app, fields)).body.error.code).toBe('history_unavailable');
       proxy.reset();
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     });
   });
 });
@@ -323,13 +319,13 @@ describe('the app behind a storage proxy', () => {
 describe('the storage process', () => {
   let folder: string;
   let azurite: Azurite;
+  const app = useFreshApp();
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'ask-storage-'));
     azurite = await startAzuriteTables(folder);
-    app = await startApp({ env: { SESSIONS_STORAGE_CONNECTION_STRING: azurite.connectionString } });
+    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: azurite.connectionString } });
   });
   afterEach(async () => {
-    await app.stop();
     await azurite.stop();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -338,21 +334,21 @@ describe('the storage process', () => {
   };
 
   it('restarts: earlier interactions are kept, and new ones are stored', async () => {
-    const { session_id, question } = await startSession();
+    const { session_id, question } = await startSession(app);
     expect(await azurite.stop()).toBe(0);
     const unsaved = await ask(app, { question: newQuestion(), session_id });
     expect(unsaved.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
     await restart();
     const next = newQuestion();
     await ask(app, { question: next, session_id });
-    expect(await questionsOf(session_id)).toEqual([question, next]);
+    expect(await questionsOf(app, session_id)).toEqual([question, next]);
   });
 
   it(
     'is killed during the model call: the answer is returned, and the next one is stored',
     { tags: ['long'] },
     async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       app.emulator.reset();
       app.emulator.latencyMs = 1000;
       const asking = ask(app, { question: newQuestion(), session_id });
@@ -366,8 +362,8 @@ describe('the storage process', () => {
       });
       app.emulator.latencyMs = 0;
       await restart();
-      const next = await startSession();
-      expect(await questionsOf(next.session_id)).toEqual([next.question]);
+      const next = await startSession(app);
+      expect(await questionsOf(app, next.session_id)).toEqual([next.question]);
     },
   );
 
@@ -375,7 +371,7 @@ describe('the storage process', () => {
     'is paused: questions are answered without history, and with it after it resumes',
     { tags: ['long', 'posix'] },
     async () => {
-      const { session_id, question } = await startSession();
+      const { session_id, question } = await startSession(app);
       azurite.process.kill('SIGSTOP');
       try {
         const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
@@ -384,7 +380,7 @@ describe('the storage process', () => {
       } finally {
         azurite.process.kill('SIGCONT');
       }
-      expect(await questionsOf(session_id)).toEqual([question]);
+      expect(await questionsOf(app, session_id)).toEqual([question]);
     },
   );
 });

@@ -2,24 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  type AppOptions,
-  ask,
-  eventually,
-  newQuestion,
-  post,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, eventually, newQuestion, post } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 /** {@link streamFrom} the app under test. */
 const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fields, options);
@@ -28,7 +17,7 @@ const long = (words = 60): string => Array.from({ length: words }, (_, index) =>
 
 describe('a streamed answer', () => {
   it('arrives token by token, ends with the whole answer, and is stored', async () => {
-    await start();
+    await app.start();
     app.emulator.tokenDelayMs = 10;
     app.emulator.failNext({ kind: 'answer', content: long() });
     const session_id = randomUUID();
@@ -58,7 +47,7 @@ describe('a streamed answer', () => {
   });
 
   it('can be requested in the body, and arrives at once from the cache', async () => {
-    await start();
+    await app.start();
     const question = newQuestion();
     await stream({ question, stream: true }, { headers: { Accept: '*/*' } });
     const { response, tokens, done } = await stream({ question });
@@ -70,7 +59,7 @@ describe('a streamed answer', () => {
   });
 
   it('is shared with later identical questions: streams get all tokens, plain callers the whole answer', async () => {
-    await start();
+    await app.start();
     app.emulator.tokenDelayMs = 15;
     app.emulator.failNext({ kind: 'answer', content: long() });
     const question = newQuestion();
@@ -99,7 +88,7 @@ describe('a streamed answer', () => {
     'joins the model call of a plain question, and then arrives in one piece',
     { tags: ['long'] },
     async () => {
-      await start({ emulator: { latencyMs: 2000 } });
+      await app.start({ emulator: { latencyMs: 2000 } });
       const question = newQuestion();
       const plain = ask(app, { question });
       await eventually(() => app.emulator.requests.length === 1);
@@ -110,7 +99,7 @@ describe('a streamed answer', () => {
   );
 
   it('is replayed for the same Idempotency-Key', async () => {
-    await start();
+    await app.start();
     const fields = { question: newQuestion(), session_id: randomUUID() };
     const headers = { 'Idempotency-Key': 'k' };
     const first = await stream(fields, { headers });
@@ -121,7 +110,7 @@ describe('a streamed answer', () => {
   });
 
   it('works for 200 concurrent streams over one connection to the model', { tags: ['long'] }, async () => {
-    await start({ emulator: { latencyMs: 20 } });
+    await app.start({ emulator: { latencyMs: 20 } });
     app.emulator.tokenDelayMs = 5;
     await stream({ question: newQuestion() });
     const all = await Promise.all(Array.from({ length: 200 }, () => stream({ question: newQuestion() })));
@@ -132,7 +121,7 @@ describe('a streamed answer', () => {
 
 describe('a failure', () => {
   it('before the first token is a plain error with its status', async () => {
-    await start();
+    await app.start();
     app.emulator.failNext({ kind: 'status', status: 401 });
     expect(await stream({ question: 'q' })).toMatchObject({
       response: { status: 502 },
@@ -150,7 +139,7 @@ describe('a failure', () => {
   )(
     'during the stream (%s) is an event; a partial answer is not stored, cached or retried',
     async (kind, code) => {
-      await start({ env: { REQUEST_TIMEOUT_SECONDS: '4' } });
+      await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '4' } });
       const session_id = randomUUID();
       const fields = { question: newQuestion(), session_id };
       app.emulator.failNext({ kind });
@@ -166,7 +155,7 @@ describe('a failure', () => {
   );
 
   it('of the content filter during the stream is an event, and the interaction is not stored', async () => {
-    await start();
+    await app.start();
     const session_id = randomUUID();
     app.emulator.failNext({ kind: 'answer', content: long(), finishReason: 'content_filter' });
     const { names, error } = await stream({ question: 'q', session_id });
@@ -176,7 +165,7 @@ describe('a failure', () => {
   });
 
   it('at the deadline is an event when the answer has begun', { tags: ['long'] }, async () => {
-    await start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
+    await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
     app.emulator.tokenDelayMs = 50;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
     const { names, error } = await stream({ question: 'q' });
@@ -185,7 +174,7 @@ describe('a failure', () => {
   });
 
   it('because the process stops is an event', { tags: ['long'] }, async () => {
-    await start();
+    await app.start();
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
     let begun = false;
@@ -205,7 +194,7 @@ const disconnect = async (fields: object, headers?: Record<string, string>): Pro
 
 describe('a caller that disconnects', () => {
   it('does not stop the answer, which is completed, stored and cached', async () => {
-    await start();
+    await app.start();
     const fields = { question: newQuestion(), session_id: randomUUID() };
     await disconnect(fields);
     await eventually(() => app.emulator.requests[0]?.status === 200);
@@ -216,7 +205,7 @@ describe('a caller that disconnects', () => {
   });
 
   it('aborts a model call whose result is not needed', async () => {
-    await start({ env: { FINISH_ABANDONED: 'off' } });
+    await app.start({ env: { FINISH_ABANDONED: 'off' } });
     await disconnect({ question: newQuestion() });
     await eventually(() => app.emulator.requests[0]?.aborted === true);
     await disconnect({ question: newQuestion() }, { 'Cache-Control': 'no-store' });
@@ -224,7 +213,7 @@ describe('a caller that disconnects', () => {
   });
 
   it('does not abort a model call that other callers wait for', { tags: ['long'] }, async () => {
-    await start({ env: { FINISH_ABANDONED: 'off' } });
+    await app.start({ env: { FINISH_ABANDONED: 'off' } });
     const question = newQuestion();
     app.emulator.tokenDelayMs = 20;
     app.emulator.failNext({ kind: 'answer', content: long() });
@@ -244,7 +233,7 @@ describe('a caller that disconnects', () => {
   });
 
   it('is also detected for a plain answer', async () => {
-    await start({ env: { FINISH_ABANDONED: 'off' }, emulator: { latencyMs: 5000 } });
+    await app.start({ env: { FINISH_ABANDONED: 'off' }, emulator: { latencyMs: 5000 } });
     const caller = new AbortController();
     const asking = fetch(`${app.url}/ask`, {
       method: 'POST',
@@ -260,7 +249,7 @@ describe('a caller that disconnects', () => {
 });
 
 it('a slow reader gets the whole answer and does not delay others', async () => {
-  await start();
+  await app.start();
   const content = `${'x'.repeat(1999)} `.repeat(400);
   app.emulator.failNext({ kind: 'answer', content });
   const body = JSON.stringify({ question: 'slow', stream: true, session_id: 's' });

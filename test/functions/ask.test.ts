@@ -1,16 +1,12 @@
 /** The main features of POST /ask. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, post, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, post, startApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.stop());
-beforeEach(() => app.emulator.reset());
+const app = useApp();
 
 /** A question that no other test asks, so that no cached answer exists. */
 const newQuestion = (): string => `What is the meaning of ${randomUUID()}?`;

@@ -1,21 +1,10 @@
 /** The model in /health/ready and in the statistics: failures of the model count, invalid questions do not. */
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import {
-  type AppOptions,
-  ask,
-  askForError,
-  eventually,
-  newQuestion,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-const start = async (options?: AppOptions): Promise<void> => {
-  app = await startApp(options);
-};
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 interface Readiness {
   status: string;
@@ -30,7 +19,7 @@ const ready = async (): Promise<{ status: number; body: Readiness }> => {
 const modelCheck = async (): Promise<string> => (await ready()).body.checks.model;
 
 it('a refused question does not affect the state of the model', { tags: ['long'] }, async () => {
-  await start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
+  await app.start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
   await ask(app, { question: newQuestion() });
   const refusals: Fault[] = [
     { kind: 'content_filter' },
@@ -50,7 +39,7 @@ it('a refused question does not affect the state of the model', { tags: ['long']
 });
 
 it('an instance is not ready while no endpoint is reachable, before and after its first question', async () => {
-  await start();
+  await app.start();
   expect(await ready()).toMatchObject({
     status: 200,
     body: { status: 'ready', checks: { model: 'unknown' } },
@@ -67,7 +56,7 @@ it(
   'an instance is not ready while the circuit breaker is open, and ready when it is half-open',
   { tags: ['long'] },
   async () => {
-    await start();
+    await app.start();
     app.emulator.fault = { kind: 'status', status: 500 };
     for (let index = 0; index < 3; index++) await askForError(app, { question: newQuestion() });
     expect(await ready()).toMatchObject({ status: 503, body: { checks: { model: 'failing' } } });
@@ -76,7 +65,7 @@ it(
 );
 
 it('an instance stays ready when a reachable model fails occasionally', async () => {
-  await start();
+  await app.start();
   app.emulator.failNext({ kind: 'status', status: 401 });
   await askForError(app, { question: newQuestion() });
   expect(await ready()).toMatchObject({
@@ -91,7 +80,7 @@ it(
   'a retry with less history counts as a second call, not as one long call',
   { tags: ['long'] },
   async () => {
-    await start();
+    await app.start();
     const { session_id } = await ask(app, { question: newQuestion() });
     app.emulator.latencyMs = 400;
     app.emulator.failNext({ kind: 'context_length' });

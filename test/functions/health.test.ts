@@ -1,14 +1,10 @@
 /** The liveness check and the readiness check. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
+import { expect, it } from 'vitest';
+import { ask, askForError } from '../support/app.ts';
+import { useApp, useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.stop());
-
-const ready = async () => (await fetch(`${app.url}/health/ready`)).json();
+const app = useApp();
+const fresh = useFreshApp();
 
 it('reports that the process is alive', async () => {
   const response = await fetch(`${app.url}/health`);
@@ -17,35 +13,33 @@ it('reports that the process is alive', async () => {
 });
 
 it('reports the result of the latest model call, and makes none itself', async () => {
+  await fresh.start();
+  const ready = async () => (await fetch(`${fresh.url}/health/ready`)).json();
   expect(await ready()).toMatchObject({
     status: 'ready',
     checks: { configuration: 'ok', storage: 'ok', model: 'unknown' },
   });
-  expect(app.emulator.requests).toHaveLength(0);
-  await ask(app, { question: 'one' });
+  expect(fresh.emulator.requests).toHaveLength(0);
+  await ask(fresh, { question: 'one' });
   expect(await ready()).toMatchObject({ checks: { model: 'ok' } });
-  app.emulator.failNext({ kind: 'status', status: 401 });
-  await askForError(app, { question: 'two' });
+  fresh.emulator.failNext({ kind: 'status', status: 401 });
+  await askForError(fresh, { question: 'two' });
   expect(await ready()).toMatchObject({ status: 'ready', checks: { model: 'failing' } });
 });
 
 it('is not ready when storage is unreachable', async () => {
-  const appWithoutStorage = await startApp({
+  await fresh.start({
     env: {
       SESSIONS_STORAGE_CONNECTION_STRING:
         'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
     },
   });
-  try {
-    const response = await fetch(`${appWithoutStorage.url}/health/ready`);
-    expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({
-      error: { code: 'not_ready' },
-      checks: { storage: 'failing' },
-    });
-  } finally {
-    await appWithoutStorage.stop();
-  }
+  const response = await fetch(`${fresh.url}/health/ready`);
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({
+    error: { code: 'not_ready' },
+    checks: { storage: 'failing' },
+  });
 });
 
 it.each(['/health', '/health/ready'])('answers other methods on %s with 405', async (path) => {

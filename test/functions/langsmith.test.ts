@@ -1,24 +1,21 @@
 /** Tracing with LangSmith, by its own settings: what a run contains, and what it does not. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { type LangSmithStandIn, startLangSmithStandIn } from '../support/langsmith.ts';
-import { ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { startLangSmithStandIn } from '../support/langsmith.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useFreshApp, useStarter } from '../support/fixture.ts';
 
 const KEY = 'lsv2_pt_a-key-of-langsmith';
 
 /** The beginning of each answer of the emulator to a new question. */
 const ANSWER = 'I know only a few answers';
 
-let app: TestApp;
-let langSmith: LangSmithStandIn;
-afterEach(async () => {
-  await app.stop();
-  await langSmith.close();
-});
+const langSmith = useStarter(startLangSmithStandIn, (running) => running.close());
+const app = useFreshApp();
 
 async function start(env: Record<string, string> = {}): Promise<void> {
-  langSmith = await startLangSmithStandIn();
-  app = await startApp({
+  await langSmith.start();
+  await app.start({
     env: { LANGSMITH_ENDPOINT: langSmith.url, LANGSMITH_API_KEY: KEY, LANGSMITH_TRACING: 'true', ...env },
   });
 }

@@ -2,15 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { createMCPClient } from '@ai-sdk/mcp';
 import { MultiServerMCPClient } from '@langchain/mcp-adapters';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask, eventually, newQuestion } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ enableAuth: true, env: { FINISH_ABANDONED: 'off' } });
-});
-afterAll(() => app.stop());
-afterEach(() => app.emulator.reset());
+const app = useApp({ enableAuth: true, env: { FINISH_ABANDONED: 'off' } });
 
 const TOOLS = ['ask', 'read_session', 'forget_session'];
 const key = () => ({ 'x-functions-key': app.host.functionKey });

@@ -1,18 +1,14 @@
 /** The wire of the Model Context Protocol: revisions, methods, cancellation, many clients, and malformed messages. */
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import { eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { eventually, newQuestion } from '../support/app.ts';
 import { scaled } from '../support/effort.ts';
 import { connectClient, postMcp, responsesIn, type RpcResponse } from '../support/mcp-client.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ env: { FINISH_ABANDONED: 'off' } });
-});
-afterAll(() => app.stop());
-afterEach(() => app.emulator.reset());
+const app = useApp({ env: { FINISH_ABANDONED: 'off' } });
 
 const initialize = (protocolVersion: string) => ({
   jsonrpc: '2.0',

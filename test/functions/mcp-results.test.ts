@@ -1,7 +1,7 @@
 /** What agents of every maker are given over the Model Context Protocol: listed schemas, results, messages of errors. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ask, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, newQuestion } from '../support/app.ts';
 import {
   connectClient,
   metricsOf,
@@ -11,13 +11,9 @@ import {
   textOf,
 } from '../support/mcp-client.ts';
 import { refusedIn } from '../support/tool-schema-rules.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'true', WEBSITE_HOSTNAME: 'ask.azurewebsites.net' } });
-});
-afterAll(() => app.stop());
-afterEach(() => app.emulator.reset());
+const app = useApp({ env: { WEBSITE_AUTH_ENABLED: 'true', WEBSITE_HOSTNAME: 'ask.azurewebsites.net' } });
 
 const PARIS = 'What is the capital of France?';
 const user = (id: string = randomUUID()) => ({

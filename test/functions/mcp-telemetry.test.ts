@@ -1,25 +1,22 @@
 /** The log, spans and metrics of requests of the Model Context Protocol, with what the exporters send to a receiver. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
-import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { expect, it } from 'vitest';
+import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
+import { eventually } from '../support/app.ts';
 import { connectClient, postMcp } from '../support/mcp-client.ts';
 import { metricsOf, named, pointsOf, spansOf, valuesOf } from '../support/otlp.ts';
+import { useFreshApp, useStarter } from '../support/fixture.ts';
 
 const HOST = { trace: '0af7651916cd43dd8448eb211c80319c', span: 'b7ad6b7169203331' };
 const CLIENT = { trace: '4bf92f3577b34da6a3ce929d0e0e4736', span: '00f067aa0ba902b7' };
 const traceparentOf = ({ trace, span }: typeof HOST) => `00-${trace}-${span}-01`;
 
-let otlp: Receiver;
-let app: TestApp;
+const otlp = useStarter(startReceiver, (receiver) => receiver.close());
+const app = useFreshApp();
 async function start(): Promise<void> {
-  otlp = await startReceiver();
-  app = await startApp({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url } });
+  await otlp.start();
+  await app.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url } });
 }
-afterEach(async () => {
-  await app.stop();
-  await otlp.close();
-});
 
 interface McpLine {
   method: string;

@@ -1,16 +1,12 @@
 /** The Model Context Protocol, with the clients of the official SDK. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ask, eventually, newQuestion, startApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { CLIENTS, connectClient, textOf } from '../support/mcp-client.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp();
-});
-afterAll(() => app.stop());
-afterEach(() => app.emulator.reset());
+const app = useApp();
 
 describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
   it('negotiates the revision', async () => {

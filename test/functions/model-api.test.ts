@@ -1,21 +1,13 @@
 /** The same questions by both APIs of the model, on both of its addresses: answers, streams, faults and costs. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
-import {
-  type AppOptions,
-  ask,
-  askForError,
-  eventually,
-  newQuestion,
-  startApp,
-  type TestApp,
-} from '../support/app.ts';
+import { type AppOptions, ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
 
@@ -39,7 +31,7 @@ const APIS = [
 
 describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) => {
   const start = async ({ env, emulator = {} }: AppOptions = {}): Promise<void> => {
-    app = await startApp({
+    await app.start({
       emulator: { deployments: ['my-model'], ...emulator },
       env: { MODEL_API: api, AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'my-model', ...env },
       envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: path === 'v1' ? `${url}/openai/v1/` : url }),

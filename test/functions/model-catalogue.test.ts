@@ -1,11 +1,13 @@
 /** A running app knows when its model retires, and says so in time. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Catalogue } from '../../dev/azure-openai-emulator/catalogue.ts';
-import { type CompatibleServer, startCompatibleServer } from '../../dev/stack/compatible-server.ts';
-import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
-import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { startCompatibleServer } from '../../dev/stack/compatible-server.ts';
+import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
+import { ask, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { metricsOf, pointsOf, valuesOf } from '../support/otlp.ts';
+import { optionsFor } from '../support/other-server.ts';
+import { useFreshApp, useStarter } from '../support/fixture.ts';
 
 const MODEL = 'gpt-5-mini-2025-08-07';
 const DAY_MS = 24 * 60 * 60_000;
@@ -13,15 +15,11 @@ const DAY_MS = 24 * 60 * 60_000;
 const inDays = (days: number): number => Date.now() + (days + 0.5) * DAY_MS;
 const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
-let app: TestApp;
-const running: { close(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  await app.stop();
-  for (const each of running.splice(0)) await each.close();
-});
+const otlp = useStarter(startReceiver, (receiver) => receiver.close());
+const app = useFreshApp();
 
 async function start(catalogue: Catalogue | undefined, v1 = false, env = {}): Promise<void> {
-  app = await startApp({
+  await app.start({
     emulator: { model: MODEL, catalogue },
     envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: v1 ? `${url}/openai/v1/` : url }),
     env,
@@ -92,8 +90,7 @@ it('an upgraded model has the date of the new version', async () => {
 });
 
 it('is exported as a metric', async () => {
-  const otlp: Receiver = await startReceiver();
-  running.push(otlp);
+  await otlp.start();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url };
   await start({ models: [{ id: MODEL, retiresAt: inDays(71) }] }, false, env);
   await ask(app, { question: newQuestion() });
@@ -137,15 +134,9 @@ it('a list that never comes delays neither questions nor the stop', async () => 
 });
 
 it('a server that is not Azure’s is not asked', { tags: ['long'] }, async () => {
-  const server: CompatibleServer = await startCompatibleServer();
-  running.push(server);
-  app = await startApp({
-    env: {
-      AZURE_OPENAI_ENDPOINT: server.url,
-      AZURE_OPENAI_API_KEY: '',
-      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'llama3.2',
-    },
-  });
+  const server = await startCompatibleServer();
+  onTestFinished(() => server.close());
+  await app.start(optionsFor(server));
   await ask(app, { question: newQuestion() });
   await new Promise((resolve) => setTimeout(resolve, 3000));
   expect(server.paths).toEqual(['/v1/chat/completions']);

@@ -3,22 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { CompatibleServer } from '../../dev/stack/compatible-server.ts';
-import { ask, askForError, eventually, newQuestion, post, type TestApp } from '../support/app.ts';
-import { startAppOf, startWithOtherServer } from '../support/other-server.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, askForError, eventually, newQuestion, post } from '../support/app.ts';
+import { optionsFor, useOtherServer } from '../support/other-server.ts';
 import { streamFrom } from '../support/streamed.ts';
 
-let app: TestApp;
-let server: CompatibleServer;
-afterEach(async () => {
-  await app.stop();
-  await server.close();
-});
-
-async function start(...args: Parameters<typeof startWithOtherServer>): Promise<void> {
-  ({ app, server } = await startWithOtherServer(...args));
-}
+const { app, server, start } = useOtherServer();
 
 it('answers, follows up, streams and caches, without a key and over HTTP', async () => {
   await start();
@@ -124,7 +114,6 @@ it('gets MODEL_HEADERS, which are part of the cache key and never logged', async
   await askForError(app, { question: newQuestion() });
   expect(server.headers[0]?.['x-portkey-config']).toBe('pc-secret');
   expect(app.output()).not.toContain('pc-secret');
-  await app.stop();
-  app = await startAppOf(server, { ...headers('pc-other'), ANSWER_CACHE_PATH });
+  await app.start(optionsFor(server, { ...headers('pc-other'), ANSWER_CACHE_PATH }));
   expect((await ask(app, { question })).performance_metrics.from_cache).toBe(false);
 });

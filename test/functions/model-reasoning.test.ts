@@ -1,11 +1,11 @@
 /** Reasoning models are silent for long: what cuts a call off, and what does not. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { ask, askForError, type AppOptions, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, askForError, type AppOptions, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 /** Little longer than the model thinks. */
 const TIMEOUT_SECONDS = '5';
@@ -18,7 +18,7 @@ const WAYS = [
 
 describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, protocol) => {
   const start = async (env: AppOptions['env'] = {}): Promise<void> => {
-    app = await startApp({
+    await app.start({
       emulator: {
         protocols: [protocol],
         deployments: ['gpt-4o', 'my-gpt-5-mini'],

@@ -1,16 +1,12 @@
 /** A deployment or a model that is gone, and another one that takes over. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { type Fault } from '../../dev/azure-openai-emulator/emulator.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
+import { useFreshApp, useModel } from '../support/fixture.ts';
 
-let app: TestApp;
-let fallback: Emulator | undefined;
-afterEach(async () => {
-  await app.stop();
-  await fallback?.close();
-  fallback = undefined;
-});
+const fallback = useModel({ apiKey: 'fallback-key', deployments: ['gpt-5'] });
+const app = useFreshApp();
 
 const gone: [Fault, string][] = [
   [{ kind: 'no_deployment' }, 'the deployment does not exist (404 DeploymentNotFound)'],
@@ -24,7 +20,7 @@ const gone: [Fault, string][] = [
 it.each(sampled(gone, 2))(
   '(%o) the operator is told what happened and what to check',
   async (fault, reason) => {
-    app = await startApp();
+    await app.start();
     app.emulator.failNext(fault);
     const failed = await askForError(app, { question: newQuestion() });
     expect([failed.status, failed.body.error.code]).toEqual([502, 'model_misconfigured']);
@@ -35,8 +31,7 @@ it.each(sampled(gone, 2))(
 );
 
 async function startBoth(): Promise<void> {
-  fallback = await startEmulator({ apiKey: 'fallback-key', deployments: ['gpt-5'] });
-  app = await startApp({
+  await app.start({
     env: {
       AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
       AZURE_OPENAI_FALLBACK_API_KEYS: 'fallback-key',
@@ -56,7 +51,7 @@ describe('with a fallback endpoint that has another deployment', () => {
     // The first is not asked in vain each time.
     const second = await ask(app, { question: newQuestion() });
     expect(second.performance_metrics.connection).toMatchObject({ endpoint: 1, attempts: 1 });
-    expect(fallback?.requests.map(({ deployment }) => deployment)).toEqual(['gpt-5', 'gpt-5']);
+    expect(fallback.requests.map(({ deployment }) => deployment)).toEqual(['gpt-5', 'gpt-5']);
     const cached = await ask(app, { question });
     expect(cached.performance_metrics.cache.result).toBe('hit');
     expect(cached.performance_metrics.model).toBe(first.performance_metrics.model);

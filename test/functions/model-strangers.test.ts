@@ -1,33 +1,20 @@
 /** The app in front of OpenAI-compatible servers that nobody here wrote. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, askForError, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { SLOW_QUESTION, startAimock, startMockLlm, type Stranger, watch } from '../support/strangers.ts';
 import { streamFrom } from '../support/streamed.ts';
+import { optionsFor } from '../support/other-server.ts';
+import { useApp, useRunning } from '../support/fixture.ts';
 
 const DOWNLOAD_MS = 300_000;
 
 function describeStranger(start: () => Promise<Stranger>, tokensOfParis: number): void {
-  let stranger: Stranger;
-  let watched: ReturnType<typeof watch>;
-  let app: TestApp;
-  beforeAll(async () => {
-    stranger = await start();
-    watched = watch(stranger.url);
-    app = await startApp({
-      env: {
-        AZURE_OPENAI_ENDPOINT: stranger.url,
-        AZURE_OPENAI_API_KEY: '',
-        AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
-        FINISH_ABANDONED: 'off',
-      },
-    });
-  }, DOWNLOAD_MS);
-  afterAll(async () => {
-    await app.stop();
-    watched.stop();
-    await stranger.stop();
-  });
+  const stranger = useRunning(start, { stop: (running) => running.stop(), timeoutMs: DOWNLOAD_MS });
+  const watched = useRunning(() => watch(stranger.url), { stop: ({ stop }) => stop() });
+  const app = useApp(() =>
+    optionsFor(stranger, { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o', FINISH_ABANDONED: 'off' }),
+  );
 
   it('answers, follows up, begins anew, and caches', async () => {
     const session_id = randomUUID();

@@ -2,21 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { createConfig, lint } from '@redocly/openapi-core';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { OPENAPI_FILE, openApiText } from '../../dev/openapi.ts';
 import { ERROR_CODES } from '../../src/lib/contract/responses.ts';
 import { checked } from '../support/contract.ts';
 import { scaled } from '../support/effort.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({
-    enableAuth: true,
-    env: { MAX_QUESTION_CHARS: '1000', WEBSITE_AUTH_ENABLED: 'True' },
-  });
+const app = useApp({
+  enableAuth: true,
+  env: { MAX_QUESTION_CHARS: '1000', WEBSITE_AUTH_ENABLED: 'True' },
 });
-afterAll(() => app.stop());
 
 it('is served without a key, and equals the committed copy', async () => {
   const response = await fetch(`${app.url}/openapi.json`);

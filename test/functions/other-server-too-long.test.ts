@@ -1,21 +1,12 @@
 /** A prompt that is too long, in the words of each server. The comments name where these were found. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { CompatibleServer, RawReply } from '../../dev/stack/compatible-server.ts';
-import { ask, askForError, newQuestion, type TestApp } from '../support/app.ts';
-import { sse, startWithOtherServer } from '../support/other-server.ts';
+import { describe, expect, it } from 'vitest';
+import type { RawReply } from '../../dev/stack/compatible-server.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
+import { sse, useOtherServer } from '../support/other-server.ts';
 import { streamFrom } from '../support/streamed.ts';
 
-let app: TestApp;
-let server: CompatibleServer;
-afterEach(async () => {
-  await app.stop();
-  await server.close();
-});
-
-async function start(...args: Parameters<typeof startWithOtherServer>): Promise<void> {
-  ({ app, server } = await startWithOtherServer(...args));
-}
+const { app, server, start } = useOtherServer();
 
 const TOO_LONG: [string, RawReply][] = [
   [

@@ -1,25 +1,12 @@
 /** What servers of other makers really say. The replies are theirs, from the places that the comments name. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  type CompatibleServer,
-  type RawReply,
-  startCompatibleServer,
-} from '../../dev/stack/compatible-server.ts';
-import { ask, askForError, newQuestion, type TestApp } from '../support/app.ts';
-import { sse, startWithOtherServer } from '../support/other-server.ts';
+import { describe, expect, it } from 'vitest';
+import { type RawReply, startCompatibleServer } from '../../dev/stack/compatible-server.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
+import { sse, useOtherServer } from '../support/other-server.ts';
 import { streamFrom } from '../support/streamed.ts';
 
-let app: TestApp;
-let server: CompatibleServer;
-afterEach(async () => {
-  await app.stop();
-  await server.close();
-});
-
-async function start(...args: Parameters<typeof startWithOtherServer>): Promise<void> {
-  ({ app, server } = await startWithOtherServer(...args));
-}
+const { app, server, start } = useOtherServer();
 
 describe('a model that is missing', () => {
   it('in a 400 without a code is asked at the next endpoint', async () => {
@@ -52,7 +39,6 @@ describe('the operator reads', () => {
     const { port } = new URL(server.url);
     await askForError(app, { question: newQuestion() });
     expect(app.output()).toContain(`nothing listens at 127.0.0.1:${port}. Start the server of the model`);
-    server = await startCompatibleServer();
   });
 
   it('that a stream was cut off', async () => {

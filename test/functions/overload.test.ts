@@ -1,11 +1,11 @@
 /** Many more questions at once than MODEL_MAX_CONCURRENCY lets through: each is answered, or refused as busy. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, newQuestion, post } from '../support/app.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 const inNewSession = () => ({ question: newQuestion(), session_id: randomUUID() });
 
@@ -39,7 +39,7 @@ const doneOf = (events: string): Answer =>
 
 it('answers as many as the model takes, and refuses the others', { tags: ['long'] }, async () => {
   const limit = 5;
-  app = await startApp({ env: { MODEL_MAX_CONCURRENCY: String(limit) }, emulator: { latencyMs: 1000 } });
+  await app.start({ env: { MODEL_MAX_CONCURRENCY: String(limit) }, emulator: { latencyMs: 1000 } });
   const outcomes = await Promise.all(
     Array.from({ length: 2 * limit * 10 }, (_, index) => askOrBeRefused(index % 4 === 0)),
   );
@@ -51,7 +51,7 @@ it('answers as many as the model takes, and refuses the others', { tags: ['long'
 });
 
 it('answers cached questions while the model takes no more', { tags: ['long'] }, async () => {
-  app = await startApp({ env: { MODEL_MAX_CONCURRENCY: '1' } });
+  await app.start({ env: { MODEL_MAX_CONCURRENCY: '1' } });
   const cached = newQuestion();
   await ask(app, { question: cached });
   await fillModel();

@@ -5,17 +5,14 @@ import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
-import { startApp, type TestApp } from '../support/app.ts';
+import { startApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  // The page needs no key. It asks the user for the key that questions need.
-  app = await startApp({ enableAuth: true });
-});
-afterAll(() => app.stop());
+// The page needs no key. It asks the user for the key that questions need.
+const app = useApp({ enableAuth: true });
 
 /** A late part of the page that was built. */
 const asset = readdirSync(join(root, 'dist/page/assets')).find((name) => name.endsWith('.js')) ?? '';

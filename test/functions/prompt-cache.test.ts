@@ -2,20 +2,20 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { EmulatorOptions } from '../../dev/azure-openai-emulator/emulator.ts';
 import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import { root } from '../../dev/stack/root.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import { ask, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { ask, newQuestion } from '../support/app.ts';
 import { named, spansOf, valuesOf } from '../support/otlp.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp;
-afterEach(() => app.stop());
+const app = useFreshApp();
 
 /** Starts an app that uses the v1 API, which has the parameter. */
 async function start(env: Record<string, string> = {}, emulator: EmulatorOptions = {}): Promise<void> {
-  app = await startApp({
+  await app.start({
     emulator,
     envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: `${url}/openai/v1/` }),
     env,
@@ -58,7 +58,7 @@ it('no key is part of a cached answer: other sessions share it', async () => {
 });
 
 it('no key is sent to the dated API, which would refuse it', async () => {
-  app = await startApp();
+  await app.start();
   await ask(app, { question: newQuestion() });
   expect(keys()).toEqual([undefined]);
 });
@@ -126,7 +126,7 @@ const SECOND_MS = 1000;
 /** Dollars for 1,000 conversations: of all, and if every prompt token had the ordinary price. */
 async function costOf(model: (typeof MODELS)[number], withKey: boolean): Promise<[number, number]> {
   let now = Date.UTC(2026, 10, 30);
-  app = await startApp({
+  await app.start({
     emulator: {
       promptCache: { rules: model.rules, now: () => now },
       answers: (messages) => tokens(300, `answer ${messages.length}`),

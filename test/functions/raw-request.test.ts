@@ -6,16 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SessionList } from '../../src/lib/contract/responses.ts';
-import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { ask, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
-});
-afterAll(() => app.stop());
+const app = useApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
 
 const SPELLINGS = ['Headers', 'headers', 'hEADERS'];
 const userHeaders = (user: string) => ({

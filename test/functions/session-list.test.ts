@@ -1,26 +1,15 @@
 /** GET /sessions of a user with many sessions: one request per page, ordered by last use, under concurrent writes. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { ask, eventually, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { expect, it } from 'vitest';
+import { ask, eventually } from '../support/app.ts';
+import { useAppBehindProxy } from '../support/fixture.ts';
 
 interface SessionList {
   sessions: { session_id: string; title: string }[];
   next: string | null;
 }
 
-let proxy: StorageProxy;
-let app: TestApp;
-beforeAll(async () => {
-  proxy = await startStorageProxy();
-  const env = { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString, WEBSITE_AUTH_ENABLED: 'True' };
-  app = await startApp({ env });
-});
-beforeEach(() => proxy.reset());
-afterAll(async () => {
-  await app.stop();
-  await proxy.close();
-});
+const { app, proxy } = useAppBehindProxy({ WEBSITE_AUTH_ENABLED: 'True' });
 
 const signedIn = (id: string): Record<string, string> => ({
   'x-ms-client-principal': Buffer.from('{"auth_typ":"aad","claims":[]}').toString('base64'),

@@ -1,6 +1,6 @@
 /** Sessions: concurrent questions, idempotency keys, reading, deleting, listing, and ownership. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, ChatMessage, ErrorBody } from '../../src/lib/contract/responses.ts';
 import {
   ask,
@@ -11,6 +11,7 @@ import {
   startApp,
   type TestApp,
 } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
 interface Session {
   session_id: string;
@@ -115,12 +116,7 @@ describe('one session on several instances', () => {
 });
 
 describe('a session', () => {
-  let app: TestApp;
-  beforeAll(async () => {
-    app = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
-  });
-  afterAll(() => app.stop());
-  afterEach(() => app.emulator.reset());
+  const app = useApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
 
   it('is read completely, page by page', async () => {
     const session_id = `a/b ?#%💥 ${randomUUID()}`;

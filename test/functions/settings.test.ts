@@ -1,16 +1,13 @@
 /** Settings of a running app: accepted values work, and invalid ones are named. */
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Environment } from '../../src/lib/config/config.ts';
-import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, eventually, type TestApp } from '../support/app.ts';
 import { sampled, scaled } from '../support/effort.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-let app: TestApp | undefined;
-afterEach(async () => {
-  await app?.stop();
-  app = undefined;
-});
+const app = useFreshApp();
 
 const number = (min: number, max: number) =>
   fc.oneof(fc.integer({ min, max }), fc.double({ min, max, noNaN: true })).map(String);
@@ -46,19 +43,18 @@ describe('numbers', () => {
     { ANSWER_CACHE_TTL_SECONDS: '315360000' },
   ];
   it.each(sampled(UNUSUAL))('%o gives an app that answers, remembers and caches', async (env) => {
-    app = await startApp({ env });
+    await app.start({ env });
     await expectAnswers(app);
   });
 
   it('all accepted values give an app that answers and remembers', { timeout: 240_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(NUMBERS, async (env) => {
-        app = await startApp({ env });
+        await app.start({ env });
         try {
           await expectAnswers(app);
         } finally {
           await app.stop();
-          app = undefined;
         }
       }),
       // Shrinking a failing example would start the app a hundred times.
@@ -90,7 +86,7 @@ describe('the address of the model', () => {
       2,
     ),
   )('can be any address that a portal shows: %s', async (path) => {
-    app = await startApp({
+    await app.start({
       envFor: ({ url }) => ({
         AZURE_OPENAI_ENDPOINT: url + path,
         AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: path.includes('deployments') ? undefined : 'gpt-4o',
@@ -103,7 +99,7 @@ describe('the address of the model', () => {
   });
 
   it('is named in the log with the error when the host does not exist', async () => {
-    app = await startApp({ env: { AZURE_OPENAI_ENDPOINT: 'https://no-such-name.invalid' } });
+    await app.start({ env: { AZURE_OPENAI_ENDPOINT: 'https://no-such-name.invalid' } });
     const failed = await askForError(app, { question: randomUUID() });
     expect(failed).toMatchObject({ status: 502, body: { error: { code: 'model_unavailable' } } });
     await eventually(() => /AZURE_OPENAI_ENDPOINT.*(ENOTFOUND|EAI_AGAIN)/.test(app?.output() ?? ''));
@@ -123,7 +119,7 @@ describe('a wrong setting', () => {
       ],
     ]),
   )('is refused by name and without its value: %s', async (name, env) => {
-    app = await startApp({ env });
+    await app.start({ env });
     const failed = await askForError(app, { question: randomUUID() });
     expect(failed).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
     expect(app.output()).toMatch(new RegExp(`misconfigured: .*${name}`));
@@ -137,14 +133,14 @@ describe('a wrong setting', () => {
       'name.redis.cache.windows.net:6380,password=secret,ssl=True,abortConnect=False',
     ]),
   )('for Redis does not affect questions: %s', async (ANSWER_CACHE_REDIS_URL) => {
-    app = await startApp({ env: { ANSWER_CACHE_REDIS_URL } });
+    await app.start({ env: { ANSWER_CACHE_REDIS_URL } });
     await expectAnswers(app);
     expect(app.output().match(/ANSWER_CACHE_REDIS_URL/g)).toHaveLength(1);
     expect(app.output()).not.toContain('secret');
   });
 
   it('with a similar name is reported once, with the right name', async () => {
-    app = await startApp({ env: { SYSTEM_PROMT: 'Answer in French.' } });
+    await app.start({ env: { SYSTEM_PROMT: 'Answer in French.' } });
     await expectAnswers(app);
     expect(app.output().match(/SYSTEM_PROMT .*SYSTEM_PROMPT/g)).toHaveLength(1);
     expect(app.output()).not.toContain('French');

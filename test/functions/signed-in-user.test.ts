@@ -3,15 +3,12 @@
  * learn.microsoft.com/azure/app-service/configure-authentication-user-identities
  */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ErrorBody, SessionList } from '../../src/lib/contract/responses.ts';
-import { ask, askForError, startApp, type TestApp } from '../support/app.ts';
+import { ask, askForError, startApp } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
-let app: TestApp;
-beforeAll(async () => {
-  app = await startApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
-});
-afterAll(() => app.stop());
+const app = useApp({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
 
 const OBJECT_ID = 'http://schemas.microsoft.com/identity/claims/objectidentifier';
 const NAME_ID = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier';

@@ -1,25 +1,16 @@
 /** The timer that purges storage, when the table is missing or being deleted. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { expect, it } from 'vitest';
+import { eventually } from '../support/app.ts';
+import { useApp, useStorage } from '../support/fixture.ts';
 
-let proxy: StorageProxy;
-let app: TestApp;
-beforeAll(async () => {
-  proxy = await startStorageProxy();
-  app = await startApp({
-    env: {
-      SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
-      SESSIONS_TABLE_NAME: `t${randomUUID().replaceAll('-', '')}`,
-    },
-  });
-});
-beforeEach(() => proxy.reset());
-afterAll(async () => {
-  await app.stop();
-  await proxy.close();
-});
+const proxy = useStorage();
+const app = useApp(() => ({
+  env: {
+    SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+    SESSIONS_TABLE_NAME: `t${randomUUID().replaceAll('-', '')}`,
+  },
+}));
 
 /** Runs the purge. Returns the log output up to a match of `pattern`. */
 async function purge(pattern: RegExp): Promise<string> {

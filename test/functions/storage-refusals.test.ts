@@ -2,19 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
-import { ask, askForError, newQuestion, post, type TestApp } from '../support/app.ts';
-import { useAppBehindProxy } from '../support/app-behind-proxy.ts';
-import type { StorageProxy } from '../support/storage-proxy.ts';
+import { ask, askForError, newQuestion, post } from '../support/app.ts';
 import type { StorageRefusal } from '../support/storage-refusals.ts';
+import { useAppBehindProxy } from '../support/fixture.ts';
 
 const TABLE_BEING_DELETED: StorageRefusal = { status: 409, code: 'TableBeingDeleted' };
 const RESOURCE_NOT_FOUND: StorageRefusal = { status: 404, code: 'ResourceNotFound' };
 const PRECONDITION: StorageRefusal = { status: 412, code: 'ConditionNotMet' };
 const UNSTORED = { history_saved: false };
 
-let proxy: StorageProxy;
-let app: TestApp;
-useAppBehindProxy((started) => ({ app, proxy } = started));
+const { app, proxy } = useAppBehindProxy();
 
 const call = (path: string, method = 'GET') => fetch(`${app.url}${path}`, { method });
 

@@ -1,24 +1,19 @@
 /** Storage settings that do not work: one log line names the setting and the error of the storage. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, expect, it } from 'vitest';
-import { ask, askForError, eventually, startApp, type TestApp } from '../support/app.ts';
+import { expect, it } from 'vitest';
+import { ask, askForError, eventually } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { useFreshApp, useStorage } from '../support/fixture.ts';
 
-let app: TestApp;
-let proxy: StorageProxy | undefined;
-afterEach(async () => {
-  await app.stop();
-  await proxy?.close();
-  proxy = undefined;
-});
+const proxy = useStorage();
+const app = useFreshApp();
 
 const SETTING = 'SESSIONS_STORAGE_CONNECTION_STRING';
 const linesOf = (output: string): string[] => output.split('\n').filter((line) => line.includes(SETTING));
 
 /** Returns the log output after a question and a readiness check with this storage. */
 async function outputWith(connectionString: string): Promise<string> {
-  app = await startApp({ env: { [SETTING]: connectionString } });
+  await app.start({ env: { [SETTING]: connectionString } });
   const { performance_metrics: metrics } = await ask(app, { question: 'q', session_id: randomUUID() });
   expect(metrics).toMatchObject({ history_available: false, history_saved: false });
   const output = app.output();
@@ -29,7 +24,6 @@ async function outputWith(connectionString: string): Promise<string> {
 }
 
 it('a wrong account key', async () => {
-  proxy = await startStorageProxy();
   for (const kind of ['query', 'insert', 'get'] as const) {
     proxy.failNext(kind, { status: 403, code: 'AuthenticationFailed' }, Infinity);
   }
@@ -57,7 +51,7 @@ it.each(
     ['a connection string without a key', 'AccountName=a;EndpointSuffix=core.windows.net'],
   ]),
 )('%s', async (_, connectionString) => {
-  app = await startApp({ env: { [SETTING]: `DefaultEndpointsProtocol=https;${connectionString}` } });
+  await app.start({ env: { [SETTING]: `DefaultEndpointsProtocol=https;${connectionString}` } });
   const refused = await askForError(app, { question: 'q' });
   expect(refused).toMatchObject({ status: 500, body: { error: { code: 'misconfigured' } } });
   expect(linesOf(app.output())).toHaveLength(1);
@@ -65,7 +59,7 @@ it.each(
 });
 
 it('an identity that cannot sign in', { tags: ['long'] }, async () => {
-  app = await startApp({
+  await app.start({
     env: { SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
   });
   const answer = await ask(app, { question: 'q', session_id: randomUUID() });

@@ -4,15 +4,12 @@
  * @module-tag long
  */
 import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { type TestApp } from '../support/app.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useBrowser } from './setup.ts';
 
-let app: TestApp;
-let browser: Browser;
-useBrowser((started) => ({ app, browser } = started));
+const { app, browser } = useBrowser();
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
   it.each([320, 768, 1280])('has no violations and no horizontal scrolling at %i px', async (width) => {

@@ -4,18 +4,13 @@
  * @module-tag long
  */
 import { readFile } from 'node:fs/promises';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { type TestApp } from '../support/app.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type StandIn } from './stand-in.ts';
+import { doneWith } from './stand-in.ts';
 
-let app: TestApp;
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ app, browser, server } = started));
-beforeEach(() => app.emulator.reset());
+const { app, browser, server } = useStandIn();
 
 const open = (width: number, options: BrowserContextOptions = {}) =>
   openPage(browser, app.url, { viewport: { width, height: 700 }, ...options });

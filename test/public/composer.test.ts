@@ -3,31 +3,16 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startApp, type TestApp } from '../support/app.ts';
-import { askInPage, lastTurn, openPage, overflow, startBrowser } from './browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
+import { useBrowser } from './setup.ts';
+import { useApp } from '../support/fixture.ts';
 
 const LIMIT = 60;
 
-let app: TestApp;
-let limited: TestApp;
-let browser: Browser;
-beforeAll(async () => {
-  [app, limited, browser] = await Promise.all([
-    startApp(),
-    startApp({ env: { MAX_QUESTION_CHARS: String(LIMIT) } }),
-    startBrowser(),
-  ]);
-});
-afterAll(async () => {
-  await browser?.close();
-  await Promise.all([app.stop(), limited.stop()]);
-});
-beforeEach(() => {
-  app.emulator.reset();
-  limited.emulator.reset();
-});
+const { app, browser } = useBrowser();
+const limited = useApp({ env: { MAX_QUESTION_CHARS: String(LIMIT) } });
 
 const open = (url = app.url, width = 1280) => openPage(browser, url, { viewport: { width, height: 700 } });
 const input = (page: Page) => page.getByLabel('Your question');

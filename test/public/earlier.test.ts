@@ -3,15 +3,12 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { beforeEach, expect, it } from 'vitest';
 import { openPage } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { type StandIn } from './stand-in.ts';
 
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ browser, server } = started));
+const { browser, server } = useStandIn();
 
 beforeEach(() => server.sessions.clear());
 

@@ -3,13 +3,13 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { eventually } from '../support/app.ts';
 import { askInPage, lastTurn, openPage } from './browser.ts';
 import { HOSTILE_ANSWERS } from './hostile-payloads.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
+import { doneWith, type Exchange } from './stand-in.ts';
 
 /** The elements that an answer can become, and their attributes. */
 const ALLOWED: Record<string, string[]> = {
@@ -34,9 +34,7 @@ const MATH =
 const MATH_ATTRIBUTES = /^(?!on|href|src|style|class|id)[a-z]+$/;
 const ADDRESS = /^(?:https?|mailto):/;
 
-let browser: Browser;
-let server: StandIn;
-useStandIn((started) => ({ browser, server } = started));
+const { browser, server } = useStandIn();
 
 /** Answers that are tried one after another on one page. */
 const AT_ONCE = 9;

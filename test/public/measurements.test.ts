@@ -4,17 +4,15 @@
  * @module-tag long
  */
 import axe from 'axe-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import { eventually } from '../support/app.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type StandIn } from './stand-in.ts';
+import { doneWith } from './stand-in.ts';
 
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ browser, server } = started));
+const { browser, server } = useStandIn();
 beforeEach(() => {
   server.exchanges.length = 0;
   server.sessions.clear();

@@ -2,17 +2,14 @@
  * The chat page in Chromium with the real app.
  * @module-tag browser
  */
-import type { Browser, Page } from 'playwright-core';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { eventually, startApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { askInPage, lastTurn, openPage } from './browser.ts';
 import { useBrowser } from './setup.ts';
 
-let app: TestApp;
-let browser: Browser;
-useBrowser((started) => ({ app, browser } = started));
-beforeEach(() => app.emulator.reset());
+const { app, browser } = useBrowser();
 
 const sessionOf = (page: Page) => new URLSearchParams(new URL(page.url()).hash.slice(1)).get('session');
 

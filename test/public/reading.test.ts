@@ -3,16 +3,14 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/app.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
+import { doneWith, type Exchange } from './stand-in.ts';
 
-let browser: Browser;
-let server: StandIn;
-useStandIn((started) => ({ browser, server } = started));
+const { browser, server } = useStandIn();
 
 const HAS_READER =
   'performance.getEntriesByType("resource").some(({ name }) => name.includes("reader.late"))';

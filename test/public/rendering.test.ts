@@ -2,16 +2,12 @@
  * Rendering of Markdown in answers, including malicious and extreme text.
  * @module-tag browser
  */
-import type { Browser } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { type TestApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useBrowser } from './setup.ts';
 
-let app: TestApp;
-let browser: Browser;
-useBrowser((started) => ({ app, browser } = started));
+const { app, browser } = useBrowser();
 
 const answerWith = (content: string) => app.emulator.failNext({ kind: 'answer', content });
 

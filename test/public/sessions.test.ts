@@ -3,17 +3,13 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { eventually, startApp } from '../support/app.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { type StandIn } from './stand-in.ts';
 
-let app: TestApp;
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ app, browser, server } = started));
+const { app, browser, server } = useStandIn();
 beforeEach(() => {
   server.sessions.clear();
   server.lists.clear();

@@ -3,15 +3,12 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser, BrowserContextOptions } from 'playwright-core';
+import type { BrowserContextOptions } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { type TestApp } from '../support/app.ts';
 import { askInPage, lastTurn, openPage } from './browser.ts';
 import { useBrowser } from './setup.ts';
 
-let app: TestApp;
-let browser: Browser;
-useBrowser((started) => ({ app, browser } = started));
+const { app, browser } = useBrowser();
 
 const open = (width: number, options: BrowserContextOptions = {}) =>
   openPage(browser, app.url, { viewport: { width, height: 700 }, ...options });

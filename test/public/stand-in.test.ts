@@ -3,16 +3,13 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/app.ts';
 import { askInPage, lastTurn, openPage } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
+import { doneWith, type Exchange } from './stand-in.ts';
 
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ browser, server } = started));
+const { browser, server } = useStandIn();
 
 /** Opens the page and asks a question. Returns the page and the exchange. */
 async function openAndAsk(question: string) {

@@ -3,17 +3,13 @@
  * @module-tag browser
  * @module-tag long
  */
-import type { Browser } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { eventually, startApp, type TestApp } from '../support/app.ts';
+import { eventually, startApp } from '../support/app.ts';
 import { askInPage, lastTurn, openPage, overflow } from './browser.ts';
 import { useStandIn } from './setup.ts';
-import { doneWith, type Exchange, type StandIn } from './stand-in.ts';
+import { doneWith, type Exchange } from './stand-in.ts';
 
-let app: TestApp;
-let server: StandIn;
-let browser: Browser;
-useStandIn((started) => ({ app, browser, server } = started));
+const { app, browser, server } = useStandIn();
 
 const withQuestion = (question: string) => server.exchanges.filter((each) => each.question === question);
 

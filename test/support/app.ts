@@ -35,8 +35,10 @@ export interface TestApp {
   url: string;
   host: HostProcess;
   emulator: Emulator;
-  /** The output of the host and the app so far. */
+  /** The output of the host and the app since the start, or since the last {@link reset}. */
   output: () => string;
+  /** Resets the emulator, and forgets the output. */
+  reset: () => void;
   stop: () => Promise<number | null>;
 }
 
@@ -75,6 +77,10 @@ export async function startApp({
     host,
     emulator,
     output: () => output,
+    reset() {
+      emulator.reset();
+      output = '';
+    },
     async stop() {
       const code = await host.stop();
       await emulator.close();

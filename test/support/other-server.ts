@@ -1,30 +1,28 @@
 /** An app whose model is on a server that is not Azure's. */
-import {
-  type CompatibleServer,
-  type CompatibleServerOptions,
-  startCompatibleServer,
-} from '../../dev/stack/compatible-server.ts';
-import { startApp, type TestApp } from './app.ts';
+import { startCompatibleServer } from '../../dev/stack/compatible-server.ts';
+import type { AppOptions } from './app.ts';
+import { useFreshApp, useStarter } from './fixture.ts';
 
-/** Starts both, without a key. `env` overrides the settings. */
-export async function startWithOtherServer(
-  options: CompatibleServerOptions = {},
-  env: Record<string, string> = {},
-): Promise<{ app: TestApp; server: CompatibleServer }> {
-  const server = await startCompatibleServer(options);
-  return { app: await startAppOf(server, env), server };
+/** Both are started by each test with `start`. `env` overrides the settings of the app. */
+export function useOtherServer() {
+  const server = useStarter(startCompatibleServer, (running) => running.close());
+  const app = useFreshApp();
+  const start = async (options?: Parameters<typeof startCompatibleServer>[0], env?: AppOptions['env']) => {
+    await server.start(options);
+    await app.start(optionsFor(server, env));
+  };
+  return { app, server, start };
 }
 
-/** Starts an app for a running server. */
-export const startAppOf = ({ url }: CompatibleServer, env: Record<string, string> = {}): Promise<TestApp> =>
-  startApp({
-    env: {
-      AZURE_OPENAI_ENDPOINT: url,
-      AZURE_OPENAI_API_KEY: '',
-      AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'llama3.2',
-      ...env,
-    },
-  });
+/** Options of an app that asks this server, without a key. */
+export const optionsFor = ({ url }: { url: string }, env: AppOptions['env'] = {}): AppOptions => ({
+  env: {
+    AZURE_OPENAI_ENDPOINT: url,
+    AZURE_OPENAI_API_KEY: '',
+    AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'llama3.2',
+    ...env,
+  },
+});
 
 /** The text of a stream of chat completions. */
 export const sse = (...events: object[]): string =>
