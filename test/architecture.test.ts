@@ -1,4 +1,8 @@
-/** Enforces the layers of docs/architecture.md: a file may import from its own folder and from lower layers. */
+/**
+ * Enforces the layers of docs/architecture.md: a file may import from its own folder and from lower layers. Rejected:
+ * dependency-cruiser, whose rules would be longer than this test, and a package for each layer, which would give one
+ * deployable separate builds and versions.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { expect, it } from 'vitest';

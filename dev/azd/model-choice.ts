@@ -1,4 +1,8 @@
-/** Which model a deployment gets: the one that its user names, the one that is deployed, or the first that fits. */
+/**
+ * Which model a deployment gets: the one that its user names, the one that is deployed, or the first that fits. Rejected:
+ * `usageName` in the template, with which azd offers only regions with quota for one model; a list from the internet,
+ * because a deployment must be repeatable; a dearer model when the cheap ones have no quota.
+ */
 import type { DeployedModel } from './deployed-models.ts';
 import { type Circumstances, type Finding, findingsOn } from './model-check.ts';
 import type { Deployment } from './model-list.ts';

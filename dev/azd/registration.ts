@@ -1,4 +1,8 @@
-/** The app registration in Entra with which users sign in, through the Azure CLI and Microsoft Graph. */
+/**
+ * The app registration in Entra with which users sign in, through the Azure CLI and Microsoft Graph. Rejected: the Bicep
+ * extension for Microsoft Graph, with which every account that deploys needs rights in Entra, and each compilation
+ * restores an artifact from a registry; `az ad app create`, which changes an existing application of the same name.
+ */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * An emulated Azure OpenAI chat model for development and tests. It serves HTTP/2 and HTTP/1.1 over TLS, produces
- * faults on demand, and records connections and requests.
+ * faults on demand, and records connections and requests. Rejected: Microsoft's aoai-api-simulator (Python, not kept up), and
+ * validation with the whole specification (660 kB, without fields that Azure accepts): docs/decisions/local-stack.md.
  */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,8 @@
 /**
  * Bundles the chat page: one HTML file with its styles and its entry script, and a file for each part that the browser
- * loads late. Each file also in Brotli and gzip, so that a request never waits for a compression.
+ * loads late. Each file also in Brotli and gzip, so that a request never waits for a compression. Rejected: a framework, which
+ * does not fit into the budget; a static website beside the app, which needs CORS and a second deployment; a service
+ * worker, which shows old versions (docs/decisions/chat-page.md).
  */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';

@@ -1,4 +1,8 @@
-/** A local replacement for the Azure Functions host (`func start`): serves a function app over HTTP in this process. */
+/**
+ * A local replacement for the Azure Functions host (`func start`): serves a function app over HTTP in this process. Rejected:
+ * calling handlers directly, which would not test the library, streaming and aborts; the real host in a container, which
+ * needs Docker (docs/decisions/local-stack.md).
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import { join } from 'node:path';

@@ -44,6 +44,22 @@ it.each(documents)('%s has no broken links', (document) => {
   expect(relative.filter((target) => isBroken(document, target))).toEqual([]);
 });
 
+it('the index of decisions has each decision with the date of its last change', () => {
+  const index = readFileSync(join(root, 'docs/decisions/README.md'), 'utf8');
+  const rows = [...index.matchAll(/\]\((\S+\.md)\) \| ([\d-]+) \|/g)].map(([, file, date]) => [file, date]);
+  const decisions = globSync('*.md', { cwd: join(root, 'docs/decisions') }).filter(
+    (file) => file !== 'README.md',
+  );
+  const dated = decisions.map((file) => [file, lastChanged(file)]);
+  expect(rows.toSorted()).toEqual(dated.toSorted());
+});
+
+/** The date in the line below the title of a decision. */
+const lastChanged = (file: string): string | undefined =>
+  /^# .*\n\nDecided (?:[\d-]+, last changed )?([\d-]+)\./.exec(
+    readFileSync(join(root, 'docs/decisions', file), 'utf8'),
+  )?.[1];
+
 it('the index in docs/README.md has every document, and the README links to it', () => {
   const index = prose('docs/README.md');
   const pages = globSync('docs/*.md', { cwd: root }).map((file) => file.replaceAll('\\', '/'));

@@ -1,4 +1,7 @@
-/** The composition root: creates all parts of this process once, from its settings. */
+/**
+ * The composition root: creates all parts of this process once, from its settings. Rejected: a dependency-injection
+ * container, which would hide the order of construction.
+ */
 import { createAnswerer } from '../ask/answer-question.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';

@@ -1,7 +1,8 @@
 /**
  * The prompt for the model: the system prompt, the chat history that fits, and the question. Its beginning stays the same
- * from one question to the next, for the prompt cache of the provider:
- * docs/decisions/2026-11-30-stable-beginning-of-the-prompt.md.
+ * from one question to the next, for the prompt cache of the provider (docs/decisions/prompt.md). Rejected: windows of 6 to
+ * 10 interactions, which forget what the limit promises; reading more rows to count interactions; explicit cache
+ * breakpoints, which older models refuse.
  */
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';

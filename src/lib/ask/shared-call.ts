@@ -1,4 +1,7 @@
-/** One model call for identical questions on all instances: who asks, and who waits for the answer in the cache. */
+/**
+ * One model call for identical questions on all instances: who asks, and who waits for the answer in the cache. Rejected:
+ * pub/sub for the answer, which needs a second connection, and polling anyway for what it loses.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { CachedAnswer, CallLeases, Lease } from '../cache/cache-tier.ts';

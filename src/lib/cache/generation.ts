@@ -1,6 +1,8 @@
 /**
  * The generation of the cached answers: how `DELETE /cache` reaches the other processes. It is part of every cache key,
- * and it is stored in the tiers that processes share. docs/decisions/2026-11-25-cache-generation.md has the reasons.
+ * and it is stored in the tiers that processes share (docs/decisions/answer-cache.md). Rejected: pub/sub, which loses
+ * what is sent while it is disconnected, and needs this read as well; the time of the clearing, because clocks differ;
+ * a random token, which has no order.
  */
 import { type CacheTier, type GenerationStore, MAX_GENERATION, type TierName } from './cache-tier.ts';
 import type { UseRedis } from './redis-sign-in.ts';

@@ -1,4 +1,7 @@
-/** The leases of model calls in Redis: with them, identical questions on all instances make one model call. */
+/**
+ * The leases of model calls in Redis: with them, identical questions on all instances make one model call. Rejected: a
+ * heartbeat of each process instead of renewals, a second key that has to agree with the lease.
+ */
 import { randomUUID } from 'node:crypto';
 import type { CallLeases, Lease } from './cache-tier.ts';
 import type { UseRedis } from './redis-sign-in.ts';

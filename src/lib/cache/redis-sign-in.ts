@@ -1,4 +1,9 @@
-/** Signs in to a Redis of Azure with the identity of the app: the user is its object id, the password a token. */
+/**
+ * Signs in to a Redis of Azure with the identity of the app: the user is its object id, the password a token, which is
+ * sent again before it expires. Applies to addresses on Azure's hosts without user and key: a token must not reach
+ * another host. Rejected: `@redis/entraid`, 326 KB more for what the app's credential can do; a cluster client
+ * (`OSSCluster` answers with `MOVED`), because the other clustering policies have one endpoint for all keys.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessToken } from '@azure/identity';
 import type { IdentityConfig } from '../config/config.ts';

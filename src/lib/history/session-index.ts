@@ -1,7 +1,8 @@
 /**
  * The sessions of each signed-in user. A user's partition has two rows for each session: the entry, whose key sorts the
  * most recently used session first, and the state, from which the key of the entry is computed. Concurrent writers
- * conflict on the etag of the state.
+ * conflict on the etag of the state. Rejected: order by the start of a conversation (the time of the last use would need a
+ * read for each session), entries without a state (concurrent writers leave two), and sorting in memory (reads them all).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, digest, inverted, isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';

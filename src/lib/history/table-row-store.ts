@@ -1,4 +1,6 @@
-/** The row store in Azure Table Storage. */
+/**
+ * The row store in Azure Table Storage. Rejected: several accounts with sharding by session (docs/decisions/sessions.md).
+ */
 import { odata, type TransactionAction } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
 import {

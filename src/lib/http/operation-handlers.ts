@@ -1,4 +1,7 @@
-/** What operators call: GET /health, GET /health/ready, DELETE /cache, GET /openapi.json. */
+/**
+ * What operators call: GET /health, GET /health/ready, DELETE /cache, GET /openapi.json. Rejected for readiness: a model
+ * call, which costs tokens at every check; not ready after any failed call, which removes healthy instances.
+ */
 import type { HttpResponseInit } from '@azure/functions';
 import { errorBody, errors } from '../contract/errors.ts';
 import type { ProcessTotals } from '../contract/metrics.ts';

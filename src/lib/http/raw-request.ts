@@ -2,7 +2,8 @@
  * A request as it arrived on the connection from the Functions host. Handlers get nothing else of it: the request of the
  * `@azure/functions` library takes its headers and parameters from metadata, in which the host also puts the properties
  * of the JSON body and the query, under any name that the caller likes
- * (docs/decisions/2026-11-30-only-the-raw-request.md).
+ * (docs/decisions/raw-request.md). Rejected: to refuse metadata with a property `Headers`, because a new name would open
+ * the hole again; to change the library's code at build time.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,4 +1,7 @@
-/** The tool `ask`. */
+/**
+ * The tool `ask`. Rejected: a `resource_link` to the session in its result, of which LangChain's adapters (1.1.4) make a
+ * file that `ChatOpenAI` (1.6.0) refuses, and which clients before 2025-06-18 do not know.
+ */
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Question } from '../ask/question.ts';
 import { errors, toAskError } from '../contract/errors.ts';

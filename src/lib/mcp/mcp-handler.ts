@@ -1,6 +1,8 @@
 /**
  * POST /mcp: the Model Context Protocol over streamable HTTP, by the official SDK. It keeps no state between requests, so
  * any instance answers any request. modelcontextprotocol.io/specification/2026-07-28/basic/transports/streamable-http
+ * Rejected: the MCP extension of Azure Functions, which needs an extension bundle and a queue role and loads in every cold
+ * start; version 1 of the SDK, which brings Express; a protocol implementation of our own, for six revisions.
  */
 import { randomUUID } from 'node:crypto';
 import type { HttpResponseInit } from '@azure/functions';

@@ -1,4 +1,7 @@
-/** The tools `read_session`, `forget_session` and, for apps whose users sign in, `list_sessions`. */
+/**
+ * The tools `read_session`, `forget_session` and, for apps whose users sign in, `list_sessions`. Rejected: a 401 when nobody
+ * is signed in, on which clients with a function key would begin an OAuth that the app does not have.
+ */
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { AskError, errors } from '../contract/errors.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * Sends requests to the API of one endpoint of the model: chat completions or the Responses API. Why not the OpenAI client:
- * docs/decisions/2026-11-26-own-api-client.md.
+ * Sends requests to the API of one endpoint of the model: chat completions or the Responses API. Rejected: the client
+ * `openai`, which takes more CPU time (docs/decisions/model-client.md).
  */
 import { createParser } from 'eventsource-parser';
 import type { Dispatcher } from 'undici';

@@ -1,4 +1,7 @@
-/** A concurrency limit with a bounded queue, so that a burst of calls cannot exhaust the memory of the process. */
+/**
+ * A concurrency limit with a bounded queue, so that a burst of calls cannot exhaust the memory of the process. Rejected:
+ * that of cockatiel, which keeps an aborted call in its queue and can give a waiting call's place to a newer one.
+ */
 
 /** Runs up to `limit` calls at once. Up to `limit` more calls wait in a first-in, first-out queue. */
 export class Bulkhead {

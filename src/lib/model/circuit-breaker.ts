@@ -1,4 +1,8 @@
-/** A circuit breaker: it stops requests to an endpoint that fails repeatedly, and detects when the endpoint recovers. */
+/**
+ * A circuit breaker: it stops requests to an endpoint that fails repeatedly, and detects when the endpoint recovers.
+ * Rejected: that of cockatiel. Half open, it lets other calls wait for the probe without a way to abort them, an aborted
+ * probe closes it, and it does not tell the time of the next attempt, which `Retry-After` needs.
+ */
 
 /** Consecutive failures that open the breaker. */
 const MAX_FAILURES = 5;

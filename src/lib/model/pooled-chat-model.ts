@@ -1,5 +1,9 @@
 /* oxlint-disable no-underscore-dangle -- LangChain gives such names to what a model implements and may use */
-/** The LangChain model of this app: chat completions or the Responses API over the pooled HTTP client. */
+/**
+ * The LangChain model of this app: chat completions or the Responses API over the pooled HTTP client. Rejected:
+ * `ChatOpenAI` with a `fetch` of ours, which needs the client `openai`; and choosing the API by the model's name, or after a
+ * refusal, which would hide a wrong setting (docs/decisions/model-client.md).
+ */
 import type { CallbackManagerForLLMRun } from '@langchain/core/callbacks/manager';
 import { CallbackManager } from '@langchain/core/callbacks/manager';
 import type {

@@ -1,4 +1,7 @@
-/** The model with fallback endpoints, retries and a concurrency limit. */
+/**
+ * The model with fallback endpoints, retries and a concurrency limit. Rejected: the retry of cockatiel, which does not
+ * stop waiting when it is aborted (docs/decisions/model-faults.md).
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import pRetry from 'p-retry';

@@ -1,4 +1,8 @@
-/** A second attempt beside one that stays silent. */
+/**
+ * A second attempt beside one that stays silent. Rejected: a second request to the same endpoint, which doubles the tokens
+ * and the queue; cutting the silent attempt, which may be nearly done and is paid for; a probe on another connection,
+ * which says nothing about the silent one.
+ */
 import { errors } from '../contract/errors.ts';
 import { addTokens, beginCall, type CallContext, type CallRecord, type Completion } from './completion.ts';
 

@@ -1,4 +1,7 @@
-/** The trace of a finished question: a span for the question, with child spans for its steps and model calls. */
+/**
+ * The trace of a finished question: a span for the question, with child spans for its steps and model calls. Why
+ * afterwards: docs/decisions/telemetry.md.
+ */
 import {
   type Attributes,
   type Context,
