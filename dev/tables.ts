@@ -1,4 +1,4 @@
-/** `npm run tables`: writes the tables of docs/cost.md and docs/models.md from the data files. */
+/** `npm run tables`: writes the generated parts of documents, from data files and from the docstrings of the source. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readModelList } from './azd/model-list.ts';
@@ -12,18 +12,20 @@ import {
 import { withTables } from './cost/markdown.ts';
 import { candidateTable, lifetimeTable } from './cost/model-tables.ts';
 import { readPrices } from './cost/prices.ts';
+import { sourceFileList } from './docs/source-files.ts';
 import { root } from './stack/root.ts';
 
-/** The documents with generated tables. */
-export const DOCUMENTS = ['docs/cost.md', 'docs/models.md'] as const;
+/** The documents with generated parts. */
+export const DOCUMENTS = ['AGENTS.md', 'docs/cost.md', 'docs/models.md'] as const;
 
 /** The help text. */
 export const help = `npm run tables
 
-Writes the tables of ${DOCUMENTS.join(' and ')}: prices and costs from docs/prices.json, models from infra/models.json. The tables
-are between comments that name them. A test fails when they are not up to date.`;
+Writes the generated parts of ${DOCUMENTS.join(', ')}: prices and costs from docs/prices.json, models from
+infra/models.json, the list of source files from their docstrings. These parts are between comments that name them. A test
+fails when they are not up to date.`;
 
-/** Returns a document with its tables as they should be. */
+/** Returns a document with its generated parts as they should be. */
 export function upToDate(document: (typeof DOCUMENTS)[number]): string {
   const prices = readPrices();
   const list = readModelList();
@@ -35,11 +37,12 @@ export function upToDate(document: (typeof DOCUMENTS)[number]): string {
     'service-prices': () => servicePriceTable(prices),
     lifetimes: () => lifetimeTable(list),
     candidates: () => candidateTable(list),
+    'source-files': () => sourceFileList(),
   });
 }
 
 /** Writes the files. */
 export function main(): void {
   for (const document of DOCUMENTS) writeFileSync(join(root, document), upToDate(document));
-  console.log(`Wrote ${DOCUMENTS.join(' and ')}.`);
+  console.log(`Wrote ${DOCUMENTS.join(', ')}.`);
 }

@@ -1,4 +1,4 @@
-/** docs/cost.md and docs/models.md have the tables of their data files, and the template's model is one of the list. */
+/** The generated parts of documents are up to date, and the template's model is one of the list. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const list = readModelList();
 const prices = readPrices();
 
-it.each(DOCUMENTS)('%s has the tables that npm run tables writes', (document) => {
+it.each(DOCUMENTS)('%s has what npm run tables writes', (document) => {
   expect(read(document)).toBe(upToDate(document));
 });
 

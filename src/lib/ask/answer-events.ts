@@ -1,4 +1,4 @@
-/** An answer as the events of its text, for a reader of another speed than the model. */
+/** An answer as a stream of events, buffered for a reader that is slower than the model. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer } from '../contract/responses.ts';
 import type { AnswerEvent } from './question.ts';

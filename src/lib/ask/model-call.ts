@@ -1,6 +1,6 @@
 /**
- * The model call of a question: recorded, repeated with less history when the prompt is too long, and left to another
- * instance that asks the same.
+ * The model call of a question: recorded, repeated with less history when the prompt is too long, or left to another
+ * instance with an identical question.
  */
 import {
   addTokens,

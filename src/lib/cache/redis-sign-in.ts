@@ -1,6 +1,6 @@
 /**
- * Signs in to a Redis of Azure with the identity of the app: the user is its object id, the password a token, which is
- * sent again before it expires. Applies to addresses on Azure's hosts without user and key: a token must not reach
+ * Signs in to a Redis of Azure with the identity of the app: the user is its object id, the password a token. A new
+ * token is sent before it expires. Applies to addresses on Azure's hosts without user and key: a token must not reach
  * another host. Rejected: `@redis/entraid`, 326 KB more for what the app's credential can do; a cluster client
  * (`OSSCluster` answers with `MOVED`), because the other clustering policies have one endpoint for all keys.
  */

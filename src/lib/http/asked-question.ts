@@ -1,4 +1,4 @@
-/** The life of a question, the same for every door: its record, its answer, its outcome, its end. */
+/** The lifecycle of a question, the same for HTTP and MCP: its record, its answer, its outcome, its end. */
 import type { Answerer } from '../ask/answer-question.ts';
 import { answerEvents } from '../ask/answer-events.ts';
 import type { AnswerEvent, AskContext, Question } from '../ask/question.ts';

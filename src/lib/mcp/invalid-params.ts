@@ -1,4 +1,4 @@
-/** Parameters that the SDK refuses. It reports some of them as its own failure. */
+/** Corrects the error code of parameters that the SDK refuses: it reports some of them as its own failure. */
 import { type JSONRPCMessage, ProtocolErrorCode } from '@modelcontextprotocol/server';
 
 const INTERNAL_ERROR: number = ProtocolErrorCode.InternalError;

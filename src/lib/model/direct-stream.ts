@@ -1,4 +1,4 @@
-/** A stream of LangChain that is read from its source. */
+/** Reads a stream of LangChain from its source, without the web stream in between. */
 import { IterableReadableStream } from '@langchain/core/utils/stream';
 
 type Source<T> = AsyncGenerator<T, undefined, undefined>;

@@ -1,6 +1,6 @@
 /**
- * Reasoning at the beginning of a text, between `<think>` and `</think>`: DeepSeek R1, Qwen 3 and others write it there when
- * their server does not separate it (ollama/ollama-js issue 196, ggml-org/llama.cpp issue 11325).
+ * Separates reasoning at the beginning of a text, between `<think>` and `</think>`, from the answer. DeepSeek R1, Qwen 3 and
+ * others write it there when their server does not separate it (ollama/ollama-js issue 196, ggml-org/llama.cpp issue 11325).
  */
 
 const OPEN = '<think>';
