@@ -6,7 +6,7 @@ const SHORTCUTS: readonly (readonly [keys: string[], effect: string])[] = [
   [['Shift', 'Enter'], 'Start a new line'],
   [['↑'], 'In an empty input: recall the last question, then older ones'],
   [['↓'], 'Newer questions, after a recall'],
-  [['Escape'], 'Stop the answer, give a recall or an edit up, or close a menu or a sheet'],
+  [['Escape'], 'Stop the answer, discard a recalled or an edited question, or close a menu or a sheet'],
 ];
 
 /** Creates the list. */

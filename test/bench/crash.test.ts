@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { victimOf } from '../../bench/crash/victims.ts';
 import { runBench } from '../support/bench-command.ts';
 
-it('the app, and then the storage, die under load', { tags: ['long'], timeout: 300_000 }, async () => {
+it('the app, and then the storage, are killed under load', { tags: ['long'], timeout: 300_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ask-crash-test-'));
   try {
     const json = join(folder, 'a.json');
@@ -26,7 +26,7 @@ it('the app, and then the storage, die under load', { tags: ['long'], timeout: 3
   }
 });
 
-it('every victim has its rounds', () => {
+it('each process is killed in its rounds', () => {
   const rounds = Array.from({ length: 12 }, (_, index) => victimOf(index + 1, true));
   expect(rounds.join(' ')).toBe('app app storage app stop redis app app storage stop app redis');
   expect(victimOf(6, false)).toBe('storage');

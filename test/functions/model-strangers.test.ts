@@ -16,7 +16,7 @@ function describeStranger(start: () => Promise<Stranger>, tokensOfParis: number)
     optionsFor(stranger, { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o', FINISH_ABANDONED: 'off' }),
   );
 
-  it('answers, follows up, begins anew, and caches', async () => {
+  it('answers, follows up, starts over, and caches', async () => {
     const session_id = randomUUID();
     const first = await ask(app, { question: 'What is the capital of France?', session_id });
     const next = await ask(app, { question: 'What about Spain?', session_id });

@@ -42,7 +42,7 @@ const forgeries = (forged: object) =>
   ]);
 
 describe('headers in the query or the body', () => {
-  it('make nobody another user', async () => {
+  it('cannot change the signed-in user', async () => {
     const [victim, attacker] = [randomUUID(), randomUUID()];
     const { session_id } = await ask(app, { question: 'My name is Gil.' }, userHeaders(victim));
     for (const { query, fields } of forgeries(userHeaders(victim))) {

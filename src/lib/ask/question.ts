@@ -33,7 +33,7 @@ export interface CacheControl {
 }
 
 /**
- * The context in which a question is answered, from the door to the model. `signal` aborts at the deadline or when the
+ * The context in which a question is answered, from the handler to the model. `signal` aborts at the deadline or when the
  * process stops; the reason is the error for the caller. `onText` is given for a streamed question only.
  */
 export interface AskContext extends CallContext {

@@ -1,4 +1,7 @@
-/** The error class of the API, and what the causes of an error tell. The errors themselves are in errors.ts. */
+/**
+ * The error class of the API, and what the causes of an error tell. The errors themselves are in errors.ts. Rejected:
+ * problem details (RFC 9457) as their form, because clients read `status` (docs/decisions/contract.md).
+ */
 import type { ErrorCode } from './responses.ts';
 
 /** An error of the API. `message` is sent to the caller; `cause` and `advice` only go to the log. */

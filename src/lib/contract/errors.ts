@@ -1,7 +1,4 @@
-/**
- * All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator.
- * Rejected: problem details (RFC 9457), because clients read `status` (docs/decisions/contract.md).
- */
+/** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
 import { AskError, connectionAdvice } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
 

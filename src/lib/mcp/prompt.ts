@@ -15,7 +15,7 @@ const textFor = (topic: string): string => `Explore this topic with the tool "as
 2. Ask two or three follow-up questions on what matters most or is unclear, one at a time, each with that session_id. The service knows the conversation, so a follow-up only names what is new.
 3. Sum up what you have learned. Say which answers were cached ("cached: true" beside an answer): they were generated earlier.
 
-If an answer has an error with "retry after", wait that long and ask again once. To begin anew, leave out session_id. Do not call "forget_session" unless the user asks for it.`;
+If an answer has an error with "retry after", wait that long and ask again once. To start over, leave out session_id. Do not call "forget_session" unless the user asks for it.`;
 
 /** Registers the prompt. */
 export function registerPrompt(server: ObservedServer): void {
