@@ -1,6 +1,6 @@
 /**
- * The error class of the API, and what the causes of an error tell. The errors themselves are in errors.ts. Rejected:
- * problem details (RFC 9457) as their form, because clients read `status` (docs/decisions/contract.md).
+ * The error class of the API, what the causes of an error tell, and advice for the operator. The errors themselves are in
+ * errors.ts. Rejected: problem details (RFC 9457) as their form, because clients read `status` (docs/decisions/contract.md).
  */
 import type { ErrorCode } from './responses.ts';
 
@@ -71,6 +71,19 @@ export function causesFrom(cause: unknown): CodedError[] {
   for (let next = cause; next instanceof Error && all.length < MAX_CAUSES; next = next.cause) all.push(next);
   return all;
 }
+
+/** What to check when the model cannot be used, by who refused it. */
+export const REFUSAL_ADVICE = {
+  azure:
+    'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
+    'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
+  other_server:
+    'the server of the model refused the request. Check AZURE_OPENAI_API_KEY (the key that this server wants, or ' +
+    'none), MODEL_HEADERS, and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME (the name of its model).',
+  sign_in:
+    'AZURE_OPENAI_API_KEY is not set, and there is no token for this app. On your own machine, sign in with "az login"; ' +
+    'on Azure, give the app an identity (AZURE_CLIENT_ID) with the role "Cognitive Services OpenAI User".',
+};
 
 /** Node's codes for a failed DNS lookup, permanent and temporary. */
 const UNKNOWN_HOST = ['ENOTFOUND', 'EAI_AGAIN'];

@@ -1,5 +1,5 @@
 /** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
-import { AskError, connectionAdvice } from './ask-error.ts';
+import { AskError, connectionAdvice, REFUSAL_ADVICE } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
 
 export { AskError } from './ask-error.ts';
@@ -12,19 +12,6 @@ const BODIES = {
 
 /** What a request body holds: a question, or a message of the Model Context Protocol. */
 export type BodyContent = keyof typeof BODIES;
-
-/** What to check when the model cannot be used, by who refused it. */
-const REFUSAL_ADVICE = {
-  azure:
-    'check AZURE_OPENAI_ENDPOINT, AZURE_OPENAI_API_KEY and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME; ' +
-    'without a key, grant the identity of this app the role "Cognitive Services OpenAI User".',
-  other_server:
-    'the server of the model refused the request. Check AZURE_OPENAI_API_KEY (the key that this server wants, or ' +
-    'none), MODEL_HEADERS, and AZURE_OPENAI_CHAT_DEPLOYMENT_NAME (the name of its model).',
-  sign_in:
-    'AZURE_OPENAI_API_KEY is not set, and there is no token for this app. On your own machine, sign in with "az login"; ' +
-    'on Azure, give the app an identity (AZURE_CLIENT_ID) with the role "Cognitive Services OpenAI User".',
-};
 
 /** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
