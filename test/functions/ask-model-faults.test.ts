@@ -267,7 +267,7 @@ describe('with a fallback endpoint', () => {
     for (let index = 0; index < 7; index++) {
       expect(await connectionOf()).toMatchObject({ endpoint: 1, attempts: index < 5 ? 2 : 1 });
     }
-    expect(app.output()).toContain('Endpoint 0');
+    expect(app.output()).toContain('Deployment "gpt-4o" at localhost failed repeatedly');
     expect(app.output()).not.toContain(port);
   });
 

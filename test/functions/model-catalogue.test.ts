@@ -46,7 +46,7 @@ describe.each([
     await eventually(async () => (await retirement()) === 71);
     expect(logged()).toEqual([
       expect.stringContaining(
-        `The model of deployment gpt-4o (endpoint 0) retires on ${dateOf(retiresAt)}, in 71 days.`,
+        `The model of deployment "gpt-4o" at localhost retires on ${dateOf(retiresAt)}, in 71 days.`,
       ),
     ]);
     // The v1 API is asked first. As specified it has no dates, so that the older list is read.

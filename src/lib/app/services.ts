@@ -33,7 +33,7 @@ export interface Services extends AskServices, SessionServices, CacheServices, H
   stop(): Promise<void>;
 }
 
-/** Time after which a connection without any sign of life counts as dead: an answer must fit after it. */
+/** Time after which a connection without any sign of life counts as dead. It leaves time for an answer over a new connection. */
 const deadAfterMs = ({ requestTimeoutMs }: Config): number =>
   Math.min(20_000, Math.max(1000, requestTimeoutMs / 5));
 

@@ -123,7 +123,7 @@ export interface Shareable {
   place: CachePlace;
 }
 
-/** Part of a question's time limit for waiting for another instance: an own model call must fit after it. */
+/** Part of a question's time limit for waiting for another instance. It leaves time for our own model call. */
 const WAIT_SHARE = 0.5;
 
 /** Waits for the answer of another instance that asks the same, or calls the model and stores the answer. */
@@ -168,7 +168,7 @@ async function turnOf(
   const startedAt = performance.now();
   const waitMs = parts.config.requestTimeoutMs * WAIT_SHARE;
   const turn = await takeTurn({ cache, leases, key, waitMs, signal });
-  // As for a question of this process that waits for another one. A vain wait was a search in the cache.
+  // Counts as `model` if it brought an answer, else as `cache_lookup`.
   addStep(record, turn.answer ? 'model' : 'cache_lookup', startedAt);
   if (turn.answer) {
     record.cache.result = 'coalesced';

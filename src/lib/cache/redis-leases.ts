@@ -11,7 +11,7 @@ const LEASE_MS = 3000;
 const RENEW_MS = 1000;
 /** How long a question waits for a lease. Beyond it the model is called without one. */
 const TAKE_MS = 100;
-/** After a lease that took too long, none is asked for during this time: not every question shall wait. */
+/** After a lease that took too long, none is requested for this time, so that few questions wait for a slow Redis. */
 const SKIP_MS = 2000;
 
 /** Outside the namespace of the answers. A lease needs no clearing, because its key contains the generation. */
@@ -58,7 +58,7 @@ export function createRedisLeases(use: UseRedis): CallLeases {
       return 'unavailable';
     },
     async isHeld(key) {
-      // A key that is no lease, such as one without an expiry, would be waited for in vain.
+      // A key without an expiry, or with a longer one, is no lease: waiting for its end would take too long.
       const leftMs = await use((client) => client.pTTL(nameOf(key)));
       return leftMs > 0 && leftMs <= LEASE_MS;
     },

@@ -62,7 +62,7 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`${problems.length} setting(s) are wrong: ${problems.join(' ')}`);
+    super(`Invalid settings: ${problems.join(' ')}`);
     this.problems = problems;
   }
 }

@@ -15,6 +15,10 @@ export interface EndpointConfig {
   apiKey: string | undefined;
 }
 
+/** How log lines name an endpoint: its deployment and its host. */
+export const endpointName = ({ deployment, url }: EndpointConfig): string =>
+  `"${deployment}" at ${new URL(url).hostname}`;
+
 /** The endpoints of the settings. */
 export interface Endpoints {
   /** The primary endpoint, then the fallback endpoints in the order in which they are tried. */

@@ -13,7 +13,7 @@ export interface Prices {
   longContext: LongContextPrices | null;
 }
 
-/** What makes a completion with a long prompt dearer. */
+/** Higher prices for a completion with a long prompt. */
 export interface LongContextPrices {
   /** The largest prompt at the ordinary prices. */
   tokens: number;

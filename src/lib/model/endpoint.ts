@@ -39,15 +39,14 @@ export class ModelEndpoint {
   /** The model of the last completion that named one. */
   #modelName: string | undefined;
 
+  /** `warn` gets the rest of a sentence that begins with the deployment. */
   constructor(index: number, model: PooledChatModel, target: ModelTarget, warn: (message: string) => void) {
     this.index = index;
     this.#model = model;
     this.#target = target;
     this.#warn = warn;
     this.breaker = new CircuitBreaker(() =>
-      warn(
-        `Endpoint ${index} of the model failed repeatedly: its circuit breaker is open for ${OPEN_MS / 1000} s.`,
-      ),
+      warn(`failed repeatedly: its circuit breaker is open for ${OPEN_MS / 1000} s.`),
     );
   }
 
@@ -115,7 +114,7 @@ export class ModelEndpoint {
         // Otherwise a concurrent request has already changed the parameters.
         if (this.#target === target) {
           this.#target = { ...target, parameters: adapted.parameters };
-          this.#warn(`Endpoint ${this.index} of the model ${adapted.advice}`);
+          this.#warn(adapted.advice);
         }
       }
     }

@@ -40,7 +40,7 @@ const takesPromptCacheKey = ({ api, isAzure, url }: EndpointConfig): boolean =>
 /** The replacement for parameters of which one was refused. */
 export interface Adaptation {
   parameters: ModelParameters;
-  /** Advice for the operator. It completes a sentence whose subject is the model. */
+  /** Advice for the operator. It completes a sentence whose subject is the deployment. */
   advice: string;
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import pRetry from 'p-retry';
 import type { EndpointConfig, ModelConfig } from '../config/config.ts';
+import { endpointName } from '../config/model-endpoints.ts';
 import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../common/pending-work.ts';
@@ -66,17 +67,18 @@ export function createResilientModel(
   const [first, ...others] = config.endpoints;
   const createEndpoint = (endpoint: typeof first, index: number): ModelEndpoint => {
     const { deployment } = endpoint;
+    const name = endpointName(endpoint);
     const client = createApiClient(config, endpoint, credentialOf(endpoint), http);
     const read = (signal: AbortSignal) => readRetirementDates(endpoint, client, signal);
-    if (endpoint.isAzure)
-      watches.set(index, new RetirementWatch({ endpoint: index, deployment, read, warn }));
+    if (endpoint.isAzure) watches.set(index, new RetirementWatch({ name, read, warn }));
     const model = new PooledChatModel({
       api: config.modelApi,
       model: deployment,
       client,
       ...(callbacks.length > 0 && { callbacks }),
     });
-    return new ModelEndpoint(index, model, { deployment, parameters: parametersFor(config, endpoint) }, warn);
+    const target = { deployment, parameters: parametersFor(config, endpoint) };
+    return new ModelEndpoint(index, model, target, (message) => warn(`Deployment ${name} ${message}`));
   };
   const primary = createEndpoint(first, 0);
   const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];

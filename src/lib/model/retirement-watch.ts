@@ -13,9 +13,8 @@ const LOGGED_DAYS = 90;
 
 /** What a watch needs. */
 export interface RetirementWatchParts {
-  /** Index of the endpoint in the settings. */
-  endpoint: number;
-  deployment: string;
+  /** The deployment and its host, for log lines. */
+  name: string;
   /** Reads the dates. Rejects when the server has none. */
   read: (signal: AbortSignal) => Promise<RetirementDates>;
   warn: (message: string) => void;
@@ -72,14 +71,14 @@ export class RetirementWatch {
   }
 
   #log(): void {
-    const { endpoint, deployment, warn } = this.#parts;
+    const { name, warn } = this.#parts;
     const { days } = this;
     if (days === null || days > LOGGED_DAYS) return;
     const date = new Date(this.#retiresAt() ?? 0).toISOString().slice(0, 10);
     const when = days < 0 ? `was to retire on ${date}` : `retires on ${date}, in ${days} days`;
     // Not the name of the model, which is text of the service.
     warn(
-      `The model of deployment ${deployment} (endpoint ${endpoint}) ${when}. Deploy its successor: docs/operations.md, "The model retires".`,
+      `The model of deployment ${name} ${when}. Deploy its successor: docs/operations.md, "The model retires".`,
     );
   }
 }

@@ -6,13 +6,13 @@
 import { errors } from '../contract/errors.ts';
 import { addTokens, beginCall, type CallContext, type CallRecord, type Completion } from './completion.ts';
 
-/** Part of the time that a call has left, after which a silent endpoint gets company. An answer must fit after it. */
+/** Part of the time that a call has left, after which a second endpoint is called beside a silent one. It leaves time for the answer of the second. */
 const SILENT_SHARE = 0.6;
 
 /** Asks one endpoint. */
 export type Attempt = (call: CallRecord, context: CallContext) => Promise<Completion>;
 
-/** An endpoint gave nothing, and another one that was asked later answered. */
+/** An endpoint sent nothing, while another endpoint that was called later answered. */
 class SilentEndpointError extends Error {
   override readonly name = 'SilentEndpointError';
 }

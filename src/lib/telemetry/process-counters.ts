@@ -128,7 +128,7 @@ const MILLION = 1e6;
 
 /**
  * Gives the cost of one completion, in the currency of the prices. Prices are per million tokens. A prompt above the
- * limit of the long context makes the whole completion dearer, not only the tokens above it.
+ * limit of the long context raises the prices of the whole completion, not only of the tokens above it.
  */
 export function costOf(prices: Prices, { prompt, cached, cacheWrite, completion }: TokenUsage): number {
   const { input, cachedInput, cacheWrite: writing, output, longContext } = prices;

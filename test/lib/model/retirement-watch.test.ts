@@ -16,8 +16,7 @@ beforeEach(() => {
   looks = 0;
   dates = new Map([[MODEL, Date.parse('2027-02-09T00:00:00Z')]]);
   watch = new RetirementWatch({
-    endpoint: 0,
-    deployment: 'chat',
+    name: '"chat" at name.openai.azure.com',
     async read() {
       looks++;
       if (dates === null) throw new Error('status 404');
