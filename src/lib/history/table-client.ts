@@ -2,7 +2,6 @@
 import {
   createHttpHeaders,
   type HttpClient,
-  type PipelinePolicy,
   type PipelineRequest,
   type PipelineResponse,
   RestError,
@@ -10,7 +9,6 @@ import {
 import { TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
 import { timedOut } from './storage-error.ts';
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { Pool } from 'undici';
 
 /** Policies of the SDK's pipeline that cost time and have no effect on our calls. */
@@ -42,11 +40,7 @@ async function connect(config: StorageConfig, httpClient: HttpClient): Promise<T
   };
   if ('connectionString' in config) {
     const { connectionString, tableName } = config;
-    const client = TableClient.fromConnectionString(connectionString, tableName, options);
-    const policy = sharedKeyPolicy(connectionString);
-    if (policy && client.pipeline.removePolicy({ name: SHARED_KEY_POLICY }).length > 0)
-      client.pipeline.addPolicy(policy);
-    return client;
+    return TableClient.fromConnectionString(connectionString, tableName, options);
   }
   const { createIdentity } = await import('../common/identity.ts');
   return new TableClient(config.endpoint, config.tableName, createIdentity(config.identity), options);
@@ -69,38 +63,6 @@ export async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: numb
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The name of the SDK's policy. It makes the key anew for each request, which takes 0.03 ms instead of 0.004 ms. */
-const SHARED_KEY_POLICY = 'tablesNamedKeyCredentialPolicy';
-
-/** Creates the policy for a connection string; null when it has no key, but for instance a shared access signature. */
-function sharedKeyPolicy(connectionString: string): PipelinePolicy | null {
-  const account = readPart(connectionString, 'AccountName');
-  const key = readPart(connectionString, 'AccountKey');
-  if (account === undefined || key === undefined) return null;
-  const secret = createSecretKey(key, 'base64');
-  return {
-    name: SHARED_KEY_POLICY,
-    sendRequest(request, next) {
-      sign(request, account, secret);
-      return next(request);
-    },
-  };
-}
-
-const readPart = (connectionString: string, name: string): string | undefined =>
-  new RegExp(`(?:^|;)\\s*${name}=([^;]+)`, 'i').exec(connectionString)?.[1];
-
-/** "Shared Key Lite" of learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key. */
-function sign(request: PipelineRequest, account: string, secret: KeyObject): void {
-  const { pathname, searchParams } = new URL(request.url);
-  const component = searchParams.get('comp');
-  const resource = `/${account}${pathname}${component === null ? '' : `?comp=${component}`}`;
-  const date = request.headers.get('x-ms-date') ?? new Date().toUTCString();
-  const signature = createHmac('sha256', secret).update(`${date}\n${resource}`).digest('base64');
-  request.headers.set('x-ms-date', date);
-  request.headers.set('authorization', `SharedKeyLite ${account}:${signature}`);
 }
 
 /** How long idle connections stay open; Azure's own limit is higher. */

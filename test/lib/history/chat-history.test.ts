@@ -12,7 +12,8 @@ import {
   sessionPartition,
 } from '../../../src/lib/history/session-rows.ts';
 import { purgeSessions } from '../../../src/lib/history/purge.ts';
-import { createMemoryRowStore, type RowStore } from '../../../src/lib/history/row-store.ts';
+import type { RowStore } from '../../../src/lib/history/row-store.ts';
+import { createMemoryRowStore } from '../../support/memory-row-store.ts';
 import { SessionIndex } from '../../../src/lib/history/session-index.ts';
 import { createTableRowStore } from '../../../src/lib/history/table-row-store.ts';
 
