@@ -4,11 +4,12 @@ import { expect, it } from 'vitest';
 import { toReadable } from '../../dev/stack/terminal-log.ts';
 import { ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { streamFrom } from '../support/streamed.ts';
-import { useApp } from '../support/fixture.ts';
+import { useFreshApp } from '../support/fixture.ts';
 
-const app = useApp();
+const app = useFreshApp();
 
 it('are short, and say where each answer came from', async () => {
+  await app.start();
   const question = newQuestion();
   await ask(app, { question });
   await ask(app, { question });

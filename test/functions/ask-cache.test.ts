@@ -10,9 +10,9 @@ import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import { ask, askForError, eventually, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
 import { startStorageProxy } from '../support/storage-proxy.ts';
 import { type Redis, startRedis } from '../../dev/stack/redis.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 const cacheOf = async (question: string, cacheControl = ''): Promise<PerformanceMetrics['cache']> =>
   (await ask(app, { question }, { 'Cache-Control': cacheControl })).performance_metrics.cache;
@@ -34,7 +34,7 @@ const COUNT = 50;
 describe('many identical concurrent questions', () => {
   it('share one model call, and each caller has its own session', async () => {
     // Long enough for all of them to arrive.
-    await app.start({ emulator: { latencyMs: 1500 } });
+    await app.start({ fresh: true, emulator: { latencyMs: 1500 } });
     const question = newQuestion();
     const answers = await Promise.all(
       Array.from({ length: COUNT }, (_, index) => ask(app, { question, session_id: `${question} ${index}` })),
@@ -76,12 +76,13 @@ describe('many identical concurrent questions', () => {
     const proxy = await startStorageProxy();
     onTestFinished(() => proxy.close());
     await app.start({
+      fresh: true,
       env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString },
       emulator: { latencyMs: 8000 },
     });
     proxy.failNext('query', 'hold', 10);
     const question = newQuestion();
-    const first = askForError(app, { question, session_id: 's', new_conversation: true });
+    const first = askForError(app, { question, session_id: randomUUID(), new_conversation: true });
     await eventually(() => app.emulator.requests.length === 1);
     const second = await ask(app, { question });
     expect((await first).body.error.code).toBe('history_unavailable');
@@ -91,7 +92,7 @@ describe('many identical concurrent questions', () => {
 
   it('continue beyond the deadline of the first question', { tags: ['long'] }, async () => {
     // The answer comes after the deadline of the first question.
-    await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 5000 } });
+    await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '4' }, emulator: { latencyMs: 5000 } });
     const question = newQuestion();
     const first = askForError(app, { question });
     await delay(2000);
@@ -173,7 +174,7 @@ describe('Cache-Control', () => {
 
 describe('DELETE /cache', () => {
   it('clears the tiers and lists them', async () => {
-    await app.start();
+    await app.start({ fresh: true });
     const question = newQuestion();
     await cacheOf(question);
     const cleared = await clear();
@@ -193,7 +194,7 @@ describe('DELETE /cache', () => {
 
 describe('signed-in users', () => {
   it('do not share answers with CACHE_PARTITION=user', async () => {
-    await app.start({ env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
+    await app.start({ fresh: true, env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
     expect(await askAs('bob', question)).toBe('miss');
@@ -202,7 +203,7 @@ describe('signed-in users', () => {
   });
 
   it('are recognized only when App Service authentication is on', async () => {
-    await app.start({ env: { CACHE_PARTITION: 'user' } });
+    await app.start({ fresh: true, env: { CACHE_PARTITION: 'user' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
     expect(await askAs('bob', question)).toBe('hit');
@@ -213,7 +214,7 @@ describe('several processes', () => {
   it('share one cache file', { tags: ['long'] }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-shared-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-    await app.start({ env });
+    await app.start({ fresh: true, env });
     const shared = { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url };
     const others = await Promise.all([1, 2, 3].map(() => startApp({ env: shared })));
     const all = [app, ...others];
@@ -249,7 +250,7 @@ describe('Redis', { tags: ['redis'] }, () => {
 
   it('is shared by several processes, which work without it', async () => {
     const env = { ANSWER_CACHE_REDIS_URL: redis.url };
-    await app.start({ env });
+    await app.start({ fresh: true, env });
     const other = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
     try {
       const question = newQuestion();
@@ -274,7 +275,7 @@ describe('Redis', { tags: ['redis'] }, () => {
   });
 
   it('that hangs delays at most one question', { tags: ['posix'] }, async () => {
-    await app.start({ env: { ANSWER_CACHE_REDIS_URL: redis.url } });
+    await app.start({ fresh: true, env: { ANSWER_CACHE_REDIS_URL: redis.url } });
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
     redis.process.kill('SIGSTOP');
     for (let count = 0; count < 3; count++) {
@@ -293,7 +294,7 @@ it(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ask-sigterm-'));
     const env = { ANSWER_CACHE_PATH: join(folder, 'answers.sqlite') };
-    await app.start({ env });
+    await app.start({ fresh: true, env });
     const questions = Array.from({ length: 40 }, newQuestion);
     await Promise.all(questions.map((question) => ask(app, { question })));
     const exited = once(app.host.process, 'exit');
@@ -313,7 +314,7 @@ it(
 );
 
 it('the totals of a process include the savings of the cache', async () => {
-  await app.start();
+  await app.start({ fresh: true });
   const question = newQuestion();
   const uncached = await ask(app, { question });
   await cacheOf(question);

@@ -6,11 +6,11 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ask, askForError, eventually, post } from '../support/app.ts';
+import { ask, askForError, eventually, newQuestion, post } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 /** The outcomes of the questions so far, from the log. */
 const outcomes = (): unknown[] =>
@@ -38,7 +38,7 @@ async function beginToAsk(beginning: string): Promise<Socket> {
 
 describe('a caller whose body does not arrive', () => {
   beforeEach(async () => {
-    await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
+    await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '1' } });
   });
 
   it.each(
@@ -64,7 +64,7 @@ describe('a caller whose body does not arrive', () => {
       clearInterval(trickle);
       socket.destroy();
     }
-    expect((await ask(app, { question: 'q' })).status).toBe('success');
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   });
 });
 
@@ -91,21 +91,21 @@ describe('a caller that disconnects', () => {
       2,
     ),
   )('before the answer is logged, and its model call is aborted: %s', async (_, fields, headers, finish) => {
-    await app.start({ env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
+    await app.start({ fresh: true, env: { FINISH_ABANDONED: finish }, emulator: { latencyMs: 5000 } });
     await askAndDisconnect(fields, headers);
     await eventually(() => app.emulator.requests[0]?.aborted === true);
     await expectDisconnected();
   });
 
   it('before the answer is logged, also when the answer is completed and stored', async () => {
-    await app.start({ emulator: { latencyMs: 500 } });
+    await app.start({ fresh: true, emulator: { latencyMs: 500 } });
     await askAndDisconnect({}, {});
     await expectDisconnected();
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);
   });
 
   it('during a stream is logged', async () => {
-    await app.start({ env: { FINISH_ABANDONED: 'off' } });
+    await app.start({ fresh: true, env: { FINISH_ABANDONED: 'off' } });
     app.emulator.failNext({ kind: 'stall' });
     const caller = new AbortController();
     const response = await fetch(`${app.url}/ask`, {
@@ -128,7 +128,7 @@ describe('a caller that disconnects', () => {
       ['in the middle', '{"question": "Wh'],
     ]),
   )('while it sends the body, %s, is logged', async (_, beginning) => {
-    await app.start();
+    await app.start({ fresh: true });
     // A caller who leaves before the host has forwarded anything is not seen by the app: the next one waits longer.
     for (let waitMs = 200; outcomes().length === 0; waitMs *= 2) {
       const socket = await beginToAsk(beginning);
@@ -142,7 +142,7 @@ describe('a caller that disconnects', () => {
 });
 
 it('nothing follows `done` when the deadline passes while it is read', { tags: ['long'] }, async () => {
-  await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '3', HISTORY_MAX_TOKENS: '0' } });
+  await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '3', HISTORY_MAX_TOKENS: '0' } });
   const session_id = randomUUID();
   // The history in `done` is larger than all buffers between the app and the client.
   for (let turn = 0; turn < 8; turn++) {

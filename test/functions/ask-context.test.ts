@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import { ask, askForError } from '../support/app.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { ask, askForError, newQuestion } from '../support/app.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 const tooLong: Fault = { kind: 'status', status: 400, code: 'context_length_exceeded' };
 /** Number of interactions in each request to the model. */
@@ -14,7 +14,7 @@ const sent = (): number[] =>
   app.emulator.requests.map(({ messages }) => messages.filter(({ role }) => role === 'assistant').length);
 
 it('sends the newest interactions that fit, and shows all of them', async () => {
-  await app.start({ env: { HISTORY_MAX_TOKENS: '130' } });
+  await app.start({ fresh: true, env: { HISTORY_MAX_TOKENS: '130' } });
   const session_id = randomUUID();
   for (let index = 0; index < 5; index++)
     await ask(app, { question: `Question ${index}: ${'word '.repeat(30)}`, session_id });
@@ -25,7 +25,7 @@ it('sends the newest interactions that fit, and shows all of them', async () => 
 });
 
 it('sends no history with HISTORY_MAX_TOKENS 0', async () => {
-  await app.start({ env: { HISTORY_MAX_TOKENS: '0' } });
+  await app.start({ fresh: true, env: { HISTORY_MAX_TOKENS: '0' } });
   const { session_id } = await ask(app, { question: 'My name is Ada.' });
   const next = await ask(app, { question: 'What is my name?', session_id });
   expect([next.answer.includes('Ada'), next.chat_history.length]).toEqual([false, 4]);
@@ -51,15 +51,15 @@ it('a conversation that is too long for the model is retried with the newer half
 
 it('a conversation that does not fit even then is a 413', { tags: ['long'] }, async () => {
   await app.start();
-  const { session_id } = await ask(app, { question: 'one' });
+  const { session_id } = await ask(app, { question: newQuestion() });
   app.emulator.reset();
   app.emulator.failNext(tooLong, tooLong);
-  const refused = await askForError(app, { question: 'two', session_id });
+  const refused = await askForError(app, { question: newQuestion(), session_id });
   expect([refused.status, refused.body.error.code]).toEqual([413, 'conversation_too_long']);
   expect(sent()).toEqual([1, 0]);
   app.emulator.reset();
   app.emulator.failNext(tooLong);
-  expect((await askForError(app, { question: 'three' })).status).toBe(413);
+  expect((await askForError(app, { question: newQuestion() })).status).toBe(413);
   expect(sent()).toEqual([0]);
 });
 
@@ -72,7 +72,7 @@ it(
   { tags: ['long'] },
   async () => {
     const session_id = randomUUID();
-    await app.start({ env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
+    await app.start({ fresh: true, env: { HISTORY_MAX_TOKENS: '0', MAX_QUESTION_CHARS: '60000' } });
     // The worst case for the tokenizer: Thai is written without spaces.
     const letters = Array.from({ length: 40 }, (_, index) => String.fromCodePoint(0x0e01 + index));
     for (let turn = 0; turn < 10; turn++) {
@@ -82,8 +82,7 @@ it(
       app.emulator.failNext({ kind: 'answer', content: `${turn}` });
       await ask(app, { question: text, session_id });
     }
-    await app.stop();
-    await app.start({ env: { HISTORY_MAX_TOKENS: '1000000' } });
+    await app.start({ fresh: true, env: { HISTORY_MAX_TOKENS: '1000000' } });
     const first = await ask(app, { question: 'Hi 1', session_id });
     expect(sent()).toEqual([10]);
     const later = [

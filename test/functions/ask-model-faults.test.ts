@@ -3,15 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { ask, askForError, type AppOptions, ascending, eventually } from '../support/app.ts';
+import { ask, askForError, type AppOptions, ascending, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
-/** A question that no other test asks, so that no cached answer exists. */
-const question = (): string => `Question ${randomUUID()}`;
-const connectionOf = async () => (await ask(app, { question: question() })).performance_metrics.connection;
+const connectionOf = async () => (await ask(app, { question: newQuestion() })).performance_metrics.connection;
 const secret = 'secret-of-the-upstream';
 
 const passing: Fault[] = [
@@ -62,7 +60,7 @@ describe('a temporary fault', () => {
     await app.start();
     const fault: Fault = { kind: 'status', status, message: secret, retryAfterMs: '10' };
     app.emulator.failNext(fault, fault, fault);
-    const failed = await askForError(app, { question: 'q' });
+    const failed = await askForError(app, { question: newQuestion() });
     expect([failed.status, failed.body.error.code]).toEqual([expected, code]);
     expect(app.emulator.requests).toHaveLength(3);
     expect(JSON.stringify(failed.body)).not.toContain(secret);
@@ -71,10 +69,11 @@ describe('a temporary fault', () => {
   });
 
   it('counts once in the statistics, as the call that was answered', async () => {
-    await app.start();
+    await app.start({ fresh: true });
     app.emulator.failNext({ kind: 'reset' });
-    const first = await ask(app, { question: 'q' });
-    const cached = await ask(app, { question: 'q' });
+    const question = newQuestion();
+    const first = await ask(app, { question });
+    const cached = await ask(app, { question });
     expect(first.performance_metrics.connection_stats.total_requests).toBe(1);
     expect(first.performance_metrics.api_call_time).toBeGreaterThan(0.25);
     expect(cached.performance_metrics).toMatchObject({
@@ -93,14 +92,14 @@ describe('a permanent fault', () => {
     for (const [fault, status, code] of lasting) {
       app.emulator.reset();
       app.emulator.failNext(fault);
-      const failed = await askForError(app, { question: 'q', session_id });
+      const failed = await askForError(app, { question: newQuestion(), session_id });
       expect([fault, failed.status, failed.body.error.code]).toEqual([fault, status, code]);
       expect(app.emulator.requests).toHaveLength(1);
       const body = JSON.stringify(failed.body);
       for (const text of [secret, app.emulator.apiKey, app.emulator.url]) expect(body).not.toContain(text);
       expect(failed.body).not.toHaveProperty('stack');
     }
-    const answer = await ask(app, { question: 'q', session_id });
+    const answer = await ask(app, { question: newQuestion(), session_id });
     expect(answer.chat_history).toHaveLength(2);
     expect(app.output()).not.toContain(secret);
     expect(app.output()).not.toContain(app.emulator.apiKey);
@@ -119,7 +118,7 @@ describe('Retry-After of the model', () => {
     ];
     for (const [headers, ms] of waits) {
       app.emulator.failNext({ kind: 'status', status: 429, ...headers() });
-      const { performance_metrics: metrics } = await ask(app, { question: question() });
+      const { performance_metrics: metrics } = await ask(app, { question: newQuestion() });
       expect(metrics.connection?.attempts).toBe(2);
       expect(metrics.api_call_time).toBeGreaterThan(ms / 1000);
     }
@@ -128,7 +127,7 @@ describe('Retry-After of the model', () => {
   it('beyond the deadline is passed on to the caller at once', async () => {
     await app.start();
     app.emulator.failNext({ kind: 'status', status: 429, retryAfter: '200' });
-    const limited = await askForError(app, { question: 'q' });
+    const limited = await askForError(app, { question: newQuestion() });
     expect(limited.status).toBe(429);
     expect(limited.headers.get('retry-after')).toBe('200');
     expect(limited.body.error.retry_after).toBe(200);
@@ -142,11 +141,11 @@ describe.each(sampled(['h2', 'http/1.1'] as const))('no data over %s', (alpn) =>
   it('until the deadline is a 504, and the call is aborted', async () => {
     await app.start({ emulator, env: { REQUEST_TIMEOUT_SECONDS: '3' } });
     app.emulator.failNext({ kind: 'hang' });
-    const late = await askForError(app, { question: 'q' });
+    const late = await askForError(app, { question: newQuestion() });
     expect(late).toMatchObject({ status: 504, body: { error: { code: 'timeout', limit: 3 } } });
     expect(app.emulator.requests).toHaveLength(1);
     await eventually(() => app.emulator.requests.every((request) => request.aborted));
-    expect((await ask(app, { question: 'q' })).status).toBe('success');
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   });
 });
 
@@ -155,11 +154,11 @@ describe('the circuit breaker after five consecutive failures', () => {
     'is open for 10 s, and opens again when the first question after that fails',
     { tags: ['long'] },
     async () => {
-      await app.start();
+      await app.start({ fresh: true });
       const fault: Fault = { kind: 'status', status: 500 };
       app.emulator.failNext(...Array.from({ length: 6 }, () => fault));
       for (const code of ['model_unavailable', 'model_unavailable', 'circuit_open']) {
-        const failed = await askForError(app, { question: 'q' });
+        const failed = await askForError(app, { question: newQuestion() });
         expect(failed.body.error.code).toBe(code);
         if (code === 'circuit_open') {
           expect(failed.status).toBe(503);
@@ -170,10 +169,10 @@ describe('the circuit breaker after five consecutive failures', () => {
       expect(app.output()).toContain('circuit breaker is open');
       await delay(10_000);
       // The sixth fault hits the probe and keeps the circuit breaker open.
-      expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
-      expect((await askForError(app, { question: 'q' })).body.error.code).toBe('circuit_open');
+      expect((await askForError(app, { question: newQuestion() })).body.error.code).toBe('model_unavailable');
+      expect((await askForError(app, { question: newQuestion() })).body.error.code).toBe('circuit_open');
       await delay(10_000);
-      expect((await ask(app, { question: question() })).status).toBe('success');
+      expect((await ask(app, { question: newQuestion() })).status).toBe('success');
     },
   );
 
@@ -186,9 +185,9 @@ describe('the circuit breaker after five consecutive failures', () => {
     ];
     for (const fault of [...faults, ...faults, ...faults]) {
       app.emulator.failNext(fault);
-      expect((await askForError(app, { question: 'q' })).body.error.code).not.toBe('circuit_open');
+      expect((await askForError(app, { question: newQuestion() })).body.error.code).not.toBe('circuit_open');
     }
-    expect((await ask(app, { question: 'q' })).status).toBe('success');
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   });
 });
 
@@ -198,6 +197,7 @@ describe('with a fallback endpoint', () => {
   const startBoth = async (env: AppOptions['env'] = {}): Promise<void> => {
     fallback = await startEmulator({ apiKey: 'fallback-key' });
     await app.start({
+      fresh: true,
       env: {
         ...env,
         AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
@@ -276,41 +276,44 @@ describe('with a fallback endpoint', () => {
     const fault: Fault = { kind: 'status', status: 500 };
     app.emulator.failNext(fault, fault);
     fallback.failNext(fault, fault);
-    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_unavailable');
+    expect((await askForError(app, { question: newQuestion() })).body.error.code).toBe('model_unavailable');
     expect([app.emulator.requests.length, fallback.requests.length].toSorted(ascending)).toEqual([1, 2]);
     app.emulator.reset();
     app.emulator.failNext({ kind: 'status', status: 401 });
     fallback.reset();
-    expect((await askForError(app, { question: 'q' })).body.error.code).toBe('model_misconfigured');
+    expect((await askForError(app, { question: newQuestion() })).body.error.code).toBe('model_misconfigured');
     expect(fallback.requests).toHaveLength(0);
   });
 });
 
 describe('more questions than MODEL_MAX_CONCURRENCY', () => {
   it('wait up to the same number; further ones get 503 with Retry-After', { tags: ['long'] }, async () => {
-    await app.start({ env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
-    const asking = Array.from({ length: 4 }, () => ask(app, { question: question() }));
+    await app.start({ fresh: true, env: { MODEL_MAX_CONCURRENCY: '2' }, emulator: { latencyMs: 3000 } });
+    const asking = Array.from({ length: 4 }, () => ask(app, { question: newQuestion() }));
     await eventually(() => app.emulator.requests.length === 2);
     // The other two are about to join the queue.
     await delay(300);
-    const busy = await askForError(app, { question: question() });
+    const busy = await askForError(app, { question: newQuestion() });
     expect(busy).toMatchObject({ status: 503, body: { error: { code: 'busy', retry_after: 1 } } });
     expect(busy.headers.get('retry-after')).toBe('1');
     expect(app.emulator.requests.map(({ status }) => status)).toEqual([null, null]);
     const times = (await Promise.all(asking)).map((answer) => answer.performance_metrics.api_call_time);
     expect(times.filter((time) => time > 5)).toHaveLength(2);
     app.emulator.latencyMs = 0;
-    expect((await ask(app, { question: question() })).status).toBe('success');
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   });
 
   it('get 504 when they wait until their deadline', { tags: ['long'] }, async () => {
     await app.start({
+      fresh: true,
       env: { MODEL_MAX_CONCURRENCY: '1', REQUEST_TIMEOUT_SECONDS: '3' },
       emulator: { latencyMs: 5000 },
     });
-    const both = await Promise.all([question(), question()].map((q) => askForError(app, { question: q })));
+    const both = await Promise.all(
+      [newQuestion(), newQuestion()].map((q) => askForError(app, { question: q })),
+    );
     expect(both.map((failed) => failed.body.error.code)).toEqual(['timeout', 'timeout']);
     app.emulator.latencyMs = 0;
-    expect((await ask(app, { question: question() })).status).toBe('success');
+    expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   });
 });

@@ -6,9 +6,9 @@ import type { Environment } from '../../src/lib/config/config.ts';
 import { ask, askForError, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 /** Number of interactions in each request to the model. */
 const sent = (): number[] =>
@@ -62,6 +62,7 @@ describe.each(sampled([false, true]))(
 
     it('is not retried, its tokens are counted, and the log names the setting to raise', async () => {
       await app.start({
+        fresh: true,
         env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
       });
       app.emulator.fault = usedUp;
@@ -127,9 +128,10 @@ describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuse
   const refuses = ['temperature', 'max_tokens'] as const;
   const startReasoning = (env: Environment): Promise<void> =>
     app.start({
+      fresh: true,
       emulator: { deployments: ['chat'], refuses: [...refuses] },
       env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'chat', ...env },
-      envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: api === 'v1' ? `${url}/openai/v1/` : url }),
+      modelPath: api === 'v1' ? '/openai/v1/' : '',
     });
 
   it('is never sent when its setting is not set', async () => {
@@ -170,7 +172,11 @@ describe.each(sampled(['deployments', 'v1']))('a parameter that the model refuse
 });
 
 it('a parameter that an older model does not support is left out', async () => {
-  await app.start({ emulator: { refuses: ['reasoning_effort'] }, env: { MODEL_REASONING_EFFORT: 'high' } });
+  await app.start({
+    fresh: true,
+    emulator: { refuses: ['reasoning_effort'] },
+    env: { MODEL_REASONING_EFFORT: 'high' },
+  });
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   expect(bodies().map((body) => body['reasoning_effort'])).toEqual(['high', undefined, undefined]);

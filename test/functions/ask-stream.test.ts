@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { ask, eventually, newQuestion, post } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { type Streamed, type StreamOptions, streamFrom } from '../support/streamed.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 /** {@link streamFrom} the app under test. */
 const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fields, options);
@@ -17,7 +17,7 @@ const long = (words = 60): string => Array.from({ length: words }, (_, index) =>
 
 describe('a streamed answer', () => {
   it('arrives token by token, ends with the whole answer, and is stored', async () => {
-    await app.start();
+    await app.start({ fresh: true });
     app.emulator.tokenDelayMs = 10;
     app.emulator.failNext({ kind: 'answer', content: long() });
     const session_id = randomUUID();
@@ -110,7 +110,7 @@ describe('a streamed answer', () => {
   });
 
   it('works for 200 concurrent streams over one connection to the model', { tags: ['long'] }, async () => {
-    await app.start({ emulator: { latencyMs: 20 } });
+    await app.start({ fresh: true, emulator: { latencyMs: 20 } });
     app.emulator.tokenDelayMs = 5;
     await stream({ question: newQuestion() });
     const all = await Promise.all(Array.from({ length: 200 }, () => stream({ question: newQuestion() })));
@@ -123,12 +123,14 @@ describe('a failure', () => {
   it('before the first token is a plain error with its status', async () => {
     await app.start();
     app.emulator.failNext({ kind: 'status', status: 401 });
-    expect(await stream({ question: 'q' })).toMatchObject({
+    expect(await stream({ question: newQuestion() })).toMatchObject({
       response: { status: 502 },
       error: { error: { code: 'model_misconfigured' } },
     });
     app.emulator.failNext({ kind: 'reset' });
-    expect((await stream({ question: 'q' })).done?.performance_metrics.connection?.attempts).toBe(2);
+    expect((await stream({ question: newQuestion() })).done?.performance_metrics.connection?.attempts).toBe(
+      2,
+    );
   });
 
   it.each(
@@ -158,7 +160,7 @@ describe('a failure', () => {
     await app.start();
     const session_id = randomUUID();
     app.emulator.failNext({ kind: 'answer', content: long(), finishReason: 'content_filter' });
-    const { names, error } = await stream({ question: 'q', session_id });
+    const { names, error } = await stream({ question: newQuestion(), session_id });
     expect(names).toEqual(['session', 'token', 'error']);
     expect(error?.error.code).toBe('content_filtered');
     expect((await ask(app, { question: 'next', session_id })).chat_history).toHaveLength(2);
@@ -168,17 +170,17 @@ describe('a failure', () => {
     await app.start({ env: { REQUEST_TIMEOUT_SECONDS: '1' } });
     app.emulator.tokenDelayMs = 50;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
-    const { names, error } = await stream({ question: 'q' });
+    const { names, error } = await stream({ question: newQuestion() });
     expect([names, error?.error.code]).toEqual([['session', 'token', 'error'], 'timeout']);
     await eventually(() => app.emulator.requests.every(({ aborted }) => aborted));
   });
 
   it('because the process stops is an event', { tags: ['long'] }, async () => {
-    await app.start();
+    await app.start({ fresh: true });
     app.emulator.tokenDelayMs = 100;
     app.emulator.failNext({ kind: 'answer', content: long(200) });
     let begun = false;
-    const streaming = stream({ question: 'q' }, { onToken: () => (begun = true) });
+    const streaming = stream({ question: newQuestion() }, { onToken: () => (begun = true) });
     await eventually(() => begun);
     void app.host.stop();
     expect((await streaming).error?.error.code).toBe('stopping');
@@ -250,9 +252,10 @@ describe('a caller that disconnects', () => {
 
 it('a slow reader gets the whole answer and does not delay others', async () => {
   await app.start();
+  const session_id = randomUUID();
   const content = `${'x'.repeat(1999)} `.repeat(400);
   app.emulator.failNext({ kind: 'answer', content });
-  const body = JSON.stringify({ question: 'slow', stream: true, session_id: 's' });
+  const body = JSON.stringify({ question: newQuestion(), stream: true, session_id });
   const request = httpRequest(`${app.url}/ask`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
@@ -263,8 +266,8 @@ it('a slow reader gets the whole answer and does not delay others', async () => 
   );
   response.pause();
   // The interaction is stored, although the caller has read hardly anything.
-  await eventually(async () => (await fetch(`${app.url}/sessions/s`)).status === 200);
-  expect((await ask(app, { question: 'fast' })).status).toBe('success');
+  await eventually(async () => (await fetch(`${app.url}/sessions/${session_id}`)).status === 200);
+  expect((await ask(app, { question: newQuestion() })).status).toBe('success');
   let text = '';
   response.setEncoding('utf8');
   for await (const chunk of response) {

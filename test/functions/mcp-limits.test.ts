@@ -1,21 +1,13 @@
 /** Limits, errors and owners over the Model Context Protocol: the same as over HTTP. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ErrorBody } from '../../src/lib/contract/responses.ts';
-import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
+import { ask, eventually, newQuestion } from '../support/app.ts';
 import { connectClient, postMcp, type RpcResponse, textOf, type ToolResult } from '../support/mcp-client.ts';
 import { startStorageProxy } from '../support/storage-proxy.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const running: { stop(): Promise<unknown> }[] = [];
-afterEach(async () => {
-  for (const each of running.splice(0)) await each.stop();
-});
-
-async function start(...options: Parameters<typeof startApp>): Promise<TestApp> {
-  const app = await startApp(...options);
-  running.push(app);
-  return app;
-}
+const app = useSharedApp();
 
 const errorOf = ({ _meta: meta }: ToolResult) =>
   meta?.['azure-functions-ask/error'] as ErrorBody['error'] | undefined;
@@ -23,12 +15,12 @@ const codeOf = (result: ToolResult): unknown => errorOf(result)?.code;
 
 const user = (id: string) => ({ 'x-ms-client-principal-id': id, 'x-ms-client-principal-idp': 'aad' });
 
-const statusFor = async (app: TestApp, origin: string): Promise<number> =>
+const statusFor = async (origin: string): Promise<number> =>
   (await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' }, { Origin: origin })).status;
 
 describe('errors of tools', () => {
   it('say what is wrong with the arguments', async () => {
-    const app = await start({ env: { MAX_QUESTION_CHARS: '100' } });
+    await app.start({ fresh: true, env: { MAX_QUESTION_CHARS: '100' } });
     const client = await connectClient(app);
     const cases: [string, object, string, string][] = [
       ['ask', {}, 'invalid_request', 'The field "question" is missing.'],
@@ -56,7 +48,7 @@ describe('errors of tools', () => {
   });
 
   it('give the model’s faults with code, wait and session', { tags: ['long'] }, async () => {
-    const app = await start();
+    await app.start();
     const client = await connectClient(app);
     const session_id = randomUUID();
     // Longer than the time limit of the question, so there is no retry.
@@ -72,7 +64,7 @@ describe('errors of tools', () => {
   });
 
   it('say that the time limit has passed', { tags: ['long'] }, async () => {
-    const app = await start({ env: { REQUEST_TIMEOUT_SECONDS: '6' } });
+    await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '6' } });
     app.emulator.failNext({ kind: 'hang' }, { kind: 'hang' });
     const late = await (
       await connectClient(app)
@@ -82,7 +74,7 @@ describe('errors of tools', () => {
   });
 
   it('say that a wrong setting is the operator’s, and name it in the log only', async () => {
-    const app = await start({ env: { AZURE_OPENAI_API_KEY: 'wrong-key-4711' } });
+    await app.start({ fresh: true, env: { AZURE_OPENAI_API_KEY: 'wrong-key-4711' } });
     const result = await (await connectClient(app)).call('ask', { question: newQuestion() });
     expect(codeOf(result)).toBe('model_misconfigured');
     expect(JSON.stringify(result)).not.toMatch(/4711|AZURE_OPENAI/);
@@ -90,7 +82,7 @@ describe('errors of tools', () => {
   });
 
   it('say that the places are taken', async () => {
-    const app = await start({ env: { MODEL_MAX_CONCURRENCY: '1' }, emulator: { latencyMs: 1000 } });
+    await app.start({ fresh: true, env: { MODEL_MAX_CONCURRENCY: '1' }, emulator: { latencyMs: 1000 } });
     const client = await connectClient(app);
     // One is asked and one waits.
     const results = await Promise.all(
@@ -101,8 +93,8 @@ describe('errors of tools', () => {
 
   it('say that storage failed, but a question is answered without it', async () => {
     const storage = await startStorageProxy();
-    const app = await start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString } });
-    running.push({ stop: () => storage.close() });
+    onTestFinished(() => storage.close());
+    await app.start({ fresh: true, env: { SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString } });
     const client = await connectClient(app);
     const { session_id } = await client.ask({ question: newQuestion() });
     for (const kind of ['query', 'get', 'insert', 'batch'] as const) storage.failNext(kind, 'throttle', 1000);
@@ -120,7 +112,7 @@ describe('errors of tools', () => {
 
 describe('access', () => {
   it('needs the function key, in a header', async () => {
-    const app = await start({ enableAuth: true });
+    await app.start({ enableAuth: true });
     expect((await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' })).status).toBe(401);
     await expect(connectClient(app, 'auto')).rejects.toThrow();
     const client = await connectClient(app, 'auto', { 'x-functions-key': app.host.functionKey });
@@ -128,7 +120,7 @@ describe('access', () => {
   });
 
   it('gives each signed-in user sessions of their own', async () => {
-    const app = await start({ env: { WEBSITE_AUTH_ENABLED: 'true' } });
+    await app.start({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
     const [ada, bob] = [user(randomUUID()), user(randomUUID())];
     const ofAda = await connectClient(app, 'auto', ada);
     const ofBob = await connectClient(app, 'legacy', bob);
@@ -154,7 +146,7 @@ describe('access', () => {
 
 describe('the header Origin', () => {
   it('refuses web pages of foreign origins, and says which setting allows them', async () => {
-    const app = await start();
+    await app.start();
     for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'null', 'x']) {
       const response = await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' }, { Origin: origin });
       expect([origin, response.status]).toEqual([origin, 403]);
@@ -165,12 +157,12 @@ describe('the header Origin', () => {
       });
     }
     for (const origin of ['http://localhost:6274', 'http://127.0.0.1', 'http://[::1]:80']) {
-      expect([origin, await statusFor(app, origin)]).toEqual([origin, 200]);
+      expect([origin, await statusFor(origin)]).toEqual([origin, 200]);
     }
   });
 
   it('lets the pages that it allows call from a browser, with CORS', async () => {
-    const app = await start();
+    await app.start();
     const preflight = (origin: string) =>
       fetch(`${app.url}/mcp`, {
         method: 'OPTIONS',
@@ -205,22 +197,23 @@ describe('the header Origin', () => {
   });
 
   it('allows the app’s own name and the origins in the setting', { tags: ['long'] }, async () => {
-    const app = await start({
+    await app.start({
+      fresh: true,
       env: {
         MCP_ALLOWED_ORIGINS: 'https://chat.example.com, https://tools.example.com:8443',
         WEBSITE_HOSTNAME: 'ask.azurewebsites.net',
       },
     });
-    expect(await statusFor(app, 'https://chat.example.com')).toBe(200);
-    expect(await statusFor(app, 'https://tools.example.com:8443')).toBe(200);
-    expect(await statusFor(app, 'https://ask.azurewebsites.net')).toBe(200);
-    expect(await statusFor(app, 'https://example.com')).toBe(403);
+    expect(await statusFor('https://chat.example.com')).toBe(200);
+    expect(await statusFor('https://tools.example.com:8443')).toBe(200);
+    expect(await statusFor('https://ask.azurewebsites.net')).toBe(200);
+    expect(await statusFor('https://example.com')).toBe(403);
   });
 });
 
 describe('the process', () => {
   it('gives a JSON-RPC client an HTTP error when its settings are wrong', { tags: ['long'] }, async () => {
-    const app = await start({ env: { MCP_ALLOWED_ORIGINS: 'chat.example.com' } });
+    await app.start({ fresh: true, env: { MCP_ALLOWED_ORIGINS: 'chat.example.com' } });
     const response = await postMcp(app, { jsonrpc: '2.0', id: 1, method: 'ping' });
     expect([response.status, await response.json()]).toMatchObject([
       500,
@@ -230,12 +223,11 @@ describe('the process', () => {
   });
 
   it('finishes a stream before it stops', { tags: ['long'] }, async () => {
-    const app = await start();
+    await app.start({ fresh: true });
     app.emulator.latencyMs = 500;
     const client = await connectClient(app);
     const asking = client.ask({ question: newQuestion() }, { onprogress: () => {} });
     await eventually(() => app.emulator.requests.length === 1);
-    running.pop();
     const [answer, code] = await Promise.all([asking, app.stop()]);
     expect([answer.performance_metrics.history_saved, code]).toEqual([true, 0]);
   });

@@ -5,9 +5,9 @@ import type { Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import { type AppOptions, ask, askForError, eventually, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { streamFrom } from '../support/streamed.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 const bodies = (): Record<string, unknown>[] => app.emulator.requests.map(({ body }) => body);
 
@@ -30,16 +30,21 @@ const APIS = [
 ] as const;
 
 describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) => {
-  const start = async ({ env, emulator = {} }: AppOptions = {}): Promise<void> => {
+  const start = async ({
+    env,
+    emulator = {},
+    fresh = false,
+  }: AppOptions & { fresh?: boolean } = {}): Promise<void> => {
     await app.start({
+      fresh,
       emulator: { deployments: ['my-model'], ...emulator },
       env: { MODEL_API: api, AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'my-model', ...env },
-      envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: path === 'v1' ? `${url}/openai/v1/` : url }),
+      modelPath: path === 'v1' ? '/openai/v1/' : '',
     });
   };
 
   it('answers, follows up, forgets, caches, and tells the truth about the connection', async () => {
-    await start();
+    await start({ fresh: true });
     const session_id = randomUUID();
     const first = await ask(app, { question: 'What is the capital of France?', session_id });
     const next = await ask(app, { question: 'What about Spain?', session_id });
@@ -151,6 +156,7 @@ describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) 
 
   it('sends each parameter that is set, by the name that the API has, and learns what is refused', async () => {
     await start({
+      fresh: true,
       emulator: { refuses: ['temperature', 'verbosity'] },
       env: {
         MODEL_TEMPERATURE: '0.5',

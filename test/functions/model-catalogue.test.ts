@@ -21,7 +21,7 @@ const app = useFreshApp();
 async function start(catalogue: Catalogue | undefined, v1 = false, env = {}): Promise<void> {
   await app.start({
     emulator: { model: MODEL, catalogue },
-    envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: v1 ? `${url}/openai/v1/` : url }),
+    modelPath: v1 ? '/openai/v1/' : '',
     env,
   });
 }

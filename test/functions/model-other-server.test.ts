@@ -11,7 +11,7 @@ import { streamFrom } from '../support/streamed.ts';
 const { app, server, start } = useOtherServer();
 
 it('answers, follows up, streams and caches, without a key and over HTTP', async () => {
-  await start();
+  await start({});
   const session_id = randomUUID();
   const first = await ask(app, { question: 'What is the capital of France?', session_id });
   const { done, tokens } = await streamFrom(app, { question: 'What about Spain?', session_id });
@@ -114,6 +114,6 @@ it('gets MODEL_HEADERS, which are part of the cache key and never logged', async
   await askForError(app, { question: newQuestion() });
   expect(server.headers[0]?.['x-portkey-config']).toBe('pc-secret');
   expect(app.output()).not.toContain('pc-secret');
-  await app.start(optionsFor(server, { ...headers('pc-other'), ANSWER_CACHE_PATH }));
+  await app.start({ fresh: true, ...optionsFor(server, { ...headers('pc-other'), ANSWER_CACHE_PATH }) });
   expect((await ask(app, { question })).performance_metrics.from_cache).toBe(false);
 });

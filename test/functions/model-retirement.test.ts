@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import { ask, askForError, newQuestion } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
-import { useFreshApp, useModel } from '../support/fixture.ts';
+import { useModel, useSharedApp } from '../support/fixture.ts';
 
 const fallback = useModel({ apiKey: 'fallback-key', deployments: ['gpt-5'] });
-const app = useFreshApp();
+const app = useSharedApp();
 
 const gone: [Fault, string][] = [
   [{ kind: 'no_deployment' }, 'the deployment does not exist (404 DeploymentNotFound)'],
@@ -32,6 +32,7 @@ it.each(sampled(gone, 2))(
 
 async function startBoth(): Promise<void> {
   await app.start({
+    fresh: true,
     env: {
       AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
       AZURE_OPENAI_FALLBACK_API_KEYS: 'fallback-key',

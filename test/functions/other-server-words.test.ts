@@ -34,7 +34,7 @@ describe('the operator reads', () => {
   });
 
   it('the address of a server that is not running', async () => {
-    await start();
+    await start({});
     await server.close();
     const { port } = new URL(server.url);
     await askForError(app, { question: newQuestion() });

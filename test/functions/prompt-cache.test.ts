@@ -9,15 +9,16 @@ import { root } from '../../dev/stack/root.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
 import { ask, newQuestion } from '../support/app.ts';
 import { named, spansOf, valuesOf } from '../support/otlp.ts';
-import { useFreshApp } from '../support/fixture.ts';
+import { useSharedApp } from '../support/fixture.ts';
 
-const app = useFreshApp();
+const app = useSharedApp();
 
 /** Starts an app that uses the v1 API, which has the parameter. */
-async function start(env: Record<string, string> = {}, emulator: EmulatorOptions = {}): Promise<void> {
+async function start(env: Record<string, string> = {}, emulator?: EmulatorOptions): Promise<void> {
   await app.start({
-    emulator,
-    envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: `${url}/openai/v1/` }),
+    fresh: emulator !== undefined,
+    ...(emulator && { emulator }),
+    modelPath: '/openai/v1/',
     env,
   });
 }
@@ -93,7 +94,7 @@ it('tokens that are written to the prompt cache are counted, billed and traced',
 });
 
 it('a long conversation moves its window in steps, so that most prompts begin as the one before', async () => {
-  await start({ HISTORY_MAX_INTERACTIONS: '6' });
+  await start({ HISTORY_MAX_INTERACTIONS: '6' }, {});
   const session_id = randomUUID();
   let answer: Answer | undefined;
   for (let turn = 1; turn <= 14; turn++) answer = await ask(app, { question: `Turn ${turn}?`, session_id });
@@ -127,11 +128,12 @@ const SECOND_MS = 1000;
 async function costOf(model: (typeof MODELS)[number], withKey: boolean): Promise<[number, number]> {
   let now = Date.UTC(2026, 10, 30);
   await app.start({
+    fresh: true,
     emulator: {
       promptCache: { rules: model.rules, now: () => now },
       answers: (messages) => tokens(300, `answer ${messages.length}`),
     },
-    envFor: ({ url }) => ({ AZURE_OPENAI_ENDPOINT: withKey ? `${url}/openai/v1/` : url }),
+    modelPath: withKey ? '/openai/v1/' : '',
     env: {
       SYSTEM_PROMPT: tokens(1200, 'rules'),
       MODEL_PRICE_INPUT: String(model.input),

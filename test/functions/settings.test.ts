@@ -87,10 +87,8 @@ describe('the address of the model', () => {
     ),
   )('can be any address that a portal shows: %s', async (path) => {
     await app.start({
-      envFor: ({ url }) => ({
-        AZURE_OPENAI_ENDPOINT: url + path,
-        AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: path.includes('deployments') ? undefined : 'gpt-4o',
-      }),
+      modelPath: path,
+      env: { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: path.includes('deployments') ? undefined : 'gpt-4o' },
     });
     expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
     const [request] = app.emulator.requests;

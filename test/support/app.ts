@@ -22,8 +22,8 @@ import { holdToContract } from './contract.ts';
 export interface AppOptions {
   /** Settings that override those of the emulator and Azurite. `undefined` unsets a setting. */
   env?: Environment;
-  /** Further settings, which depend on the emulator. */
-  envFor?: (emulator: Emulator) => Environment;
+  /** The path in the address of the model; none by default. */
+  modelPath?: string;
   emulator?: EmulatorOptions;
   enableAuth?: boolean;
   /** Folder of the function app; the project by default. */
@@ -47,7 +47,7 @@ export interface TestApp {
  */
 export async function startApp({
   env = {},
-  envFor,
+  modelPath = '',
   emulator: emulatorOptions,
   ...options
 }: AppOptions = {}): Promise<TestApp> {
@@ -66,7 +66,7 @@ export async function startApp({
       KEEP_WARM_MINUTES: '0',
       // The test run starts the same code hundreds of times.
       NODE_COMPILE_CACHE: join(tmpdir(), 'azure-functions-ask-compile-cache'),
-      ...envFor?.(emulator),
+      ...(modelPath && { AZURE_OPENAI_ENDPOINT: emulator.url + modelPath }),
       ...env,
     },
     ...options,

@@ -21,11 +21,19 @@ import { type StorageProxy, startStorageProxy } from './storage-proxy.ts';
  * whose options are a function, because they need other handles, belongs to its block alone.
  */
 export function useApp(options: AppOptions | (() => AppOptions) = {}): TestApp {
-  if (typeof options === 'object') return useRunning(() => sharedApp(options), { reset: resetApp });
-  return useRunning(() => startApp(options()), { reset: resetApp, stop: (app) => app.stop() });
+  if (typeof options === 'function')
+    return useRunning(() => startApp(options()), { reset: (app) => app.reset(), stop: (app) => app.stop() });
+  const app = useSharedApp();
+  beforeEach(() => app.start(options));
+  return app;
 }
 
-const resetApp = (app: TestApp): void => app.reset();
+/** An app that each test takes by `start`, with its own options. It is shared as by {@link useApp}, unless it is `fresh`. */
+export const useSharedApp = (): Starter<TestApp, [options?: AppOptions & { fresh?: boolean }]> =>
+  useStarter(
+    async ({ fresh = false, ...options } = {}) => (fresh ? startApp(options) : sharedApp(options)),
+    async (app) => void ([...shared.values()].includes(app) || (await app.stop())),
+  );
 
 /** An app that each test starts by `start`, as a new process. It is stopped when the test ends. */
 export const useFreshApp = (): Starter<TestApp, [options?: AppOptions]> =>
@@ -111,21 +119,43 @@ class Slot<T extends object> {
 }
 
 /** The apps of this worker by their options. Vitest keeps modules for all files of a worker (`isolate: false`). */
-const shared = new Map<string, Promise<TestApp>>();
+const shared = new Map<string, TestApp>();
 
-async function sharedApp(options: AppOptions): Promise<TestApp> {
+/** Gives a running app with these options, as if no test had used it before, but for what a process remembers. */
+async function sharedApp(options: AppOptions = {}): Promise<TestApp> {
   if (shared.size === 0) process.once('SIGTERM', () => void stopShared());
-  const key = JSON.stringify(options);
-  const known = await shared.get(key)?.catch(() => undefined);
-  // A test may have killed it.
-  if (known?.host.process.connected) return known;
-  const started = startApp(options);
-  shared.set(key, started);
-  return started;
+  // These can be changed while it runs.
+  const { latencyMs = 0, tokenDelayMs = 0, ...emulator } = options.emulator ?? {};
+  const settled = { ...options, emulator };
+  const key = JSON.stringify(settled);
+  const known = shared.get(key);
+  const isUsable = known && (await isAsNew(known));
+  if (known && !isUsable) await known.stop();
+  const app = isUsable ? known : await startApp(settled);
+  shared.set(key, app);
+  app.reset();
+  Object.assign(app.emulator, { latencyMs, tokenDelayMs });
+  return app;
+}
+
+/** Makes an app forget earlier tests. Returns false if one has ended it, or left it with an open circuit breaker. */
+async function isAsNew(app: TestApp): Promise<boolean> {
+  if (!app.host.process.connected) return false;
+  const statuses = app.emulator.requests.map(({ status }) => status);
+  app.reset();
+  if (statuses.length === 0) return true;
+  try {
+    // An answer also ends a rate limit.
+    if (statuses.some((status) => status !== 200)) await ask(app, { question: newQuestion() });
+    await fetch(`${app.url}/cache`, { method: 'DELETE', headers: { 'x-functions-key': app.host.masterKey } });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Vitest ends a worker by SIGTERM. */
 async function stopShared(): Promise<void> {
-  await Promise.allSettled([...shared.values()].map(async (app) => (await app).stop()));
+  await Promise.allSettled([...shared.values()].map((app) => app.stop()));
   process.exit();
 }

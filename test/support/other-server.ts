@@ -1,17 +1,31 @@
 /** An app whose model is on a server that is not Azure's. */
-import { startCompatibleServer } from '../../dev/stack/compatible-server.ts';
+import {
+  type CompatibleServer,
+  type CompatibleServerOptions,
+  startCompatibleServer,
+} from '../../dev/stack/compatible-server.ts';
 import type { AppOptions } from './app.ts';
-import { useFreshApp, useStarter } from './fixture.ts';
+import { useSharedApp, useStarter } from './fixture.ts';
 
-/** Both are started by each test with `start`. `env` overrides the settings of the app. */
+/** The server without options of this worker. */
+let shared: CompatibleServer | undefined;
+
+/** Each test takes both with `start`: shared ones, or with any argument new ones. `env` overrides the settings of the app. */
 export function useOtherServer() {
-  const server = useStarter(startCompatibleServer, (running) => running.close());
-  const app = useFreshApp();
-  const start = async (options?: Parameters<typeof startCompatibleServer>[0], env?: AppOptions['env']) => {
+  const server = useStarter(serverWith, async (running) => running === shared || running.close());
+  const app = useSharedApp();
+  const start = async (options?: CompatibleServerOptions, env?: AppOptions['env']) => {
     await server.start(options);
-    await app.start(optionsFor(server, env));
+    await app.start({ fresh: options !== undefined, ...optionsFor(server, env) });
   };
   return { app, server, start };
+}
+
+async function serverWith(options: CompatibleServerOptions | undefined): Promise<CompatibleServer> {
+  if (options) return startCompatibleServer(options);
+  shared ??= await startCompatibleServer();
+  for (const records of [shared.requests, shared.headers, shared.paths]) records.length = 0;
+  return shared;
 }
 
 /** Options of an app that asks this server, without a key. */
