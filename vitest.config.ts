@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { isFull } from './test/support/effort.ts';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { absentPrograms, PROGRAM_TAGS, type Tag } from './test/support/programs.ts';
 import { RunSummary } from './test/support/run-summary.ts';
 
@@ -19,14 +20,12 @@ export default defineConfig(async () => {
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
       // Each file starts real processes, for which the tests wait: more than there are usually cores.
-      maxWorkers: 4,
+      maxWorkers: 6,
+      sequence: { sequencer: LongestFirst },
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,
       testTimeout: 60_000,
       hookTimeout: 60_000,
-      // A full run has about 1,500 tests against real processes: one lost race must not hide all other results. The
-      // summary names the repeated tests.
-      retry: isFull ? 1 : 0,
       reporters: ['default', new RunSummary(absent)],
       tags: [
         ...PROGRAM_TAGS.map((name) =>

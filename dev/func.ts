@@ -9,7 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { startEmulator } from './azure-openai-emulator/emulator.ts';
 import { startAzurite } from './stack/azurite.ts';
 import { root } from './stack/root.ts';
-import { buildApp } from './bundle/bundle.ts';
+import { buildAppIfChanged } from './bundle/bundle.ts';
 import { isListening } from './stack/child-process.ts';
 import { emulatorSettings, readLocalSettings } from './stack/settings.ts';
 
@@ -36,7 +36,7 @@ export async function main(args: string[]): Promise<void> {
     return;
   }
   createLocalSettings();
-  await buildApp();
+  await buildAppIfChanged();
   const settings = readLocalSettings();
   const azurite = (await isListening(AZURITE_TABLE_PORT, '127.0.0.1'))
     ? null

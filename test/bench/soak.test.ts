@@ -13,7 +13,7 @@ const TIMEOUT_MS = 300_000;
 const folder = mkdtempSync(join(tmpdir(), 'ask-soak-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('the app endures mixed load and faults', { timeout: TIMEOUT_MS }, async () => {
+it('the app endures mixed load and faults', { tags: ['long'], timeout: TIMEOUT_MS }, async () => {
   const [json, png] = [join(folder, 'a.json'), join(folder, 'a.png')];
   const minutes = String(scaled(1, 0.084));
   const { code, output } = await runBench(

@@ -37,13 +37,13 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
-it.skipIf(process.platform === 'win32').each([
+it.each([
   ['SIGINT', 'no'],
   ['SIGTERM', 'no'],
   ['SIGTERM', 'yes'],
 ] as const)(
   'npm run func ends its host and worker within 10 s after %s (stuck: %s)',
-  { tags: ['long'], timeout: 120_000 },
+  { tags: ['long', 'posix'], timeout: 120_000 },
   async (signal, stuck) => {
     folder = mkdtempSync(join(tmpdir(), 'ask-func-'));
     writeFileSync(join(folder, 'func'), HOST);

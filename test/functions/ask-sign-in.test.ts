@@ -72,7 +72,7 @@ describe('without a key', () => {
   });
 });
 
-describe.runIf(process.platform !== 'win32')('without a key on the machine of a developer', () => {
+describe('without a key on the machine of a developer', { tags: ['posix'] }, () => {
   it('the app uses the account of "az login"', { tags: ['long'] }, async () => {
     // learn.microsoft.com/cli/azure/account#az-account-get-access-token
     const token = { accessToken: 'emulator-key', expires_on: Date.now() / 1000 + 3600, tokenType: 'Bearer' };

@@ -7,7 +7,7 @@ import type { EmulatorOptions } from '../../dev/azure-openai-emulator/emulator.t
 import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import { root } from '../../dev/stack/root.ts';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import { ask, newQuestion } from '../support/app.ts';
+import { ask, newQuestion, startApp } from '../support/app.ts';
 import { named, spansOf, valuesOf } from '../support/otlp.ts';
 import { useSharedApp } from '../support/fixture.ts';
 
@@ -127,8 +127,7 @@ const SECOND_MS = 1000;
 /** Dollars for 1,000 conversations: of all, and if every prompt token had the ordinary price. */
 async function costOf(model: (typeof MODELS)[number], withKey: boolean): Promise<[number, number]> {
   let now = Date.UTC(2026, 10, 30);
-  await app.start({
-    fresh: true,
+  const own = await startApp({
     emulator: {
       promptCache: { rules: model.rules, now: () => now },
       answers: (messages) => tokens(300, `answer ${messages.length}`),
@@ -147,14 +146,14 @@ async function costOf(model: (typeof MODELS)[number], withKey: boolean): Promise
   for (let turn = 0; turn < TURNS; turn++) {
     for (const [index, session_id] of sessions.entries()) {
       const question = tokens(50, `question ${index} ${turn}`);
-      const { performance_metrics: metrics } = await ask(app, { question, session_id });
+      const { performance_metrics: metrics } = await ask(own, { question, session_id });
       spent += metrics.cost?.spent ?? expect.unreachable();
       const { prompt, completion } = metrics.tokens;
       ordinary += (prompt * model.input + completion * model.output) / 1e6;
       now += SECOND_MS;
     }
   }
-  await app.stop();
+  await own.stop();
   return [(1000 * spent) / CONVERSATIONS, (1000 * ordinary) / CONVERSATIONS];
 }
 
@@ -162,15 +161,16 @@ it(
   'conversations of 20 turns cost what docs/cost.md says, with and without it',
   { tags: ['long'], timeout: 600_000 },
   async () => {
-    const rows: string[] = [];
-    for (const model of MODELS) {
-      const [withoutKey, ordinary] = await costOf(model, false);
-      const [withKey] = await costOf(model, true);
+    const rows = MODELS.map(async (model) => {
+      const [[withoutKey, ordinary], [withKey]] = await Promise.all([
+        costOf(model, false),
+        costOf(model, true),
+      ]);
       expect(withKey).toBeLessThan(withoutKey);
       const [none, some, all] = [ordinary, withoutKey, withKey].map((dollars) => dollars.toFixed(2));
-      rows.push(`${ROW} \`${model.name}\` | ${none} | ${some} | ${all} |`);
-    }
+      return `${ROW} \`${model.name}\` | ${none} | ${some} | ${all} |`;
+    });
     const lines = readFileSync(join(root, 'docs', 'cost.md'), 'utf8').split('\n');
-    expect(lines.filter((line) => line.startsWith(ROW))).toEqual(rows);
+    expect(lines.filter((line) => line.startsWith(ROW))).toEqual(await Promise.all(rows));
   },
 );
