@@ -1,10 +1,9 @@
 /** What is compared after a crash: repeats, sessions, and the cache. */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Load } from '../soak/callers.ts';
+import type { Load } from '../soak/run.ts';
 import { SessionModel } from '../soak/checker.ts';
 import { compareSession } from '../soak/compare.ts';
-import type { Stack } from '../soak/stack.ts';
 import { type Keyed, send, SHARED_QUESTIONS, sharedQuestion } from './caller.ts';
 
 /** Everything has to work again within this time. */
@@ -25,7 +24,7 @@ async function recovers(attempt: () => boolean | Promise<boolean>): Promise<bool
  * Repeats questions with their keys: one without an answer is answered now; one that was stored is replayed, and the model
  * is not asked again.
  */
-export async function repeatAll(load: Load, stack: Stack, all: readonly Keyed[]): Promise<void> {
+export async function repeatAll(load: Load, all: readonly Keyed[]): Promise<void> {
   for (const keyed of all) {
     const { turn } = keyed;
     const wasStored = turn.state === 'stored';
@@ -39,10 +38,10 @@ export async function repeatAll(load: Load, stack: Stack, all: readonly Keyed[])
       load.violations.add('unexpected error', `"${turn.question}" could not be stored within 30 s`);
     // It may have been stored only now, after later questions.
     turn.ended &&= wasStored;
-    const calls = await stack.peers.send({ type: 'calls', question: turn.question });
+    const calls = await load.stack.services.send({ type: 'calls', question: turn.question });
     const replayed = await recovers(async () => (await send(load, keyed, true)).type === 'done');
     if (!replayed) load.violations.add('unexpected error', `"${turn.question}" was not replayed within 30 s`);
-    const later = await stack.peers.send({ type: 'calls', question: turn.question });
+    const later = await load.stack.services.send({ type: 'calls', question: turn.question });
     if (later > calls) load.violations.add('asked again', turn.question);
   }
 }
@@ -78,7 +77,7 @@ export async function askSharedAgain(load: Load, round: number): Promise<Record<
 }
 
 /** Checks that the cache file is a complete database with answers: as it was, or healed. */
-export async function checkFile({ violations }: Load, { cacheFile }: Stack): Promise<void> {
+export async function checkFile({ violations, stack: { cacheFile } }: Load): Promise<void> {
   let fault = '';
   const usable = await recovers(() => {
     fault = faultOfFile(cacheFile);

@@ -1,7 +1,7 @@
 /** A caller of one round of `npm run crash`: it asks until the round ends, or until the app is gone. */
 import type { Answer } from '../../src/lib/contract/responses.ts';
 import type { Outcome, Question } from '../soak/caller.ts';
-import type { Load } from '../soak/callers.ts';
+import type { Load } from '../soak/run.ts';
 import { markOf, SessionModel, type Turn } from '../soak/checker.ts';
 import { checkAnswer, NOT_STORED } from '../soak/compare.ts';
 import { choose } from '../harness/random.ts';

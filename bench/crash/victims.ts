@@ -1,22 +1,21 @@
 /** What dies in a round of `npm run crash`, and how it comes back. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Caller } from '../soak/caller.ts';
-import type { ErrorJudge } from '../soak/errors.ts';
-import type { StallWatch } from '../soak/stalls.ts';
-import type { Stack } from '../soak/stack.ts';
-import type { Violations } from '../soak/violations.ts';
+import type { Scene } from '../soak/run.ts';
 
 /** `stop` is SIGTERM to the app; the others are killed. */
 export type Victim = 'app' | 'storage' | 'redis' | 'stop';
 
+/** How the table names them. */
+export const NAMES: Record<Victim, string> = {
+  app: 'app killed',
+  storage: 'storage killed',
+  redis: 'Redis killed',
+  stop: 'app stopped (SIGTERM)',
+};
+
 /** What the victims need. */
-export interface Scene {
-  stack: Stack;
-  caller: Caller;
-  errors: ErrorJudge;
-  violations: Violations;
-  watch: StallWatch;
+interface DeathScene extends Scene {
   /** Lets the callers end; resolves when the last response has ended. */
   endLoad: () => Promise<void>;
 }
@@ -39,7 +38,7 @@ export function victimOf(round: number, hasRedis: boolean): Victim {
 }
 
 /** Carries out a death and the return, while the callers ask. Afterwards no question is in flight. */
-export const DEATHS: Record<Victim, (scene: Scene) => Promise<void>> = {
+export const DEATHS: Record<Victim, (scene: DeathScene) => Promise<void>> = {
   async app({ stack, caller, errors, endLoad }) {
     caller.downFrom = 0;
     await stack.killApp();
@@ -69,9 +68,9 @@ export const DEATHS: Record<Victim, (scene: Scene) => Promise<void>> = {
     await endLoad();
   },
   async stop({ stack, caller, errors, violations, watch, endLoad }) {
-    const { peers } = stack;
+    const { services } = stack;
     const { process: child } = stack.app;
-    await peers.send({ type: 'fault', fault: { kind: 'hang' }, share: HANGING });
+    await services.send({ type: 'fault', fault: { kind: 'hang' }, share: HANGING });
     await delay(AWAY_MS);
     const window = errors.begin('app stopped', ['stopping', 'timeout']);
     const exited = once(child, 'exit');
@@ -90,7 +89,7 @@ export const DEATHS: Record<Victim, (scene: Scene) => Promise<void>> = {
         violations.add('late stop', `${what} ended ${tookMs.toFixed(0)} ms after SIGTERM`);
     }
     if (code !== 0) violations.add('late stop', `the exit code after SIGTERM was ${code}`);
-    await peers.send({ type: 'fault', fault: { kind: 'hang' }, share: 0 });
+    await services.send({ type: 'fault', fault: { kind: 'hang' }, share: 0 });
     window.offAt = performance.now();
     await stack.startApp();
     caller.downFrom = Infinity;

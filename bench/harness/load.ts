@@ -1,15 +1,35 @@
-/** Sends many questions to an app over a number of connections. */
+/** Sends questions to an app: a fixed number, or for a fixed time; by a number of callers, or at a fixed rate. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
 import { summarize, type Summary } from '../../dev/perf/statistics.ts';
 
 /** Returns the body of the `index`-th request. */
 export type Body = (index: number) => object;
 
-/** An app: behind a functions host, or a worker that has to be told of each invocation. */
+/** An app: behind a functions host, or a worker that has to be told of each invocation; or another HTTP service. */
 export interface Target {
   url: string;
   invoke?: (id: string) => void;
+  path?: string;
+  headers?: Record<string, string>;
+  /** A text that every answer has. */
+  answer?: string;
+}
+
+/** What became of one question. Times in milliseconds, `sentAt` and `endedAt` by `performance.now()`. */
+export interface Reply {
+  sentAt: number;
+  endedAt: number;
+  /** 0 when the connection failed. */
+  status: number;
+  /** The body; the system's error code when the connection failed. */
+  text: string;
+  headers: Dispatcher.ResponseData['headers'];
+  /** Until the first token of a stream; null when there was none. */
+  firstTokenMs: number | null;
+  /** How much later than they were sent the tokens arrived that carry this time. */
+  delays: number[];
 }
 
 /** The results of a load. */
@@ -18,78 +38,184 @@ export interface Load {
   times: Summary;
   /** From the first request to the end of the last, in milliseconds. */
   durationMs: number;
-  /** How much later than they were sent the tokens arrived that carry this time, in milliseconds; null without any. */
+  /** Until the first token; null without streams. */
+  firstTokens: Summary | null;
+  /** See {@link Reply}; null without tokens that carry a time. */
   delays: Summary | null;
+}
+
+/** Gets each part of a reply. The next part is read when its promise has resolved. */
+type OnChunk = (text: string) => Promise<void> | void;
+
+/** A rate of arrivals for a limited time. */
+export interface Offer {
+  /** Questions a second. */
+  rate: number;
+  durationMs: number;
+  body: Body;
+  /** Ends the arrivals early. */
+  signal: AbortSignal;
+}
+
+/** The arrivals of one {@link Offer}. */
+export interface Arrivals {
+  /** Grows until all questions have ended. */
+  replies: Reply[];
+  sent: number;
+  /** Arrivals that were not sent, because as many questions were open as the app may get at a time. */
+  unsent: number;
+  /** The longest time by which this process was late with an arrival, in milliseconds. */
+  lateMs: number;
 }
 
 /** The time in a token: microseconds of the machine's monotonic clock. */
 const SENT_AT = /@(\d+)/g;
+const TICK_MS = 5;
 
 /**
  * Sends `count` requests over `connections` connections. Each connection sends its next request after the last
- * response. With several targets, the requests alternate between them.
+ * response.
  * @throws Error when a status is not 200, or when a stream ends without its answer.
  */
-export async function load(
-  targets: Target | Target[],
-  connections: number,
-  count: number,
-  body: Body,
-): Promise<Load> {
-  const pools = [targets].flat().map((target) => ({
-    target,
-    pool: new Pool(target.url, { connections, pipelining: 1 }),
-  }));
-  const times: number[] = [];
-  const delays: number[] = [];
-  let next = 0;
+export async function load(target: Target, connections: number, count: number, body: Body): Promise<Load> {
+  const callers = new Callers(target, connections);
   const startedAt = performance.now();
-  const ask = async (): Promise<void> => {
-    while (next < count) {
-      const sentAt = performance.now();
-      const index = next++;
-      const { pool, target } = pools[index % pools.length] ?? {};
-      if (!pool) throw new Error('no target');
-      const id = randomUUID();
-      target?.invoke?.(id);
-      const response = await pool.request({
-        path: '/ask',
-        method: 'POST',
-        // A host adds all but the first.
-        headers: {
-          'content-type': 'application/json',
-          'x-ms-invocation-id': id,
-          'x-forwarded-host': 'localhost',
-          'x-forwarded-proto': 'http',
-        },
-        body: JSON.stringify(body(index)),
-      });
-      const text = await read(response.body, delays);
-      times.push(performance.now() - sentAt);
-      if (response.statusCode !== 200 || !text.includes('"answer"')) {
-        throw new Error(`a response with status ${response.statusCode}: ${text.slice(0, 500)}`);
-      }
-    }
-  };
   try {
-    await Promise.all(Array.from({ length: connections }, ask));
+    let next = 0;
+    const replies = await callers.whileTrue(
+      () => next < count,
+      connections,
+      () => body(next++),
+    );
+    const durationMs = performance.now() - startedAt;
+    const { answer = '"answer"' } = target;
+    for (const { status, text } of replies)
+      if (status !== 200 || !text.includes(answer))
+        throw new Error(`a response with status ${status}: ${text.slice(0, 500)}`);
+    const times = summarize(replies.map(timeOf));
+    if (!times) throw new Error('no requests were sent');
+    const firstTokens = summarize(replies.map(({ firstTokenMs }) => firstTokenMs));
+    return { times, durationMs, firstTokens, delays: summarize(replies.flatMap(({ delays }) => delays)) };
   } finally {
-    await Promise.all(pools.map(({ pool }) => pool.destroy()));
+    await callers.close();
   }
-  const durationMs = performance.now() - startedAt;
-  const summary = summarize(times);
-  if (!summary) throw new Error('no requests were sent');
-  return { times: summary, durationMs, delays: summarize(delays) };
 }
 
-async function read(body: Dispatcher.ResponseData['body'], delays: number[]): Promise<string> {
-  let text = '';
+/** Duration of a request in milliseconds. */
+export const timeOf = ({ sentAt, endedAt }: Reply): number => endedAt - sentAt;
+
+/** Asks one app over at most `maxOpen` connections. */
+export class Callers {
+  readonly #target: Target;
+  readonly #pool: Pool;
+  readonly #maxOpen: number;
+  #open = 0;
+
+  constructor(target: Target, maxOpen: number) {
+    this.#target = target;
+    this.#maxOpen = maxOpen;
+    this.#pool = new Pool(target.url, { connections: maxOpen, pipelining: 1, headersTimeout: 120_000 });
+  }
+
+  /** `count` callers ask while `isWanted` says so, each its next question after the last reply. */
+  async whileTrue(isWanted: () => boolean, count: number, body: () => object): Promise<Reply[]> {
+    const replies: Reply[] = [];
+    const call = async (): Promise<void> => {
+      while (isWanted()) replies.push(await this.ask(body()));
+    };
+    await Promise.all(Array.from({ length: count }, call));
+    return replies;
+  }
+
+  /** Sends questions at a fixed rate. Resolves when the time is over; questions may still be open then. */
+  async offer({ rate, durationMs, body, signal }: Offer): Promise<Arrivals> {
+    const arrivals: Arrivals = { replies: [], sent: 0, unsent: 0, lateMs: 0 };
+    const startedAt = performance.now();
+    for (let due = 0; !signal.aborted;) {
+      const elapsedMs = Math.min(performance.now() - startedAt, durationMs);
+      const until = Math.floor((elapsedMs * rate) / 1000);
+      if (due < until) arrivals.lateMs = Math.max(arrivals.lateMs, elapsedMs - (due * 1000) / rate);
+      for (; due < until; due++) {
+        if (this.#open >= this.#maxOpen) {
+          arrivals.unsent++;
+          continue;
+        }
+        arrivals.sent++;
+        void this.ask(body(due)).then((reply) => arrivals.replies.push(reply));
+      }
+      if (elapsedMs >= durationMs) break;
+      await delay(TICK_MS);
+    }
+    return arrivals;
+  }
+
+  /** Asks one question. */
+  ask(question: object, onChunk?: OnChunk): Promise<Reply> {
+    const { invoke, path = '/ask', headers = {} } = this.#target;
+    const id = randomUUID();
+    invoke?.(id);
+    const all = { 'content-type': 'application/json', ...(invoke && hostHeaders(id)), ...headers };
+    return this.send({ path, method: 'POST', headers: all, body: JSON.stringify(question) }, onChunk);
+  }
+
+  /** Sends a request and reads the whole reply. Never rejects. */
+  async send(request: Dispatcher.RequestOptions, onChunk?: OnChunk): Promise<Reply> {
+    const reply: Reply = {
+      sentAt: performance.now(),
+      endedAt: 0,
+      status: 0,
+      text: '',
+      headers: {},
+      firstTokenMs: null,
+      delays: [],
+    };
+    this.#open++;
+    try {
+      await readBody(await this.#pool.request(request), reply, onChunk);
+    } catch (error) {
+      Object.assign(reply, { status: 0, text: (error as NodeJS.ErrnoException).code ?? String(error) });
+    } finally {
+      this.#open--;
+      reply.endedAt = performance.now();
+    }
+    return reply;
+  }
+
+  /** Waits until no question is open, at most `timeoutMs` milliseconds. Returns the number still open. */
+  async settle(timeoutMs: number): Promise<number> {
+    for (const end = performance.now() + timeoutMs; this.#open > 0 && performance.now() < end;)
+      await delay(20);
+    return this.#open;
+  }
+
+  /** Closes all connections. */
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** What a host adds. */
+const hostHeaders = (id: string): Record<string, string> => ({
+  'x-ms-invocation-id': id,
+  'x-forwarded-host': 'localhost',
+  'x-forwarded-proto': 'http',
+});
+
+async function readBody(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  reply: Reply,
+  onChunk?: OnChunk,
+): Promise<void> {
+  reply.status = statusCode;
+  reply.headers = headers;
   for await (const chunk of body.setEncoding('utf8')) {
-    text += chunk;
+    const text = String(chunk);
+    reply.text += text;
+    await onChunk?.(text);
     // The last event repeats the whole answer.
     if (text.includes('event: done')) continue;
+    if (text.includes('event: token')) reply.firstTokenMs ??= performance.now() - reply.sentAt;
     const now = Number(process.hrtime.bigint() / 1000n);
-    for (const [, sentAt] of String(chunk).matchAll(SENT_AT)) delays.push((now - Number(sentAt)) / 1000);
+    for (const [, sentAt] of text.matchAll(SENT_AT)) reply.delays.push((now - Number(sentAt)) / 1000);
   }
-  return text;
 }

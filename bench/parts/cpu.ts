@@ -1,79 +1,76 @@
-/** CPU per request, as a ratio to the constant function and in units of one raw request. */
-import type { Arena } from '../harness/contestants.ts';
-import type { Cost, Round } from '../harness/cost.ts';
+/** CPU per request, as a ratio to the constant function, in units of one raw request, or to an earlier version. */
+import type { Cost } from '../../dev/figures/cost.ts';
+import type { Environment } from '../harness/environment.ts';
+import { byTurns, costOf, itself } from '../harness/turns.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 import { cpuOfScenario, cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
 
 const CONSTANT = 'constant function';
 
-/**
- * In each round, measures the constant function, one raw request and the app in each scenario. Gives the ratios to the
- * constant function, and what the app adds to it in units of one raw request.
- */
-export async function measureCpu(arena: Arena, rounds: number): Promise<Cost[]> {
-  const raw = await arena.start('raw-request');
-  const perRaw: number[] = [];
-  const onRound = async () => void perRaw.push(await cpuPerRequest(raw, REQUESTS, newQuestion));
-  let results: Round[][];
-  try {
-    results = await measureScenarios(arena, await arena.start('app'), { rounds, onRound });
-  } finally {
-    await raw.stop();
-  }
-  // The first round is a warm-up.
-  const units = perRaw.slice(1);
-  const ratios = SCENARIOS.map(({ name, target }, index): Cost => ({
-    name: `CPU, ${name}`,
-    baseline: CONSTANT,
-    unit: 'ms',
-    target,
-    rounds: results[index] ?? [],
-  }));
-  const added = ratios.map(({ name, rounds: all }): Cost => ({
-    name: `Added ${name}`,
+/** Measures all scenarios by turns with the constant function and one raw request. */
+export async function measureCpu(environment: Environment, rounds: number): Promise<Cost[]> {
+  const raw = await environment.start('raw-request');
+  const sides = await scenariosOf(environment, 'app');
+  sides['raw'] = () => cpuPerRequest(raw, REQUESTS, newQuestion);
+  const all = await byTurns(rounds, sides);
+  const added = SCENARIOS.map(({ name }): Cost => ({
+    name: `Added CPU, ${name}`,
     baseline: 'one raw HTTP/2 request',
     unit: 'ms',
     target: null,
-    rounds: all.map(({ app, baseline }, round) => ({
-      app: app - baseline,
-      baseline: (units[round] ?? Number.NaN) - baseline,
+    rounds: all.map(({ raw: unit = 0, constant = 0, [name]: app = 0 }) => ({
+      app: app - constant,
+      baseline: unit - constant,
     })),
   }));
-  return [...ratios, ...added];
+  return [...toConstant('CPU', all, true), ...added];
 }
 
 /** The same ratios for the app without the libraries. */
-export async function measurePlain(arena: Arena, rounds: number): Promise<Cost[]> {
-  const results = await measureScenarios(arena, await arena.start('plain'), { rounds });
-  return SCENARIOS.map(({ name }, index): Cost => ({
-    name: `CPU without the libraries, ${name}`,
-    baseline: CONSTANT,
-    unit: 'ms',
-    target: null,
-    rounds: results[index] ?? [],
-  }));
+export async function measurePlain(environment: Environment, rounds: number): Promise<Cost[]> {
+  return toConstant(
+    'CPU without the libraries',
+    await byTurns(rounds, await scenariosOf(environment, 'plain')),
+  );
 }
 
-/** Measures the constant function and `app` in each scenario, after a warm-up round, and stops both. */
-async function measureScenarios(
-  arena: Arena,
-  app: WorkerProcess,
-  { rounds, onRound }: { rounds: number; onRound?: () => Promise<void> },
-): Promise<Round[][]> {
-  await arena.emulator.behave({});
-  const constant = await arena.start('constant');
-  const results = SCENARIOS.map((): Round[] => []);
-  try {
-    for (let round = -1; round < rounds; round++) {
-      const baseline = await cpuPerRequest(constant, REQUESTS, newQuestion);
-      await onRound?.();
-      for (const [index, scenario] of SCENARIOS.entries()) {
-        const cost = await cpuOfScenario(arena, app, scenario);
-        if (round >= 0) results[index]?.push({ app: cost, baseline });
-      }
-    }
-  } finally {
-    await Promise.all([app.stop(), constant.stop()]);
-  }
-  return results;
+/** Measures all scenarios with the app and with the version before. */
+export async function compareCpu(environment: Environment, rounds: number): Promise<Cost[]> {
+  await environment.behave({});
+  const [app, before] = [await environment.start('app'), await environment.start('before')];
+  const sides = SCENARIOS.flatMap((scenario) => [
+    [scenario.name, () => cpuOfScenario(environment, app, scenario)] as const,
+    [`${scenario.name} before`, () => cpuOfScenario(environment, before, scenario)] as const,
+  ]);
+  const all = await byTurns(rounds, Object.fromEntries(sides));
+  return SCENARIOS.map(({ name }) =>
+    costOf(all, { name: `CPU, ${name}`, baseline: 'before', sides: [name, `${name} before`], of: itself }),
+  );
 }
+
+/** The scenarios with a subject, and the constant function. */
+async function scenariosOf(
+  environment: Environment,
+  subject: 'app' | 'plain',
+): Promise<Record<string, () => Promise<number>>> {
+  await environment.behave({});
+  const app = await environment.start(subject);
+  const constant: WorkerProcess = await environment.start('constant');
+  return {
+    constant: () => cpuPerRequest(constant, REQUESTS, newQuestion),
+    ...Object.fromEntries(
+      SCENARIOS.map((scenario) => [scenario.name, () => cpuOfScenario(environment, app, scenario)]),
+    ),
+  };
+}
+
+const toConstant = (title: string, all: Record<string, number>[], hasTarget = false): Cost[] =>
+  SCENARIOS.map(({ name, target }) =>
+    costOf(all, {
+      name: `${title}, ${name}`,
+      baseline: CONSTANT,
+      sides: [name, 'constant'],
+      target: hasTarget ? target : null,
+      of: itself,
+    }),
+  );

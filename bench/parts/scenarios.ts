@@ -1,6 +1,6 @@
 /** The kinds of questions whose CPU time is measured: user and system time of the worker, without a functions host. */
 import { randomUUID } from 'node:crypto';
-import type { Arena } from '../harness/contestants.ts';
+import type { Environment } from '../harness/environment.ts';
 import { type Body, load } from '../harness/load.ts';
 import { cpuDuring } from '../harness/process-usage.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
@@ -24,7 +24,7 @@ export interface Scenario {
   /** Ratio to the constant function. */
   target: number;
   requests: number;
-  prepare: (arena: Arena, app: WorkerProcess) => Promise<Body>;
+  prepare: (environment: Environment, app: WorkerProcess) => Promise<Body>;
 }
 
 /** A question that is neither cached nor in a known session. */
@@ -65,8 +65,8 @@ export const SCENARIOS: Scenario[] = [
     name: `streamed, ${TOKENS} tokens`,
     target: 7,
     requests: STREAMS,
-    async prepare({ emulator }) {
-      await emulator.behave({ answers: { content: TOKENS_TEXT, count: STREAMS } });
+    async prepare(environment) {
+      await environment.behave({ answers: { content: TOKENS_TEXT, count: STREAMS } });
       return () => ({ question: randomUUID(), stream: true });
     },
   },
@@ -85,12 +85,12 @@ async function knownSessions(app: WorkerProcess, sessions: string[]): Promise<Bo
 
 /** CPU milliseconds of the worker for each question of a scenario, on empty storage. */
 export async function cpuOfScenario(
-  arena: Arena,
+  environment: Environment,
   worker: WorkerProcess,
   { prepare, requests }: Scenario,
 ): Promise<number> {
-  await arena.emptyStorage();
-  return cpuPerRequest(worker, requests, await prepare(arena, worker));
+  await environment.emptyStorage();
+  return cpuPerRequest(worker, requests, await prepare(environment, worker));
 }
 
 /** CPU milliseconds of the worker for each of `requests` requests. */

@@ -1,10 +1,10 @@
-/** Many concurrent questions with a model that takes 200 ms: memory, throughput and tail latency. */
+/** Memory, throughput and tail under 200 questions at a time, with a model that takes 200 ms. */
 import { randomUUID } from 'node:crypto';
-import type { Summary } from '../../dev/perf/statistics.ts';
-import type { Arena } from '../harness/contestants.ts';
-import type { Cost, Round } from '../harness/cost.ts';
+import type { Cost } from '../../dev/figures/cost.ts';
+import type { Environment, Subject } from '../harness/environment.ts';
 import { load } from '../harness/load.ts';
 import { cpuTime, peakMemory, resetPeakMemory } from '../harness/process-usage.ts';
+import { byTurns, type Comparison, costOf } from '../harness/turns.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 
 const CONNECTIONS = 200;
@@ -12,92 +12,86 @@ const MODEL_MS = 200;
 const REQUESTS = 3000;
 const CORES = 2;
 
-/**
- * Alternates between the constant function, which waits as long as the model takes, and the app. Each round starts
- * new processes.
- */
-export async function measureThroughput(arena: Arena, rounds: number): Promise<Cost[]> {
-  await arena.emulator.behave({ latencyMs: MODEL_MS });
-  const results: Record<'memory' | 'bare' | 'time' | 'tail' | 'wait', Round[]> = {
-    memory: [],
-    bare: [],
-    time: [],
-    tail: [],
-    wait: [],
-  };
-  for (let round = 0; round < rounds; round++) {
-    const constant = await arena.start('constant', { DELAY_MS: String(MODEL_MS) });
-    const baseline = await run(constant);
-    await constant.stop();
-    const host = await arena.start('app');
-    const app = await run(host);
-    const used = await cpuPerRequest(arena, host);
-    await host.stop();
-    await arena.emptyStorage();
-    const plain = await arena.start('plain');
-    const bare = await run(plain);
-    await plain.stop();
-    await arena.emptyStorage();
-
-    results.bare.push({ app: bare.memory, baseline: baseline.memory });
-    results.memory.push({ app: app.memory, baseline: baseline.memory });
-    // The app's JavaScript uses one core; all processes together share the cores of the machine.
-    const ideal = Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES);
-    results.time.push({ app: app.durationMs / REQUESTS, baseline: ideal });
-    results.tail.push({ app: app.times.p99 ?? Number.NaN, baseline: app.times.p50 });
-    results.wait.push({ app: app.times.p50, baseline: baseline.times.p50 });
-  }
-  const name = `${CONNECTIONS} connections, model at ${MODEL_MS} ms`;
-  return [
-    {
-      name: `Memory, ${name}`,
-      baseline: 'constant function',
-      unit: 'MB',
-      target: 1.5,
-      rounds: results.memory,
-    },
-    {
-      name: `Memory without the libraries, ${name}`,
-      baseline: 'constant function',
-      unit: 'MB',
-      target: null,
-      rounds: results.bare,
-    },
-    // At least 90 % of the ideal throughput.
-    {
-      name: `Time per answer, ${name}`,
-      baseline: 'ideal throughput',
-      unit: 'ms',
-      target: 1 / 0.9,
-      rounds: results.time,
-    },
-    { name: `p99, ${name}`, baseline: 'p50', unit: 'ms', target: 2, rounds: results.tail },
-    { name: `p50, ${name}`, baseline: 'constant function', unit: 'ms', target: null, rounds: results.wait },
-  ];
+interface Measured {
+  memory: number;
+  p50: number;
+  p99: number;
+  /** Milliseconds for each answer, and the least that is possible. */
+  perAnswer: number;
+  ideal: number;
 }
 
 const body = () => ({ question: randomUUID() });
 
-async function run(host: WorkerProcess): Promise<{ durationMs: number; times: Summary; memory: number }> {
-  const pid = host.process.pid ?? 0;
+/** Measures the app, the app without the libraries, and the constant function, which waits as long as the model takes. */
+export async function measureThroughput(environment: Environment, rounds: number): Promise<Cost[]> {
+  const all = await byTurns(rounds, {
+    constant: () => measure(environment, 'constant'),
+    app: () => measure(environment, 'app'),
+    plain: () => measure(environment, 'plain'),
+  });
+  const suffix = `${CONNECTIONS} connections, model at ${MODEL_MS} ms`;
+  type Side = keyof (typeof all)[number];
+  const constant = (name: string, rest: Omit<Comparison<Side, Measured>, 'name'>): Cost =>
+    costOf<Side, Measured>(all, { name: `${name}, ${suffix}`, baseline: 'constant function', ...rest });
+  const within = (
+    name: string,
+    baseline: string,
+    pick: (app: Measured) => [number, number],
+    target: number,
+  ) => ({
+    name: `${name}, ${suffix}`,
+    baseline,
+    unit: 'ms' as const,
+    target,
+    rounds: all.map(({ app }) => ({ app: pick(app)[0], baseline: pick(app)[1] })),
+  });
+  const memory = { unit: 'MB' as const, of: (measured: Measured) => measured.memory };
+  return [
+    constant('Memory', { sides: ['app', 'constant'], target: 1.5, ...memory }),
+    constant('Memory without the libraries', { sides: ['plain', 'constant'], ...memory }),
+    // At least 90 % of the ideal throughput.
+    within('Time per answer', 'ideal throughput', ({ perAnswer, ideal }) => [perAnswer, ideal], 1 / 0.9),
+    within('p99', 'p50', ({ p99, p50 }) => [p99, p50], 2),
+    constant('p50', { sides: ['app', 'constant'], of: ({ p50 }) => p50 }),
+  ];
+}
+
+/** Measures a new process on empty storage. */
+async function measure(environment: Environment, subject: Subject): Promise<Measured> {
+  await environment.behave({ latencyMs: MODEL_MS });
+  const worker = await environment.start(subject, { DELAY_MS: String(MODEL_MS) });
+  const pid = worker.process.pid ?? 0;
   // Warms up, so that V8 compiles the code.
-  await load(host, CONNECTIONS, REQUESTS / 2, body);
+  await load(worker, CONNECTIONS, REQUESTS / 2, body);
   resetPeakMemory(pid);
-  const { durationMs, times } = await load(host, CONNECTIONS, REQUESTS, body);
-  return { durationMs, times, memory: peakMemory(pid) };
+  const { durationMs, times } = await load(worker, CONNECTIONS, REQUESTS, body);
+  const memory = peakMemory(pid);
+  const used = await cpuPerRequest(environment, worker);
+  await worker.stop();
+  await environment.emptyStorage().catch(() => {});
+  return {
+    memory,
+    p50: times.p50,
+    p99: times.p99 ?? Number.NaN,
+    perAnswer: durationMs / REQUESTS,
+    // The app's JavaScript uses one core; all processes together share the cores of the machine.
+    ideal: Math.max(MODEL_MS / CONNECTIONS, used.app, used.all / CORES),
+  };
 }
 
 /** CPU time per request in milliseconds, of the app and of all processes, under low load and without model latency. */
-async function cpuPerRequest(arena: Arena, host: WorkerProcess): Promise<{ app: number; all: number }> {
+async function cpuPerRequest(
+  environment: Environment,
+  worker: WorkerProcess,
+): Promise<{ app: number; all: number }> {
   const requests = REQUESTS / 3;
-  await arena.emulator.behave({});
-  const others = [arena.emulator.pid, arena.azurite, process.pid];
+  await environment.behave({});
+  const others = [environment.services.pid, environment.azurite.process.pid ?? 0, process.pid];
   const sum = (): number => others.reduce((total, pid) => total + cpuTime(pid), 0);
-  const pid = host.process.pid ?? 0;
+  const pid = worker.process.pid ?? 0;
   const [appBefore, othersBefore] = [cpuTime(pid), sum()];
-  await load(host, 16, requests, body);
+  await load(worker, 16, requests, body);
   const app = cpuTime(pid) - appBefore;
-  const all = app + sum() - othersBefore;
-  await arena.emulator.behave({ latencyMs: MODEL_MS });
-  return { app: app / requests, all: all / requests };
+  return { app: app / requests, all: (app + sum() - othersBefore) / requests };
 }

@@ -1,8 +1,8 @@
 /** The callers' HTTP: sends requests, reads responses and streams, and holds each to the OpenAPI document. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
-import { Agent, type Dispatcher } from 'undici';
 import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
+import { Callers } from '../harness/load.ts';
 import { undocumented, undocumentedEvent } from './contract.ts';
 import type { Violations } from './violations.ts';
 
@@ -48,13 +48,12 @@ export class Caller {
    * `performance.now()`.
    */
   downFrom = Infinity;
-  readonly #origin: () => string;
+  readonly #callers: Callers;
   readonly #violations: Violations;
-  readonly #agent = new Agent({ connections: 256 });
 
-  /** `origin` gives the address of the app. */
-  constructor(origin: () => string, violations: Violations) {
-    this.#origin = origin;
+  /** `url` is the address of the app, which it keeps when it starts again. */
+  constructor(url: string, violations: Violations) {
+    this.#callers = new Callers({ url }, 256);
     this.#violations = violations;
   }
 
@@ -77,71 +76,63 @@ export class Caller {
     return this.#send({ path: url, url, method });
   }
 
-  async close(): Promise<void> {
-    await this.#agent.destroy();
+  close(): Promise<void> {
+    return this.#callers.close();
   }
 
   async #send<T>(sent: Sent, { headers = {}, leaveAfterMs, slowMs = 0 }: Manner = {}): Promise<Outcome<T>> {
     const { path, url, method, body } = sent;
-    const sentAt = performance.now();
     const patience = AbortSignal.timeout(PATIENCE_MS);
     const leaving = leaveAfterMs === undefined ? patience : AbortSignal.timeout(Math.round(leaveAfterMs));
-    try {
-      const response = await this.#agent.request({
-        origin: this.#origin(),
-        path: url,
-        method,
-        headers: { ...(body && JSON_HEADERS), ...headers },
-        body: body ? JSON.stringify(body) : null,
-        signal: AbortSignal.any([patience, leaving]),
-        // The patience above is the only limit.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      });
-      const type = String(response.headers['content-type'] ?? '').split(';')[0] ?? '';
-      if (type === 'text/event-stream') return await this.#readStream<T>(sent, response, slowMs);
-      const text = await response.body.text();
-      const { statusCode: status } = response;
-      const read = text === '' ? undefined : parse(text);
-      const wrong = undocumented(path, method, { status, type, body: read });
-      if (wrong !== null)
-        this.#violations.add('undocumented', `${method} ${path}: ${wrong} ${text.slice(0, 200)}`);
-      if (status < 400) return { type: 'done', value: read as T };
-      return { type: 'error', code: codeOf(read as ErrorBody | undefined, status) };
-    } catch (error) {
+    const request = {
+      path: url,
+      method,
+      headers: { ...(body && JSON_HEADERS), ...headers },
+      body: body ? JSON.stringify(body) : null,
+      signal: AbortSignal.any([patience, leaving]),
+      // The patience above is the only limit.
+      bodyTimeout: 0,
+    };
+    const reply = await this.#callers.send(request, slowMs > 0 ? () => delay(slowMs) : undefined);
+    const { status, text, sentAt } = reply;
+    const undocumentedBy = (what: string): void =>
+      this.#violations.add('undocumented', `${method} ${path}: ${what}`);
+    const type = String(reply.headers['content-type'] ?? '').split(';')[0] ?? '';
+    const outcome =
+      status > 0 && type === 'text/event-stream' ? this.#readStream<T>(text, undocumentedBy) : null;
+    if (outcome) return outcome;
+    if (status === 0 || type === 'text/event-stream') {
       const left = leaving !== patience && leaving.aborted;
       if (!left && sentAt < this.downFrom)
-        this.#violations.add('undocumented', `${method} ${path}: no response, ${String(error)}`);
+        undocumentedBy(status === 0 ? `no response, ${text}` : 'the stream ended without "done" or "error"');
       return { type: 'gone', left };
     }
+    const read = text === '' ? undefined : parse(text);
+    const wrong = undocumented(path, method, { status, type, body: read });
+    if (wrong !== null) undocumentedBy(`${wrong} ${text.slice(0, 200)}`);
+    if (status < 400) return { type: 'done', value: read as T };
+    return { type: 'error', code: codeOf(read as ErrorBody | undefined, status) };
   }
 
-  /** @throws Error when the stream breaks, or has no last event. */
-  async #readStream<T>(sent: Sent, { body }: Dispatcher.ResponseData, slowMs: number): Promise<Outcome<T>> {
-    let text = '';
-    let outcome: Outcome<T> | undefined;
-    const say = (what: string): void =>
-      this.#violations.add('undocumented', `stream of ${sent.path}: ${what}`);
+  /** Gives null for a stream without a last event. */
+  #readStream<T>(text: string, say: (what: string) => void): Outcome<T> | null {
+    let tokens = '';
+    let outcome: Outcome<T> | null = null as Outcome<T> | null;
     const parser = createParser({
       onEvent: ({ event = 'message', data }) => {
         const value = parse(data);
         const wrong = undocumentedEvent(event, value);
         if (wrong !== null) say(wrong);
         if (outcome) say(`the event "${event}" after the last one`);
-        if (event === 'token') text += (value as { text: string }).text;
+        if (event === 'token') tokens += (value as { text: string }).text;
         if (event === 'done') outcome = { type: 'done', value: value as T };
         if (event === 'error') outcome = { type: 'error', code: codeOf(value as ErrorBody, 200) };
       },
     });
-    const decoder = new TextDecoder();
-    for await (const chunk of body) {
-      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-      if (slowMs > 0) await delay(slowMs);
-    }
-    if (!outcome) throw new Error('the stream ended without "done" or "error"');
-    const { answer } = outcome.type === 'done' ? (outcome.value as Answer) : { answer: text };
-    if (answer !== text)
-      this.#violations.add('wrong', `a stream of "${text}" ended with the answer "${answer}"`);
+    parser.feed(text);
+    const { answer } = outcome?.type === 'done' ? (outcome.value as Answer) : { answer: tokens };
+    if (answer !== tokens)
+      this.#violations.add('wrong', `a stream of "${tokens}" ended with the answer "${answer}"`);
     return outcome;
   }
 }

@@ -1,26 +1,11 @@
 /** The mixed load: callers that ask, stream, read slowly, leave, repeat, reset, delete, and read their sessions. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer } from '../../src/lib/contract/responses.ts';
-import type { Caller, Manner, Outcome, Question } from './caller.ts';
+import type { Manner, Outcome, Question } from './caller.ts';
 import { markOf, SessionModel, type Turn } from './checker.ts';
 import { checkAnswer, compareSession, NOT_STORED } from './compare.ts';
-import type { ErrorJudge } from './errors.ts';
-import { choose, type Random } from '../harness/random.ts';
-import type { Violations } from './violations.ts';
-
-/** What the callers share. */
-export interface Load {
-  caller: Caller;
-  errors: ErrorJudge;
-  violations: Violations;
-  random: Random;
-  /** Number of requests so far, by kind. */
-  requests: Map<string, number>;
-  /** Sessions that were not deleted, for the comparison at the end. */
-  finished: SessionModel[];
-  /** Aborts when no further request may be sent. */
-  signal: AbortSignal;
-}
+import { choose } from '../harness/random.ts';
+import type { Load } from './run.ts';
 
 /** Questions of a session before it is finished. Fewer than HISTORY_MAX_INTERACTIONS, so that answers show them all. */
 const MAX_TURNS = 8;

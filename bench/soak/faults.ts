@@ -1,13 +1,16 @@
-/** The faults of `npm run soak`: how each begins and ends, and the errors that it may cause. */
+/** The faults of `npm run soak`: how each begins and ends, the errors that it may cause, and when it is on. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from '../../dev/azure-openai-emulator/faults.ts';
 import { findProgram } from '../../dev/stack/child-process.ts';
+import { shuffle } from '../harness/random.ts';
+import type { GateMode } from '../harness/storage-gate.ts';
+import type { Load } from './run.ts';
 import type { Stack } from './stack.ts';
-import type { GateMode } from './storage-gate.ts';
 
 /** A fault. `allows` are codes of errors, and the degradations `history_not_read`, `history_not_saved`, `cache_error`. */
-export interface SoakFault {
+interface SoakFault {
   name: string;
   allows: readonly string[];
   /** Begins the fault. It lasts `ms` milliseconds, until `off` is called. */
@@ -24,23 +27,23 @@ const CLOCK_MS = 600_000;
 const ofModel = (name: string, fault: Fault, allows: readonly string[], share = 1): SoakFault => ({
   name,
   allows,
-  on: ({ peers }) => peers.send({ type: 'fault', fault, share }),
-  off: ({ peers }) => peers.send({ type: 'fault', fault, share: 0 }),
+  on: ({ services }) => services.send({ type: 'fault', fault, share }),
+  off: ({ services }) => services.send({ type: 'fault', fault, share: 0 }),
 });
 
 const ofGate = (name: string, mode: GateMode): SoakFault => ({
   name,
   allows: STORAGE,
-  on: ({ peers }) => peers.send({ type: 'gate', mode }),
-  off: ({ peers }) => peers.send({ type: 'gate', mode: 'open' }),
+  on: ({ services }) => services.send({ type: 'gate', mode }),
+  off: ({ services }) => services.send({ type: 'gate', mode: 'open' }),
 });
 
 const ofClock = (name: string, offsetMs: number): SoakFault => ({
   name,
   // A lease that has ended too early lets another request take over the claim: docs/faults.md.
   allows: ['history_not_saved'],
-  on: (stack) => stack.tellApp({ type: 'clock', offsetMs }),
-  off: (stack) => stack.tellApp({ type: 'clock', offsetMs: 0 }),
+  on: (stack) => void stack.tellApp({ type: 'clock', offsetMs }),
+  off: (stack) => void stack.tellApp({ type: 'clock', offsetMs: 0 }),
 });
 
 /** Stops the process `pid` without its knowledge, as a machine that hangs. */
@@ -63,7 +66,7 @@ const MODEL_FAULTS: readonly SoakFault[] = [
   {
     name: 'model: down',
     allows: [...MODEL, 'timeout'],
-    on: ({ peers }, ms) => peers.send({ type: 'pause', ms }),
+    on: ({ services }, ms) => services.send({ type: 'pause', ms }),
     off: () => {},
   },
 ];
@@ -145,4 +148,33 @@ export function possibleFaults(hasRedis: boolean): SoakFault[] {
     ...(existsSync('/proc/self/limits') && findProgram('prlimit') !== undefined ? [DISK_FAULT] : []),
     ...CLOCK_FAULTS,
   ];
+}
+
+/**
+ * Turns the faults on and off, one at a time, in a random order, until the rest of a run of `totalMs` begins or the load
+ * ends. In a long run a fault takes 10 s and the next one comes 20 s later, so that the breaker (10 s), the cache file
+ * (15 s) and Redis (5 s) recover between them, and nothing of one fault is counted as the other's.
+ */
+export async function runFaults(
+  { stack, errors, random, signal }: Load,
+  faults: readonly SoakFault[],
+  totalMs: number,
+): Promise<void> {
+  const part = Math.min(1, totalMs / 600_000);
+  const faultMs = Math.max(1000, 10_000 * part);
+  const endAt = performance.now() + totalMs - Math.min(30_000, totalMs / 5);
+  const wait = (ms: number) => delay(ms, undefined, { signal }).catch(() => {});
+  await wait(Math.min(5000, totalMs / 10));
+  let queue: SoakFault[] = [];
+  while (!signal.aborted && performance.now() + faultMs <= endAt) {
+    if (queue.length === 0) queue = shuffle(faults, random);
+    const fault = queue.pop();
+    if (!fault) return;
+    const window = errors.begin(fault.name, fault.allows);
+    await fault.on(stack, faultMs);
+    await wait(faultMs);
+    await fault.off(stack);
+    window.offAt = performance.now();
+    await wait(Math.max(1000, 20_000 * part));
+  }
 }

@@ -1,8 +1,8 @@
-/** The report of `npm run soak`: as text, and as the object that `--json` writes. */
+/** The report of `npm run soak`: as text, as the object that `--json` writes, and as tables of the documents. */
+import { formatTable } from '../harness/results.ts';
 import type { FaultWindow } from './errors.ts';
-import { type Growth, isTooFast, JUDGED_FROM_S } from './growth.ts';
-import type { Sample } from './usage.ts';
-import type { Kind, Violation, Violations } from './violations.ts';
+import { type Growth, isTooFast, JUDGED_FROM_S, type Sample } from './growth.ts';
+import type { Kind, Violation } from './violations.ts';
 
 /** A fault with its errors. Times in seconds since the start of the load. */
 export interface FaultRow {
@@ -15,40 +15,25 @@ export interface FaultRow {
   last_error_after: number | null;
 }
 
-/** The results of a run. */
+/** The results of a run. The file has those of every test too. */
 export interface SoakResults {
-  started_at: string;
-  node: string;
   seed: number;
   callers: number;
   /** Seconds of load. */
   duration: number;
-  interrupted: boolean;
   redis: boolean;
   requests: Record<string, number>;
   sessions_compared: number;
   /** Half seconds in which the machine gave the test no CPU for 50 ms, and errors that only these explain. */
   stalls: number;
   errors_of_stalls: number;
-  violations: Partial<Record<Kind, number>>;
-  details: Violation[];
   faults: FaultRow[];
   growth: Growth[];
   samples: Sample[];
+  interrupted?: boolean;
+  violations?: Partial<Record<Kind, number>>;
+  details?: Violation[];
 }
-
-/** The kinds that a soak can find. */
-const SOAK_KINDS = [
-  'lost',
-  'doubled',
-  'reordered',
-  'foreign',
-  'wrong',
-  'wrong cached',
-  'undocumented',
-  'unexpected error',
-  'growth',
-] as const satisfies readonly Kind[];
 
 /** Converts the windows of the faults; `startedAt` is the start of the load. */
 export function toRows(windows: readonly FaultWindow[], startedAt: number): FaultRow[] {
@@ -63,62 +48,83 @@ export function toRows(windows: readonly FaultWindow[], startedAt: number): Faul
   }));
 }
 
+/** Number of requests. */
+export const totalOf = ({ requests }: Pick<SoakResults, 'requests'>): number =>
+  Object.values(requests).reduce((sum, count) => sum + count, 0);
+
+/** The tables of the documents. */
+export function tablesOf(results: SoakResults, violations: number): Record<string, string[][]> {
+  const { duration, faults, stalls, seed } = results;
+  const kinds = new Set(faults.map(({ name }) => name));
+  const last = Math.max(0, ...faults.map((row) => row.last_error_after ?? 0));
+  return {
+    soak: [
+      [
+        'Minutes',
+        'Seed',
+        'Requests',
+        'Faults',
+        'Last error after its fault',
+        'Half seconds without CPU',
+        'Violations',
+      ],
+      [
+        (duration / 60).toFixed(0),
+        String(seed),
+        totalOf(results).toLocaleString('en'),
+        `${faults.length} of ${kinds.size} kinds`,
+        `${last.toFixed(1)} s`,
+        String(stalls),
+        String(violations),
+      ],
+    ],
+    growth: growthTable(results.growth),
+  };
+}
+
 /** Formats the report. */
-export function formatReport(results: SoakResults, violations: Violations): string {
-  const { requests, duration, seed, callers, interrupted, sessions_compared: compared } = results;
-  const total = Object.values(requests).reduce((sum, count) => sum + count, 0);
+export function formatReport(results: SoakResults): string {
+  const { requests, duration, seed, callers, stalls, redis } = results;
   const kinds = Object.entries(requests).map(([kind, count]) => `${kind} ${count}`);
+  const total = totalOf(results);
   return [
-    `${duration.toFixed(0)} s of load${interrupted ? ', stopped early' : ''}, ${callers} callers, seed ${seed}, ` +
-      `Redis ${results.redis ? 'used' : 'not installed'}`,
+    `${duration.toFixed(0)} s of load, ${callers} callers, seed ${seed}, Redis ${redis ? 'used' : 'not installed'}`,
     `${total} requests (${(total / duration).toFixed(1)}/s): ${kinds.join(', ')}`,
-    `${compared} sessions compared at the end`,
-    ...formatStalls(results),
+    `${results.sessions_compared} sessions compared at the end`,
+    // Where the machine had no CPU for the test, calls may miss their limits.
+    `${stalls} half seconds without CPU for the test, which explain ${results.errors_of_stalls} errors outside of faults`,
     '',
-    'Errors by fault',
-    ...formatFaults(results.faults),
+    formatTable(faultTable(results.faults)),
     '',
-    'Growth over the second half',
-    ...formatGrowth(results.growth),
-    '',
-    violations.format(SOAK_KINDS),
+    formatTable(growthTable(results.growth)),
+    ...(duration < JUDGED_FROM_S
+      ? [`Not judged: the run was shorter than ${JUDGED_FROM_S / 60} minutes.`]
+      : []),
   ].join('\n');
 }
 
-/** Where the machine had no CPU for the test, calls may miss their limits. */
-const formatStalls = ({ stalls, errors_of_stalls: errors }: SoakResults): string[] =>
-  stalls === 0
-    ? []
-    : [`${stalls} half seconds without CPU for the test, which explain ${errors} errors outside of faults`];
-
 /** One line for each fault, all its times together. */
-function formatFaults(rows: readonly FaultRow[]): string[] {
-  const byName = Object.entries(Object.groupBy(rows, ({ name }) => name)).toSorted(([a], [b]) =>
-    a.localeCompare(b),
-  );
-  if (byName.length === 0) return ['  none'];
-  return byName.map(([name, times = []]) => {
+function faultTable(rows: readonly FaultRow[]): string[][] {
+  const byName = Object.entries(Object.groupBy(rows, ({ name }) => name)).map(([name, times = []]) => {
     const errors = new Map<string, number>();
-    for (const row of times)
-      for (const [code, count] of Object.entries(row.errors))
-        errors.set(code, (errors.get(code) ?? 0) + count);
-    const list = [...errors].map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
+    for (const [code, count] of times.flatMap((row) => Object.entries(row.errors)))
+      errors.set(code, (errors.get(code) ?? 0) + count);
     const last = Math.max(...times.map((row) => row.last_error_after ?? 0));
-    const gone = last > 0 ? `; the last one ${last.toFixed(1)} s after it` : '';
-    return `  ${name.padEnd(24)} ${times.length} x  ${list}${gone}`;
+    const list = [...errors].map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
+    return [name, String(times.length), last > 0 ? `${last.toFixed(1)} s` : '', list];
   });
+  return [
+    ['Fault', 'Times', 'Last error after it', 'Errors'],
+    ...byName.toSorted(([a = ''], [b = '']) => a.localeCompare(b)),
+  ];
 }
 
-function formatGrowth(growth: readonly Growth[]): string[] {
+function growthTable(growth: readonly Growth[]): string[][] {
   const rows = growth.map((each) => {
     const { label, from, to, perHour, limitPerHour } = each;
-    const verdict =
-      limitPerHour === null
-        ? ''
-        : `, limit ${limitPerHour.toFixed(1)}/h${isTooFast(each) ? ' EXCEEDED' : ''}`;
-    return `  ${label.padEnd(25)} ${from.toFixed(1)} to ${to.toFixed(1)}: ${perHour.toFixed(1)}/h${verdict}`;
+    const limit =
+      limitPerHour === null ? '' : `${limitPerHour.toFixed(1)}${isTooFast(each) ? ' EXCEEDED' : ''}`;
+    return [label, `${from.toFixed(1)} to ${to.toFixed(1)}`, perHour.toFixed(1), limit];
   });
-  if (growth.some(({ limitPerHour }) => limitPerHour === null))
-    rows.push(`  Not judged: the run was shorter than ${JUDGED_FROM_S / 60} minutes.`);
-  return rows.length > 0 ? rows : ['  Not measured: the run was too short.'];
+  return [['Figure', 'Second half of the run', 'Per hour', 'Limit'], ...rows];
 }

@@ -12,7 +12,7 @@ import { type HostProcess, startHostProcess } from '../../dev/stack/host-process
 import { findRedis, type Redis, startRedis } from '../../dev/stack/redis.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
 import { SYSTEM_PROMPT } from './answers.ts';
-import { type Peers, startPeers } from './peers.ts';
+import { type Services, startServices } from '../harness/services.ts';
 
 /** Time limit of a question. Short, so that a question that hangs ends well within the 30 s after a fault. */
 export const REQUEST_TIMEOUT_MS = 6000;
@@ -26,7 +26,7 @@ const PRELOAD = pathToFileURL(join(import.meta.dirname, 'preload.js')).href;
 export class Stack {
   readonly folder: string;
   readonly cacheFile: string;
-  readonly peers: Peers;
+  readonly services: Services;
   readonly azuritePort: number;
   readonly appPort: number;
   /** The last lines of the app's log. */
@@ -36,10 +36,10 @@ export class Stack {
   /** Null where redis-server is not installed. */
   redis: Redis | null;
 
-  constructor(parts: Pick<Stack, 'folder' | 'peers' | 'azurite' | 'azuritePort' | 'appPort' | 'redis'>) {
+  constructor(parts: Pick<Stack, 'folder' | 'services' | 'azurite' | 'azuritePort' | 'appPort' | 'redis'>) {
     this.folder = parts.folder;
     this.cacheFile = join(parts.folder, 'answers.sqlite');
-    this.peers = parts.peers;
+    this.services = parts.services;
     this.azurite = parts.azurite;
     this.azuritePort = parts.azuritePort;
     this.appPort = parts.appPort;
@@ -68,11 +68,11 @@ export class Stack {
       port: this.appPort,
       env: {
         ...systemEnvironment(),
-        ...emulatorSettings(this.peers),
+        ...emulatorSettings(this.services),
         NODE_OPTIONS: `--import=${PRELOAD}`,
         AzureWebJobsStorage: this.azurite.connectionString.replace(
           `:${this.azuritePort}/`,
-          `:${this.peers.storagePort}/`,
+          `:${this.services.storagePort}/`,
         ),
         ANSWER_CACHE_PATH: this.cacheFile,
         ANSWER_CACHE_MAX_MB: String(CACHE_FILE_MB),
@@ -95,10 +95,9 @@ export class Stack {
     await exited;
   }
 
-  /** Sends a message to the preloaded module of the app. */
-  tellApp(message: object): void {
-    if (this.app.process.connected) this.app.process.send(message, () => {});
-  }
+  /** Sends a message to the preloaded module of the app. Gives false when the app is gone. */
+  tellApp = (message: object): boolean =>
+    this.app.process.connected && this.app.process.send(message, () => {});
 
   /**
    * The storage dies and is started again with its data. Azurite writes its data to the disk only every 5 s, unlike
@@ -106,14 +105,14 @@ export class Stack {
    * data written.
    */
   async stopStorage(): Promise<void> {
-    await this.peers.send({ type: 'gate', mode: 'closed' });
+    await this.services.send({ type: 'gate', mode: 'closed' });
     await this.azurite.stop();
   }
 
   /** Starts the storage again, with its data. */
   async startStorage(): Promise<void> {
     this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.azuritePort);
-    await this.peers.send({ type: 'gate', mode: 'open' });
+    await this.services.send({ type: 'gate', mode: 'open' });
   }
 
   async killRedis(): Promise<void> {
@@ -127,7 +126,7 @@ export class Stack {
   /** Stops all processes and removes their files. Gives the exit code of the app; null when a signal ended it. */
   async stop(): Promise<number | null> {
     const code = await this.app.stop();
-    await Promise.all([this.peers.stop(), this.azurite.stop(), this.redis?.kill()]);
+    await Promise.all([this.services.stop(), this.azurite.stop(), this.redis?.kill()]);
     rmSync(this.folder, { recursive: true, force: true });
     return code;
   }
@@ -145,9 +144,9 @@ export async function startStack(): Promise<Stack> {
   writePackage(join(folder, 'app'));
   const [azuritePort, appPort] = [await freePort(), await freePort()];
   const azurite = await startAzuriteTables(join(folder, 'storage'), azuritePort);
-  const peers = await startPeers(azuritePort);
+  const services = await startServices(azuritePort);
   const redis = findRedis() === undefined ? null : await startRedis();
-  const stack = new Stack({ folder, peers, azurite, azuritePort, appPort, redis });
+  const stack = new Stack({ folder, services, azurite, azuritePort, appPort, redis });
   await stack.startApp();
   return stack;
 }

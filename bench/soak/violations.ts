@@ -1,7 +1,7 @@
 /** What must never happen, counted by kind. */
 
-/** The kinds, each with its meaning. */
-export const KINDS = {
+/** The kinds, each with its meaning. Some are of `npm run soak` or `npm run crash` only. */
+const KINDS = {
   lost: 'an interaction that was stored is missing',
   doubled: 'an interaction is in its session twice',
   reordered: 'interactions are in another order than they were answered in',
@@ -46,10 +46,11 @@ export class Violations {
     return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** One line for each of `kinds`, then the first violations in detail. */
-  format(kinds: readonly Kind[]): string {
-    const rows = kinds.map(
-      (kind) => `  ${kind.padEnd(17)} ${String(this.counts.get(kind) ?? 0).padStart(6)}  ${KINDS[kind]}`,
+  /** One line for each kind, then the first violations in detail. */
+  format(): string {
+    const rows = Object.entries(KINDS).map(
+      ([kind, meaning]) =>
+        `  ${kind.padEnd(17)} ${String(this.counts.get(kind as Kind) ?? 0).padStart(6)}  ${meaning}`,
     );
     const details = this.details
       .slice(0, 20)

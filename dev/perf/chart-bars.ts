@@ -1,7 +1,9 @@
 /** The lower right panel of the chart: two bars for each summary, from the earlier run or from the cache. */
 import { formatTime } from '../../public/measurements/format.ts';
-import { type Panel, timeAxis } from './chart-requests.ts';
-import { COMPARED, EARLIER, GROUPS, INK, LOWER, MUTED } from './chart-style.ts';
+import { barPanel, type Panel } from '../chart/render.ts';
+import { GREY } from '../chart/style.ts';
+import { timeAxis } from './chart-requests.ts';
+import { COMPARED, GROUPS, LOWER } from './chart-style.ts';
 import { formatFactor } from './report.ts';
 import { scaleFromZero } from './scale.ts';
 import type { Statistics } from './statistics.ts';
@@ -14,7 +16,7 @@ export function cachePanel({ cached, uncached }: Statistics): Panel | null {
     pairOf('p95', uncached.p95, cached.p95),
     pairOf('slowest', uncached.max, cached.max),
   ];
-  return barPanel(rows, [GROUPS.reused.color, GROUPS.cached.color], formatTime);
+  return pairPanel(rows, [GROUPS.reused.color, GROUPS.cached.color], formatTime);
 }
 
 /** Bars with the times of the earlier run and of this one; null when nothing was measured in both. */
@@ -29,9 +31,9 @@ export function earlierPanel(earlier: Statistics, now: Statistics): Panel | null
     pairOf('model, median', earlier.model_time?.p50, now.model_time?.p50),
     pairOf('first token, median', earlier.time_to_first_token?.p50, now.time_to_first_token?.p50),
   ];
-  return barPanel(
+  return pairPanel(
     rows,
-    [EARLIER, GROUPS.reused.color],
+    [GREY, GROUPS.reused.color],
     (time, before) => `${formatTime(time)} (${formatFactor(time / before)})`,
   );
 }
@@ -53,10 +55,10 @@ type Optional = number | null | undefined;
 const pairOf = (name: string, first: Optional, second: Optional): Pair | null =>
   typeof first === 'number' && typeof second === 'number' ? [name, first, second] : null;
 
-/** Horizontal bars from 0, two for each row. `labelOf` returns the label of the second bar. */
-function barPanel(
+/** Bars for each pair. `labelOf` returns the label of the second bar. */
+function pairPanel(
   rows: (Pair | null)[],
-  [first, second]: [string, string],
+  [firstColor, secondColor]: [string, string],
   labelOf: (second: number, first: number) => string,
 ): Panel | null {
   const pairs = rows.filter((row) => row !== null);
@@ -65,36 +67,15 @@ function barPanel(
     pairs.flatMap(([, ...times]) => times),
     3,
   );
-  return {
-    grid: { left: COMPARED.left + COMPARED.labels, width: COMPARED.width, ...LOWER },
-    xAxis: timeAxis(scale),
-    yAxis: {
-      type: 'category',
-      inverse: true,
-      data: pairs.map(([name]) => name),
-      axisTick: { show: false },
-      axisLine: { lineStyle: { color: MUTED } },
-      axisLabel: { fontSize: 13, color: MUTED },
-    },
-    series: [
-      barSeries(
-        first,
-        pairs.map(([, value]) => ({ value, text: formatTime(value) })),
-      ),
-      barSeries(
-        second,
-        pairs.map(([, before, value]) => ({ value, text: labelOf(value, before) })),
-      ),
-    ],
-  };
+  return barPanel(
+    { left: COMPARED.left + COMPARED.labels, width: COMPARED.width, ...LOWER },
+    timeAxis(scale),
+    pairs.map(([name, first, second]) => ({
+      name,
+      bars: [
+        { value: first, text: formatTime(first), color: firstColor },
+        { value: second, text: labelOf(second, first), color: secondColor },
+      ],
+    })),
+  );
 }
-
-const barSeries = (color: string, bars: { value: number; text: string }[]): object => ({
-  type: 'bar',
-  barMaxWidth: 22,
-  barGap: '10%',
-  barCategoryGap: '26%',
-  itemStyle: { color, borderRadius: [0, 3, 3, 0] },
-  label: { show: true, position: 'right', fontSize: 12, color: INK },
-  data: bars.map(({ value, text }) => ({ value, label: { formatter: text } })),
-});

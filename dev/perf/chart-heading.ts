@@ -1,37 +1,18 @@
 /** The heading of the chart: the description of the run, the key figures, and the titles of the panels. */
-import type { EChartsOption, TitleComponentOption } from 'echarts';
+import type { TitleComponentOption } from 'echarts';
 import { formatTime } from '../../public/measurements/format.ts';
-import { COMPARED, EARLIER, GROUPS, INK, LEFT, LOWER, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
+import { MARGIN, panelTitle, titleOf } from '../chart/render.ts';
+import { GREY, INK, MUTED } from '../chart/style.ts';
+import { COMPARED, GROUPS, LEFT, LOWER, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import { describePlan, formatFactor, shorten } from './report.ts';
 import type { EarlierResults, Results } from './results.ts';
 import type { Share, Statistics } from './statistics.ts';
 
-const MARGIN = 40;
 /** A longer line would leave the picture. */
 const LINE_LENGTH = 130;
 
-/** Titles and key figures. ECharts builds the legend of the requests from the names of the series. */
-export function heading(results: Results, earlier: EarlierResults | null, compares: boolean): EChartsOption {
-  return {
-    title: [
-      description(results, earlier),
-      ...figureTitles(results.statistics, earlier?.statistics ?? null),
-      panelTitle('Each request', MARGIN, UPPER.top),
-      panelTitle('Distribution of times', MARGIN, LOWER.top),
-      ...(compares ? comparisonTitles(earlier) : []),
-    ],
-    legend: {
-      top: UPPER.top - 46,
-      right: MARGIN,
-      itemGap: 22,
-      itemWidth: 14,
-      itemHeight: 14,
-      textStyle: { fontSize: 14, color: INK },
-    },
-  };
-}
-
-function description({ run }: Results, earlier: EarlierResults | null): TitleComponentOption {
+/** Describes the run, and the earlier one. */
+export function description({ run }: Results, earlier: EarlierResults | null): string[] {
   const lines = [
     describePlan(run),
     `${run.url}, ${minuteOf(run.started_at)}${run.interrupted ? ', stopped early' : ''}`,
@@ -39,15 +20,30 @@ function description({ run }: Results, earlier: EarlierResults | null): TitleCom
       ? [`Earlier: ${nameOf(earlier)}, ${minuteOf(earlier.run.started_at)}, ${describePlan(earlier.run)}`]
       : []),
   ];
-  return titleOf({
-    text: `Answer times of “${shorten(run.plan.question, 60)}”`,
-    subtext: lines.map((line) => shorten(line, LINE_LENGTH)).join('\n'),
-    left: MARGIN,
-    top: 26,
-    textStyle: { fontSize: 24, color: INK },
-    subtextStyle: { fontSize: 14, color: MUTED, lineHeight: 20 },
-  });
+  return lines.map((line) => shorten(line, LINE_LENGTH));
 }
+
+/** Key figures, and the titles of the panels. */
+export const titles = (
+  { statistics }: Results,
+  earlier: EarlierResults | null,
+  compares: boolean,
+): TitleComponentOption[] => [
+  ...figureTitles(statistics, earlier?.statistics ?? null),
+  panelTitle('Each request', MARGIN, UPPER.top),
+  panelTitle('Distribution of times', MARGIN, LOWER.top),
+  ...(compares ? comparisonTitles(earlier) : []),
+];
+
+/** ECharts builds it from the names of the series. */
+export const LEGEND = {
+  top: UPPER.top - 46,
+  right: MARGIN,
+  itemGap: 22,
+  itemWidth: 14,
+  itemHeight: 14,
+  textStyle: { fontSize: 14, color: INK },
+};
 
 const minuteOf = (time: string): string => `${time.slice(0, 16).replace('T', ' ')} UTC`;
 const nameOf = ({ name }: EarlierResults): string => shorten(name, 28);
@@ -74,7 +70,7 @@ function comparisonTitles(earlier: EarlierResults | null): TitleComponentOption[
   const [title, first, second] = earlier
     ? [
         'This run and the earlier one',
-        [EARLIER, `earlier (${nameOf(earlier)})`],
+        [GREY, `earlier (${nameOf(earlier)})`],
         [GROUPS.reused.color, 'this run'],
       ]
     : ['Uncached and cached', [GROUPS.reused.color, 'uncached'], [GROUPS.cached.color, 'cached']];
@@ -95,20 +91,6 @@ function comparisonTitles(earlier: EarlierResults | null): TitleComponentOption[
 }
 
 const square = (color = ''): object => ({ fontSize: 16, color });
-
-const titleOf = (title: Partial<TitleComponentOption>): TitleComponentOption => ({
-  padding: 0,
-  itemGap: 8,
-  ...title,
-});
-
-const panelTitle = (text: string, left: number, top: number): TitleComponentOption => ({
-  text,
-  left,
-  top: top - 46,
-  padding: 0,
-  textStyle: { fontSize: 16, color: INK },
-});
 
 const percent = ({ rate }: Share): string => `${(100 * rate).toFixed(0)} %`;
 

@@ -1,7 +1,9 @@
 /** The lower left panel of the chart: the distribution of the times. */
 import type { CustomSeriesRenderItem } from 'echarts';
-import { chartTime, type Panel, timeAxis } from './chart-requests.ts';
-import { type Group, groupOf, GROUPS, LEFT, LINE, LOWER, MUTED, PLOT_WIDTH } from './chart-style.ts';
+import { type Panel, valueAxis } from '../chart/render.ts';
+import { MUTED } from '../chart/style.ts';
+import { chartTime, timeAxis } from './chart-requests.ts';
+import { type Group, groupOf, GROUPS, LEFT, LOWER, PLOT_WIDTH } from './chart-style.ts';
 import type { Run } from './measure.ts';
 import { binEdges, scaleFor } from './scale.ts';
 
@@ -30,13 +32,7 @@ export function histogramPanel({ requests }: Run, half: boolean): Panel {
       axisLine: { show: true, onZero: false, lineStyle: { color: MUTED } },
       splitLine: { show: false },
     },
-    yAxis: {
-      type: 'value',
-      minInterval: 1,
-      splitNumber: 4,
-      axisLabel: { fontSize: 13, color: MUTED },
-      splitLine: { lineStyle: { color: LINE } },
-    },
+    yAxis: valueAxis({ minInterval: 1, splitNumber: 4 }),
     series: [
       {
         type: 'custom',

@@ -1,17 +1,11 @@
 /** The upper panel of the chart: every request, in the order of sending. */
 import { formatTime } from '../../public/measurements/format.ts';
-import { type Group, groupOf, GROUPS, INK, LEFT, LINE, MUTED, PLOT_WIDTH, UPPER } from './chart-style.ts';
+import type { Panel } from '../chart/render.ts';
+import { INK, LINE, MUTED } from '../chart/style.ts';
+import { type Group, groupOf, GROUPS, LEFT, PLOT_WIDTH, UPPER } from './chart-style.ts';
 import type { Run, Sample } from './measure.ts';
 import { LEAST_TIME, type Scale, scaleFor, scaleFromZero } from './scale.ts';
 import type { Statistics } from './statistics.ts';
-
-/** The ECharts options of one panel, without the indexes of its axes. */
-export interface Panel {
-  grid: object;
-  xAxis: object;
-  yAxis: object;
-  series: object[];
-}
 
 /** More requests than this are drawn as points, and so are times on a logarithmic axis. */
 const MAX_BARS = 60;

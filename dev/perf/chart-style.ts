@@ -1,5 +1,6 @@
-/** Layout and colours of the chart. The colours are those of the chat page, distinguishable with colour blindness. */
+/** Layout of the chart, and the kinds of requests with their colours. */
 import { KINDS } from '../../public/measurements/kinds.ts';
+import { BLUE, GREEN, INK, ORANGE, PURPLE } from '../chart/style.ts';
 import type { Sample } from './measure.ts';
 
 /** The kind of a request, which decides its colour. */
@@ -7,13 +8,13 @@ export type Group = keyof typeof GROUPS;
 
 /** In drawing order: rare kinds are drawn last, on top. */
 export const GROUPS = {
-  reused: { name: KINDS.reused, color: '#2f6fb7', symbol: 'circle' },
-  cached: { name: KINDS.cached, color: '#3a9f8c', symbol: 'triangle' },
-  new: { name: KINDS.new, color: '#c9781a', symbol: 'diamond' },
-  cold: { name: KINDS.cold, color: '#7b2456', symbol: 'rect' },
+  reused: { name: KINDS.reused, color: BLUE, symbol: 'circle' },
+  cached: { name: KINDS.cached, color: GREEN, symbol: 'triangle' },
+  new: { name: KINDS.new, color: ORANGE, symbol: 'diamond' },
+  cold: { name: KINDS.cold, color: PURPLE, symbol: 'rect' },
   failed: {
     name: 'Failed',
-    color: '#1e2326',
+    color: INK,
     symbol: 'path://M0,2L2,0L10,8L18,0L20,2L12,10L20,18L18,20L10,12L2,20L0,18L8,10Z',
   },
 } as const;
@@ -21,17 +22,9 @@ export const GROUPS = {
 /** The group of a request. */
 export const groupOf = ({ kind }: Sample): Group => kind ?? 'failed';
 
-export const INK = '#1e2326';
-export const MUTED = '#5e676c';
-export const LINE = '#e2dfd8';
-export const PAPER = '#fbfaf8';
-/** The earlier run of a comparison. */
-export const EARLIER = '#b3babd';
-
-/** Size of the drawing. The image is SCALE times as large. */
+/** Size of the drawing. */
 export const WIDTH = 1200;
 export const HEIGHT = 900;
-export const SCALE = 1.5;
 
 /** Positions in the drawing, in its units. */
 export const LEFT = 84;

@@ -3,7 +3,8 @@ import { asyncProperty, assert, constantFrom, double, array, boolean, record, op
 import { describe, expect, it } from 'vitest';
 import { drawChart } from '../../dev/perf/chart.ts';
 import { cachePanel, earlierPanel } from '../../dev/perf/chart-bars.ts';
-import { type Panel, requestsPanel } from '../../dev/perf/chart-requests.ts';
+import type { Panel } from '../../dev/chart/render.ts';
+import { requestsPanel } from '../../dev/perf/chart-requests.ts';
 import type { Run, Sample } from '../../dev/perf/measure.ts';
 import { readOptions } from '../../dev/perf/options.ts';
 import { showProgress } from '../../dev/perf/progress.ts';

@@ -5,56 +5,35 @@ import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Profiler } from 'node:inspector';
-import { root } from '../dev/stack/root.ts';
-import { withApp } from './harness/app.ts';
-import { readBenchOptions } from './harness/options.ts';
+import { root } from '../../dev/stack/root.ts';
+import type { Environment } from '../harness/environment.ts';
+import { load } from '../harness/load.ts';
 
 const WARM_UP = 20;
 
-/** The help text. */
-export const help = `npm run bench:path
-
-Starts the built app, and prints the files of src of which a warm question executes a function: a question that is asked
-for the first time in a new session, without a stream.
-
-  --help`;
-
-/** Prints them. */
-export async function main(args: string[]): Promise<void> {
-  if (!readBenchOptions(args, help)) return;
+/** Prints the files: of a question that is asked for the first time in a new session, without a stream. */
+export async function listPath(environment: Environment): Promise<void> {
   const address = Promise.withResolvers<string>();
   const onOutput = (text: string): void => {
     const [url] = /ws:\/\/127\.0\.0\.1:\S+/.exec(text) ?? [];
     if (url) address.resolve(url);
   };
-  await withApp(
-    {},
-    async ({ url }) => {
-      const inspector = await connect(await address.promise);
-      const ask = async (): Promise<void> => {
-        const body = JSON.stringify({ question: `Question ${randomUUID()}` });
-        const headers = { 'Content-Type': 'application/json' };
-        const response = await fetch(`${url}/ask`, { method: 'POST', headers, body });
-        if (!response.ok) throw new Error(await response.text());
-        await response.text();
-      };
-      for (let i = 0; i < WARM_UP; i++) await ask();
-      await inspector.send('Profiler.enable');
-      await inspector.send('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
-      await ask();
-      await inspector.send('Profiler.takePreciseCoverage');
-      // Background work of the questions before is over by now.
-      await ask();
-      const { result } = (await inspector.send('Profiler.takePreciseCoverage')) as {
-        result: Profiler.ScriptCoverage[];
-      };
-      inspector.close();
-      const files = result.flatMap(executed);
-      const own = [...new Set(files)].toSorted();
-      console.log(`${own.length} files of src:\n  ${own.join('\n  ')}`);
-    },
-    { inspect: 0, onOutput },
-  );
+  const host = await environment.startHost('built', { LOG_LEVEL: 'info' }, { inspect: 0, onOutput });
+  const ask = (count: number) => load(host, 1, count, () => ({ question: randomUUID() }));
+  await ask(WARM_UP);
+  const inspector = await connect(await address.promise);
+  await inspector.send('Profiler.enable');
+  await inspector.send('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+  await ask(1);
+  await inspector.send('Profiler.takePreciseCoverage');
+  // Background work of the questions before is over by now.
+  await ask(1);
+  const { result } = (await inspector.send('Profiler.takePreciseCoverage')) as {
+    result: Profiler.ScriptCoverage[];
+  };
+  inspector.close();
+  const own = [...new Set(result.flatMap(executed))].toSorted();
+  console.log(`${own.length} files of src:\n  ${own.join('\n  ')}`);
 }
 
 interface Inspector {
