@@ -4,17 +4,14 @@ import { readResults } from '../dev/figures/results.ts';
 import { type Environment, type Part, type PartResult, withEnvironment } from './harness/environment.ts';
 import { readBenchOptions, readOptions } from './harness/options.ts';
 import { formatRegressions, formatTable, writeResults } from './harness/results.ts';
-import { measureBaselines } from './parts/baselines.ts';
-import { measureCache } from './parts/cache.ts';
 import { measureClients } from './parts/clients.ts';
 import { compareColdStarts, measureColdStart } from './parts/cold-start.ts';
-import { compareCpu, measureCpu, measurePlain } from './parts/cpu.ts';
+import { compareCpu, measureCpu } from './parts/cpu.ts';
 import { measureImports } from './parts/imports.ts';
 import { measureInstances } from './parts/instances.ts';
 import { measureLimits } from './parts/limits.ts';
 import { listPath } from './parts/path.ts';
 import { compareSlowStreams, measureSlowStreams } from './parts/slow-streams.ts';
-import { measureTelemetry } from './parts/telemetry.ts';
 import { measureThroughput } from './parts/throughput.ts';
 
 interface Entry {
@@ -29,18 +26,14 @@ const APP: Record<string, Entry> = {
   'cold-start': { what: 'start of the process to the first answer', measure: measureColdStart, rounds: 15 },
   cpu: { what: 'CPU of cached, asked and streamed answers', measure: measureCpu, rounds: 9 },
   'slow-streams': { what: 'CPU and delay of single tokens', measure: measureSlowStreams, rounds: 5 },
-  plain: { what: 'CPU of an app without the libraries', measure: measurePlain, rounds: 5 },
-  baselines: { what: 'CPU of other clients and of a gateway', measure: measureBaselines, rounds: 5 },
   throughput: { what: 'memory and tail with 200 connections', measure: measureThroughput, rounds: 5 },
   clients: { what: 'what users feel, with the model 40 ms away', measure: measureClients, rounds: 5 },
-  telemetry: { what: 'CPU of telemetry', measure: measureTelemetry, rounds: 5 },
 };
 
 /** Single components, and the limits. */
 const OTHERS: Record<string, Entry> = {
   imports: { what: 'size and import time of the libraries', measure: measureImports, rounds: 15 },
   path: { what: 'files of src that a warm question executes', measure: listPath, rounds: 1 },
-  cache: { what: 'hits and blocked time of the cache tiers', measure: measureCache, rounds: 3 },
   limits: { what: 'overload of one instance (four minutes)', measure: measureLimits, rounds: 3 },
   instances: { what: '1, 2 and 4 instances', measure: measureInstances, rounds: 3 },
 };
@@ -66,7 +59,7 @@ const list = (entries: Record<string, Entry>): string =>
 export const help = `npm run bench -- [options] [PART...]
 
 Measures and prints the cost of the app as ratios to a baseline, which is measured by turns with it. Linux only. Without
-PART, these parts, in about twenty minutes:
+PART, these parts, in about ten minutes:
 ${list(APP)}
 Only when they are named:
 ${list(OTHERS)}

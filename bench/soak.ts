@@ -107,8 +107,9 @@ async function soak(scene: Scene, options: Options, stop: AbortSignal): Promise<
     const { drawSoak } = await import('./soak/picture.ts');
     writeFileSync(png, drawSoak(results, violations.total));
   }
-  const report = `${stop.aborted ? 'Run stopped early. ' : ''}${formatReport(results)}`;
-  return { report, results, tables: tablesOf(results, violations.total) };
+  const tables = tablesOf(results, violations.total);
+  const report = `${stop.aborted ? 'Run stopped early. ' : ''}\n${formatReport(results, tables)}`;
+  return { report, results, tables };
 }
 
 /** Compares all sessions that were kept, when the last question has certainly ended. */

@@ -48,25 +48,16 @@ export const DEATHS: Record<Victim, (scene: DeathScene) => Promise<void>> = {
     // A repeat waits for the lease of the process that died, at most until its own deadline: docs/faults.md.
     errors.begin('app killed', ['timeout']).offAt = performance.now();
   },
-  async storage({ stack, errors, endLoad }) {
-    const allows = ['history_unavailable', 'history_not_read', 'history_not_saved', 'timeout'];
-    const window = errors.begin('storage killed', allows);
-    await stack.stopStorage();
-    await delay(AWAY_MS);
-    await stack.startStorage();
-    window.offAt = performance.now();
-    await delay(AFTER_MS);
-    await endLoad();
-  },
-  async redis({ stack, errors, endLoad }) {
-    const window = errors.begin('redis killed', ['cache_error']);
-    await stack.killRedis();
-    await delay(AWAY_MS);
-    await stack.startRedis();
-    window.offAt = performance.now();
-    await delay(AFTER_MS);
-    await endLoad();
-  },
+  storage: (scene) =>
+    leave(scene, ['history_unavailable', 'history_not_read', 'history_not_saved', 'timeout'], {
+      stop: () => scene.stack.stopStorage(),
+      start: () => scene.stack.startStorage(),
+    }),
+  redis: (scene) =>
+    leave(scene, ['cache_error'], {
+      stop: () => scene.stack.killRedis(),
+      start: () => scene.stack.startRedis(),
+    }),
   async stop({ stack, caller, errors, violations, watch, endLoad }) {
     const { services } = stack;
     const { process: child } = stack.app;
@@ -95,3 +86,18 @@ export const DEATHS: Record<Victim, (scene: DeathScene) => Promise<void>> = {
     caller.downFrom = Infinity;
   },
 };
+
+/** A service dies and comes back, while the callers go on. */
+async function leave(
+  { errors, endLoad }: DeathScene,
+  allows: string[],
+  { stop, start }: Record<'stop' | 'start', () => Promise<void>>,
+): Promise<void> {
+  const window = errors.begin('service killed', allows);
+  await stop();
+  await delay(AWAY_MS);
+  await start();
+  window.offAt = performance.now();
+  await delay(AFTER_MS);
+  await endLoad();
+}

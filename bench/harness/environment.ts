@@ -15,19 +15,9 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 /**
  * What is measured. `app` is the published app, `built` the same in the project, with its source maps, `before` an earlier
- * version of it, `plain-bundle` the same app with complete libraries. The others are the baselines in bench/apps.
+ * version of it. The others are the baselines in bench/apps.
  */
-export type Subject =
-  | 'app'
-  | 'built'
-  | 'before'
-  | 'plain-bundle'
-  | 'constant'
-  | 'constant-stream'
-  | 'raw-request'
-  | 'plain'
-  | 'client-per-request'
-  | 'no-keep-alive';
+export type Subject = 'app' | 'built' | 'before' | 'constant' | 'constant-stream' | 'client-per-request';
 
 /** What a part has measured. The first row of a table is its head. */
 export interface PartResult {
@@ -144,10 +134,6 @@ export class Environment {
       if (subject === 'app') {
         await this.rootOf('built');
         writePackage(folder);
-      } else if (subject === 'plain-bundle') {
-        cpSync(await this.rootOf('app'), folder, { recursive: true });
-        rmSync(join(folder, 'dist'), { recursive: true });
-        await bundle('src/main.ts', join(folder, 'dist'));
       } else {
         await bundle(`bench/apps/${subject}.ts`, join(folder, 'dist'));
         writeFileSync(join(folder, 'package.json'), `{"type": "module", "main": "dist/${subject}.js"}`);

@@ -14,45 +14,22 @@ export function cpuTime(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond();
 }
 
-/** CPU milliseconds of a process for each of `requests` requests, which `work` sends. */
-export async function cpuDuring(
-  pid: number,
-  requests: number,
-  work: () => Promise<unknown>,
-): Promise<number> {
-  const before = cpuTime(pid);
-  await work();
-  return (cpuTime(pid) - before) / requests;
-}
-
-/** CPU time of all processes of this machine so far, in milliseconds, with what its hypervisor gave to others. */
-export function machineCpuTime(): number {
-  // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal.
-  const line = readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '';
-  const fields = line.split(/\s+/).slice(1, 9).map(Number);
-  const busy = fields.filter((_, index) => index !== 3 && index !== 4);
-  return (busy.reduce((sum, each) => sum + each, 0) * 1000) / ticksPerSecond();
-}
-
 /** Resets the peak memory of a process. */
 export function resetPeakMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 /** The peak resident memory of a process since {@link resetPeakMemory}, in MB. */
-export function peakMemory(pid: number): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
+export const peakMemory = (pid: number): number => memoryOf(pid, /VmHWM:\s+(\d+)/);
 
-/** The resident memory of a process now, in MB. */
-export function residentMemory(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
+const memoryOf = (pid: number, field: RegExp): number =>
+  Number(field.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 /** Samples the resident memory of a process. `stop` ends this and returns the highest value, in MB. */
 export function watchMemory(pid: number): { stop: () => number } {
-  let peak = residentMemory(pid);
-  const timer = setInterval(() => (peak = Math.max(peak, residentMemory(pid))), 100);
+  const resident = (): number => memoryOf(pid, /VmRSS:\s+(\d+)/);
+  let peak = resident();
+  const timer = setInterval(() => (peak = Math.max(peak, resident())), 100);
   return {
     stop() {
       clearInterval(timer);

@@ -16,8 +16,18 @@ export function writeResults(name: string, { costs = [], tables = {} }: PartResu
     tables,
   };
   mkdirSync(RESULTS_FOLDER, { recursive: true });
-  writeFileSync(join(RESULTS_FOLDER, `${name}.json`), `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(join(RESULTS_FOLDER, `${name}.json`), `${JSON.stringify(results, shorten, 1)}\n`);
 }
+
+/** Four digits: the others are noise. */
+const shorten = (_: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+
+/** A table whose head is the names. */
+export const tableOf = (rows: Record<string, string>[]): string[][] => [
+  Object.keys(rows[0] ?? {}),
+  ...rows.map((row) => Object.values(row)),
+];
 
 /** Formats a table for a terminal. */
 export function formatTable(rows: string[][]): string {

@@ -1,6 +1,13 @@
 /** A gate in front of Azurite's tables, which can throttle, lose responses, and cut every connection. */
 import { once } from 'node:events';
-import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type RequestOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
@@ -30,7 +37,7 @@ export async function startStorageGate(target: number): Promise<StorageGate> {
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, response) => {
     if (mode === 'throttled') void throttle(incoming, response);
-    else forward(incoming, response, { port: target, agent, lost: mode === 'lossy' && Math.random() < LOST });
+    else forward(incoming, response, { port: target, agent }, mode === 'lossy' && Math.random() < LOST);
   });
   const listen = async (port: number): Promise<number> => {
     server.listen(port, '127.0.0.1');
@@ -53,24 +60,19 @@ export async function startStorageGate(target: number): Promise<StorageGate> {
   };
 }
 
-interface Way {
-  port: number;
-  agent: Agent;
-  lost: boolean;
-}
-
-function forward(incoming: IncomingMessage, response: ServerResponse, { port, agent, lost }: Way): void {
+function forward(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  target: RequestOptions,
+  isLost: boolean,
+): void {
   const { method, url: path, rawHeaders: headers } = incoming;
-  const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent, setHost: false });
+  const outgoing = request({ host: '127.0.0.1', ...target, method, path, headers, setHost: false });
   outgoing.once('error', () => response.destroy());
   outgoing.once('response', (answer) => {
     answer.once('error', () => response.destroy());
-    if (lost) {
-      answer.resume().once('end', () => response.destroy());
-      return;
-    }
-    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-    answer.pipe(response);
+    if (isLost) answer.resume().once('end', () => response.destroy());
+    else answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.rawHeaders));
   });
   incoming.once('error', () => outgoing.destroy());
   incoming.pipe(outgoing);

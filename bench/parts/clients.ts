@@ -1,4 +1,4 @@
-/** What users feel with a model at a distance of 40 ms: the app compared with clients as in many samples. */
+/** What users feel with a model at a distance of 40 ms: the app compared with a client as in many samples. */
 import { randomUUID } from 'node:crypto';
 import type { Cost } from '../../dev/figures/cost.ts';
 import { startTcpProxy } from '../../dev/stack/tcp-proxy.ts';
@@ -31,19 +31,18 @@ export async function measureClients(environment: Environment, rounds: number): 
   await environment.behave({});
   const app = await startFar(environment, 'app');
   const perRequest = await startFar(environment, 'client-per-request');
-  const closing = await startFar(environment, 'no-keep-alive');
   const all = await byTurns(rounds, {
     app: () => app.ask(newQuestion),
-    cached: () => app.ask(cachedQuestion),
+    // Otherwise the callers would wait for each other.
+    cached: () => app.ask(cachedQuestion, 1),
     perRequest: () => perRequest.ask(newQuestion),
-    closing: () => closing.ask(newQuestion),
   });
   const first = await byTurns(rounds, {
     streamed: () => firstToken(environment, app, true),
     whole: () => firstToken(environment, app, false),
   });
   const far = `model at a distance of ${2 * ONE_WAY_MS} ms`;
-  const [fresh, closed] = ['a new client for each question', 'HTTP/1.1 without keep-alive'];
+  const fresh = 'a new client for each question';
   const p50 = { of: (asked: Asked) => asked.p50 };
   const cpu = { of: (asked: Asked) => asked.cpu };
   type Side = keyof (typeof all)[number];
@@ -52,8 +51,6 @@ export async function measureClients(environment: Environment, rounds: number): 
   return [
     cost('p50', { baseline: fresh, sides: ['app', 'perRequest'], ...p50 }),
     cost('CPU', { baseline: fresh, sides: ['app', 'perRequest'], ...cpu }),
-    cost('p50', { baseline: closed, sides: ['app', 'closing'], ...p50 }),
-    cost('CPU', { baseline: closed, sides: ['app', 'closing'], ...cpu }),
     cost('p50, cached', { baseline: fresh, sides: ['cached', 'perRequest'], ...p50 }),
     cost(`Connections opened for ${REQUESTS} questions`, {
       baseline: fresh,
@@ -80,9 +77,9 @@ async function startFar(environment: Environment, subject: Subject) {
   const pid = worker.process.pid ?? 0;
   return {
     worker,
-    async ask(body: Body): Promise<Asked> {
+    async ask(body: Body, callers = CONNECTIONS): Promise<Asked> {
       const before = { cpu: cpuTime(pid), connections: proxy.connections };
-      const { times } = await load(worker, CONNECTIONS, REQUESTS, body);
+      const { times } = await load(worker, callers, REQUESTS, body);
       const cpu = (cpuTime(pid) - before.cpu) / REQUESTS;
       return { p50: times.p50, cpu, connections: proxy.connections - before.connections };
     },

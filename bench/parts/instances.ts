@@ -12,6 +12,7 @@ import { startRedis } from '../../dev/stack/redis.ts';
 import type { Environment, PartResult } from '../harness/environment.ts';
 import { Callers, load, type Reply } from '../harness/load.ts';
 import { cpuTime } from '../harness/process-usage.ts';
+import { tableOf } from '../harness/results.ts';
 import { byTurns } from '../harness/turns.ts';
 
 const SIZES = [1, 2, 4] as const;
@@ -127,26 +128,17 @@ function toTable(all: Record<string, Sample>[]): string[][] {
     const of = (pick: (sample: Sample) => number): string => format(median(samples.map(pick)));
     // The ratio within a round, because the machine is shared.
     const ratios = all.map((round) => (round[size]?.perSecond ?? 0) / (round['1']?.perSecond ?? 0));
-    return [
-      size,
-      of(({ perSecond }) => perSecond),
-      format(median(ratios)),
-      of(({ calls }) => calls),
-      samples.map(({ burstCalls }) => burstCalls).join(', '),
-      String(samples.reduce((sum, { failed }) => sum + failed, 0)),
-      `${of(({ appCores }) => appCores)}, ${of(({ allCores }) => allCores)}`,
-    ];
+    return {
+      Instances: size,
+      'Questions a second': of(({ perSecond }) => perSecond),
+      Ratio: format(median(ratios)),
+      'Model calls for each question': of(({ calls }) => calls),
+      [`Model calls for ${CONNECTIONS} identical questions at once`]: samples
+        .map(({ burstCalls }) => burstCalls)
+        .join(', '),
+      Failed: String(samples.reduce((sum, { failed }) => sum + failed, 0)),
+      'Busy cores: apps, all': `${of(({ appCores }) => appCores)}, ${of(({ allCores }) => allCores)}`,
+    };
   });
-  return [
-    [
-      'Instances',
-      'Questions a second',
-      'Ratio',
-      'Model calls for each question',
-      `Model calls for ${CONNECTIONS} identical questions at once`,
-      'Failed',
-      'Busy cores: apps, all',
-    ],
-    ...rows,
-  ];
+  return tableOf(rows);
 }

@@ -4,18 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { summarize, type Summary } from '../../dev/perf/statistics.ts';
+import { summarize } from '../../dev/perf/statistics.ts';
 import type { HostProcess } from '../../dev/stack/host-process.ts';
 import type { Environment, PartResult } from '../harness/environment.ts';
-import { Callers, type Offer, type Reply, timeOf } from '../harness/load.ts';
+import { Callers, type Reply, timeOf } from '../harness/load.ts';
 import { watchMemory } from '../harness/process-usage.ts';
+import { tableOf } from '../harness/results.ts';
 
 /** Questions a second that this process sends at most: above it, it takes the CPU that the app needs. */
 const MAX_RATE = 3000;
 const WARM_UP_MS = 3000;
 const PEAK_MS = 6000;
 const OVERLOAD_MS = 8000;
-const FACTORS = [2, 5, 10];
 /** Questions a second whose answer is cached, asked during the overload. */
 const PROBE_RATE = 5;
 /** After an overload, questions arrive at this share of the peak, so that a healthy app answers all of them. */
@@ -50,38 +50,26 @@ const SCENARIOS: Scenario[] = [
   { name: 'by the CPU, with nothing in front', modelMs: 0, callers: 64, maxOpen: UNLIMITED },
 ];
 
-const HEAD = [
-  'Limited',
-  'Load',
-  'Answers, share of the peak',
-  'Answer p50, p99',
-  'Refused',
-  'Refusal p50, p99',
-  'Of the cached',
-  'Memory',
-  '80 % of the peak again after',
-];
 /** A new question in a session of its own, whose history has to be looked up. */
 const newQuestion = () => ({ question: randomUUID(), session_id: randomUUID() });
 const cachedQuestion = () => ({ question: 'What is the capital of France?' });
 
 /** Measures each scenario, then how many streams are open at once. There are no rounds. */
 export async function measureLimits(environment: Environment, rounds: number): Promise<PartResult> {
-  const table = [HEAD];
-  // With one round, for a try, only the first scenario and a short overload.
-  const scenarios = rounds === 1 ? SCENARIOS.slice(0, 1) : SCENARIOS;
-  for (const scenario of scenarios) {
-    table.push(...(await measureOverload(environment, scenario, rounds === 1)));
+  const rows: Record<string, string>[] = [];
+  // With one round, for a try, only the first scenario and the first overload.
+  for (const scenario of rounds === 1 ? SCENARIOS.slice(0, 1) : SCENARIOS) {
+    rows.push(...(await measureOverload(environment, scenario, rounds === 1 ? [2] : [2, 5, 10])));
     await environment.stopAll();
   }
-  return { tables: { overload: table, streams: await measureStreams(environment) } };
+  return { tables: { overload: tableOf(rows), streams: tableOf([await measureStreams(environment)]) } };
 }
 
 async function measureOverload(
   environment: Environment,
   { name, modelMs, env, callers: count, maxOpen }: Scenario,
-  isTry: boolean,
-): Promise<string[][]> {
+  factors: number[],
+): Promise<Record<string, string>[]> {
   await environment.behave({ latencyMs: modelMs });
   const host = await environment.startHost('app', env);
   const callers = environment.own(new Callers(host, maxOpen), (each) => each.close());
@@ -91,24 +79,15 @@ async function measureOverload(
     return callers.whileTrue(() => performance.now() < end, count, newQuestion);
   };
   await occupy(WARM_UP_MS);
-  const memory = watchMemory(host.process.pid ?? 0);
   const answers = (await occupy(PEAK_MS)).filter(isAnswer);
   const peak = answers.length / (PEAK_MS / 1000);
-  const rows = [
-    [
-      `**${name}**`,
-      `${peak.toFixed(0)}/s, the peak`,
-      '100 %',
-      timesOf(answers),
-      '',
-      '',
-      '',
-      megabytes(memory.stop()),
-      '',
-    ],
-  ];
-  for (const factor of isTry ? FACTORS.slice(0, 1) : FACTORS)
-    rows.push(await overload(callers, host, { peak, factor }));
+  const rows: Record<string, string>[] = [];
+  for (const factor of factors)
+    rows.push({
+      Limited: `${name}; peak ${peak.toFixed(0)}/s`,
+      Load: `${factor} times`,
+      ...(await overload(callers, host, { peak, factor })),
+    });
   return rows;
 }
 
@@ -116,42 +95,36 @@ async function overload(
   callers: Callers,
   host: HostProcess,
   { peak, factor }: { peak: number; factor: number },
-): Promise<string[]> {
-  const { signal } = new AbortController();
-  const offer = (rate: number, durationMs: number, body: Offer['body']) =>
-    callers.offer({ rate, durationMs, body, signal });
+): Promise<Record<string, string>> {
   const memory = watchMemory(host.process.pid ?? 0);
   const startedAt = performance.now();
   const [load, probes] = await Promise.all([
-    offer(Math.min(MAX_RATE, factor * peak), OVERLOAD_MS, newQuestion),
-    offer(PROBE_RATE, OVERLOAD_MS, cachedQuestion),
+    callers.offer(Math.min(MAX_RATE, factor * peak), OVERLOAD_MS, newQuestion),
+    callers.offer(PROBE_RATE, OVERLOAD_MS, cachedQuestion),
   ]);
   const endedAt = performance.now();
-  const after = await offer(RECOVERY.share * peak, RECOVERY.ms, newQuestion);
+  const after = await callers.offer(RECOVERY.share * peak, RECOVERY.ms, newQuestion);
   const open = await callers.settle(SETTLE_MS);
   const answers = load.replies.filter(isAnswer);
   const refused = load.replies.filter((reply) => !isAnswer(reply));
   const inTime = answers.filter((reply) => reply.endedAt <= endedAt).length;
-  const goodput = inTime / ((endedAt - startedAt) / 1000);
-  const undocumented =
-    open + [...load.replies, ...probes.replies, ...after.replies].filter(isUndocumented).length;
+  const others = [load, probes, after].flatMap(({ replies }) => replies.filter(isUndocumented));
   const recoveryMs = recoveryOf(after.replies, endedAt, RECOVERY.recovered * peak);
-  return [
-    '',
-    `${factor} times, ${(load.sent / ((endedAt - startedAt) / 1000)).toFixed(0)}/s${load.unsent > 0 ? `, ${load.unsent} held back` : ''}`,
-    `${((100 * goodput) / peak).toFixed(0)} %`,
-    timesOf(answers),
-    [...countNames(refused), ...(undocumented > 0 ? [`${undocumented} undocumented`] : [])].join(', ') ||
-      'none',
-    timesOf(refused),
-    `${probes.replies.filter(isAnswer).length} of ${probes.sent}`,
-    megabytes(memory.stop()),
-    recoveryMs === null ? 'not within 7 s' : `${(recoveryMs / 1000).toFixed(1)} s`,
-  ];
+  return {
+    'Answers, share of the peak': `${((100 * inTime) / ((endedAt - startedAt) / 1000) / peak).toFixed(0)} %`,
+    'Answer p50, p99': timesOf(answers),
+    Refused: countNames(refused) || 'none',
+    'Refusal p50, p99': timesOf(refused),
+    'Undocumented, without a reply': String(open + others.length),
+    'Cached, answered': `${probes.replies.filter(isAnswer).length} of ${probes.sent}`,
+    Memory: megabytes(memory.stop()),
+    '80 % of the peak again after':
+      recoveryMs === null ? 'not within 7 s' : `${(recoveryMs / 1000).toFixed(1)} s`,
+  };
 }
 
 /** Opens more streams than the default settings allow. */
-async function measureStreams(environment: Environment): Promise<string[][]> {
+async function measureStreams(environment: Environment): Promise<Record<string, string>> {
   const { count, perSecond, tokens, tokenMs } = STREAMS;
   const content = Array.from({ length: tokens }, (_, index) => `word${index}`).join(' ');
   const host = await environment.startHost('app');
@@ -180,18 +153,15 @@ async function measureStreams(environment: Environment): Promise<string[][]> {
   const replies = await Promise.all(all);
   const completed = replies.filter(({ text }) => text.includes('event: done'));
   const refused = replies.filter((reply) => !isAnswer(reply));
-  return [
-    ['Streams asked', 'Open at once', 'Completed', 'Refused', 'Refusal p50, p99', 'Broken', 'Memory'],
-    [
-      String(count),
-      String(most),
-      String(completed.length),
-      countNames(refused).join(', ') || 'none',
-      timesOf(refused),
-      String(count - completed.length - refused.length),
-      megabytes(memory.stop()),
-    ],
-  ];
+  return {
+    'Streams asked': String(count),
+    'Open at once': String(most),
+    Completed: String(completed.length),
+    Refused: countNames(refused) || 'none',
+    'Refusal p50, p99': timesOf(refused),
+    Broken: String(count - completed.length - refused.length),
+    Memory: megabytes(memory.stop()),
+  };
 }
 
 const isAnswer = ({ status }: Reply): boolean => status === 200;
@@ -203,7 +173,7 @@ const isUndocumented = ({ status, headers }: Reply): boolean =>
 const megabytes = (figure: number): string => `${figure.toFixed(0)} MB`;
 
 function timesOf(replies: Reply[]): string {
-  const times: Summary | null = summarize(replies.map(timeOf));
+  const times = summarize(replies.map(timeOf));
   return times ? `${times.p50.toFixed(0)} ms, ${(times.p99 ?? times.max).toFixed(0)} ms` : '';
 }
 
@@ -211,11 +181,10 @@ const nameOf = ({ status, text }: Reply): string =>
   status === 0 ? text : `${status} \`${/"code":\s*"(\w+)"/.exec(text)?.[1] ?? 'none'}\``;
 
 /** Counts by status and error code. */
-function countNames(replies: Reply[]): string[] {
-  return Object.entries(Object.groupBy(replies, nameOf)).map(
-    ([name, some = []]) => `${some.length} x ${name}`,
-  );
-}
+const countNames = (replies: Reply[]): string =>
+  Object.entries(Object.groupBy(replies, nameOf))
+    .map(([name, some = []]) => `${some.length} x ${name}`)
+    .join(', ');
 
 /** Milliseconds from `since` to the end of the first half second in which `rate` questions a second were answered. */
 function recoveryOf(replies: Reply[], since: number, rate: number): number | null {

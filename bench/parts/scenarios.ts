@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Environment } from '../harness/environment.ts';
 import { type Body, load } from '../harness/load.ts';
-import { cpuDuring } from '../harness/process-usage.ts';
+import { cpuTime } from '../harness/process-usage.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 
 /** Connections of the caller. */
@@ -31,9 +31,6 @@ export interface Scenario {
 export const newQuestion: Body = () => ({ question: randomUUID() });
 const askCapital: Body = () => ({ question: 'What is the capital of France?' });
 
-/** Name of the scenario of {@link newQuestion}. */
-export const ASKED = 'asked, model at 0 ms';
-
 /** All of them. */
 export const SCENARIOS: Scenario[] = [
   {
@@ -60,7 +57,7 @@ export const SCENARIOS: Scenario[] = [
       return knownSessions(app, sessions);
     },
   },
-  { name: ASKED, target: 3.5, requests: REQUESTS, prepare: async () => newQuestion },
+  { name: 'asked, model at 0 ms', target: 3.5, requests: REQUESTS, prepare: async () => newQuestion },
   {
     name: `streamed, ${TOKENS} tokens`,
     target: 7,
@@ -94,5 +91,9 @@ export async function cpuOfScenario(
 }
 
 /** CPU milliseconds of the worker for each of `requests` requests. */
-export const cpuPerRequest = (worker: WorkerProcess, requests: number, body: Body): Promise<number> =>
-  cpuDuring(worker.process.pid ?? 0, requests, () => load(worker, CONNECTIONS, requests, body));
+export async function cpuPerRequest(worker: WorkerProcess, requests: number, body: Body): Promise<number> {
+  const pid = worker.process.pid ?? 0;
+  const before = cpuTime(pid);
+  await load(worker, CONNECTIONS, requests, body);
+  return (cpuTime(pid) - before) / requests;
+}

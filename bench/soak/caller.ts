@@ -31,15 +31,7 @@ export type Outcome<T> =
 
 /** The longest wait for a response. */
 const PATIENCE_MS = 20_000;
-const JSON_HEADERS = { 'content-type': 'application/json' };
-
-/** A sent request. `path` is that of the document. */
-interface Sent {
-  path: string;
-  url: string;
-  method: 'GET' | 'POST' | 'DELETE';
-  body?: object;
-}
+type Method = 'GET' | 'POST' | 'DELETE';
 
 /** Sends requests to the app. */
 export class Caller {
@@ -59,35 +51,38 @@ export class Caller {
 
   /** Asks a question. */
   ask(body: Question, manner: Manner = {}): Promise<Outcome<Answer>> {
-    return this.#send({ path: '/ask', url: '/ask', method: 'POST', body }, manner);
+    return this.#send('POST', '/ask', { ...manner, body });
   }
 
   /** Reads a session. A session without interactions is the error `session_not_found`. */
   readSession(id: string): Promise<Outcome<Session>> {
-    return this.#send({ path: '/sessions/{session_id}', url: `/sessions/${id}`, method: 'GET' });
+    return this.#send('GET', `/sessions/${id}`);
   }
 
   deleteSession(id: string): Promise<Outcome<undefined>> {
-    return this.#send({ path: '/sessions/{session_id}', url: `/sessions/${id}`, method: 'DELETE' });
+    return this.#send('DELETE', `/sessions/${id}`);
   }
 
   /** Sends a request without a body. */
-  request(method: 'GET' | 'DELETE', url: string): Promise<Outcome<unknown>> {
-    return this.#send({ path: url, url, method });
+  request(method: Method, path: string): Promise<Outcome<unknown>> {
+    return this.#send(method, path);
   }
 
   close(): Promise<void> {
     return this.#callers.close();
   }
 
-  async #send<T>(sent: Sent, { headers = {}, leaveAfterMs, slowMs = 0 }: Manner = {}): Promise<Outcome<T>> {
-    const { path, url, method, body } = sent;
+  async #send<T>(
+    method: Method,
+    path: string,
+    { headers = {}, leaveAfterMs, slowMs = 0, body }: Manner & { body?: Question } = {},
+  ): Promise<Outcome<T>> {
     const patience = AbortSignal.timeout(PATIENCE_MS);
     const leaving = leaveAfterMs === undefined ? patience : AbortSignal.timeout(Math.round(leaveAfterMs));
     const request = {
-      path: url,
+      path,
       method,
-      headers: { ...(body && JSON_HEADERS), ...headers },
+      headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
       body: body ? JSON.stringify(body) : null,
       signal: AbortSignal.any([patience, leaving]),
       // The patience above is the only limit.
@@ -99,7 +94,9 @@ export class Caller {
       this.#violations.add('undocumented', `${method} ${path}: ${what}`);
     const type = String(reply.headers['content-type'] ?? '').split(';')[0] ?? '';
     const outcome =
-      status > 0 && type === 'text/event-stream' ? this.#readStream<T>(text, undocumentedBy) : null;
+      status > 0 && type === 'text/event-stream'
+        ? (this.#readStream(text, undocumentedBy) as Outcome<T> | null)
+        : null;
     if (outcome) return outcome;
     if (status === 0 || type === 'text/event-stream') {
       const left = leaving !== patience && leaving.aborted;
@@ -108,16 +105,20 @@ export class Caller {
       return { type: 'gone', left };
     }
     const read = text === '' ? undefined : parse(text);
-    const wrong = undocumented(path, method, { status, type, body: read });
+    const wrong = undocumented(path.replace(/^\/sessions\/.+/, '/sessions/{session_id}'), method, {
+      status,
+      type,
+      body: read,
+    });
     if (wrong !== null) undocumentedBy(`${wrong} ${text.slice(0, 200)}`);
     if (status < 400) return { type: 'done', value: read as T };
     return { type: 'error', code: codeOf(read as ErrorBody | undefined, status) };
   }
 
   /** Gives null for a stream without a last event. */
-  #readStream<T>(text: string, say: (what: string) => void): Outcome<T> | null {
+  #readStream(text: string, say: (what: string) => void): Outcome<Answer> | null {
     let tokens = '';
-    let outcome: Outcome<T> | null = null as Outcome<T> | null;
+    let outcome = null as Outcome<Answer> | null;
     const parser = createParser({
       onEvent: ({ event = 'message', data }) => {
         const value = parse(data);
@@ -125,12 +126,12 @@ export class Caller {
         if (wrong !== null) say(wrong);
         if (outcome) say(`the event "${event}" after the last one`);
         if (event === 'token') tokens += (value as { text: string }).text;
-        if (event === 'done') outcome = { type: 'done', value: value as T };
+        if (event === 'done') outcome = { type: 'done', value: value as Answer };
         if (event === 'error') outcome = { type: 'error', code: codeOf(value as ErrorBody, 200) };
       },
     });
     parser.feed(text);
-    const { answer } = outcome?.type === 'done' ? (outcome.value as Answer) : { answer: tokens };
+    const { answer } = outcome?.type === 'done' ? outcome.value : { answer: tokens };
     if (answer !== tokens)
       this.#violations.add('wrong', `a stream of "${tokens}" ended with the answer "${answer}"`);
     return outcome;

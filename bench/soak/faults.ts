@@ -23,6 +23,7 @@ const MODEL = ['model_unavailable', 'circuit_open', 'not_ready'];
 const STORAGE = ['history_unavailable', 'history_not_read', 'history_not_saved', 'not_ready', 'timeout'];
 const CACHE = ['cache_error', 'cache_not_cleared'];
 const CLOCK_MS = 600_000;
+const RATE_LIMITED: Fault = { kind: 'status', status: 429, retryAfterMs: '400' };
 
 const ofModel = (name: string, fault: Fault, allows: readonly string[], share = 1): SoakFault => ({
   name,
@@ -46,15 +47,27 @@ const ofClock = (name: string, offsetMs: number): SoakFault => ({
   off: (stack) => void stack.tellApp({ type: 'clock', offsetMs: 0 }),
 });
 
-/** Stops the process `pid` without its knowledge, as a machine that hangs. */
-const freeze = (pid: number | undefined): void => void process.kill(pid ?? 0, 'SIGSTOP');
-const thaw = (pid: number | undefined): void => void process.kill(pid ?? 0, 'SIGCONT');
+/** Stops a process without its knowledge, as a machine that hangs. */
+const ofFreezing = (
+  name: string,
+  allows: readonly string[],
+  pidOf: (stack: Stack) => number | undefined,
+): SoakFault => ({
+  name,
+  allows,
+  on: (stack) => void process.kill(pidOf(stack) ?? 0, 'SIGSTOP'),
+  off: (stack) => void process.kill(pidOf(stack) ?? 0, 'SIGCONT'),
+});
+
+const ofFile = (name: string, change: (file: string) => void): SoakFault => ({
+  name,
+  allows: CACHE,
+  on: ({ cacheFile }) => change(cacheFile),
+  off: () => {},
+});
 
 const MODEL_FAULTS: readonly SoakFault[] = [
-  ofModel('model: 429', { kind: 'status', status: 429, retryAfterMs: '400' }, [
-    'model_rate_limited',
-    'not_ready',
-  ]),
+  ofModel('model: 429', RATE_LIMITED, ['model_rate_limited', 'not_ready']),
   ofModel('model: 500', { kind: 'status', status: 500 }, MODEL),
   ofModel('model: some 500', { kind: 'status', status: 500 }, MODEL, 0.3),
   ofModel('model: resets', { kind: 'reset' }, MODEL, 0.5),
@@ -74,12 +87,7 @@ const MODEL_FAULTS: readonly SoakFault[] = [
 const STORAGE_FAULTS: readonly SoakFault[] = [
   ofGate('storage: throttled', 'throttled'),
   ofGate('storage: lost responses', 'lossy'),
-  {
-    name: 'storage: hangs',
-    allows: STORAGE,
-    on: ({ azurite }) => freeze(azurite.process.pid),
-    off: ({ azurite }) => thaw(azurite.process.pid),
-  },
+  ofFreezing('storage: hangs', STORAGE, ({ azurite }) => azurite.process.pid),
   {
     name: 'storage: restarted',
     allows: STORAGE,
@@ -95,29 +103,15 @@ const REDIS_FAULTS: readonly SoakFault[] = [
     on: (stack) => stack.killRedis(),
     off: (stack) => stack.startRedis(),
   },
-  {
-    name: 'redis: hangs',
-    allows: CACHE,
-    on: ({ redis }) => freeze(redis?.process.pid),
-    off: ({ redis }) => thaw(redis?.process.pid),
-  },
+  ofFreezing('redis: hangs', CACHE, ({ redis }) => redis?.process.pid),
 ];
 
 const FILE_FAULTS: readonly SoakFault[] = [
-  {
-    // The whole file, because SQLite has no checksums: it could not notice a changed byte within an answer.
-    name: 'cache file: broken',
-    allows: CACHE,
-    on: ({ cacheFile }) => writeFileSync(cacheFile, 'This is not a database. '.repeat(2000)),
-    off: () => {},
-  },
-  {
-    name: 'cache file: removed',
-    allows: CACHE,
-    on: ({ cacheFile }) =>
-      ['', '-wal', '-shm'].forEach((suffix) => rmSync(cacheFile + suffix, { force: true })),
-    off: () => {},
-  },
+  // The whole file, because SQLite has no checksums: it could not notice a changed byte within an answer.
+  ofFile('cache file: broken', (file) => writeFileSync(file, 'This is not a database. '.repeat(2000))),
+  ofFile('cache file: removed', (file) =>
+    ['', '-wal', '-shm'].forEach((suffix) => rmSync(file + suffix, { force: true })),
+  ),
 ];
 
 /**
@@ -127,26 +121,24 @@ const FILE_FAULTS: readonly SoakFault[] = [
 const DISK_FAULT: SoakFault = {
   name: 'disk: full',
   allows: CACHE,
-  on: ({ pid }) => void limitFiles(pid, '65536'),
-  off: ({ pid }) => void limitFiles(pid, 'unlimited'),
+  on: ({ app }) => void limitFiles(app.process.pid, '65536'),
+  off: ({ app }) => void limitFiles(app.process.pid, 'unlimited'),
 };
 
-const limitFiles = (pid: number, bytes: string) =>
+const limitFiles = (pid: number | undefined, bytes: string) =>
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
 
-const CLOCK_FAULTS = [ofClock('clock: 10 min ahead', CLOCK_MS), ofClock('clock: 10 min back', -CLOCK_MS)];
-
-/** The faults that this machine can have. */
+/** The faults that this machine can have. Windows has no signals, and its open files cannot be replaced. */
 export function possibleFaults(hasRedis: boolean): SoakFault[] {
-  const canFreeze = process.platform !== 'win32';
+  const isPosix = process.platform !== 'win32';
   return [
     ...MODEL_FAULTS,
-    ...STORAGE_FAULTS.filter(({ name }) => canFreeze || !name.endsWith('hangs')),
+    ...STORAGE_FAULTS.filter(({ name }) => isPosix || !name.endsWith('hangs')),
     ...(hasRedis ? REDIS_FAULTS : []),
-    // Open files cannot be replaced on Windows.
-    ...(canFreeze ? FILE_FAULTS : []),
+    ...(isPosix ? FILE_FAULTS : []),
     ...(existsSync('/proc/self/limits') && findProgram('prlimit') !== undefined ? [DISK_FAULT] : []),
-    ...CLOCK_FAULTS,
+    ofClock('clock: 10 min ahead', CLOCK_MS),
+    ofClock('clock: 10 min back', -CLOCK_MS),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** The report of `npm run soak`: as text, as the object that `--json` writes, and as tables of the documents. */
-import { formatTable } from '../harness/results.ts';
+import { formatTable, tableOf } from '../harness/results.ts';
 import type { FaultWindow } from './errors.ts';
 import { type Growth, isTooFast, JUDGED_FROM_S, type Sample } from './growth.ts';
 import type { Kind, Violation } from './violations.ts';
@@ -54,49 +54,38 @@ export const totalOf = ({ requests }: Pick<SoakResults, 'requests'>): number =>
 
 /** The tables of the documents. */
 export function tablesOf(results: SoakResults, violations: number): Record<string, string[][]> {
-  const { duration, faults, stalls, seed } = results;
-  const kinds = new Set(faults.map(({ name }) => name));
+  const { duration, faults, seed } = results;
   const last = Math.max(0, ...faults.map((row) => row.last_error_after ?? 0));
-  return {
-    soak: [
-      [
-        'Minutes',
-        'Seed',
-        'Requests',
-        'Faults',
-        'Last error after its fault',
-        'Half seconds without CPU',
-        'Violations',
-      ],
-      [
-        (duration / 60).toFixed(0),
-        String(seed),
-        totalOf(results).toLocaleString('en'),
-        `${faults.length} of ${kinds.size} kinds`,
-        `${last.toFixed(1)} s`,
-        String(stalls),
-        String(violations),
-      ],
-    ],
-    growth: growthTable(results.growth),
+  const soak = {
+    Minutes: (duration / 60).toFixed(duration < 600 ? 1 : 0),
+    Seed: String(seed),
+    Requests: totalOf(results).toLocaleString('en'),
+    Faults: `${faults.length} of ${new Set(faults.map(({ name }) => name)).size} kinds`,
+    'Last error after its fault': `${last.toFixed(1)} s`,
+    'Half seconds without CPU': String(results.stalls),
+    Violations: String(violations),
   };
+  return { soak: tableOf([soak]), growth: growthTable(results.growth) };
 }
 
 /** Formats the report. */
-export function formatReport(results: SoakResults): string {
-  const { requests, duration, seed, callers, stalls, redis } = results;
+export function formatReport(
+  results: SoakResults,
+  { soak = [], growth = [] }: Record<string, string[][]>,
+): string {
+  const { requests, callers, redis, duration } = results;
   const kinds = Object.entries(requests).map(([kind, count]) => `${kind} ${count}`);
-  const total = totalOf(results);
   return [
-    `${duration.toFixed(0)} s of load, ${callers} callers, seed ${seed}, Redis ${redis ? 'used' : 'not installed'}`,
-    `${total} requests (${(total / duration).toFixed(1)}/s): ${kinds.join(', ')}`,
-    `${results.sessions_compared} sessions compared at the end`,
+    formatTable(soak),
+    '',
+    `${callers} callers, Redis ${redis ? 'used' : 'not installed'}, ${results.sessions_compared} sessions compared at the end`,
+    `requests: ${kinds.join(', ')}`,
     // Where the machine had no CPU for the test, calls may miss their limits.
-    `${stalls} half seconds without CPU for the test, which explain ${results.errors_of_stalls} errors outside of faults`,
+    `${results.errors_of_stalls} errors outside of faults are explained by half seconds without CPU`,
     '',
     formatTable(faultTable(results.faults)),
     '',
-    formatTable(growthTable(results.growth)),
+    formatTable(growth),
     ...(duration < JUDGED_FROM_S
       ? [`Not judged: the run was shorter than ${JUDGED_FROM_S / 60} minutes.`]
       : []),

@@ -7,7 +7,7 @@ import { writeResults } from '../harness/results.ts';
 import { Caller } from './caller.ts';
 import type { SessionModel } from './checker.ts';
 import { ErrorJudge } from './errors.ts';
-import { type Stack, startStack } from './stack.ts';
+import { Stack } from './stack.ts';
 import { type StallWatch, watchStalls } from './stalls.ts';
 import { Violations } from './violations.ts';
 
@@ -71,9 +71,9 @@ export async function runTest(
   const unlisten = onCtrlC(() => stop.abort());
   console.log(`Seed ${seed}. Starting the app...`);
   const startedAt = new Date().toISOString();
-  const stack = await startStack();
+  const stack = await new Stack().start();
   const violations = new Violations();
-  const caller = new Caller(stack.url, violations);
+  const caller = new Caller(stack.app.url, violations);
   const watch = watchStalls();
   const errors = new ErrorJudge(violations);
   try {

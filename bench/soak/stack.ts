@@ -24,54 +24,46 @@ const PRELOAD = pathToFileURL(join(import.meta.dirname, 'preload.js')).href;
 
 /** The running processes. */
 export class Stack {
-  readonly folder: string;
-  readonly cacheFile: string;
-  readonly services: Services;
-  readonly azuritePort: number;
-  readonly appPort: number;
-  /** The last lines of the app's log. */
-  readonly log: string[] = [];
+  readonly folder = mkdtempSync(join(tmpdir(), 'ask-soak-'));
+  readonly cacheFile = join(this.folder, 'answers.sqlite');
+  services!: Services;
   app!: HostProcess;
-  azurite: Azurite;
+  azurite!: Azurite;
   /** Null where redis-server is not installed. */
-  redis: Redis | null;
+  redis: Redis | null = null;
+  readonly #log: string[] = [];
+  #azuritePort = 0;
+  #appPort = 0;
 
-  constructor(parts: Pick<Stack, 'folder' | 'services' | 'azurite' | 'azuritePort' | 'appPort' | 'redis'>) {
-    this.folder = parts.folder;
-    this.cacheFile = join(parts.folder, 'answers.sqlite');
-    this.services = parts.services;
-    this.azurite = parts.azurite;
-    this.azuritePort = parts.azuritePort;
-    this.appPort = parts.appPort;
-    this.redis = parts.redis;
-  }
-
-  get url(): string {
-    return this.app.url;
+  /** Builds the app, writes the published folder, and starts everything. */
+  async start(): Promise<this> {
+    await buildAppIfChanged();
+    writePackage(join(this.folder, 'app'));
+    [this.#azuritePort, this.#appPort] = [await freePort(), await freePort()];
+    this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.#azuritePort);
+    this.services = await startServices(this.#azuritePort);
+    if (findRedis() !== undefined) this.redis = await startRedis();
+    await this.startApp();
+    return this;
   }
 
   /** The last errors in the app's log, then its last lines. */
   get lastLog(): string {
-    const errors = this.log.filter((line) => line.includes('] error '));
-    return [...errors.slice(-10), '...', ...this.log.slice(-10)].join('\n');
-  }
-
-  /** Process id of the app. */
-  get pid(): number {
-    return this.app.process.pid ?? 0;
+    const errors = this.#log.filter((line) => line.includes('] error '));
+    return [...errors.slice(-10), '...', ...this.#log.slice(-10)].join('\n');
   }
 
   /** Starts the app on its port. */
   async startApp(): Promise<void> {
     this.app = await startHostProcess({
       root: join(this.folder, 'app'),
-      port: this.appPort,
+      port: this.#appPort,
       env: {
         ...systemEnvironment(),
         ...emulatorSettings(this.services),
         NODE_OPTIONS: `--import=${PRELOAD}`,
         AzureWebJobsStorage: this.azurite.connectionString.replace(
-          `:${this.azuritePort}/`,
+          `:${this.#azuritePort}/`,
           `:${this.services.storagePort}/`,
         ),
         ANSWER_CACHE_PATH: this.cacheFile,
@@ -82,7 +74,10 @@ export class Stack {
         LOG_LEVEL: 'warn',
         ...(this.redis && { ANSWER_CACHE_REDIS_URL: this.redis.url }),
       },
-      onOutput: (text) => this.#keepLog(text),
+      onOutput: (text) => {
+        this.#log.push(...text.split('\n').filter(Boolean));
+        this.#log.splice(0, Math.max(0, this.#log.length - LOG_LINES));
+      },
     });
   }
 
@@ -111,7 +106,7 @@ export class Stack {
 
   /** Starts the storage again, with its data. */
   async startStorage(): Promise<void> {
-    this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.azuritePort);
+    this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.#azuritePort);
     await this.services.send({ type: 'gate', mode: 'open' });
   }
 
@@ -123,30 +118,10 @@ export class Stack {
     if (this.redis) this.redis = await startRedis(this.redis.port);
   }
 
-  /** Stops all processes and removes their files. Gives the exit code of the app; null when a signal ended it. */
-  async stop(): Promise<number | null> {
-    const code = await this.app.stop();
+  /** Stops all processes and removes their files. */
+  async stop(): Promise<void> {
+    await this.app.stop();
     await Promise.all([this.services.stop(), this.azurite.stop(), this.redis?.kill()]);
     rmSync(this.folder, { recursive: true, force: true });
-    return code;
   }
-
-  #keepLog(text: string): void {
-    this.log.push(...text.split('\n').filter(Boolean));
-    if (this.log.length > LOG_LINES) this.log.splice(0, this.log.length - LOG_LINES);
-  }
-}
-
-/** Builds the app, writes the published folder, and starts everything. */
-export async function startStack(): Promise<Stack> {
-  const folder = mkdtempSync(join(tmpdir(), 'ask-soak-'));
-  await buildAppIfChanged();
-  writePackage(join(folder, 'app'));
-  const [azuritePort, appPort] = [await freePort(), await freePort()];
-  const azurite = await startAzuriteTables(join(folder, 'storage'), azuritePort);
-  const services = await startServices(azuritePort);
-  const redis = findRedis() === undefined ? null : await startRedis();
-  const stack = new Stack({ folder, services, azurite, azuritePort, appPort, redis });
-  await stack.startApp();
-  return stack;
 }

@@ -17,17 +17,11 @@ export interface Stall {
 const STALL_MS = 50;
 const CHECK_MS = 500;
 
-/** Collects stalls until `stop` is called. */
-export interface StallWatch {
-  /** Gives the stalls since it was last called. */
-  take: () => Stall[];
-  /** The time without CPU since `from`, in milliseconds: the longest in each half second with a stall. */
-  lostMs: (from: number) => number;
-  stop: () => void;
-}
+/** A running watch. */
+export type StallWatch = ReturnType<typeof watchStalls>;
 
-/** Starts to watch. */
-export function watchStalls(): StallWatch {
+/** Collects stalls until `stop` is called. */
+export function watchStalls() {
   let stalls: Stall[] = [];
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
@@ -41,17 +35,19 @@ export function watchStalls(): StallWatch {
   };
   const timer = setInterval(check, CHECK_MS);
   return {
-    take() {
+    /** Gives the stalls since it was last called. */
+    take(): Stall[] {
       check();
       const taken = stalls;
       stalls = [];
       return taken;
     },
-    lostMs(since) {
+    /** The time without CPU since `since`, in milliseconds: the longest in each half second with a stall. */
+    lostMs(since: number): number {
       check();
       return stalls.filter(({ to }) => to >= since).reduce((sum, { ms }) => sum + ms, 0);
     },
-    stop() {
+    stop(): void {
       clearInterval(timer);
       delay.disable();
     },

@@ -53,7 +53,6 @@ export function render({
   legend,
 }: Picture): Uint8Array {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
-  const axes = (index: number): object => ({ xAxisIndex: index, yAxisIndex: index });
   const option: EChartsOption = {
     animation: false,
     textStyle: { fontFamily: FONT, color: INK },
@@ -62,7 +61,9 @@ export function render({
     grid: panels.map(({ grid }) => grid),
     xAxis: panels.map(({ xAxis }, index) => ({ ...xAxis, gridIndex: index })),
     yAxis: panels.map(({ yAxis }, index) => ({ ...yAxis, gridIndex: index })),
-    series: panels.flatMap(({ series }, index) => series.map((each) => ({ ...each, ...axes(index) }))),
+    series: panels.flatMap(({ series }, index) =>
+      series.map((each) => ({ ...each, xAxisIndex: index, yAxisIndex: index })),
+    ),
   };
   chart.setOption(option);
   const svg = chart.renderToSVGString();

@@ -29,7 +29,7 @@ export interface Spread {
 export const median = (figures: number[]): number => spreadOf(figures).median;
 
 /** Returns the spread of some values. */
-export function spreadOf(figures: number[]): Spread {
+function spreadOf(figures: number[]): Spread {
   const sorted = figures.toSorted((a, b) => a - b);
   const at = (index: number): number => sorted.at(index) ?? Number.NaN;
   return { median: at(Math.floor(sorted.length / 2)), min: at(0), max: at(-1) };

@@ -1,15 +1,16 @@
-/** The command lines of the benchmarks. They measure for minutes, so that only their options are tested. */
-import { readFileSync, statSync } from 'node:fs';
+/** The benchmarks measure for minutes, so that only their options and their arithmetic are tested. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { byTurns } from '../../bench/harness/turns.ts';
+import { formatRegressions } from '../../bench/harness/results.ts';
+import type { Cost } from '../../dev/figures/cost.ts';
 import { root } from '../../dev/stack/root.ts';
 import { runNode, systemEnvironment } from '../../dev/stack/child-process.ts';
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
-const RESULTS = ['performance.json', 'performance.md', 'performance.png'];
-
 /** Runs a script of package.json, and ends it when it takes longer than its help would. */
 function run(command = '', ...args: string[]) {
   const [program, ...rest] = command.split(' ');
@@ -17,18 +18,16 @@ function run(command = '', ...args: string[]) {
   return runNode([...rest, ...args], { cwd: root, env: systemEnvironment(), timeout: 20_000 });
 }
 
-const timesOfResults = (): number[] => RESULTS.map((file) => statSync(join(root, 'docs', file)).mtimeMs);
-
 it('refuses an unknown option before it measures', async () => {
-  const { code, stdout, stderr } = await run(scripts['bench:streams'], '--fast');
+  const { code, stdout, stderr } = await run(scripts['bench'], '--fast');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain("Unknown option '--fast'");
 });
 
-it('does not write the results of a part', async () => {
-  const { code, stderr } = await run(scripts['bench'], '--write', 'cpu');
+it('names the parts when it does not know one', async () => {
+  const { code, stderr } = await run(scripts['bench'], 'streams');
   expect(code).toBe(2);
-  expect(stderr).toContain('--write needs the results of all parts');
+  expect(stderr).toMatch(/Unknown part streams; choose from cold-start, .*limits, instances, quick/);
 });
 
 it.each([
@@ -41,10 +40,32 @@ it.each([
   expect(stderr).toContain(message);
 });
 
-it('prints the table of results without changing the files in docs', async () => {
-  const before = timesOfResults();
-  const { code, stdout } = await run(scripts['bench:chart']);
-  expect(code).toBe(0);
-  expect(stdout).toContain('| Cost | Ratio | Target |');
-  expect(timesOfResults()).toEqual(before);
+const costs: Cost[] = [
+  { name: 'CPU', baseline: 'nothing', unit: 'ms', target: null, rounds: [{ app: 3, baseline: 1 }] },
+];
+const measured = (app: number): Cost[] => costs.map((cost) => ({ ...cost, rounds: [{ app, baseline: 1 }] }));
+
+it('reports a regression above 10 %, in the best round', () => {
+  expect(formatRegressions(measured(3.2), costs)).toBe('No regression above 10 %.');
+  expect(formatRegressions(measured(3.4), costs)).toContain('CPU: 1.13 times the committed ratio');
+  const [cost] = measured(3.4);
+  const noisy = {
+    ...cost,
+    rounds: [
+      { app: 9, baseline: 1 },
+      { app: 3.1, baseline: 1 },
+    ],
+  } as Cost;
+  expect(formatRegressions([noisy], costs)).toBe('No regression above 10 %.');
+});
+
+it('measures by turns, and leaves the first round out', async () => {
+  const order: string[] = [];
+  const side = (name: string) => async () => order.push(name);
+  const rounds = await byTurns(2, { app: side('app'), other: side('other') });
+  expect(order).toEqual(['other', 'app', 'app', 'other', 'other', 'app']);
+  expect(rounds).toEqual([
+    { app: 3, other: 4 },
+    { other: 5, app: 6 },
+  ]);
 });

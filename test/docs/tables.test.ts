@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readModelList } from '../../dev/azd/model-list.ts';
 import { templateDefault } from '../../dev/azd/model-wish.ts';
+import { withFigures } from '../../dev/cost/markdown.ts';
 import { readPrices } from '../../dev/cost/prices.ts';
+import { readResults } from '../../dev/figures/results.ts';
 import { root } from '../../dev/stack/root.ts';
 import { DOCUMENTS, upToDate } from '../../dev/tables.ts';
 
@@ -14,6 +16,18 @@ const prices = readPrices();
 
 it.each(DOCUMENTS)('%s has what npm run tables writes', (document) => {
   expect(read(document)).toBe(upToDate(document));
+});
+
+it('a figure within a sentence is replaced, and must have a name that is known', () => {
+  const text = (value: string) => `takes <!-- figure: asked, by npm run tables -->${value}<!-- end of figure -->.`;
+  expect(withFigures(text('1 ms'), { asked: '53 ms' })).toBe(text('53 ms'));
+  expect(() => withFigures(text('1 ms'), {})).toThrow('There is no figure "asked".');
+});
+
+it('the README says how long an answer takes, from the results', () => {
+  const { rounds = [] } = readResults()['clients']?.costs[0] ?? {};
+  const [pooled] = rounds.map(({ app }) => app).toSorted((a, b) => a - b).slice(rounds.length / 2);
+  expect(read('README.md')).toContain(`answer-pooled, by npm run tables -->${pooled?.toFixed(0)} ms<!--`);
 });
 
 it('the sum of a month is the one of its formulas, computed by hand', () => {
