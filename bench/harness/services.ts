@@ -2,12 +2,10 @@
  * The services that the app calls, in a process of their own, so that their CPU time is measured separately: the emulated
  * model, and the gate in front of Azurite.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../dev/azure-openai-emulator/faults.ts';
 import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
-import { stopChild } from '../../dev/stack/child-process.ts';
+import { startNode } from '../../dev/stack/child-process.ts';
 import { answerTo } from '../soak/answers.ts';
 import { type GateMode, startStorageGate } from './storage-gate.ts';
 
@@ -56,27 +54,27 @@ const STOP_TIMEOUT_MS = 3000;
  * their prompt, and come after 20 ms.
  */
 export async function startServices(azuritePort?: number): Promise<Services> {
-  // Not in the terminal's process group: Ctrl-C must not end it before the report.
-  const args = azuritePort === undefined ? [] : [String(azuritePort)];
-  const child = fork(fileURLToPath(import.meta.url), args, { detached: process.platform !== 'win32' });
-  const [addresses] = (await once(child, 'message')) as [Addresses];
+  // Ctrl-C must not end it before the report.
+  const args = [fileURLToPath(import.meta.url), ...(azuritePort === undefined ? [] : [String(azuritePort)])];
+  const child = startNode(args, { ipc: true, output: 'inherit', ownGroup: true });
+  const addresses = (await child.message()) as Addresses;
   let sent = 0;
   return {
     ...addresses,
-    pid: child.pid ?? 0,
+    pid: child.process.pid ?? 0,
     send(command) {
       const id = ++sent;
       return new Promise((resolve) => {
         const listener = (reply: { id: number; result: number }): void => {
           if (reply.id !== id) return;
-          child.off('message', listener);
+          child.process.off('message', listener);
           resolve(reply.result);
         };
-        child.on('message', listener);
-        child.send({ id, ...command });
+        child.process.on('message', listener);
+        child.process.send({ id, ...command });
       });
     },
-    stop: () => stopChild(child, 'stop', STOP_TIMEOUT_MS),
+    stop: () => child.stop('stop', STOP_TIMEOUT_MS),
   };
 }
 

@@ -19,14 +19,18 @@ it.each(DOCUMENTS)('%s has what npm run tables writes', (document) => {
 });
 
 it('a figure within a sentence is replaced, and must have a name that is known', () => {
-  const text = (value: string) => `takes <!-- figure: asked, by npm run tables -->${value}<!-- end of figure -->.`;
+  const text = (value: string) =>
+    `takes <!-- figure: asked, by npm run tables -->${value}<!-- end of figure -->.`;
   expect(withFigures(text('1 ms'), { asked: '53 ms' })).toBe(text('53 ms'));
   expect(() => withFigures(text('1 ms'), {})).toThrow('There is no figure "asked".');
 });
 
 it('the README says how long an answer takes, from the results', () => {
   const { rounds = [] } = readResults()['clients']?.costs[0] ?? {};
-  const [pooled] = rounds.map(({ app }) => app).toSorted((a, b) => a - b).slice(rounds.length / 2);
+  const [pooled] = rounds
+    .map(({ app }) => app)
+    .toSorted((a, b) => a - b)
+    .slice(rounds.length / 2);
   expect(read('README.md')).toContain(`answer-pooled, by npm run tables -->${pooled?.toFixed(0)} ms<!--`);
 });
 
