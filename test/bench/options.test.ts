@@ -32,7 +32,7 @@ it('names the parts when it does not know one', async () => {
 
 it.each([
   [['--before', 'src'], 'src is not a published folder'],
-  [['--before', 'out', 'plain'], 'not with plain'],
+  [['--before', 'out', 'limits'], 'not with limits'],
   [['--before', 'out', '--write'], 'not with --write'],
 ])('does not compare with %j', async (args, message) => {
   const { code, stderr } = await run(scripts['bench'], ...args);
