@@ -29,8 +29,6 @@ export interface Picture {
 export interface BarRow {
   name: string;
   bars: { value: number; text: string; color: string }[];
-  /** A value that is marked with a line. */
-  mark?: number | null;
 }
 
 /** The left edge of headings and of titles of panels. */
@@ -100,7 +98,6 @@ export const panelTitle = (text: string, left: number, top: number): TitleCompon
 
 /** Horizontal bars, as many for each row as the first one has. */
 export function barPanel(grid: object, xAxis: object, rows: BarRow[]): Panel {
-  const marks = rows.flatMap(({ mark = null, name }) => (mark === null ? [] : [[mark, name]]));
   return {
     grid,
     xAxis,
@@ -112,32 +109,18 @@ export function barPanel(grid: object, xAxis: object, rows: BarRow[]): Panel {
       axisLine: { lineStyle: { color: MUTED } },
       axisLabel: { fontSize: 13, color: MUTED, lineHeight: 17 },
     },
-    series: [
-      ...(rows[0]?.bars ?? []).map((_, index) => ({
-        type: 'bar',
-        barMaxWidth: 22,
-        barGap: '10%',
-        barCategoryGap: '26%',
-        label: { show: true, position: 'right', fontSize: 12, color: INK },
-        data: rows.map(({ bars }) => ({
-          value: bars[index]?.value,
-          label: { formatter: bars[index]?.text },
-          itemStyle: { color: bars[index]?.color, borderRadius: [0, 3, 3, 0] },
-        })),
+    series: (rows[0]?.bars ?? []).map((_, index) => ({
+      type: 'bar',
+      barMaxWidth: 22,
+      barGap: '10%',
+      barCategoryGap: '26%',
+      label: { show: true, position: 'right', fontSize: 12, color: INK },
+      data: rows.map(({ bars }) => ({
+        value: bars[index]?.value,
+        label: { formatter: bars[index]?.text },
+        itemStyle: { color: bars[index]?.color, borderRadius: [0, 3, 3, 0] },
       })),
-      ...(marks.length > 0
-        ? [
-            {
-              type: 'scatter',
-              data: marks,
-              symbol: 'rect',
-              symbolSize: [3, 30],
-              itemStyle: { color: INK },
-              z: 3,
-            },
-          ]
-        : []),
-    ],
+    })),
   };
 }
 
