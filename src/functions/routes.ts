@@ -2,7 +2,7 @@
  * The contents of the app: every route, who may call it, and what answers. A handler is imported at its first request,
  * because everything that is imported here delays each cold start.
  */
-import type { HttpResponseInit } from '@azure/functions';
+import type { Reply } from '../lib/http/response.ts';
 import {
   type Handle,
   httpFunction,
@@ -68,7 +68,7 @@ function imported(load: () => Promise<Handle>): Handle {
   };
 }
 
-type ServedHandle = (services: Services, ...request: Parameters<Handle>) => Promise<HttpResponseInit>;
+type ServedHandle = (services: Services, ...request: Parameters<Handle>) => Promise<Reply>;
 
 /** The same for a handler that needs the services, which are loaded at the same time. */
 function withServices(load: () => Promise<ServedHandle>): Handle {

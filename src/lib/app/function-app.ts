@@ -3,10 +3,10 @@
  * because its import delays a cold start. The services are imported in the background, and the first invocation awaits
  * them.
  */
-import { app, type InvocationContext, type HttpMethod, type HttpResponseInit } from '@azure/functions';
+import { app, type InvocationContext, type HttpMethod } from '@azure/functions';
 import { readConfig, readLogLevel } from '../config/config.ts';
 import { errors, toAskError } from '../contract/errors.ts';
-import { errorResponse } from '../http/response.ts';
+import { errorResponse, type Reply } from '../http/response.ts';
 import { RawRequest } from '../http/raw-request.ts';
 import { atLevel, type Invocation } from '../common/log.ts';
 import { useRawRequests } from './programming-model.ts';
@@ -52,10 +52,7 @@ export interface HttpOptions {
 }
 
 /** Answers the requests of a route. */
-export type Handle = (
-  request: RawRequest,
-  invocation: Invocation,
-) => HttpResponseInit | Promise<HttpResponseInit>;
+export type Handle = (request: RawRequest, invocation: Invocation) => Reply | Promise<Reply>;
 
 /**
  * Registers an HTTP function. An error that `handle` throws becomes an error response. Once the process is stopping,

@@ -1,22 +1,25 @@
 /**
  * The programming model of the app: that of the `@azure/functions` library, but an HTTP function gets the request as it
- * arrived on the connection. The worker's module `@azure/functions-core` lets an app set its model:
+ * arrived on the connection, and its response is written to that connection. The worker's module `@azure/functions-core`
+ * lets an app set its model:
  * github.com/Azure/azure-functions-nodejs-worker, types-core/index.d.ts
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { createRequire } from 'node:module';
-import { ForwardedRequests, type Respond, type RawRequest } from '../http/raw-request.ts';
+import { ForwardedRequests, type RawRequest } from '../http/raw-request.ts';
+import type { Reply } from '../http/response.ts';
 
 /** What the worker gives the model of one invocation. */
 interface CoreContext {
   invocationId: string;
   metadata: { bindings: Record<string, { type: string }> };
-  request: { triggerMetadata?: object | null };
+  request: { triggerMetadata?: object | null; inputData?: unknown[] | null };
 }
 
 interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
+  getResponse(context: unknown, result: unknown): Promise<object>;
 }
 
 type Capabilities = Record<string, string>;
@@ -70,31 +73,37 @@ function onRawRequests(library: ProgrammingModel): ProgrammingModel {
     },
     getInvocationModel(context) {
       const isHttp = Object.values(context.metadata.bindings).some(({ type }) => /^httptrigger$/i.test(type));
-      if (isHttp) context.request.triggerMetadata = {};
-      const model = library.getInvocationModel(context);
-      return isHttp ? withRawRequest(model, () => requests.take(context.invocationId)) : model;
+      if (!isHttp) return library.getInvocationModel(context);
+      context.request.triggerMetadata = {};
+      // Without input the library neither waits for the request nor makes an object of it.
+      context.request.inputData = [];
+      return onRawRequest(library.getInvocationModel(context), context.invocationId, requests);
     },
   };
 }
 
-/** The only input of an HTTP function becomes its raw request. */
-function withRawRequest(model: InvocationModel, take: () => Promise<RawRequest>): InvocationModel {
+/** The only input of an HTTP function becomes its raw request, which takes the response. */
+function onRawRequest(model: InvocationModel, id: string, requests: ForwardedRequests): InvocationModel {
   const getArguments = model.getArguments.bind(model);
+  let request: RawRequest;
   model.getArguments = async () => {
-    const request = await take();
+    request = await requests.take(id);
     const { context } = await getArguments();
     return { context, inputs: [request] };
+  };
+  model.getResponse = async (_, reply) => {
+    await request.respond(reply as Reply);
+    return { invocationId: id, outputData: [] };
   };
   return model;
 }
 
 /** Takes the place of the library's listener. @throws Error when the library does not listen as it is known to. */
 function intercept(server: Server, requests: ForwardedRequests): void {
-  const [listener, ...others] = server.listeners('request') as Respond[];
-  if (!listener || others.length > 0)
+  if (server.listenerCount('request') !== 1)
     throw new Error('@azure/functions listens to requests in an unknown way.');
   server.removeAllListeners('request');
-  server.on('request', (message, response) => requests.receive(message, response, listener));
+  server.on('request', (message, response) => requests.receive(message, response));
   // Read for each connection, like the option of `createServer`.
   Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES });
 }

@@ -1,12 +1,11 @@
 /** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
-import type { HttpResponseInit } from '@azure/functions';
 import type { Question } from '../ask/question.ts';
 import type { QuestionRecord } from '../telemetry/question-record.ts';
 import { atLevel, consoleLog, type Invocation } from '../common/log.ts';
 import { readQuestion } from './ask-request.ts';
 import { streamAnswer } from './ask-stream.ts';
 import { AskedQuestion, type AskServices, startDeadline } from './asked-question.ts';
-import { CLIENT_CLOSED_REQUEST, errorResponse, json } from './response.ts';
+import { CLIENT_CLOSED_REQUEST, errorResponse, json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 
 /** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
@@ -14,7 +13,7 @@ export async function handleAsk(
   services: AskServices,
   request: RawRequest,
   invocation: Invocation,
-): Promise<HttpResponseInit> {
+): Promise<Reply> {
   const { config, stopSignal } = services;
   const { caller } = request;
   const deadline = startDeadline(config.requestTimeoutMs, () => asked.question !== undefined);
@@ -40,7 +39,7 @@ export async function handleAsk(
   }
 }
 
-async function answerAsJson(asked: AskedQuestion, question: Question): Promise<HttpResponseInit> {
+async function answerAsJson(asked: AskedQuestion, question: Question): Promise<Reply> {
   const answer = await asked.answer(question);
   asked.end();
   const { timings, total_time: total } = answer.performance_metrics;

@@ -1,5 +1,5 @@
 /** An answer as a stream of server-sent events. An error after the headers were sent becomes an event too. */
-import type { HttpResponseInit } from '@azure/functions';
+import type { Reply } from './response.ts';
 import type { AnswerEvent } from '../ask/question.ts';
 import type { SessionEvent } from '../contract/responses.ts';
 import type { AskedQuestion } from './asked-question.ts';
@@ -24,12 +24,12 @@ export interface AnswerStream {
  * Gives the response when the first event is known: a failure before it has its own HTTP status. The body is streamed
  * afterwards. @throws the error of `events` if it occurs before that; the question has then not ended.
  */
-export async function streamAnswer(answer: AnswerStream): Promise<HttpResponseInit> {
+export async function streamAnswer(answer: AnswerStream): Promise<Reply> {
   const first = await answer.events.next();
   return {
     status: 200,
     headers: { ...SSE_HEADERS, ...answer.headers() },
-    body: ReadableStream.from(toBytes(answer, first)),
+    body: toBytes(answer, first),
   };
 }
 

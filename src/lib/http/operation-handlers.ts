@@ -2,14 +2,13 @@
  * What operators call: GET /health, GET /health/ready, DELETE /cache, GET /openapi.json. Rejected for readiness: a model
  * call, which costs tokens at every check; not ready after any failed call, which removes healthy instances.
  */
-import type { HttpResponseInit } from '@azure/functions';
 import { errorBody, errors } from '../contract/errors.ts';
 import type { ProcessTotals } from '../contract/metrics.ts';
 import type { Health, NotReady, Ready, CacheCleared } from '../contract/responses.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { ProcessCounters, ProcessState } from '../telemetry/process-counters.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
-import { json } from './response.ts';
+import { json, type Reply } from './response.ts';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 
 /** What `/health/ready` needs. */
@@ -24,15 +23,14 @@ export interface HealthServices {
 type Readiness = Pick<NotReady, 'checks' | 'model' | 'totals'>;
 
 /** Liveness: always 200. It checks no setting and no other service. */
-export const handleHealth = async (): Promise<HttpResponseInit> =>
-  json(200, { status: 'ok' } satisfies Health);
+export const handleHealth = async (): Promise<Reply> => json(200, { status: 'ok' } satisfies Health);
 
 /**
  * Readiness: 200 when this instance can answer questions, otherwise 503 with the reason. It checks the settings, storage
  * and the model, but never calls the model, so that health checks cost no tokens. `services` is null when the settings
  * are wrong.
  */
-export async function handleReady(services: HealthServices | null): Promise<HttpResponseInit> {
+export async function handleReady(services: HealthServices | null): Promise<Reply> {
   if (services === null) {
     const checks = { configuration: 'failing', storage: 'unknown', model: 'unknown' } as const;
     return notReady('configuration', { checks, totals: null });
@@ -54,7 +52,7 @@ export async function handleReady(services: HealthServices | null): Promise<Http
   return json(200, { status: 'ready', ...readiness } satisfies Ready);
 }
 
-function notReady(component: 'configuration' | 'storage' | 'model', readiness: Readiness): HttpResponseInit {
+function notReady(component: 'configuration' | 'storage' | 'model', readiness: Readiness): Reply {
   const error = errors.notReady(component);
   return json(error.status, { ...errorBody(error), ...readiness } satisfies NotReady);
 }
@@ -95,7 +93,7 @@ export interface CacheServices {
 }
 
 /** Clears the cache, and responds with the names of its tiers. @throws AskError when a tier could not be cleared. */
-export async function handleCache({ cache }: CacheServices): Promise<HttpResponseInit> {
+export async function handleCache({ cache }: CacheServices): Promise<Reply> {
   const failed = (await cache?.clear()) ?? [];
   if (failed.length > 0) throw errors.cacheNotCleared(failed.join(' and '));
   const cleared = [...(cache?.tiers ?? [])];
@@ -110,7 +108,7 @@ export async function handleCache({ cache }: CacheServices): Promise<HttpRespons
 let document: string | undefined;
 
 /** Responds with the OpenAPI document, which is generated once. */
-export async function handleOpenApi(): Promise<HttpResponseInit> {
+export async function handleOpenApi(): Promise<Reply> {
   if (document === undefined) {
     const { openApiDocument } = await import('../contract/openapi/document.ts');
     document = JSON.stringify(openApiDocument());

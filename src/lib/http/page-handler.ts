@@ -1,5 +1,5 @@
 /** GET /, the chat page, and GET /assets/{name}, its parts that are loaded late. */
-import type { HttpResponseInit } from '@azure/functions';
+import type { Reply } from './response.ts';
 import { errors } from '../contract/errors.ts';
 import type { RawRequest } from './raw-request.ts';
 import { hasUser } from './signed-in-user.ts';
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
  * Responds with the page, or with 304 when the browser's copy is current. `Server-Timing`, the only header of its own
  * response that a page can read, tells it whether a user is signed in.
  */
-export function handlePage(request: RawRequest, trustsUserHeaders: boolean): HttpResponseInit {
+export function handlePage(request: RawRequest, trustsUserHeaders: boolean): Reply {
   return fileResponse('index.html', request, {
     ...(trustsUserHeaders && hasUser(request) && { 'Server-Timing': 'signed-in' }),
     'Content-Type': 'text/html; charset=utf-8',
@@ -25,7 +25,7 @@ export function handlePage(request: RawRequest, trustsUserHeaders: boolean): Htt
  * Responds with a part of the page. Its name contains a hash of its content, so browsers may keep it for a year.
  * @throws AskError `asset_not_found` unless the name is one of those that were built.
  */
-export function handleAsset(request: RawRequest): HttpResponseInit {
+export function handleAsset(request: RawRequest): Reply {
   const name = readManifest().assets.find((each) => request.path.endsWith(`/${each}`));
   if (name === undefined) throw errors.assetNotFound();
   return fileResponse(`assets/${name}`, request, {
@@ -89,11 +89,7 @@ function readManifest(): PageManifest {
  * `path` must come from the manifest, never from the request.
  * @throws AskError `not_acceptable` when the client accepts none of the codings.
  */
-function fileResponse(
-  path: string,
-  request: RawRequest,
-  ownHeaders: Record<string, string>,
-): HttpResponseInit {
+function fileResponse(path: string, request: RawRequest, ownHeaders: Record<string, string>): Reply {
   const encoding = chooseEncoding(request.header('accept-encoding'));
   if (!encoding) throw errors.notAcceptable();
   const { bytes, etag } = readFile(path, encoding);

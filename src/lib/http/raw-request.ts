@@ -7,6 +7,7 @@
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Reply } from './response.ts';
 
 /** The abort reason when the caller disconnects. It is not logged as an error. */
 export class CallerDisconnectedError extends Error {
@@ -29,9 +30,11 @@ export interface Caller {
 export class RawRequest {
   readonly caller: Caller;
   readonly #message: IncomingMessage;
+  readonly #response: ServerResponse;
 
   constructor(message: IncomingMessage, response: ServerResponse) {
     this.#message = message;
+    this.#response = response;
     this.caller = callerOf(response);
   }
 
@@ -63,6 +66,24 @@ export class RawRequest {
   toHeaders(): Headers {
     const { headers } = this.#message;
     return new Headers(Object.keys(headers).map((name) => [name, this.header(name) ?? '']));
+  }
+
+  /** Sends the response. Resolves when its body has ended. @throws the error of the body, after cutting off the response. */
+  async respond({ status, headers = {}, body = '' }: Reply): Promise<void> {
+    const response = this.#response;
+    try {
+      response.statusCode = status;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      if (typeof body === 'string' || body instanceof Uint8Array) {
+        response.end(body);
+        return;
+      }
+      for await (const chunk of body) response.write(chunk);
+      response.end();
+    } catch (error) {
+      response.destroy();
+      throw error;
+    }
   }
 
   get #target() {
@@ -100,13 +121,9 @@ const INVOCATION_ID = 'x-ms-invocation-id';
 const TICK_MS = 100;
 const TICKS = 50;
 
-/** The library's listener for requests. */
-export type Respond = (message: IncomingMessage, response: ServerResponse) => void;
-
 interface Forwarded {
   message: IncomingMessage;
   response: ServerResponse;
-  respond: Respond;
   state: 'waiting' | 'taken' | 'refused';
   /** Ends the wait for the invocation. */
   stopWaiting: () => void;
@@ -117,11 +134,8 @@ export class ForwardedRequests {
   readonly #requests = new Map<string, Forwarded>();
   readonly #waiting = new Map<string, (forwarded: Forwarded) => void>();
 
-  /**
-   * Receives a request from the server. It gets a 500 when it does not belong to exactly one invocation. `respond` is the
-   * library's listener, which sends the response of the function to the request that it gets.
-   */
-  receive(message: IncomingMessage, response: ServerResponse, respond: Respond): void {
+  /** Receives a request from the server. It gets a 500 when it does not belong to exactly one invocation. */
+  receive(message: IncomingMessage, response: ServerResponse): void {
     const id = message.headers[INVOCATION_ID];
     if (typeof id !== 'string') return refuse(response);
     const other = this.#requests.get(id);
@@ -136,15 +150,12 @@ export class ForwardedRequests {
       this.#requests.delete(id);
       if (forwarded.state === 'waiting') refuse(response);
     });
-    const forwarded: Forwarded = { message, response, respond, state: 'waiting', stopWaiting };
+    const forwarded: Forwarded = { message, response, state: 'waiting', stopWaiting };
     this.#requests.set(id, forwarded);
     this.#waiting.get(id)?.(forwarded);
   }
 
-  /**
-   * Gives the request of an invocation, and has the library respond to it.
-   * @throws Error when no request arrives in time, or more than one has arrived.
-   */
+  /** Gives the request of an invocation. @throws Error when no request arrives in time, or more than one has arrived. */
   async take(id: string): Promise<RawRequest> {
     const forwarded = this.#requests.get(id) ?? (await this.#arrival(id));
     const { message, response } = forwarded;
@@ -154,10 +165,8 @@ export class ForwardedRequests {
     forwarded.stopWaiting();
     if (response.closed) this.#requests.delete(id);
     else response.once('close', () => this.#requests.delete(id));
-    // The library makes a request of its own from this, which nobody reads. It must not fail, whatever the caller sent.
-    const headers = { [INVOCATION_ID]: id, 'x-forwarded-host': 'localhost', 'x-forwarded-proto': 'http' };
-    const placeholder = { method: 'GET', url: '/', headers } as unknown as IncomingMessage;
-    forwarded.respond(placeholder, response);
+    // As in every response of the library.
+    response.setHeader(INVOCATION_ID, id);
     return new RawRequest(message, response);
   }
 

@@ -1,12 +1,11 @@
 /** GET and DELETE /sessions/{session_id}, and GET /sessions. */
-import type { HttpResponseInit } from '@azure/functions';
 import { AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
 import type { SessionKey } from '../history/session-rows.ts';
 import type { Sessions } from '../history/session-index.ts';
 import { type Invocation, logError } from '../common/log.ts';
 import { checkSessionId } from './ask-request.ts';
-import { json } from './response.ts';
+import { json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 import { forgetSession, listFields, listSessions, readSessionPage, sessionFields } from './session-access.ts';
 import { readUserId } from './signed-in-user.ts';
@@ -22,7 +21,7 @@ export async function handleSession(
   { sessions, config }: SessionServices,
   request: RawRequest,
   { log }: Invocation,
-): Promise<HttpResponseInit> {
+): Promise<Reply> {
   const userId = readUserId(request, config.trustsUserHeaders);
   const session = { userId, sessionId: readSessionId(request) };
   if (request.method === 'GET') return logged(readSession(sessions, session, request), log);
@@ -30,11 +29,7 @@ export async function handleSession(
   return { status: 204, headers: { 'Cache-Control': 'no-store' } };
 }
 
-async function readSession(
-  sessions: Sessions,
-  session: SessionKey,
-  request: RawRequest,
-): Promise<HttpResponseInit> {
+async function readSession(sessions: Sessions, session: SessionKey, request: RawRequest): Promise<Reply> {
   const page = await readSessionPage(sessions, session, positionOf(request));
   return json(200, {
     ...sessionFields(session.sessionId, page),
@@ -47,7 +42,7 @@ export async function handleSessions(
   { sessions, config }: SessionServices,
   request: RawRequest,
   { log }: Invocation,
-): Promise<HttpResponseInit> {
+): Promise<Reply> {
   const userId = readUserId(request, config.trustsUserHeaders);
   const list = await logged(listSessions(sessions, userId, positionOf(request)), log);
   return json(200, {

@@ -2,9 +2,8 @@
 import { createMcpHandler, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { RawRequest } from '../http/raw-request.ts';
 import type { ObservedServer } from './observed-server.ts';
-import type { HttpResponseInit } from '@azure/functions';
 import { type AskError, errorBody } from '../contract/errors.ts';
-import { json } from '../http/response.ts';
+import { json, type Reply } from '../http/response.ts';
 import type { Invocation } from '../common/log.ts';
 
 /**
@@ -48,21 +47,15 @@ export function isMethod(message: unknown, method: string): message is { id: str
 const SERVER_ERROR = -32_000;
 
 /** Converts a response of the SDK, and adds headers. */
-export async function toResponseInit(
-  response: Response,
-  more: Record<string, string>,
-): Promise<HttpResponseInit> {
+export async function toReply(response: Response, more: Record<string, string>): Promise<Reply> {
   const { status, headers, body } = response;
-  const all: Record<string, string> = {
-    'Cache-Control': 'no-store',
-    ...Object.fromEntries(headers),
-    ...more,
-  };
+  headers.append('Cache-Control', 'no-store');
   // It belongs to one connection, and the host manages its own.
-  delete all['connection'];
-  if (body === null) return { status, headers: all };
+  headers.delete('connection');
+  const reply = { status, headers: { ...Object.fromEntries(headers), ...more } };
+  if (body === null) return reply;
   const isStream = headers.get('content-type') === 'text/event-stream';
-  return { status, headers: all, body: isStream ? body : await response.text() };
+  return { ...reply, body: isStream ? body : await response.text() };
 }
 
 /**
@@ -70,11 +63,7 @@ export async function toResponseInit(
  * `hostName` where users sign in: App Service has the metadata there, if the app has WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES.
  * modelcontextprotocol.io/specification/2025-11-25/basic/authorization
  */
-export function errorResponse(
-  error: AskError,
-  invocation: Invocation,
-  hostName: string | undefined,
-): HttpResponseInit {
+export function errorResponse(error: AskError, invocation: Invocation, hostName: string | undefined): Reply {
   const { retryAfter } = error;
   const code = CODES[error.code] ?? SERVER_ERROR;
   const body = rpcError({ code, message: error.message, data: errorBody(error).error }, null);

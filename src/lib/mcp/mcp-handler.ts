@@ -5,22 +5,21 @@
  * start; version 1 of the SDK, which brings Express; a protocol implementation of our own, for six revisions.
  */
 import { randomUUID } from 'node:crypto';
-import type { HttpResponseInit } from '@azure/functions';
 import { toAskError } from '../contract/errors.ts';
 import { maxBodyBytes, readJson } from '../http/ask-request.ts';
 import { startDeadline } from '../http/asked-question.ts';
-import { CLIENT_CLOSED_REQUEST } from '../http/response.ts';
+import { CLIENT_CLOSED_REQUEST, type Reply } from '../http/response.ts';
 import { CallerDisconnectedError, type RawRequest } from '../http/raw-request.ts';
 import { readUserId } from '../http/signed-in-user.ts';
 import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts';
 import { CLIENT_ID_HEADER, ExchangesByClient } from './cancellation.ts';
-import { dispatch, errorResponse, isMethod, toResponseInit } from './dispatch.ts';
+import { dispatch, errorResponse, isMethod, toReply } from './dispatch.ts';
 import type { McpServices } from './exchange.ts';
 import { corsHeaders, preflightResponse } from './origin.ts';
 import { createServer } from './server.ts';
 
 /** Answers HTTP requests of the protocol. Never rejects: an error becomes a JSON-RPC error. */
-export type McpEndpoint = (request: RawRequest, invocation: Invocation) => Promise<HttpResponseInit>;
+export type McpEndpoint = (request: RawRequest, invocation: Invocation) => Promise<Reply>;
 
 /** Creates the endpoint of this process. */
 export function createMcpEndpoint(services: McpServices): McpEndpoint {
@@ -29,7 +28,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
   return async (request, invocation) => {
     const log = atLevel(logLevel, consoleLog(invocation.id));
     let cors: Record<string, string> = {};
-    const respond = async (): Promise<HttpResponseInit> => {
+    const respond = async (): Promise<Reply> => {
       try {
         cors = corsHeaders(request, mcpAllowedHosts);
         if (request.method === 'OPTIONS') return preflightResponse(request);
@@ -41,7 +40,8 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
         return errorResponse(error, invocation, hostName);
       }
     };
-    return withHeaders(await respond(), cors);
+    const response = await respond();
+    return { ...response, headers: { ...response.headers, ...cors } };
   };
 }
 
@@ -70,15 +70,9 @@ function createAnswer(services: McpServices): McpEndpoint {
         return server;
       });
       const headers = isMethod(message, 'initialize') ? { [CLIENT_ID_HEADER]: randomUUID() } : {};
-      return await toResponseInit(response, { ...headers, 'X-Request-Id': invocation.id });
+      return await toReply(response, { ...headers, 'X-Request-Id': invocation.id });
     } finally {
       void ended.then(deadline.clear);
     }
   };
-}
-
-function withHeaders(response: HttpResponseInit, more: Record<string, string>): HttpResponseInit {
-  const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(more)) headers.set(name, value);
-  return { ...response, headers };
 }

@@ -4,7 +4,7 @@
  * CORS settings of the app come before the app: learn.microsoft.com/azure/app-service/app-service-web-tutorial-rest-api
  * says that the app's own headers then have no effect.
  */
-import type { HttpResponseInit } from '@azure/functions';
+import type { Reply } from '../http/response.ts';
 import { localhostAllowedOrigins, validateOriginHeader } from '@modelcontextprotocol/server';
 import { errors } from '../contract/errors.ts';
 import type { RawRequest } from '../http/raw-request.ts';
@@ -29,7 +29,7 @@ export function corsHeaders(request: RawRequest, allowedHosts: string[]): Record
 }
 
 /** The response to a preflight request. Credentials of the browser are not allowed, so any header may be. */
-export const preflightResponse = (request: RawRequest): HttpResponseInit => ({
+export const preflightResponse = (request: RawRequest): Reply => ({
   status: 204,
   headers: {
     'Access-Control-Allow-Methods': 'POST',

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { answerEvents } from '../../../src/lib/ask/answer-events.ts';
 import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
+import type { Reply } from '../../../src/lib/http/response.ts';
 import { errors, toAskError } from '../../../src/lib/contract/errors.ts';
 import type { Answer } from '../../../src/lib/contract/responses.ts';
 
@@ -39,13 +40,14 @@ it('delays its headers until the first event, so that a failure has its own stat
 
 it('sends them after 15 s, then a comment every 15 s, and a failure as its last event', async () => {
   const { stream, answer, failed } = silentStream();
-  let sent: ReadableStream<Uint8Array> | undefined;
-  const answering = streamAnswer(stream).then(({ body }) => (sent = body as ReadableStream<Uint8Array>));
+  let sent: Reply | undefined;
+  const answering = streamAnswer(stream).then((reply) => (sent = reply));
   await vi.advanceTimersByTimeAsync(14_900);
   expect(sent).toBeUndefined();
   await vi.advanceTimersByTimeAsync(200);
-  const reader = (await answering).getReader();
-  const read = async () => new TextDecoder().decode((await reader.read()).value);
+  const { body } = await answering;
+  const events = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const read = async () => new TextDecoder().decode((await events.next()).value);
   expect(await read()).toBe('event: session\ndata: {"session_id":"s","cold_start":false}\n\n');
   for (const _ of [1, 2, 3]) {
     const comment = read();
@@ -55,6 +57,6 @@ it('sends them after 15 s, then a comment every 15 s, and a failure as its last 
   const last = read();
   answer.reject(errors.timeout(100));
   expect(await last).toContain('event: error\ndata: {"status":"There was no answer within 100 seconds.');
-  expect((await reader.read()).done).toBe(true);
-  expect(failed).toEqual(['timeout']);
+  expect((await events.next()).done).toBe(true);
+  await expect.poll(() => failed).toEqual(['timeout']);
 });

@@ -4,20 +4,14 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ForwardedRequests, type Respond } from '../../../src/lib/http/raw-request.ts';
+import { ForwardedRequests } from '../../../src/lib/http/raw-request.ts';
 
 const server = createServer();
 let requests: ForwardedRequests;
-/** What the library would respond to. */
-let responses: ServerResponse[] = [];
 
 beforeEach(async () => {
-  responses = [];
   requests = new ForwardedRequests();
-  const respond: Respond = (_, response) => void responses.push(response);
-  server
-    .removeAllListeners('request')
-    .on('request', (...forwarded) => requests.receive(...forwarded, respond));
+  server.removeAllListeners('request').on('request', (...forwarded) => requests.receive(...forwarded));
   server.listen(0);
   await once(server, 'listening');
 });
@@ -41,7 +35,7 @@ it.each(['the request', 'the invocation'])('are brought together when %s comes f
   const status = forward(id, 'mine');
   if (first === 'the request') await arrived;
   const request = await requests.take(id);
-  responses[0]?.end();
+  await request.respond({ status: 200 });
   expect([request.path, request.header('X-Name'), await status]).toEqual(['/mine', 'mine', 200]);
 });
 
@@ -52,7 +46,6 @@ it('refuses both requests with the id of one invocation, and the invocation', as
   await arrived;
   expect(await Promise.all([one, forward(id, 'two')])).toEqual([500, 500]);
   await expect(requests.take(id)).rejects.toThrow('More than one request');
-  expect(responses).toEqual([]);
 });
 
 it('cuts off a request that is being answered when a second one comes', async () => {
@@ -64,8 +57,9 @@ it('cuts off a request that is being answered when a second one comes', async ()
   expect(caller.disconnected.aborted).toBe(true);
   // The id is free again: nothing is kept of an ended request.
   const again = forward(id, 'three');
-  expect((await requests.take(id)).header('x-name')).toBe('three');
-  responses.at(-1)?.end();
+  const third = await requests.take(id);
+  expect(third.header('x-name')).toBe('three');
+  await third.respond({ status: 200 });
   expect(await again).toBe(200);
 });
 
@@ -79,4 +73,19 @@ it('shows at once that a caller has disconnected before its invocation came', as
   caller.abort();
   await Promise.all([sent, once(response, 'close')]);
   expect((await requests.take(id)).caller.disconnected.aborted).toBe(true);
+});
+
+it('cuts off a response whose body fails: the host must not wait for the rest', async () => {
+  const id = randomUUID();
+  const received = fetch(`http://localhost:${(server.address() as AddressInfo).port}/`, {
+    headers: { 'x-ms-invocation-id': id },
+  });
+  const request = await requests.take(id);
+  async function* failing() {
+    yield Buffer.from('half an answer');
+    await received;
+    throw new Error('no more');
+  }
+  await expect(request.respond({ status: 200, body: failing() })).rejects.toThrow('no more');
+  await expect((await received).text()).rejects.toThrow('terminated');
 });
