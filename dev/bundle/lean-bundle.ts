@@ -36,6 +36,14 @@ const LEFT_OUT = [
 const OWN_ZOD = 'zod-of-mcp';
 
 /**
+ * What a first question loads. Each part that is loaded at its first use imports it too, although it is loaded by then:
+ * esbuild makes a file of its own for each set of parts that share a module, and now they all share these. A first question
+ * so loads a few files, not thirty.
+ */
+const FIRST_QUESTION = ['src/lib/app/services.ts', 'src/lib/http/ask-handler.ts'];
+const LATE = 'late';
+
+/**
  * The parts of undici that the app uses: without fetch, WebSocket, proxies, mocks, caches and the experimental
  * parser.
  */
@@ -74,6 +82,12 @@ export function leanBundle(folder: string): Plugin {
         // A dynamic import needs all exports, and the plugin cannot know which of them are used.
         kind === 'import-statement' ? { path: 'node:http', namespace: 'lean' } : undefined,
       );
+      const first = FIRST_QUESTION.map((file) => join(folder, file));
+      build.onResolve({ filter: /./ }, (args) => resolveLate(build, args));
+      build.onLoad({ filter: /./, namespace: LATE }, ({ path }) => ({
+        contents: `${first.map((file) => `import ${JSON.stringify(file)};`).join('')} export * from ${JSON.stringify(path)};`,
+        resolveDir: folder,
+      }));
       build.onResolve({ filter: /^(zod\b|\.)/ }, (args) => resolveOwnZod(build, args));
       build.onLoad({ filter: /./, namespace: OWN_ZOD }, ({ path }) => ({
         contents: readFileSync(path),
@@ -94,6 +108,14 @@ export function leanBundle(folder: string): Plugin {
   };
 }
 
+/** A part that our code imports when it is first used. */
+async function resolveLate(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
+  const { path, kind, resolveDir, importer, pluginData } = args;
+  if (kind !== 'dynamic-import' || pluginData === LATE || !isOurs(importer)) return undefined;
+  const resolved = await build.resolve(path, { kind, resolveDir, importer, pluginData: LATE });
+  return { path: resolved.path, namespace: LATE };
+}
+
 /** Gives the modules of zod that the SDK of the Model Context Protocol imports a copy of their own. */
 async function resolveOwnZod(build: PluginBuild, args: OnResolveArgs): Promise<OnResolveResult | undefined> {
   const isOwn = args.namespace === OWN_ZOD || nameOf(args.importer).startsWith('@modelcontextprotocol/');
@@ -109,8 +131,7 @@ async function resolve(build: PluginBuild, args: OnResolveArgs): Promise<OnResol
   // Most modules import each other with the file extension; esbuild resolves the few that do not.
   if (!file || !SIDE_EFFECT_FREE.test(nameOf(file)) || !statSync(file, { throwIfNoEntry: false })?.isFile())
     return undefined;
-  const isOurs = nameOf(args.importer) === args.importer.replaceAll('\\', '/');
-  const isLeftOut = !isOurs && LEFT_OUT.some((pattern) => pattern.test(nameOf(file)));
+  const isLeftOut = !isOurs(args.importer) && LEFT_OUT.some((pattern) => pattern.test(nameOf(file)));
   return { path: file, sideEffects: false, ...(isLeftOut && { namespace: 'left-out' }) };
 }
 
@@ -124,3 +145,6 @@ async function locate(build: PluginBuild, args: OnResolveArgs): Promise<string |
 
 /** The name of a module in a package, such as `openai/client.mjs`; the whole path outside of packages. */
 const nameOf = (file: string): string => file.replaceAll('\\', '/').split('/node_modules/').at(-1) ?? '';
+
+/** Whether a file is in no package. */
+const isOurs = (file: string): boolean => nameOf(file) === file.replaceAll('\\', '/');

@@ -64,6 +64,8 @@ it('is small, and loads only the necessary chunks before the first answer', asyn
     .filter((file) => file.startsWith(dist));
   expect(loadedChunks.some((file) => file.includes('services'))).toBe(true);
   expect(sizeOf(loadedChunks)).toBeLessThan(1.5e6);
+  // Each file takes a look-up, a read and a compilation.
+  expect(loadedChunks.length).toBeLessThanOrEqual(10);
   // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page,
   // MCP.
   expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp/.test(file))).toEqual([]);
