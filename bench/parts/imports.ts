@@ -1,4 +1,4 @@
-/** The size of each package in the chunk that the first question loads, and the import time of that chunk. */
+/** The size of each package in the chunks that the first question loads, and their import time. */
 import { execFileSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,13 +42,17 @@ const size = (name: string, app: number, baseline: number): Cost => ({
 
 const sum = (sizes: Map<string, number>): number => [...sizes.values()].reduce((a, b) => a + b, 0);
 
-/** Kilobytes of each package. */
+/** Kilobytes of each package in the file of the services and those that it imports. */
 function sizesOf({ outputs }: Metafile): Map<string, number> {
   const sizes = new Map<string, number>();
-  const chunk = Object.entries(outputs).find(([file]) => /services-[^/]*\.js$/.test(file))?.[1];
-  for (const [file, { bytesInOutput }] of Object.entries(chunk?.inputs ?? {})) {
-    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'src';
-    sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput / 1000);
+  const loaded = new Set(Object.keys(outputs).filter((file) => /services-[^/]*\.js$/.test(file)));
+  for (const file of loaded) {
+    for (const { path, kind } of outputs[file]?.imports ?? [])
+      if (kind === 'import-statement') loaded.add(path);
+    for (const [input, { bytesInOutput }] of Object.entries(outputs[file]?.inputs ?? {})) {
+      const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? 'src';
+      sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput / 1000);
+    }
   }
   return sizes;
 }
