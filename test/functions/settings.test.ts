@@ -31,8 +31,6 @@ const NUMBERS = fc.record({
   MODEL_PRICE_OUTPUT: number(0, 1e6),
   MODEL_PRICE_CACHE_WRITE: number(0, 1e6),
   MODEL_PRICE_LONG_CONTEXT_TOKENS: positive,
-  MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR: number(1, 100),
-  MODEL_PRICE_LONG_CONTEXT_OUTPUT_FACTOR: number(1, 100),
 });
 
 describe('numbers', () => {

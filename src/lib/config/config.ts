@@ -9,7 +9,7 @@ import {
   type TelemetryConfig,
 } from './telemetry-config.ts';
 import { type ModelConfig, readModelConfig } from './model-config.ts';
-import { type Environment, SettingsReader, similarNameWarnings } from './settings-reader.ts';
+import { type Environment, SettingsReader, unknownNameWarnings } from './settings-reader.ts';
 import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 
 export type { CacheConfig } from './cache-config.ts';
@@ -109,7 +109,7 @@ export function readConfig(env: Environment = process.env): Config {
   authLevelOf(settings);
   // Last, because `settings.knownNames` is complete only when every setting has been read.
   const setNames = Object.keys(env).filter((name) => env[name]?.trim());
-  settings.warnings.push(...similarNameWarnings(setNames, settings.knownNames));
+  settings.warnings.push(...unknownNameWarnings(setNames, settings.knownNames));
   // The warnings are included because a mistyped name may be the reason for a missing setting.
   if (settings.problems.length > 0) throw new ConfigError([...settings.problems, ...settings.warnings]);
   return config;

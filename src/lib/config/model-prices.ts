@@ -27,8 +27,7 @@ export interface LongContextPrices {
  * The factors of OpenAI's models since GPT-5.6 above 272,000 tokens: github.com/APIs-Gateway/sub2api/pull/284 and
  * github.com/BerriAI/litellm/discussions/39633.
  */
-const LONG_CONTEXT_INPUT = 2;
-const LONG_CONTEXT_OUTPUT = 1.5;
+const LONG_CONTEXT_FACTORS = { input: 2, output: 1.5 };
 
 const REQUIRED = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
 
@@ -51,7 +50,5 @@ export function readPrices(settings: SettingsReader): Prices | null {
 
 function readLongContext(settings: SettingsReader): LongContextPrices | null {
   const tokens = settings.number('MODEL_PRICE_LONG_CONTEXT_TOKENS', { min: 1, integer: true });
-  const input = settings.number('MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', { min: 1 }) ?? LONG_CONTEXT_INPUT;
-  const output = settings.number('MODEL_PRICE_LONG_CONTEXT_OUTPUT_FACTOR', { min: 1 }) ?? LONG_CONTEXT_OUTPUT;
-  return tokens === undefined ? null : { tokens, input, output };
+  return tokens === undefined ? null : { tokens, ...LONG_CONTEXT_FACTORS };
 }

@@ -75,8 +75,6 @@ describe('settings', () => {
     ['HISTORY_MAX_INTERACTIONS', '0'],
     ['MODEL_PRICE_CACHE_WRITE', '-1'],
     ['MODEL_PRICE_LONG_CONTEXT_TOKENS', '0.5'],
-    ['MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', '0'],
-    ['MODEL_PRICE_LONG_CONTEXT_OUTPUT_FACTOR', 'x'],
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
     ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
@@ -351,7 +349,7 @@ describe('settings', () => {
 
 const warnings = (env: Environment): readonly string[] => readConfig({ ...minimal, ...env }).warnings;
 
-describe('names that are similar to those of settings', () => {
+describe('names that are not settings', () => {
   it.each([
     ['SYSTEM_PROMT', 'SYSTEM_PROMPT'],
     ['AZURE_OPENAI_ENDPIONT', 'AZURE_OPENAI_ENDPOINT'],
@@ -361,6 +359,7 @@ describe('names that are similar to those of settings', () => {
     ['AZURE_OPENAI_API_KEYS', 'AZURE_OPENAI_API_KEY'],
     ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
     ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
+    ['ANSWER_CACHE_MB', 'ANSWER_CACHE_MEMORY_MB'],
     ['log_level', 'LOG_LEVEL'],
   ])('%s is reported with the likely name', (name, likely) => {
     expect(warnings({ [name]: 'secret' })).toEqual([
@@ -368,6 +367,11 @@ describe('names that are similar to those of settings', () => {
     ]);
     expect(warnings({ [name]: '' })).toEqual([]);
   });
+
+  it.each(['ANSWER_CACHE_SIZE', 'MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', 'HISTORY_LENGTH'])(
+    'are reported when they begin like settings of this app only: %s',
+    (name) => expect(warnings({ [name]: '64' })).toEqual([`${name} is not a setting of this app.`]),
+  );
 
   it('are also reported with invalid settings: they may be the cause', () => {
     const env = { AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: '', AZURE_OPENAI_DEPLOYMENT: 'gpt-4o' };
