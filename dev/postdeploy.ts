@@ -1,7 +1,7 @@
 /** `npm run postdeploy`: what azd runs after a deployment. It says how to use the app, and tests it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, runCli, subscriptionArgs } from './azd/cli.ts';
-import { azdVariables, type Patience, readPatience, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
+import { azdVariables, type WaitLimits, readWaitLimits, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
 import { adviseOn, whyNotReady, whySignInFails } from './azd/readiness.ts';
 import { main as smoke } from './smoke.ts';
 
@@ -25,14 +25,14 @@ export async function main(args: string[]): Promise<void> {
   const variables = azdVariables(...names, 'AZURE_IDENTITY_PRINCIPAL_ID');
   if (!variables) return;
   const { ASK_URL: url, AZURE_FUNCTION_APP_NAME: name } = variables;
-  const patience = readPatience(args);
-  if (process.env['ASK_SIGN_IN'] === 'true') return checkSignIn(url, patience);
+  const limits = readWaitLimits(args);
+  if (process.env['ASK_SIGN_IN'] === 'true') return checkSignIn(url, limits);
   const keyCommand = keysList(name, variables.AZURE_RESOURCE_GROUP);
   console.log(usage(url, keyCommand));
-  const key = await functionKey(keyCommand, patience);
+  const key = await functionKey(keyCommand, limits);
   if (key === undefined) return fail(`${NO_ANSWER}.`);
   console.log(`The app starts; this can take some minutes.`);
-  const reason = await waitWhile(patience, () => whyNotReady({ url, key }));
+  const reason = await waitWhile(limits, () => whyNotReady({ url, key }));
   if (reason)
     return fail(await adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
   await smoke(['--url', url, '--key', key]);
@@ -47,11 +47,11 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-async function checkSignIn(url: string, patience: Patience): Promise<void> {
+async function checkSignIn(url: string, limits: WaitLimits): Promise<void> {
   console.log(
     `Chat page: ${url}/ (users sign in)\nMCP:       ${url}/mcp (for agents: docs/mcp.md)\nThe smoke test cannot sign in. Only the sign-in is checked.`,
   );
-  const reason = await waitWhile(patience, () => whySignInFails(url));
+  const reason = await waitWhile(limits, () => whySignInFails(url));
   if (reason) return fail(`${reason.text}.`);
   console.log('The page is shown, and questions need a sign-in.');
 }
@@ -71,7 +71,7 @@ function keysList(app: string, group: string): string {
 }
 
 /** Returns the key that the Azure CLI prints; undefined, after saying why, when there is none. */
-async function functionKey(command: string, { intervalMs }: Patience): Promise<string | undefined> {
+async function functionKey(command: string, { intervalMs }: WaitLimits): Promise<string | undefined> {
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
     let reason = 'The Azure CLI printed no key.';
     try {

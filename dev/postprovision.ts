@@ -23,7 +23,7 @@ export async function main(): Promise<void> {
   try {
     registration = await readRegistration(clientId);
   } catch (error) {
-    // An account that may not read it, such as that of a workflow, may deploy all the same: nobody gets in without it.
+    // An account that may not read it, such as that of a workflow, may deploy all the same: until the registration is complete, no user can sign in.
     console.warn(`The app registration ${clientId} was not checked. ${messageOf(error)}`);
     return;
   }

@@ -1,11 +1,11 @@
 /** `npm run predeploy`: what azd runs before a deployment. It waits until the roles of the app's identity act. */
-import { azdVariables, readPatience, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
+import { azdVariables, readWaitLimits, waitWhile, WAIT_OPTIONS } from './azd/hook.ts';
 import { missingRoles, readRoles, type RoleAges } from './azd/roles.ts';
 
 /**
  * Storage refuses an identity for a while after its role was assigned, and the first deployment then fails with 403
- * InaccessibleStorageException; a minute later it works: github.com/Azure/azure-dev/issues/8026. No one but the app's identity
- * could try it out, so the age of the assignments has to do.
+ * InaccessibleStorageException; a minute later it works: github.com/Azure/azure-dev/issues/8026. Only the app's
+ * identity could test it, so the age of the assignments decides.
  */
 const SETTLING_MS = 120_000;
 
@@ -23,7 +23,9 @@ export async function main(args: string[]): Promise<void> {
   const variables = azdVariables('AZURE_IDENTITY_PRINCIPAL_ID');
   if (!variables) return;
   const principalId = variables.AZURE_IDENTITY_PRINCIPAL_ID;
-  const reason = await waitWhile(readPatience(args), async () => reasonToWait(await readRoles(principalId)));
+  const reason = await waitWhile(readWaitLimits(args), async () =>
+    reasonToWait(await readRoles(principalId)),
+  );
   if (reason?.unknown) {
     console.warn(`The roles are not checked. ${reason.text}`);
   } else if (reason?.missing) {

@@ -7,7 +7,13 @@ import type { Circumstances } from './azd/model-check.ts';
 import { type Choice, choose } from './azd/model-choice.ts';
 import { dateOf, readModelList } from './azd/model-list.ts';
 import { describeChoice, describeFailure } from './azd/model-report.ts';
-import { AGAIN, readWish, templateDefault, variablesOf, type Wish } from './azd/model-wish.ts';
+import {
+  AGAIN,
+  readModelRequest,
+  templateDefault,
+  variablesOf,
+  type ModelRequest,
+} from './azd/model-request.ts';
 
 /** The help text. */
 export const help = `npm run preprovision -- [--date YYYY-MM-DD]
@@ -23,7 +29,7 @@ azd hooks run preprovision
 const NO_REGION = `The region is not known yet. "azd up" asks for it first; for "azd provision" set it:
 azd env set AZURE_LOCATION REGION`;
 
-const NOT_ASKED = `The model could not be chosen, because Azure could not be asked. It needs the Azure CLI, signed in ("az login"), and an
+const NOT_LISTED = `The model could not be chosen, because Azure did not list its models. This needs the Azure CLI, signed in ("az login"), and an
 account that may read the models and quotas of the subscription: Reader, or Cognitive Services Usages Reader and Reader of the
 resource group. Or name a model yourself:
 azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION`;
@@ -39,41 +45,41 @@ const ADVICE = `Nothing was created. You can
 /** Sets the exit code to 1 when no model can be deployed: azd then creates nothing. */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { date: { type: 'string' } } });
-  const wish = readWish(process.env);
-  if (wish.existing !== undefined && wish.fallback === undefined) {
-    console.log(`Model: the existing account ${wish.existing} is used, so there is nothing to choose.`);
+  const requested = readModelRequest(process.env);
+  if (requested.existing !== undefined && requested.fallback === undefined) {
+    console.log(`Model: the existing account ${requested.existing} is used, so there is nothing to choose.`);
     return;
   }
-  if (wish.existing === undefined && wish.location === undefined) {
+  if (requested.existing === undefined && requested.location === undefined) {
     fail(NO_REGION);
     return;
   }
-  const { capacity = 1 } = wish.current;
+  const { capacity = 1 } = requested.current;
   if (!Number.isInteger(capacity) || capacity < 1) {
     fail('ASK_MODEL_CAPACITY must be a whole number from 1, in thousands of tokens a minute.');
     return;
   }
   try {
-    await chooseModel(wish, dateOf(values.date));
+    await chooseModel(requested, dateOf(values.date));
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     console.error(error.message);
     // The choice is made; azd itself will say what is wrong with it.
-    if (wish.own.name !== undefined && wish.own.version !== undefined) {
-      console.error(`WARNING: ${wish.own.name} ${wish.own.version} was not checked.`);
-    } else fail(NOT_ASKED);
+    if (requested.own.name !== undefined && requested.own.version !== undefined) {
+      console.error(`WARNING: ${requested.own.name} ${requested.own.version} was not checked.`);
+    } else fail(NOT_LISTED);
   }
 }
 
-async function chooseModel(wish: Wish, now: Date): Promise<void> {
+async function chooseModel(requested: ModelRequest, now: Date): Promise<void> {
   const list = readModelList();
-  const locations = [...new Set([wish.location, wish.fallback])].filter((it) => it !== undefined);
+  const locations = [...new Set([requested.location, requested.fallback])].filter((it) => it !== undefined);
   const [deployed, ...regions] = await Promise.all([
-    readDeployed(`rg-${wish.environment}`, wish.subscription),
-    ...locations.map((location) => readRegion(location, wish.subscription)),
+    readDeployed(`rg-${requested.environment}`, requested.subscription),
+    ...locations.map((location) => readRegion(location, requested.subscription)),
   ]);
   const circumstances: Circumstances = { regions, deployed, minimumDays: list.minimumDays, now };
-  const choice = choose(wish, list.candidates, templateDefault(), circumstances);
+  const choice = choose(requested, list.candidates, templateDefault(), circumstances);
   if (!choice.model) {
     fail(`${titleOf(choice, list.minimumDays)}\n\n${describeFailure(choice.tried)}\n\n${ADVICE}`);
     return;
@@ -82,9 +88,9 @@ async function chooseModel(wish: Wish, now: Date): Promise<void> {
   if (choice.by === 'user') return;
   if (choice.by === 'deployed' && choice.tried.some(({ findings }) => findings.length > 0))
     console.log(SUCCESSOR);
-  await setVariables(wish, {
-    ...variablesOf(choice.model, wish.own),
-    ...(wish.again && { [AGAIN]: 'false' }),
+  await setVariables(requested, {
+    ...variablesOf(choice.model, requested.own),
+    ...(requested.again && { [AGAIN]: 'false' }),
     ...(choice.deploymentName && { ASK_MODEL_DEPLOYMENT_NAME: choice.deploymentName }),
   });
 }
@@ -94,12 +100,12 @@ const titleOf = ({ by }: Choice, days: number): string =>
     ? `No model of infra/models.json can be deployed and has ${days} days until it retires:`
     : 'This model cannot be deployed:';
 
-/** Sets what changes in the azd environment, in one call, so that it is never set by halves. */
-async function setVariables(wish: Wish, variables: Record<string, string>): Promise<void> {
+/** Sets what changes in the azd environment, in one call, so that never only a part of them is set. */
+async function setVariables(requested: ModelRequest, variables: Record<string, string>): Promise<void> {
   const changed = Object.entries(variables).filter(([name, value]) => process.env[name] !== value);
   if (changed.length === 0) return;
   const pairs = changed.map(([name, value]) => `${name}=${value}`);
-  const environment = wish.environment === '' ? [] : ['--environment', wish.environment];
+  const environment = requested.environment === '' ? [] : ['--environment', requested.environment];
   await runCli('azd', ['env', 'set', ...pairs, ...environment]);
 }
 

@@ -13,18 +13,18 @@ export function azdVariables<Name extends string>(...names: Name[]): Record<Name
   return Object.fromEntries(names.map((name) => [name, process.env[name]])) as Record<Name, string>;
 }
 
-/** How long a hook waits at most, and how often it looks, in milliseconds. */
-export interface Patience {
+/** How long a hook waits at most, and the pause between its checks, in milliseconds. */
+export interface WaitLimits {
   limitMs: number;
   intervalMs: number;
 }
 
 /** The options of hooks that wait, for their help texts. */
 export const WAIT_OPTIONS = `  --wait SECONDS      how long to wait at most (default 600)
-  --interval SECONDS  how often to look (default 10)`;
+  --interval SECONDS  pause between two checks (default 10)`;
 
 /** Reads the options. @throws Error when one is not a number of seconds. */
-export function readPatience(args: string[]): Patience {
+export function readWaitLimits(args: string[]): WaitLimits {
   const options = {
     wait: { type: 'string', default: '600' },
     interval: { type: 'string', default: '10' },
@@ -38,16 +38,16 @@ export function readPatience(args: string[]): Patience {
 }
 
 /**
- * Calls `look` until it returns null, and prints what it returned: the reason to wait on. Returns the last reason when the
+ * Calls `check` until it returns null, and prints what it returned: the reason to wait on. Returns the last reason when the
  * time is over; null otherwise.
  */
 export async function waitWhile<Reason extends { text: string; isFinal?: boolean }>(
-  { limitMs, intervalMs }: Patience,
-  look: () => Promise<Reason | null>,
+  { limitMs, intervalMs }: WaitLimits,
+  check: () => Promise<Reason | null>,
 ): Promise<Reason | null> {
   const startedAt = performance.now();
   for (;;) {
-    const reason = await look();
+    const reason = await check();
     const waitedMs = performance.now() - startedAt;
     if (reason === null || reason.isFinal || waitedMs + intervalMs > limitMs) return reason;
     console.log(`  ${String(Math.round(waitedMs / 1000)).padStart(3)} s  ${reason.text}`);

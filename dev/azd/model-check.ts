@@ -14,7 +14,7 @@ const LIFECYCLES: Record<string, string> = {
   Preview: 'it is a preview',
 };
 
-/** A reason against a model in a region. One that does not block is only a warning for a model that somebody named. */
+/** A reason against a model in a region. One that does not block is only a warning for a model that the user named. */
 export interface Finding {
   location: string;
   blocks: boolean;
@@ -34,7 +34,7 @@ export function findingsOn(model: Deployment, { regions, ...others }: Circumstan
   const each = regions.flatMap((region) => {
     const own = others.deployed.find((it) => isSame(it, model) && it.location === region.location);
     const findings = inRegion(model, region, others, own);
-    // What runs already is not created again: nothing can block it but the quota of an enlargement.
+    // A running deployment is not created again: only the quota for a larger one can block it.
     const blocks = (it: Finding) => it.blocks && (!own || own.capacity < model.capacity);
     return findings.map((it) => ({ ...it, blocks: blocks(it) }));
   });

@@ -4,7 +4,7 @@ import { errorBody, notReady } from '../../src/lib/contract/responses.ts';
 import type { Target } from '../smoke/client.ts';
 import { missingRoles, readRoles, type Role } from './roles.ts';
 
-/** One look at an app that starts can take this long. */
+/** Time limit of one check of an app that starts. */
 const TIMEOUT_MS = 60_000;
 const MINUTE_MS = 60_000;
 
@@ -13,7 +13,7 @@ export interface NotAnswering {
   text: string;
   /** The role without which this happens. */
   role?: Role;
-  /** Waiting is of no use. */
+  /** Waiting does not help. */
   isFinal?: boolean;
 }
 
@@ -65,7 +65,7 @@ export async function whySignInFails(url: string): Promise<NotAnswering | null> 
   return { text: `A question without a sign-in got ${question} instead of HTTP 401` };
 }
 
-/** Returns what to do about an app that does not answer in time: a missing role is told from one that is there, and both from a broken app. */
+/** Returns what to do about an app that does not answer in time: a role is missing or not in effect, or the app is broken. */
 export async function adviseOn(
   { text, role, isFinal }: NotAnswering,
   app: { name: string; principalId: string },

@@ -217,7 +217,7 @@ async function handleRequest(
   if (prompt) Object.assign(record, prompt);
   if (record.deployment === '' && typeof prompt?.body['model'] === 'string')
     record.deployment = prompt.body['model'];
-  // A plain answer comes when the model has finished thinking; a stream begins before.
+  // A plain answer is sent when the model has finished thinking; a stream begins before.
   const silenceMs = latencyMs + (prompt?.stream ? 0 : (parts.reasoning?.thinkMs ?? 0));
   if (silenceMs > 0) await delay(silenceMs, undefined, { signal: closed }).catch(() => {});
   if (closed.aborted) return;

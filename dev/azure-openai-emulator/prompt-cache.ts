@@ -38,7 +38,7 @@ export const uncached = (messages: Message[]): PromptUsage => ({
 export class PromptCache {
   readonly #rules: PromptCacheOptions['rules'];
   readonly #now: () => number;
-  /** The end of its life, by machine and beginning of a prompt. */
+  /** When an entry expires, by machine and beginning of a prompt. */
   readonly #entries = new Map<string, number>();
   /** Requests in the current minute, by hash and key. */
   #requests = new Map<string, number>();

@@ -17,7 +17,7 @@ import {
   tooLong,
   toError,
 } from './refusals.ts';
-import { asWished } from './wishes.ts';
+import { limitOutput } from './output-limits.ts';
 
 /** The model that replies. */
 export interface Model {
@@ -73,7 +73,7 @@ function complete(prompt: Prompt, model: Model, answer: Partial<Completion>): Re
   const key = body['prompt_cache_key'];
   const usage = model.promptCache?.use(messages, typeof key === 'string' ? key : '') ?? uncached(messages);
   const whole = { model: model.model, content: null, finishReason: 'stop', reasoningTokens: 0 };
-  const completion = asWished({ ...whole, ...usage, ...answer }, body);
+  const completion = limitOutput({ ...whole, ...usage, ...answer }, body);
   const { content } = completion;
   const headers = model.quota.use(usage.promptTokens + estimateTokens(content ?? ''));
   if (api === 'responses') {

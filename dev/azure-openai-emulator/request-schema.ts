@@ -3,8 +3,8 @@
  * Azure/azure-rest-api-specs, specification/ai/data-plane/OpenAI.v1/azure-v1-v1-generated.json, and
  * `createChatCompletionRequest` in specification/cognitiveservices/data-plane/AzureOpenAI/inference/stable/2024-10-21.
  * The fields that these lack but the service accepts are those of OpenAI's client (openai-node,
- * src/resources/chat/completions/completions.ts and src/resources/responses/responses.ts). What answers do not depend on
- * is only checked for its name and its kind.
+ * src/resources/chat/completions/completions.ts and src/resources/responses/responses.ts). Fields on which answers do not depend
+ * are only checked for their name and their kind.
  */
 import { z } from 'zod';
 
@@ -95,7 +95,7 @@ const itemOf = <Role extends z.ZodType, Content extends z.ZodType>(role: Role, c
     content: z.union([z.string(), content]),
   });
 
-/** Of what the model has said the parts are output, of everything else they are input. */
+/** The parts of the model's messages are output, those of all other messages input. */
 const inputMessage = z.discriminatedUnion('role', [
   itemOf(z.literal('assistant'), partOf([...OUTPUT_PARTS])),
   itemOf(z.enum(['system', 'developer', 'user']), partOf([...INPUT_PARTS])),

@@ -56,7 +56,7 @@ interface ReasoningItem {
   summary: { type: 'summary_text'; text: string }[];
 }
 
-/** What became of it, by the `finish_reason` that chat completions would have. */
+/** The status of a response, by the `finish_reason` that chat completions would have. */
 const INCOMPLETE: Record<string, string> = { length: 'max_output_tokens', content_filter: 'content_filter' };
 
 function toResponse(body: Prompt['body'], completion: Completion) {

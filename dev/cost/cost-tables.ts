@@ -1,5 +1,5 @@
 /** The tables of docs/cost.md. */
-import { templateDefault } from '../azd/model-wish.ts';
+import { templateDefault } from '../azd/model-request.ts';
 import { count, dollars, markdownTable, price } from './markdown.ts';
 import { ASSUMED, costOfCall, costOfMonth, type Month, MONTH_HOURS } from './month.ts';
 import { type ModelPrice, type Prices, priceOf, symbolsOf } from './prices.ts';

@@ -1,6 +1,6 @@
 /** The tables of docs/models.md: how long models stay, and what of them a subscription gets. */
 import type { ModelList } from '../azd/model-list.ts';
-import { templateDefault } from '../azd/model-wish.ts';
+import { templateDefault } from '../azd/model-request.ts';
 import { count, markdownTable } from './markdown.ts';
 
 const link = ({ title, url, date }: ModelList['sources']['quota']): string => `[${title}](${url}), ${date}`;

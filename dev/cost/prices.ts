@@ -37,7 +37,7 @@ const prices = z.strictObject({
       unit: z.string(),
       what: z.string(),
       free: z.string().optional(),
-      /** Null: nobody who could be read has published it. */
+      /** Null when no published value was found. */
       source: z.string().nullable(),
       date,
     }),

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Language, type Node, Parser } from 'web-tree-sitter';
 
-/** Returns the places in the .bicep files of `folder` that are no Bicep, and the number of files. */
+/** Returns the places in the .bicep files of `folder` that cannot be parsed, and the number of files. */
 export async function parseBicep(folder: string): Promise<{ files: number; problems: string[] }> {
   await Parser.init();
   const require = createRequire(import.meta.url);

@@ -13,7 +13,7 @@ const MAX_ATTEMPTS = 20;
 
 /**
  * Returns a port of 127.0.0.1 for a process that needs a port as an argument. It was free a moment ago, and the system
- * gives it to nobody who does not ask for it.
+ * does not choose it for other processes.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 1; ; attempt++) {

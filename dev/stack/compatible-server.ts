@@ -41,7 +41,7 @@ export interface CompatibleServer {
   headers: IncomingHttpHeaders[];
   /** The paths of all requests, in order of arrival. */
   paths: string[];
-  /** Replies to the next requests, whatever these are. */
+  /** Replies to the next requests, of any kind. */
   next(...replies: RawReply[]): void;
   close(): Promise<void>;
 }
@@ -102,7 +102,7 @@ export async function startCompatibleServer(
   };
 }
 
-/** Gives a function that waits for a slot, and then as long as an answer takes, unless nobody waits for it any more. */
+/** Gives a function that waits for a slot, and then as long as an answer takes, unless the caller has left. */
 function createSlots(count: number, generateMs: number): (isAbandoned: () => boolean) => Promise<void> {
   let free = count;
   const waiting: (() => void)[] = [];
@@ -129,7 +129,7 @@ const fault = (code: number, type: string, message: string) => ({
   code,
 });
 
-/** No ids of the service, no filter results, no details of the usage; and no usage in a stream that did not ask. */
+/** No ids of the service, no filter results, no details of the usage; and no usage in a stream whose request did not include it. */
 function complete(response: ServerResponse, { messages, body, stream }: Prompt, model: string): void {
   const content = answerTo(messages);
   const head = {

@@ -18,7 +18,7 @@ interface QuestionLine {
 }
 
 /**
- * Returns what receives the output of the functions host: it prints lines for a person when stdout is a terminal.
+ * Returns a function that receives the output of the functions host and prints readable lines, when stdout is a terminal.
  * Otherwise undefined, and the output stays as the app writes it.
  */
 export function readableOutput(): ((text: string) => void) | undefined {

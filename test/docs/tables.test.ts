@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readModelList } from '../../dev/azd/model-list.ts';
-import { templateDefault } from '../../dev/azd/model-wish.ts';
+import { templateDefault } from '../../dev/azd/model-request.ts';
 import { withFigures } from '../../dev/cost/markdown.ts';
 import { readPrices } from '../../dev/cost/prices.ts';
 import { readResults } from '../../dev/figures/results.ts';

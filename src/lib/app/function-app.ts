@@ -37,7 +37,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 /**
  * Gives the services of this process.
- * @throws AskError `misconfigured` when the settings are wrong. The log names the settings.
+ * @throws AskError `misconfigured` when the settings are invalid. The log names the settings.
  */
 export function loadServices(): Promise<Services> {
   return services;

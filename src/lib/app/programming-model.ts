@@ -98,7 +98,7 @@ function onRawRequest(model: InvocationModel, id: string, requests: ForwardedReq
   return model;
 }
 
-/** Takes the place of the library's listener. @throws Error when the library does not listen as it is known to. */
+/** Takes the place of the library's listener. @throws Error when the library does not listen as expected. */
 function intercept(server: Server, requests: ForwardedRequests): void {
   if (server.listenerCount('request') !== 1)
     throw new Error('@azure/functions listens to requests in an unknown way.');

@@ -33,7 +33,7 @@ export interface Services extends AskServices, SessionServices, CacheServices, H
   stop(): Promise<void>;
 }
 
-/** Time after which a connection without any sign of life counts as dead. It leaves time for an answer over a new connection. */
+/** Time after which a connection on which nothing arrives counts as dead. The rest is for an answer over a new one. */
 const deadAfterMs = ({ requestTimeoutMs }: Config): number =>
   Math.min(20_000, Math.max(1000, requestTimeoutMs / 5));
 

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Answer } from '../contract/responses.ts';
 import type { AnswerEvent } from './question.ts';
 
-/** Time without text, in milliseconds, after which a reader hears that the answer is still on its way. */
+/** Time without text, in milliseconds, after which a reader is told that there is still no text. */
 const QUIET_MS = 15_000;
 
 /**

@@ -155,7 +155,7 @@ export async function askOrWait(
   }
 }
 
-/** Whose turn it is to ask, among all instances. Without a tier that they share, it is ours. */
+/** Decides whether this instance calls the model or waits for another one. Without a shared tier, it calls. */
 async function turnOf(
   parts: FinderParts,
   { cacheControl: { noCache, maxAgeMs } }: Question,

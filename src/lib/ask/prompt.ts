@@ -84,10 +84,10 @@ const estimate = async (text: string): Promise<number> =>
 /**
  * The number of tokens of a text. Concurrent requests for the same text share one count.
  *
- * Rejected: bytes times the ratio of the model's own counts in earlier answers of this process. It is within 13 % while all
- * of them are in the language of the session, off by up to 72 % when they are in another one, and by up to 79 % with a ratio of the session
- * that changes its language. And instances with different ratios would send different prompts: cached answers and model
- * calls are shared by the prompt.
+ * Rejected: an estimate from the bytes and the token counts of earlier answers. With the answers of this process it was
+ * within 13 % for sessions in the same language, and up to 72 % off for others; with those of the session, up to 79 % off
+ * when its language changed. And instances with other estimates would send other prompts, so that they could not share
+ * cached answers and model calls.
  */
 function tokensOf(text: string): Promise<number> {
   // A digest, so that the process does not keep what users wrote.

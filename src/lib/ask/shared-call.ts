@@ -7,11 +7,11 @@ import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { CachedAnswer, CallLeases, Lease } from '../cache/cache-tier.ts';
 import { untilAborted } from '../common/pending-work.ts';
 
-/** Pauses between two looks at the cache, in milliseconds; each is longer than the one before, with jitter. */
+/** Pauses between two lookups in the cache, in milliseconds; each is longer than the one before, with jitter. */
 const MIN_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 250;
 const PAUSE_GROWTH = 1.5;
-/** Holders that may end without an answer before a question is asked without a lease: failures must not queue up. */
+/** After so many holders without an answer, the model is called without a lease, so that failures do not queue up. */
 const MAX_HOLDERS = 2;
 
 /** What {@link takeTurn} needs. */
@@ -26,7 +26,7 @@ export interface TurnOptions {
   signal: AbortSignal;
 }
 
-/** Either the answer of another instance, or the turn to ask: with a lease, or without one when there is none to get. */
+/** Either the answer of another instance, or our turn to call the model; without a lease when none can be taken. */
 export type Turn = { answer: CachedAnswer } | { answer: null; lease: Lease | null };
 
 const WITHOUT_LEASE: Turn = { answer: null, lease: null };

@@ -43,7 +43,7 @@ export interface CallLeases {
   isUsable(): boolean;
   /** Takes the lease of a key. `unavailable`: the tier fails or is too slow. Never rejects, and takes 100 ms at most. */
   take(key: string): Promise<Lease | 'held' | 'unavailable'>;
-  /** Whether somebody holds the lease of a key. Rejects when the tier fails. */
+  /** Whether the lease of a key is held. Rejects when the tier fails. */
   isHeld(key: string): Promise<boolean>;
 }
 

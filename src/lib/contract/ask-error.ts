@@ -17,7 +17,7 @@ export class AskError extends Error {
   readonly limit: number | undefined;
   /** What the operator can do, as the log says it; undefined when the code says enough, or only the caller can act. */
   readonly advice: string | undefined;
-  /** Whether the log has it as an error, not as a warning: it recurs until somebody acts. */
+  /** Whether the log has it as an error, not as a warning: it recurs until the operator acts. */
   readonly isSevere: boolean;
   /** Further response headers, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;

@@ -13,7 +13,7 @@ export const sessionId = z.string('must be a string').check(
   z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
   // URL parsers remove these path segments, so such a session could not be read or deleted at /sessions/{session_id}.
   z.refine((id) => id !== '.' && id !== '..', 'must not be "." or ".."'),
-  // The Functions host makes the same address of the first two and of "/" and "\\", and accepts the third in no address.
+  // The Functions host cannot tell the first two from "/" and "\\" in an address, and refuses addresses with the third.
   z.refine(
     (id) => !/%(?:2F|5C)/i.test(id) && !id.includes('\0'),
     'must not contain "%2F", "%5C" or the character U+0000',

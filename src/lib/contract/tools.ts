@@ -85,7 +85,7 @@ export const exploreTopicArguments = z.object({
   topic: z.string('is missing').check(z.minLength(1, 'must not be empty'), z.describe('What to ask about.')),
 });
 
-/** Messages of errors for agents, where those of HTTP name what tools do not have. */
+/** Error messages for agents, where the message for HTTP names a field that the tools do not have. */
 export const TOOL_MESSAGES: Partial<Record<ErrorCode, string>> = {
   conversation_too_long:
     'The question and its chat history are too long for the model. Shorten the question, or leave out "session_id" to begin a new session.',

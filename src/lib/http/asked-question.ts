@@ -97,7 +97,7 @@ export class AskedQuestion {
 
   /**
    * Ends the question, once: with its answer, or with what was thrown in place of one. Writes to the log and the telemetry.
-   * Gives the error for the caller; null when there is none, or no caller any more.
+   * Gives the error for the caller; null when there is none, or the caller has left.
    */
   end(thrown?: unknown): AskError | null {
     const error =

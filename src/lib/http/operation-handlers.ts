@@ -28,7 +28,7 @@ export const handleHealth = async (): Promise<Reply> => json(200, { status: 'ok'
 /**
  * Readiness: 200 when this instance can answer questions, otherwise 503 with the reason. It checks the settings, storage
  * and the model, but never calls the model, so that health checks cost no tokens. `services` is null when the settings
- * are wrong.
+ * are invalid.
  */
 export async function handleReady(services: HealthServices | null): Promise<Reply> {
   if (services === null) {

@@ -114,9 +114,10 @@ function callerOf(response: ServerResponse): Caller {
 const INVOCATION_ID = 'x-ms-invocation-id';
 
 /**
- * How long one waits for the other: 5 s. The host sends both at once, but no request whose headers it cannot forward.
- * Without this limit the invocation would last until the host's `functionTimeout`, which ends the whole worker. Ticks are
- * counted instead of time, because they take longer while the process is too busy to read what has arrived.
+ * How long a request and its invocation wait for each other: 5 s. The host sends both at once, except a request whose
+ * headers it cannot forward. Without this limit the invocation would last until the host's `functionTimeout`, which ends
+ * the whole worker. Ticks are counted instead of time, because they take longer while the process is too busy to read
+ * what has arrived.
  */
 const TICK_MS = 100;
 const TICKS = 50;
@@ -140,7 +141,7 @@ export class ForwardedRequests {
     if (typeof id !== 'string') return refuse(response);
     const other = this.#requests.get(id);
     if (other) {
-      // A caller can send this header too. Nobody knows which of the two requests is the one that the host allowed.
+      // A caller can send this header too. It is then unknown which of the two requests the host has allowed.
       if (other.state === 'taken') other.response.destroy();
       else refuse(other.response);
       other.state = 'refused';
@@ -183,12 +184,12 @@ export class ForwardedRequests {
   }
 }
 
-/** Answers with an error of its own: the host would send a request again whose connection is cut. */
+/** Sends an error response: if the connection were closed instead, the host would send the request again. */
 function refuse(response: ServerResponse): void {
   if (!response.headersSent) response.writeHead(500, { Connection: 'close' }).end();
 }
 
-/** Calls `giveUp` when the wait is over. Returns how to prevent it. */
+/** Calls `giveUp` when the wait is over. Returns a function that prevents this. */
 function afterWaiting(giveUp: () => void): () => void {
   let ticks = 0;
   const timer = setInterval(() => {

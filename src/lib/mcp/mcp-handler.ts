@@ -45,7 +45,7 @@ export function createMcpEndpoint(services: McpServices): McpEndpoint {
   };
 }
 
-/** Creates what answers a request with a message. It throws what {@link errorResponse} makes a response of. */
+/** Creates the function that answers a request with a message. {@link errorResponse} makes a response of what it throws. */
 function createAnswer(services: McpServices): McpEndpoint {
   const { config, requests, stopSignal } = services;
   const exchanges = new ExchangesByClient();

@@ -1,7 +1,7 @@
 /**
- * Which web pages may call the endpoint, and the headers of CORS. One rule: a page may call it when its origin is this machine (any port), the app's
- * own host name, or in MCP_ALLOWED_ORIGINS. It then gets the headers of CORS; any other page gets a 403. On Azure, the
- * CORS settings of the app come before the app: learn.microsoft.com/azure/app-service/app-service-web-tutorial-rest-api
+ * Which web pages may call the endpoint, and the headers of CORS. One rule: a page may call it when its origin is this
+ * machine (any port), the app's own host name, or in MCP_ALLOWED_ORIGINS. It then gets the headers of CORS; any other page
+ * gets a 403. On Azure, the CORS settings of the app come before the app: learn.microsoft.com/azure/app-service/app-service-web-tutorial-rest-api
  * says that the app's own headers then have no effect.
  */
 import type { Reply } from '../http/response.ts';

@@ -109,6 +109,6 @@ export function listToMarkdown({ sessions, next }: ListSessionsResult): string {
   return [lines.join('\n') || 'There are no sessions.', ...nextLine(next)].join('\n\n');
 }
 
-/** How to get the next page: whoever reads text only does not see `next`. */
+/** How to get the next page, for clients that read only the text and do not see `next`. */
 const nextLine = (next: string | undefined): string[] =>
   next === undefined ? [] : [`There is an older page: before=${next}`];

@@ -12,7 +12,7 @@ import { TOOL_MESSAGES } from '../contract/tools.ts';
 
 type Listed<T> = StandardSchemaWithJSON<T, T>;
 
-/** A schema that is listed and checked. The SDK words the errors. */
+/** A schema that is listed and checked. The SDK writes the error messages. */
 export const checked = <T>(schema: ZodMiniType<T>): Listed<T> =>
   withJsonSchema(schema, (value) => schema['~standard'].validate(value));
 
@@ -31,7 +31,7 @@ function withJsonSchema<T>(schema: ZodMiniType, validate: Validate<T>): Listed<T
   };
 }
 
-/** The keys of our own in `_meta` of a tool's result, which clients do not show to the model. */
+/** Our own keys in `_meta` of a tool's result, which clients do not show to the model. */
 const ERROR_META = 'azure-functions-ask/error';
 export const METRICS_META = 'azure-functions-ask/performance_metrics';
 

@@ -4,8 +4,8 @@ import { IterableReadableStream } from '@langchain/core/utils/stream';
 type Source<T> = AsyncGenerator<T, undefined, undefined>;
 
 /**
- * LangChain's stream is a web stream that can be iterated. Iterating this one does not go through the web stream, which for
- * tokens that come one by one costs more than all else. Read it in one of the two ways.
+ * LangChain's stream is a web stream that can be iterated. Iterating this one does not go through the web stream, which costs
+ * more than everything else for tokens that arrive one by one. Read a stream in only one of the two ways.
  */
 export class DirectStream<T> extends IterableReadableStream<T> {
   #first: IteratorResult<T, undefined> | undefined;

@@ -105,7 +105,7 @@ export class ModelEndpoint {
         const answer = await ask(this.#model, call, options, context.onText);
         const completion = { ...answer, target };
         addCompletion(call, completion);
-        // An answer may lack it, which says nothing about the model.
+        // Some answers do not name the model: the last known name remains.
         this.#modelName = completion.model || this.#modelName;
         return assertAnswer(completion);
       } catch (error) {

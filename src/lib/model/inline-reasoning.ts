@@ -34,7 +34,7 @@ export class InlineReasoningFilter {
     return this.#state === 'start' ? this.#give(this.#take()) : '';
   }
 
-  /** Whether the text begins with the tag. While it may yet, the state stays `start`. */
+  /** Whether the text begins with the tag. The state stays `start` until this is known. */
   #begin(): boolean {
     const text = this.#held.trimStart();
     if (text.startsWith(OPEN)) {
@@ -46,7 +46,7 @@ export class InlineReasoningFilter {
     return false;
   }
 
-  /** Drops the reasoning that has come. Whether all of it has. */
+  /** Drops the reasoning that has arrived. Gives whether it is complete. */
   #end(): boolean {
     const end = this.#held.indexOf(CLOSE);
     if (end < 0) {

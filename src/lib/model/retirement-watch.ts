@@ -5,7 +5,7 @@ import type { ApiClient } from './api-client.ts';
 /** The first look comes a little after the first answer, so that it does not compete with the first questions. */
 const FIRST_LOOK_MS = 2000;
 const DAY_MS = 24 * 60 * 60_000;
-/** Later looks come up to this part of a day earlier, so that instances do not look in lockstep. */
+/** Later looks come up to this part of a day earlier, so that instances do not all look at the same time. */
 const JITTER = 0.1;
 const TIMEOUT_MS = 10_000;
 /** Days before the retirement from which it is logged. Microsoft notifies 60 days before: learn.microsoft.com/azure/foundry/openai/concepts/model-retirements. */
@@ -64,7 +64,7 @@ export class RetirementWatch {
 
   async #look(): Promise<void> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    // Without an answer, the dates of the day before hold.
+    // Without an answer, the dates of the day before remain in use.
     this.#dates = await this.#parts.read(signal).catch(() => this.#dates);
     if (!this.#stopping.signal.aborted) this.#log();
     this.#lookIn(DAY_MS * (1 - JITTER * Math.random()));

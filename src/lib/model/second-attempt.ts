@@ -6,10 +6,10 @@
 import { errors } from '../contract/errors.ts';
 import { addTokens, beginCall, type CallContext, type CallRecord, type Completion } from './completion.ts';
 
-/** Part of the time that a call has left, after which a second endpoint is called beside a silent one. It leaves time for the answer of the second. */
+/** Part of the remaining time after which a second endpoint is called beside a silent one. The rest is for its answer. */
 const SILENT_SHARE = 0.6;
 
-/** Asks one endpoint. */
+/** Calls one endpoint. */
 export type Attempt = (call: CallRecord, context: CallContext) => Promise<Completion>;
 
 /** An endpoint sent nothing, while another endpoint that was called later answered. */
@@ -23,8 +23,8 @@ class SupersededError extends Error {
 }
 
 /**
- * Makes the attempt `first`. When nothing at all has come of it for 60 % of the time that is left, `takeSecond` may give an
- * attempt at another endpoint, which then runs beside it: a silent model may only think long, so `first` is not given up.
+ * Makes the attempt `first`. When nothing has arrived from it for 60 % of the remaining time, `takeSecond` may give an
+ * attempt at another endpoint, which then runs beside it: a silent model may still be thinking, so `first` goes on.
  * The first text or answer ends the other attempt. For a silent `first` that is a failure of its endpoint. `call` becomes
  * the record of the attempt that won, and counts the requests of both.
  * @throws the error of the attempt that won, or of `first` when none did.

@@ -3,7 +3,7 @@ import type { HttpClient } from './http-client.ts';
 
 /** With the jitter at most 35 s: idle connections are closed after 60 s. */
 const INTERVAL_MS = 25_000;
-/** So that instances do not probe in lockstep. */
+/** So that instances do not all probe at the same time. */
 const JITTER_MS = 10_000;
 
 /** Keeps one connection to each endpoint warm while questions arrive. */

@@ -138,7 +138,7 @@ export function costOf(prices: Prices, { prompt, cached, cacheWrite, completion 
   return (factors.input * inputCost + factors.output * completion * output) / MILLION;
 }
 
-/** State that is read only when metrics are exported or shown, so that no question pays for it. */
+/** State that is read only when metrics are exported or shown, not for each question. */
 export interface ProcessState {
   openBreakers(): boolean[];
   breakerOpenings(): number[];

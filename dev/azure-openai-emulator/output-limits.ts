@@ -1,15 +1,15 @@
-/** What a request asks of the answer: where it ends, how long it may be, and how many there are. */
+/** The fields of a request that limit the answer: `stop`, the maximum of tokens, and `n`. */
 import { CHARS_PER_TOKEN, type Completion, estimateTokens } from './completions.ts';
 
-/** Gives the answer as the body of the request wants it. A `finishReason` of its own stays. */
-export function asWished(completion: Completion, body: Record<string, unknown>): Completion {
+/** Applies the limits in the body of a request to an answer. A cut answer has the `finishReason` `length`. */
+export function limitOutput(completion: Completion, body: Record<string, unknown>): Completion {
   const stopped = { ...completion, content: beforeStop(completion.content, body['stop']) };
   const limit = limitOf(body);
   const choices = typeof body['n'] === 'number' ? body['n'] : 1;
   return { ...(limit === undefined ? stopped : within(limit, stopped)), choices };
 }
 
-/** The text ends before the first of the sequences, which it does not contain. */
+/** The text before the first of the sequences. */
 function beforeStop(text: string | null, stop: unknown): string | null {
   const sequences = (Array.isArray(stop) ? stop : [stop]).filter(
     (each) => typeof each === 'string' && each !== '',

@@ -8,12 +8,12 @@ import type { Deployment } from './model-list.ts';
 const FIELDS = ['NAME', 'VERSION', 'SKU', 'CAPACITY'] as const;
 type Field = (typeof FIELDS)[number];
 
-/** The hook's mark: the values that it set itself. Values that differ from it are those of the user. */
+/** The values that the hook has set itself. Other values are those of the user. */
 const MARK = 'ASK_MODEL_CHOSEN';
 /** With `true` the hook chooses again, also when a model is deployed. Then it sets `false`. */
 export const AGAIN = 'ASK_MODEL_CHOOSE_AGAIN';
 
-export interface Wish {
+export interface ModelRequest {
   subscription: string | undefined;
   environment: string;
   /** Region of the model and of its fallback; undefined when no account is created there. */
@@ -31,7 +31,7 @@ export interface Wish {
 }
 
 /** Reads the variables that azd gives to its hooks. */
-export function readWish(env: NodeJS.ProcessEnv): Wish {
+export function readModelRequest(env: NodeJS.ProcessEnv): ModelRequest {
   const value = (name: string): string | undefined => env[name]?.trim() || undefined;
   const region = (name: string): string | undefined => value(name)?.replaceAll(' ', '').toLowerCase();
   const mark = (value(MARK) ?? '').split(',');
