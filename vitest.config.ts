@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { isFull } from './test/support/effort.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
@@ -6,6 +8,9 @@ import { RunSummary } from './test/support/run-summary.ts';
 
 /** `skip: false` of one tag would overrule `skip: true` of another. */
 const skipped = (name: Tag, skip: boolean) => ({ name, ...(skip && { skip }) });
+
+// For the workers and all that they start: the same code is started hundreds of times.
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'azure-functions-ask-compile-cache');
 
 export default defineConfig(async () => {
   const absent = await absentPrograms();

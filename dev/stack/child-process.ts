@@ -185,6 +185,7 @@ export function systemEnvironment(): Environment {
     'TMPDIR',
     'TEMP',
     'TMP',
+    'NODE_COMPILE_CACHE',
     'SystemRoot',
     'ComSpec',
     'PATHEXT',

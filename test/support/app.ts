@@ -64,8 +64,6 @@ export async function startApp({
       AzureWebJobsStorage: inject('storage'),
       ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
       KEEP_WARM_MINUTES: '0',
-      // The test run starts the same code hundreds of times.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'azure-functions-ask-compile-cache'),
       ...(modelPath && { AZURE_OPENAI_ENDPOINT: emulator.url + modelPath }),
       ...env,
     },
