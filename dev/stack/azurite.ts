@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Child, freePort, startNode } from './child-process.ts';
+import { type Child, onFreePort, startNode } from './child-process.ts';
 
 // Azurite's built-in account and its public key: learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const ACCOUNT = 'devstoreaccount1';
@@ -23,10 +23,10 @@ export interface Azurite {
   stop(): Promise<number | null>;
 }
 
-/** Starts Azurite's table service on 127.0.0.1, on `fixedPort` or a free port, with its data in `folder`. */
-export async function startAzuriteTables(folder: string, fixedPort?: number): Promise<Azurite> {
+/** Starts Azurite's table service on 127.0.0.1, on `port` or a free port, with its data in `folder`. */
+export async function startAzuriteTables(folder: string, port?: number): Promise<Azurite> {
   // Azurite does not report the port that it chose itself.
-  const port = fixedPort ?? (await freePort());
+  if (port === undefined) return onFreePort((free) => startAzuriteTables(folder, free));
   const child = await run(
     'azurite/dist/src/table/main.js',
     folder,

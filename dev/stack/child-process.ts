@@ -32,6 +32,17 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** Starts a server on a free port. When another process takes the port first, it is started on another one. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !/address already in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
 /** Returns the path of the first of these programs that is on the PATH, or undefined. */
 export function findProgram(...names: string[]): string | undefined {
   const suffix = process.platform === 'win32' ? '.exe' : '';

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:net';
-import { Child, findProgram, freePort } from './child-process.ts';
+import { Child, findProgram, onFreePort } from './child-process.ts';
 
 /** A running server. */
 export interface Redis {
@@ -23,17 +23,17 @@ export const findRedis = (): string | undefined => findProgram('redis-server', '
  * @throws Error that says what to install when there is none.
  */
 export async function startRedis(port?: number, args: string[] = []): Promise<Redis> {
+  if (port === undefined) return onFreePort((free) => startRedis(free, args));
   const program = findRedis();
   if (!program) throw new Error('redis-server was not found. On Debian: apt-get install redis-server');
-  const chosen = port ?? (await freePort());
-  const child = new Child(program, ['--port', String(chosen), '--save', '', '--appendonly', 'no', ...args]);
+  const child = new Child(program, ['--port', String(port), '--save', '', '--appendonly', 'no', ...args]);
   await child.printed('Ready to accept connections');
   return {
-    url: `redis://127.0.0.1:${chosen}`,
-    port: chosen,
+    url: `redis://127.0.0.1:${port}`,
+    port,
     process: child.process,
     command(...words) {
-      const socket = connect(chosen, '127.0.0.1');
+      const socket = connect(port, '127.0.0.1');
       socket.end(`${words.join(' ')}\r\n`);
       return text(socket);
     },
