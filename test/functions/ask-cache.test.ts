@@ -277,6 +277,8 @@ describe('Redis', { tags: ['redis'] }, () => {
   it('that hangs delays at most one question', { tags: ['posix'] }, async () => {
     await app.start({ fresh: true, env: { ANSWER_CACHE_REDIS_URL: redis.url } });
     await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
+    // On a busy machine, the first connection may have been too slow too.
+    app.reset();
     redis.process.kill('SIGSTOP');
     for (let count = 0; count < 3; count++) {
       const { performance_metrics: metrics } = await ask(app, { question: newQuestion() });

@@ -108,10 +108,12 @@ describe('a Redis of Azure without a key', { tags: ['redis'] }, () => {
       // The first question starts the services.
       await ask(app, { question: randomUUID() });
       await eventually(async () => (await azure.connections()).length === 1);
-      await ask(app, { question: randomUUID() });
+      const cacheOf = async () =>
+        (await ask(app, { question: randomUUID() })).performance_metrics.cache.result;
+      // `error` while Redis is too slow, on a busy machine.
+      await eventually(async () => (await cacheOf()) === 'miss');
       await eventually(async () => (await azure.redis.command('INFO', 'keyspace')).includes('keys='));
       expect(app.output()).not.toContain(token);
-      expect(app.output()).not.toContain('not used for now');
     } finally {
       await azure.redis.kill();
       rmSync(folder, { recursive: true });

@@ -121,7 +121,7 @@ const lastLine = (): Record<string, unknown> =>
 
 describe('an answer that was cut at the output limit', () => {
   it('says so in the answer and the log, and is not cached', async () => {
-    await start();
+    await start({});
     const question = newQuestion();
     server.next(
       chat('The capital of France is', 'length'),

@@ -180,12 +180,11 @@ describe('an instance that is killed', { tags: ['redis', 'posix'] }, () => {
   it('while it asks: another one asks, and the question is answered', async () => {
     await start(2);
     const question = newQuestion();
-    all.emulator.latencyMs = 60_000;
+    all.emulator.failNext({ kind: 'hang' });
     const lost = ask(lastOf(), { question }).catch((error: unknown) => error);
     await eventually(() => callsFor(question) === 1);
     const waiting = ask(instances[0] ?? all, { question });
     await delay(500);
-    all.emulator.latencyMs = 0;
     lastOf().host.process.kill('SIGKILL');
     expect(await lost).toBeInstanceOf(TypeError);
     expect((await waiting).performance_metrics).toMatchObject({

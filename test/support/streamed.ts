@@ -1,4 +1,5 @@
 /** Requests streamed answers and reads them with an independent parser. */
+import { setImmediate } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { post, type TestApp } from './app.ts';
@@ -58,5 +59,7 @@ export async function streamFrom(
     parser.feed(decoder.decode(chunk, { stream: true }));
     if (streamed.tokens.length > before && !onToken(streamed.tokens.at(-1) ?? '')) break;
   }
+  // As for other responses: contract.ts.
+  await setImmediate();
   return streamed;
 }
