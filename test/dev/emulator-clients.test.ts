@@ -1,24 +1,14 @@
 /** Clients that nobody here wrote take the emulated service for Azure OpenAI: their answers, streams and errors. */
-import { readFileSync } from 'node:fs';
 import { createAzure } from '@ai-sdk/azure';
 import { AzureChatOpenAI, ChatOpenAI } from '@langchain/openai';
 import OpenAI, { AzureOpenAI } from 'openai';
-import { Agent, fetch as undiciFetch } from 'undici';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { fetch as undiciFetch } from 'undici';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/app.ts';
+import { useDispatcher, useModel } from '../support/fixture.ts';
 
-let emulator: Emulator;
-let dispatcher: Agent;
-beforeAll(async () => {
-  emulator = await startEmulator();
-  dispatcher = new Agent({ allowH2: true, connect: { ca: readFileSync(emulator.certificatePath) } });
-});
-afterEach(() => emulator.reset());
-afterAll(async () => {
-  await dispatcher.destroy();
-  await emulator.close();
-});
+const emulator = useModel();
+const dispatcher = useDispatcher(emulator);
 
 /** The clients trust the emulator's certificate through it. */
 const fetch = ((url: string, init: object) =>

@@ -4,19 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { describe, expect, it } from 'vitest';
+import { startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { useDispatcher, useModel } from '../support/fixture.ts';
 
-let emulator: Emulator;
-let dispatcher: Agent;
-beforeAll(async () => {
-  emulator = await startEmulator();
-  dispatcher = new Agent({ allowH2: true, connect: { ca: readFileSync(emulator.certificatePath) } });
-});
-afterAll(async () => {
-  await dispatcher.destroy();
-  await emulator.close();
-});
+const emulator = useModel();
+const dispatcher = useDispatcher(emulator);
 
 const CHAT = '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21';
 const RESPONSES = '/openai/v1/responses';

@@ -1,22 +1,13 @@
 /** Every answer of the emulated service has the shape that Azure OpenAI publishes (support/azure-openai-shapes.ts). */
-import { readFileSync } from 'node:fs';
-import { Agent, request } from 'undici';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { request } from 'undici';
+import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { type Emulator, type Fault, startEmulator } from '../../dev/azure-openai-emulator/emulator.ts';
+import { type Fault } from '../../dev/azure-openai-emulator/emulator.ts';
 import * as shapes from '../support/azure-openai-shapes.ts';
+import { useDispatcher, useModel } from '../support/fixture.ts';
 
-let emulator: Emulator;
-let dispatcher: Agent;
-beforeAll(async () => {
-  emulator = await startEmulator();
-  dispatcher = new Agent({ allowH2: true, connect: { ca: readFileSync(emulator.certificatePath) } });
-});
-afterEach(() => emulator.reset());
-afterAll(async () => {
-  await dispatcher.destroy();
-  await emulator.close();
-});
+const emulator = useModel();
+const dispatcher = useDispatcher(emulator);
 
 const PATHS = {
   chat: '/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21',

@@ -6,6 +6,8 @@
  *
  * Each function returns a handle at once, with the fields of what then runs: use it in tests and hooks.
  */
+import { readFileSync } from 'node:fs';
+import { Agent } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import {
   type Emulator,
@@ -44,6 +46,12 @@ export const useModel = (options: EmulatorOptions = {}): Emulator =>
   useRunning(() => startEmulator(options), {
     reset: (model) => model.reset(),
     stop: (model) => model.close(),
+  });
+
+/** A dispatcher of undici that trusts the certificate of a model, and speaks HTTP/2 with it. */
+export const useDispatcher = (model: Emulator): Agent =>
+  useRunning(() => new Agent({ allowH2: true, connect: { ca: readFileSync(model.certificatePath) } }), {
+    stop: (agent) => agent.destroy(),
   });
 
 /** A proxy in front of the tables that all tests share. It is reset before each test. */
