@@ -17,13 +17,17 @@ const LONGEST = [
   'functions/settings',
 ];
 
+/** The place of a file in the order. */
+function rank({ moduleId }: TestSpecification): number {
+  const index = LONGEST.findIndex((name) => moduleId.endsWith(`test/${name}.test.ts`));
+  return index < 0 ? LONGEST.length : index;
+}
+
 /** Starts the longest files first. The others follow in the order of Vitest. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const index = LONGEST.findIndex((name) => moduleId.endsWith(`test/${name}.test.ts`));
-      return index < 0 ? LONGEST.length : index;
-    };
-    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+    // oxlint-disable-next-line unicorn/no-array-sort -- This is no array.
+    const ordered = await super.sort(files);
+    return ordered.toSorted((one, other) => rank(one) - rank(other));
   }
 }
