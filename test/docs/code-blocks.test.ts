@@ -3,10 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { root } from '../../dev/stack/root.ts';
 import { answer, errorBody } from '../../src/lib/contract/responses.ts';
-import { ask, startApp, type TestApp } from '../support/app.ts';
+import { ask } from '../support/app.ts';
+import { useApp } from '../support/fixture.ts';
 
 const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).map((path) => path.replaceAll('\\', '/'));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -90,9 +91,7 @@ it('the workflow of docs/deploy-other-ways.md is valid', { tags: ['long'] }, () 
 });
 
 describe('JSON', () => {
-  let app: TestApp;
-  beforeAll(async () => (app = await startApp()));
-  afterAll(() => app.stop());
+  const app = useApp();
 
   it.each(blocks('json'))('$place is valid', ({ code }) => {
     expect(JSON.parse(code)).toEqual(expect.anything());
@@ -106,7 +105,8 @@ describe('JSON', () => {
   it('the answer in the README has each field of a real one, and no other', async () => {
     const [shown] = blocks('json').filter(({ document }) => document === 'README.md');
     const documented: unknown = JSON.parse(shown?.code ?? '');
-    const real = await ask(app, { question: 'What is the capital of France?' });
+    const notCached = { 'Cache-Control': 'no-cache' };
+    const real = await ask(app, { question: 'What is the capital of France?' }, notCached);
     expect(shapeOf(documented)).toEqual(shapeOf(real));
     expect(documented).toMatchObject({ answer: real.answer, chat_history: real.chat_history });
     expect(answer.safeParse(documented).error).toBeUndefined();
