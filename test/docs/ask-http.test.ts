@@ -35,7 +35,8 @@ function parse(part: string): Call {
   };
 }
 
-const app = useApp({ enableAuth: true });
+// An app of its own: the calls follow each other, and a shared app forgets between tests.
+const app = useApp(() => ({ enableAuth: true }));
 
 describe('ask.http', () => {
   it('defines the two variables of its calls', () => {
