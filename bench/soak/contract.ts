@@ -1,7 +1,7 @@
 /** Compares responses with the OpenAPI document: whatever it does not describe is undocumented. */
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { streamEvents } from '../../src/lib/contract/responses.ts';
+import { streamEvents } from '../../src/lib/contract/answer-events.ts';
 import { schemas } from '../../src/lib/contract/schema.ts';
 import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
 

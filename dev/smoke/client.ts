@@ -2,7 +2,8 @@
 import { createParser } from 'eventsource-parser';
 import * as z from 'zod/mini';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
-import { type Answer, answer, streamEvents } from '../../src/lib/contract/responses.ts';
+import { streamEvents } from '../../src/lib/contract/answer-events.ts';
+import { type Answer, answer } from '../../src/lib/contract/responses.ts';
 
 /** The app to test. */
 export interface Target {

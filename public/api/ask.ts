@@ -1,5 +1,6 @@
 /** Client of POST /ask. */
-import type { Answer, ErrorBody, SessionEvent } from '../../src/lib/contract/responses.ts';
+import type { SessionEvent } from '../../src/lib/contract/answer-events.ts';
+import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import { readEvents } from './events.ts';
 import { AskFailure, brokenOff, failureOf, isJson } from './failure.ts';
 import { send } from './request.ts';

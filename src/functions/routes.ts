@@ -30,6 +30,12 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
     authLevel: KEY,
     handle: withServices(session),
   },
+  answer: {
+    methods: ['GET', 'DELETE'],
+    route: 'sessions/{session_id}/answers/{key}',
+    authLevel: KEY,
+    handle: withServices(answer),
+  },
   cache: {
     methods: ['DELETE'],
     route: 'cache',
@@ -99,6 +105,11 @@ async function sessions() {
 async function session() {
   const { handleSession } = await import('../lib/http/sessions-handler.ts');
   return handleSession;
+}
+
+async function answer() {
+  const { handleAnswer } = await import('../lib/http/answers-handler.ts');
+  return handleAnswer;
 }
 
 /** Invalid settings are reported in the response instead of an error. */

@@ -1,6 +1,7 @@
 /** The Model Context Protocol, with the clients of the official SDK. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { addressOf, follow, followed, stateOf } from '../support/answers.ts';
 import { ask, eventually, newQuestion, startApp } from '../support/app.ts';
 import { sampled } from '../support/effort.ts';
 import { CLIENTS, connectClient, textOf } from '../support/mcp-client.ts';
@@ -26,13 +27,18 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
       ],
     ]);
     const [askTool] = tools;
-    expect(Object.keys(askTool?.inputSchema.properties ?? {})).toEqual(['question', 'session_id']);
+    expect(Object.keys(askTool?.inputSchema.properties ?? {})).toEqual([
+      'question',
+      'session_id',
+      'idempotency_key',
+    ]);
     expect(askTool?.inputSchema.required).toEqual(['question']);
     expect(Object.keys(askTool?.outputSchema?.['properties'] ?? {})).toEqual([
       'answer',
       'session_id',
       'finish_reason',
       'cached',
+      'stopped',
     ]);
   });
 
@@ -170,6 +176,39 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
     expect((await client.ask({ question: 'What is the capital of France?' })).answer).toContain('Paris');
     expect(finishing.output()).not.toMatch(/internal_error|\n\s+at /);
   });
+});
+
+it('a question with a key is answered once, and is stopped by cancelling its call', async () => {
+  const client = await connectClient(app);
+  const session_id = randomUUID();
+  const keyed = { question: newQuestion(), session_id, idempotency_key: 'k 1' };
+  const first = await client.ask(keyed);
+  expect((await client.ask(keyed)).answer).toBe(first.answer);
+  expect(app.emulator.requests).toHaveLength(1);
+
+  const content = 'one two three '.repeat(40);
+  app.emulator.tokenDelayMs = 20;
+  app.emulator.failNext({ kind: 'answer', content });
+  const cancel = new AbortController();
+  const asking = client.ask({ ...keyed, idempotency_key: 'k 2' }, { signal: cancel.signal });
+  const rejection = expect(asking).rejects.toThrow();
+  const address = { session_id, key: 'k 2' };
+  await eventually(async () => (await fetch(addressOf(app, address))).status === 200);
+  await followed(await follow(app, address), ({ text }) => text !== '');
+  cancel.abort();
+  await rejection;
+  await eventually(async () => (await stateOf(app, address)).state === 'stopped');
+  const { answer = '' } = await stateOf(app, address);
+  expect(answer !== '' && content.startsWith(answer) && answer.length < content.length).toBe(true);
+  expect(app.emulator.requests.at(-1)?.aborted).toBe(true);
+});
+
+it.each([
+  [{ idempotency_key: 'k' }, 'session_id'],
+  [{ idempotency_key: 'a%2Fb', session_id: 's' }, 'idempotency_key'],
+])('a key that cannot be used is refused: %j', async (fields, named) => {
+  const client = await connectClient(app);
+  await expect(client.ask({ question: 'q', ...fields })).rejects.toThrow(named);
 });
 
 it('is a cold start once in a process, whichever way the first question comes', async () => {

@@ -6,8 +6,8 @@ import { setImmediate } from 'node:timers/promises';
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { createParser } from 'eventsource-parser';
-import { streamEvents } from '../../src/lib/contract/responses.ts';
-import { schemas } from '../../src/lib/contract/schema.ts';
+import { addressedEvents, streamEvents } from '../../src/lib/contract/answer-events.ts';
+import { type NamedSchemas, schemas } from '../../src/lib/contract/schema.ts';
 import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
 
 interface ResponseObject {
@@ -74,7 +74,8 @@ globalThis.fetch = async (input, init) => {
 
 function operationsAt(path: string): Record<string, Operation> | undefined {
   const template = path
-    .replace(/^\/sessions\/[^/]+$/, '/sessions/{session_id}')
+    .replace(/^\/sessions\/[^/]+/, '/sessions/{session_id}')
+    .replace(/\/answers\/[^/]+$/, '/answers/{key}')
     .replace(/^\/assets\/[^/]+$/, '/assets/{name}');
   // The host ignores a trailing slash.
   return document.paths[template] ?? document.paths[template.replace(/\/$/, '')];
@@ -108,7 +109,7 @@ async function check(response: Response, operations: Record<string, Operation>, 
   const codes = Object.values(content.examples ?? {}).map(
     ({ value }: { value: { error?: { code: string } } }) => value.error?.code,
   );
-  if (body.error && codes.length > 0 && !codes.includes(body.error.code)) {
+  if (response.status >= 400 && body.error && codes.length > 0 && !codes.includes(body.error.code)) {
     throw new Error(`${where}: the error ${body.error.code} is not in the OpenAPI document.`);
   }
   return response;
@@ -131,13 +132,19 @@ function checkHeaders(response: Response, { headers = {} }: ResponseObject, wher
   }
 }
 
+const STREAMS: Record<string, NamedSchemas> = {
+  StreamEvent: streamEvents,
+  AddressedStreamEvent: addressedEvents,
+};
+
 /** The schema of each event's data, by the name of the event. */
 function schemasOfEvents({ content }: ResponseObject): Map<string, object> {
   const schema: { contentSchema?: { $ref?: string } } = content?.['text/event-stream']?.schema ?? {};
   const ref = schema.contentSchema?.$ref;
-  if (ref !== '#/components/schemas/StreamEvent') return new Map([['message', { $ref: ref }]]);
+  const events = STREAMS[ref?.split('/').at(-1) ?? ''];
+  if (!events) return new Map([['message', { $ref: ref }]]);
   return new Map(
-    Object.entries(streamEvents).map(([name, event]) => [
+    Object.entries(events).map(([name, event]) => [
       name,
       { $ref: `#/components/schemas/${schemas.get(event)?.id}` },
     ]),

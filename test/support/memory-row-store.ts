@@ -28,10 +28,11 @@ export function createMemoryRowStore(): RowStore {
   };
 
   return {
-    async list(partition, { from = '', to, limit = Infinity, keysOnly = false } = {}) {
+    async list(partition, { from = '', to, limit = Infinity, keysOnly = false, where } = {}) {
       const rows = sorted(rowsOf(partition))
         .map(([, row]) => row)
-        .filter(({ key }) => key >= from && (to === undefined || key < to));
+        .filter(({ key }) => key >= from && (to === undefined || key < to))
+        .filter(({ properties }) => !where || properties[where.property] === where.value);
       return rows.slice(0, limit).map((row) => structuredClone(keysOnly ? { ...row, properties: {} } : row));
     },
     get: async (partition, key) => structuredClone(rowsOf(partition).get(key)),

@@ -3,8 +3,10 @@
  * container, which would hide the order of construction.
  */
 import { createAnswerer } from '../ask/answer-question.ts';
+import { createAnswers } from '../ask/answers.ts';
 import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
+import { LiveAnswers } from '../ask/live-answer.ts';
 import { openAnswerCache } from '../cache/answer-cache.ts';
 import type { Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
@@ -12,6 +14,7 @@ import { Claims } from '../history/idempotency.ts';
 import type { PurgeServices } from '../history/purge.ts';
 import { createSessions, SessionIndex } from '../history/session-index.ts';
 import { createTableRowStore } from '../history/table-row-store.ts';
+import type { AnswersServices } from '../http/answers-handler.ts';
 import type { AskServices } from '../http/asked-question.ts';
 import type { CacheServices, HealthServices } from '../http/operation-handlers.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
@@ -27,7 +30,8 @@ import { createReporter } from '../telemetry/reporter.ts';
 import { createShutdown } from './shutdown.ts';
 
 /** The services of all functions. Each function needs only some of them. */
-export interface Services extends AskServices, SessionServices, CacheServices, HealthServices, PurgeServices {
+export interface Services
+  extends AskServices, AnswersServices, SessionServices, CacheServices, HealthServices, PurgeServices {
   config: Config;
   /** Stops all services within 4 s. */
   stop(): Promise<void>;
@@ -62,14 +66,8 @@ export async function createServices(config: Config): Promise<Services> {
     modelOf: (endpoint) => model.modelNameOf(endpoint),
   });
   const counters = createProcessCounters(config.model.prices, http);
-  const conversations = createConversations({
-    history,
-    claims: new Claims(store),
-    index,
-    pending,
-    warn,
-    limits: config,
-  });
+  const answering = { live: new LiveAnswers(), claims: new Claims(store), history, limits: config };
+  const conversations = createConversations({ ...answering, index, pending, warn });
   const finder = createAnswerFinder({ cache, model, counters, config });
 
   const state: ProcessState = {
@@ -85,6 +83,7 @@ export async function createServices(config: Config): Promise<Services> {
   return {
     config,
     answerer: createAnswerer({ conversations, finder, counters, model, config, pending: requests }),
+    answers: createAnswers(answering),
     sessions: createSessions({ history, index, pending }),
     cache,
     history,

@@ -1,7 +1,14 @@
 /** An answer as a stream of events, buffered for a reader that is slower than the model. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Answer } from '../contract/responses.ts';
-import type { AnswerEvent } from './question.ts';
+
+/**
+ * The events of an answer. `token`: the next piece of the text, for streamed questions only. `quiet`: nothing has come for
+ * 15 s. `done`: the answer is complete, and was stored if that was possible.
+ */
+export type AnswerEvent<T> =
+  | { type: 'token'; text: string }
+  | { type: 'quiet' }
+  | { type: 'done'; answer: T };
 
 /** Time without text, in milliseconds, after which a reader is told that there is still no text. */
 const QUIET_MS = 15_000;
@@ -10,9 +17,9 @@ const QUIET_MS = 15_000;
  * Gives the events of an answer. `answer` begins to answer, and calls its argument with each piece of the text.
  * Answering continues to the end, even if nobody reads the events any more.
  */
-export async function* answerEvents(
-  answer: (onText: (text: string) => void) => Promise<Answer>,
-): AsyncGenerator<AnswerEvent, void, void> {
+export async function* answerEvents<T>(
+  answer: (onText: (text: string) => void) => Promise<T>,
+): AsyncGenerator<AnswerEvent<T>, void, void> {
   const queue = new TokenQueue();
   const answering = answer((text) => queue.push(text));
   // An error is thrown by the `await` below, unless the caller has disconnected by then.

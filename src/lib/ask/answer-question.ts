@@ -1,5 +1,5 @@
 /** Answers a question: reads the chat history, finds the answer (in the cache or from the model), and stores it. */
-import { type Interaction, toMessages } from '../history/session-rows.ts';
+import { toMessages } from '../history/session-rows.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
 import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
@@ -8,6 +8,7 @@ import type { Answer } from '../contract/responses.ts';
 import { buildPrompt, fitHistory, promptCacheKeyOf, alignHistory } from './prompt.ts';
 import type { Conversation, Conversations } from './conversation.ts';
 import type { AnswerFinder } from './find-answer.ts';
+import { type Answered, StoppedError } from './live-answer.ts';
 import type { AskContext, Question } from './question.ts';
 
 /** What {@link createAnswerer} needs. */
@@ -37,23 +38,22 @@ export function createAnswerer(parts: AnswererParts): Answerer {
   const { conversations, finder, counters, config, pending } = parts;
 
   async function answer(question: Question, context: AskContext): Promise<Answer> {
-    const { record, onText } = context;
+    const { record } = context;
     // Checked before the history is reset: a question that gets no answer must not delete the conversation.
     if (question.newConversation && question.cacheControl.onlyIfCached) await finder.requireCached(question);
-    const conversation = await conversations.open(question, context);
-    let interactions: Interaction[];
-    if ('replayed' in conversation) {
-      record.replayed = record.historySaved = true;
-      interactions = conversation.replayed;
-      onText?.(interactions.at(-1)?.answer ?? '');
-    } else {
-      interactions = [...conversation.interactions, await extend(parts, conversation, question, context)];
-    }
+    const opened = await conversations.open(question, context);
+    const answered =
+      'replayed' in opened ? opened.replayed : await answerIn(parts, opened, question, context);
+    const { interactions, position, stopped } = answered;
+    record.historySaved = position !== null;
+    record.stopped = stopped;
     return {
-      answer: interactions.at(-1)?.answer ?? '',
+      answer: answered.answer,
       chat_history: interactions.slice(-config.historyMaxInteractions).flatMap(toMessages),
       session_id: question.sessionId,
+      ...(position !== null && { position }),
       status: 'success',
+      ...(stopped && { stopped }),
       finish_reason: record.finishReason,
       performance_metrics: counters.report(record),
     };
@@ -62,35 +62,84 @@ export function createAnswerer(parts: AnswererParts): Answerer {
   return { answer: (question, context) => pending.add(answer(question, context)) };
 }
 
-/** Finds the answer, and extends the conversation by it. */
-async function extend(
-  { finder, model, config }: AnswererParts,
+/** Answers a question in its conversation, and tells those who follow the answer how it ended. */
+async function answerIn(
+  parts: AnswererParts,
   conversation: Conversation,
   question: Question,
   context: AskContext,
-): Promise<Interaction> {
-  const { record, signal, onText } = context;
+): Promise<Answered> {
+  const { live } = conversation;
+  const leave = live?.watch(context.disconnected);
+  const cancel = (): void => live?.stop();
+  context.cancelled?.addEventListener('abort', cancel, { once: true });
+  if (context.cancelled?.aborted) cancel();
+  let failure: unknown;
+  try {
+    const answered = await extend(parts, conversation, question, context);
+    live?.succeed(answered);
+    return answered;
+  } catch (error) {
+    failure = error;
+    live?.fail(error);
+    throw error;
+  } finally {
+    context.cancelled?.removeEventListener('abort', cancel);
+    leave?.();
+    await conversation.end(failure);
+  }
+}
+
+/** Finds the answer, and extends the conversation by it. */
+async function extend(
+  parts: AnswererParts,
+  conversation: Conversation,
+  question: Question,
+  context: AskContext,
+): Promise<Answered> {
+  const { record } = context;
+  const { interactions, live } = conversation;
+  const answer = await find(parts, conversation, question, context);
+  // Stopped before its first text.
+  if (answer === '' && live?.isStopped) return { interactions, answer, stopped: true, position: null };
+  // Without a stream, the whole answer arrives at once and is the first token.
+  markFirstToken(record);
+  const interaction = { question: question.text, answer };
+  const { position, stopped } = await timed(record, 'history_write', () => conversation.save(interaction));
+  if (stopped) record.finishReason = null;
+  const own = { ...interaction, ...(stopped && { stopped: true as const }) };
+  return { interactions: [...interactions, own], answer, stopped, position };
+}
+
+/** Gives the text of the answer: all of it, or when it is stopped, what has come by then. */
+async function find(
+  { finder, model, config }: AnswererParts,
+  { interactions, live, resetFailed }: Conversation,
+  question: Question,
+  context: AskContext,
+): Promise<string> {
+  const { record, onText } = context;
   const onFirstText = (text: string): void => {
     markFirstToken(record);
+    live?.add(text);
     onText?.(text);
   };
+  const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
+  const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
+  const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
+  const signals = [context.signal, resetFailed, ...(live ? [live.stopping] : [])];
   try {
-    const { interactions } = conversation;
-    const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
-    const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
-    const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
-    const answer = await finder.find(question, prompt, {
+    return await finder.find(question, prompt, {
       ...context,
-      signal: AbortSignal.any([signal, conversation.resetFailed]),
-      onText: onText && onFirstText,
+      ...(live && { disconnected: live.abandoned }),
+      signal: AbortSignal.any(signals),
+      // With an address, an answer is streamed even if its caller wants it as a whole: others may follow it.
+      onText: onText || question.idempotencyKey !== undefined ? onFirstText : undefined,
       promptCacheKey: promptCacheKeyOf(question),
     });
-    // Without a stream, the whole answer arrives at once and is the first token.
-    markFirstToken(record);
-    const interaction = { question: question.text, answer };
-    record.historySaved = await timed(record, 'history_write', () => conversation.save(interaction));
-    return interaction;
-  } finally {
-    await conversation.release();
+  } catch (error) {
+    // A caller may cancel by leaving.
+    if (live?.isStopped && (error instanceof StoppedError || live.abandoned.aborted)) return live.text;
+    throw error;
   }
 }

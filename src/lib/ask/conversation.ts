@@ -1,12 +1,20 @@
 /** The conversation that a question belongs to: opened before the question is answered, then extended by the answer. */
-import { errors } from '../contract/errors.ts';
+import { type AskError, errors } from '../contract/errors.ts';
 import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
-import type { Claim } from '../history/idempotency.ts';
+import { RowConflictError } from '../history/row-store.ts';
 import { FIRST_POSITION, type Interaction, type Position } from '../history/session-rows.ts';
 import type { SessionIndex } from '../history/session-index.ts';
 import { timed } from '../telemetry/question-record.ts';
 import type { PendingWork } from '../common/pending-work.ts';
-import { type ClaimParts, claimQuestion, type KeyedQuestion, type Replay } from './claim-question.ts';
+import {
+  type ClaimParts,
+  claimQuestion,
+  type HeldClaim,
+  type KeyedQuestion,
+  rememberUntil,
+  type Replay,
+} from './claim-question.ts';
+import { LiveAnswer } from './live-answer.ts';
 import type { Question, AskContext } from './question.ts';
 import { nextTurnOf, windowOf } from './prompt.ts';
 
@@ -34,10 +42,23 @@ export interface Conversation {
   interactions: Interaction[];
   /** Aborts when the new conversation could not be begun; the reason is the error for the caller. */
   resetFailed: AbortSignal;
-  /** Appends an interaction. False when it could not be stored. @throws AskError when the reset failed. */
-  save(interaction: Interaction): Promise<boolean>;
-  /** Call it when the question is finished: waits for the reset, and releases a claim that was not fulfilled. */
-  release(): Promise<void>;
+  /** The answer while it is in progress; undefined when nobody can stop it. */
+  live: LiveAnswer | undefined;
+  /** Appends an interaction, as stopped if the answer was stopped. @throws AskError when the reset failed. */
+  save(interaction: Interaction): Promise<Saved>;
+  /**
+   * Call it when the question is finished, with its error if it has failed: waits for the reset, and ends a claim that has
+   * no interaction.
+   */
+  end(error?: unknown): Promise<void>;
+}
+
+/** What became of an interaction. */
+interface Saved {
+  outcome: 'stored' | 'not stored' | 'unknown';
+  /** The key of its row; null unless it is known that it was stored. */
+  position: string | null;
+  stopped: boolean;
 }
 
 interface OpenedHistory {
@@ -54,7 +75,8 @@ export function createConversations(parts: ConversationParts): Conversations {
       const { idempotencyKey } = question;
       if (idempotencyKey !== undefined) return openClaimed(parts, { ...question, idempotencyKey }, context);
       const opened = await openHistory(parts, question, context);
-      return toConversation(parts, question, context, { ...opened, claim: undefined });
+      const live = context.cancelled && new LiveAnswer(question.text, context.record.arrivedAt);
+      return toConversation(parts, question, context, { ...opened, held: undefined, live });
     },
   };
 }
@@ -75,7 +97,7 @@ async function openClaimed(
   const [claimed, early] = await Promise.all([claiming, opening]);
   if ('replayed' in claimed) return claimed;
   const opened = early && !claimed.waited ? early : await openHistory(parts, question, context);
-  return toConversation(parts, question, context, { ...opened, claim: claimed.claim });
+  return toConversation(parts, question, context, { ...opened, held: claimed.held, live: claimed.live });
 }
 
 async function openHistory(
@@ -88,7 +110,7 @@ async function openHistory(
   if (question.isNewSession) {
     return { interactions: [], position: Promise.resolve(FIRST_POSITION), resetFailed };
   }
-  if (question.newConversation) return beginNewConversation(history, question);
+  if (question.newConversation) return beginNewConversation(history, question, record.arrivedAt);
   try {
     const read = () => history.read(question, windowOf(limits.historyMaxInteractions));
     const conversation = await timed(record, 'history_read', read);
@@ -102,9 +124,9 @@ async function openHistory(
 }
 
 /** Stores the reset in parallel with the model call. A failed reset aborts the model call. */
-function beginNewConversation(history: ChatHistory, question: Question): OpenedHistory {
+function beginNewConversation(history: ChatHistory, question: Question, askedAt: number): OpenedHistory {
   const failed = new AbortController();
-  const position = history.reset(question).catch((error: unknown) => {
+  const position = history.reset(question, askedAt).catch((error: unknown) => {
     const notReset = errors.historyNotReset(error);
     failed.abort(notReset);
     throw notReset;
@@ -114,45 +136,93 @@ function beginNewConversation(history: ChatHistory, question: Question): OpenedH
   return { interactions: [], position, resetFailed: failed.signal };
 }
 
+interface Opened extends OpenedHistory {
+  /** Undefined without an idempotency key. */
+  held: HeldClaim | undefined;
+  live: LiveAnswer | undefined;
+}
+
 function toConversation(
   parts: ConversationParts,
   question: Question,
-  { record, warn }: AskContext,
-  { interactions, position, resetFailed, claim }: OpenedHistory & { claim: Claim | undefined },
+  context: AskContext,
+  opened: Opened,
 ): Conversation {
-  const { history, claims, pending } = parts;
-  /** The claim was fulfilled, or it is unknown whether it was. Then it must not be released. */
-  let claimKept = false;
+  const { interactions, position, resetFailed, held, live } = opened;
+  /** Undefined when there is nothing to store. */
+  let saved: Saved | undefined;
   return {
     interactions,
     resetFailed,
+    live,
     async save(interaction) {
-      const after = await position;
-      if (after === null) return false;
-      const fulfil = claim && ((key: string) => claims.fulfil(claim, key));
-      try {
-        // Without the history, the number of its interactions is not known.
-        const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
-        await history.append(question, after, { ...interaction, turn }, fulfil);
-      } catch (error) {
-        claimKept = error instanceof UnknownOutcomeError;
-        warn(`The interaction could not be stored: ${String(error)}`);
-        return false;
-      }
-      claimKept = true;
-      noteInIndex(parts, question, after, interaction);
-      return true;
+      saved = await save(parts, { question, context, opened }, interaction);
+      return saved;
     },
-    async release() {
+    async end(thrown) {
       // The reset is kept even if there is no answer, so it has to finish.
-      await Promise.allSettled([position]);
-      if (!claim || claimKept) return;
-      // In the background: until this is done, or the lease expires, a repeated question waits.
-      pending
-        .add(claims.release(claim))
-        .catch((error) => parts.warn(`An Idempotency-Key could not be released: ${String(error)}`));
+      await Promise.allSettled([position, held?.settle()]);
+      // The claim has ended with the interaction, or it is unknown whether it has.
+      if (!held || (saved && saved.outcome !== 'not stored')) return;
+      if (saved) endClaim(parts, held, errors.answerNotStored());
+      else endClaim(parts, held, thrown === undefined ? undefined : live?.failureOf(thrown));
     },
   };
+}
+
+/** Ends a claim without an interaction: with its failure, or because the answer was stopped before its first text. */
+function endClaim(parts: ConversationParts, { claim }: HeldClaim, failure: AskError | undefined): void {
+  const { claims, pending, warn, limits } = parts;
+  const state = failure ? 'failed' : 'stopped';
+  // In the background: until this is done, or the lease expires, a repeated question waits.
+  pending
+    .add(claims.end(claim, { state, failure, rememberUntil: rememberUntil(limits) }))
+    .catch((error) => warn(`The end of an answer could not be stored: ${String(error)}`));
+}
+
+/** A question that is being answered. */
+interface Answering {
+  question: Question;
+  context: AskContext;
+  opened: Opened;
+}
+
+/** Attempts to store an interaction while its claim is changed, as by a stop. */
+const MAX_SAVES = 3;
+
+/** Stores an interaction, together with the end of its claim. */
+async function save(
+  parts: ConversationParts,
+  { question, context: { record, warn }, opened }: Answering,
+  interaction: Interaction,
+): Promise<Saved> {
+  const { interactions, held, live } = opened;
+  await held?.settle();
+  const after = await opened.position;
+  live?.seal();
+  let stopped = live?.isStopped ?? false;
+  if (after === null) return { outcome: 'not stored', position: null, stopped };
+  // Without the history, the number of its interactions is not known.
+  const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
+  for (let attempt = 1; ; attempt++) {
+    const stored = { ...interaction, ...(stopped && { stopped }), turn };
+    const state = stopped ? 'stopped' : 'answered';
+    const alongside = held && ((key: string) => parts.claims.fulfil(held.claim, state, key));
+    try {
+      const options = { askedAt: record.arrivedAt, alongside };
+      const position = await parts.history.append(question, after, stored, options);
+      noteInIndex(parts, question, after, interaction);
+      return { outcome: 'stored', position, stopped };
+    } catch (error) {
+      const changed = held && error instanceof RowConflictError && attempt < MAX_SAVES;
+      const status = changed ? await parts.claims.refresh(held.claim).catch(() => 'lost') : 'lost';
+      if (status === 'stopping') stopped = true;
+      if (status !== 'lost') continue;
+      warn(`The interaction could not be stored: ${String(error)}`);
+      const outcome = error instanceof UnknownOutcomeError ? 'unknown' : 'not stored';
+      return { outcome, position: null, stopped };
+    }
+  }
 }
 
 /** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */

@@ -55,8 +55,11 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
         const { text } = await shareModelCall(parts, inFlight, { question, prompt, place }, context);
         return text;
       }
-      // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected.
-      return (await completeFitting(parts, prompt, untilDisconnected(context))).text;
+      // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected, unless
+      // the answer has an address.
+      const isLasting = config.finishAbandoned && question.idempotencyKey !== undefined;
+      const own = isLasting ? context : untilDisconnected(context);
+      return (await completeFitting(parts, prompt, own)).text;
     },
 
     async requireCached(question) {

@@ -1,5 +1,4 @@
-/** A question, the context in which it is answered, and the events of its answer. */
-import type { Answer } from '../contract/responses.ts';
+/** A question, and the context in which it is answered. */
 import type { QuestionRecord } from '../telemetry/question-record.ts';
 import type { CallContext } from '../model/completion.ts';
 
@@ -16,6 +15,8 @@ export interface Question {
   userId: string | null;
   /** From the header `Idempotency-Key`: a repeated question with the same key is answered once. */
   idempotencyKey: string | undefined;
+  /** Where the text of a repeated question's answer begins, in UTF-16 code units: the caller has what is before. */
+  textFrom: number;
   /** Send the answer as a stream of events. */
   stream: boolean;
 }
@@ -40,14 +41,7 @@ export interface AskContext extends CallContext {
   record: QuestionRecord;
   /** Aborts when the caller disconnects. */
   disconnected: AbortSignal;
+  /** Aborts when the caller no longer wants the answer, which then ends as if it was stopped at its address. */
+  cancelled?: AbortSignal | undefined;
   warn: (message: string) => void;
 }
-
-/**
- * The events of an answer. `token`: the next piece of the text, for streamed questions only. `quiet`: nothing has come for
- * 15 s. `done`: the answer is complete, and was stored if that was possible.
- */
-export type AnswerEvent =
-  | { type: 'token'; text: string }
-  | { type: 'quiet' }
-  | { type: 'done'; answer: Answer };

@@ -7,18 +7,28 @@ import * as z from 'zod/mini';
 /** Longest session id, in UTF-16 units. */
 export const MAX_SESSION_ID_CHARS = 256;
 
+/** Longest `Idempotency-Key`. */
+export const MAX_KEY_CHARS = 255;
+
+/** A text of the caller that can be a segment of an address. */
+const segment = (maxChars: number) =>
+  z.string('must be a string').check(
+    z.minLength(1, `must have 1 to ${maxChars} characters`),
+    z.maxLength(maxChars, `must have 1 to ${maxChars} characters`),
+    // URL parsers remove these path segments, so such a session could not be read or deleted at /sessions/{session_id}.
+    z.refine((id) => id !== '.' && id !== '..', 'must not be "." or ".."'),
+    // The Functions host cannot tell the first two from "/" and "\\" in an address, and refuses addresses with the third.
+    z.refine(
+      (id) => !/%(?:2F|5C)/i.test(id) && !id.includes('\0'),
+      'must not contain "%2F", "%5C" or the character U+0000',
+    ),
+  );
+
 /** The id of a session. */
-export const sessionId = z.string('must be a string').check(
-  z.minLength(1, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
-  z.maxLength(MAX_SESSION_ID_CHARS, `must have 1 to ${MAX_SESSION_ID_CHARS} characters`),
-  // URL parsers remove these path segments, so such a session could not be read or deleted at /sessions/{session_id}.
-  z.refine((id) => id !== '.' && id !== '..', 'must not be "." or ".."'),
-  // The Functions host cannot tell the first two from "/" and "\\" in an address, and refuses addresses with the third.
-  z.refine(
-    (id) => !/%(?:2F|5C)/i.test(id) && !id.includes('\0'),
-    'must not contain "%2F", "%5C" or the character U+0000',
-  ),
-);
+export const sessionId = segment(MAX_SESSION_ID_CHARS);
+
+/** The key of a question and its answer. */
+export const idempotencyKey = segment(MAX_KEY_CHARS);
 
 const flag = (description: string) =>
   z.nullish(z.boolean('must be true or false')).check(z.describe(description));

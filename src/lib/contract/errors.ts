@@ -1,6 +1,7 @@
 /** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
 import { AskError, connectionAdvice, REFUSAL_ADVICE } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
+import { sessionErrors } from './session-errors.ts';
 
 export { AskError } from './ask-error.ts';
 
@@ -15,6 +16,7 @@ export type BodyContent = keyof typeof BODIES;
 
 /** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
+  ...sessionErrors,
   /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
   methodNotAllowed: (allow: string) =>
     new AskError(405, 'method_not_allowed', `Only ${allow.replaceAll(', ', ' or ')} is allowed here.`, {
@@ -73,24 +75,6 @@ export const errors = {
       403,
       'origin_not_allowed',
       'Web pages of this origin may not call this service. The operator can allow it with MCP_ALLOWED_ORIGINS.',
-    ),
-  sessionNotFound: () =>
-    new AskError(
-      404,
-      'session_not_found',
-      'There is no such session, or this page of the session no longer exists.',
-    ),
-  idempotencyConflict: () =>
-    new AskError(
-      409,
-      'idempotency_conflict',
-      'This Idempotency-Key was used for another question. Send a new key.',
-    ),
-  idempotencyForgotten: () =>
-    new AskError(
-      409,
-      'idempotency_conflict',
-      'The answer for this Idempotency-Key was deleted. Send a new key.',
     ),
   questionTooLong: (maxChars: number) =>
     new AskError(
@@ -154,30 +138,6 @@ export const errors = {
         isSevere: true,
       },
     ),
-  historyNotReset: (cause?: unknown) =>
-    new AskError(
-      503,
-      'history_unavailable',
-      'The old conversation could not be deleted, so no new one was started. Try again.',
-      { retryAfterMs: 1000, cause },
-    ),
-  claimUnavailable: (cause?: unknown) =>
-    new AskError(
-      503,
-      'history_unavailable',
-      'The Idempotency-Key could not be checked, so the question was not sent to the model. Try again.',
-      { retryAfterMs: 1000, cause },
-    ),
-  sessionNotDeleted: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'The session could not be deleted. Try again.', {
-      retryAfterMs: 1000,
-      cause,
-    }),
-  storageUnavailable: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'Sessions cannot be read at the moment. Try again.', {
-      retryAfterMs: 1000,
-      cause,
-    }),
   stopping: () =>
     new AskError(503, 'stopping', 'This instance is shutting down. Try again.', { retryAfterMs: 1000 }),
   timeout: (seconds: number) =>

@@ -10,6 +10,16 @@ const chatMessage = z
     shortened: z
       .optional(z.literal(true))
       .check(z.describe('The text was too long to be stored completely.')),
+    stopped: z
+      .optional(z.literal(true))
+      .check(z.describe('The answer was stopped: `content` is what had come by then.')),
+    position: z
+      .optional(z.string())
+      .check(
+        z.describe(
+          'Position of the interaction, the same for its question and its answer. Only at `/sessions/ID`.',
+        ),
+      ),
   })
   .register(schemas, { id: 'ChatMessage', description: 'One message of a chat history.' });
 
@@ -27,12 +37,22 @@ export const answer = z
         ),
       ),
     session_id: text('The session of the request, or the new session.'),
+    position: z
+      .optional(z.string())
+      .check(z.describe('Position of the interaction in its session; absent when it was not stored.')),
     status: z.literal('success'),
+    stopped: z
+      .optional(z.literal(true))
+      .check(
+        z.describe(
+          'The answer was stopped: `answer` is what had come by then, and empty when nothing had come. Then nothing is stored.',
+        ),
+      ),
     finish_reason: z
       .nullable(z.enum(FINISH_REASONS))
       .check(
         z.describe(
-          'Why the text ends. `stop`: it is complete; `length`: it was cut at the output limit; `refusal`: the model says why it does not answer; `other`: the model gave another reason or none. Null for an answer that is replayed for an `Idempotency-Key`.',
+          'Why the text ends. `stop`: it is complete; `length`: it was cut at the output limit; `refusal`: the model says why it does not answer; `other`: the model gave another reason or none. Null for an answer that is replayed for an `Idempotency-Key`, or was stopped.',
         ),
       ),
     performance_metrics: performanceMetrics,
@@ -41,6 +61,7 @@ export const answer = z
 
 /** All values of `error.code`. errors.ts has the status and the message of each. */
 export const ERROR_CODES = [
+  'answer_not_found',
   'asset_not_found',
   'body_too_large',
   'busy',
@@ -51,6 +72,7 @@ export const ERROR_CODES = [
   'history_unavailable',
   'idempotency_conflict',
   'internal_error',
+  'interrupted',
   'invalid_json',
   'invalid_request',
   'method_not_allowed',
@@ -92,18 +114,6 @@ export const errorBody = z
     session_id: z.optional(text('The session of the question, when it is known.')),
   })
   .register(schemas, { id: 'Error', description: 'Every response of the app with an error status.' });
-
-/** The data of each event of a stream, by event name. */
-export const streamEvents = {
-  session: z
-    .object({ session_id: z.string(), cold_start: z.boolean() })
-    .register(schemas, { id: 'SessionEvent', description: 'Event `session`: the first event of a stream.' }),
-  token: z
-    .object({ text: z.string() })
-    .register(schemas, { id: 'TokenEvent', description: 'Event `token`: the next piece of the answer.' }),
-  done: answer,
-  error: errorBody,
-};
 
 export const session = z
   .object({
@@ -194,7 +204,6 @@ export type Answer = z.infer<typeof answer>;
 export type FinishReason = (typeof FINISH_REASONS)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type ErrorBody = z.infer<typeof errorBody>;
-export type SessionEvent = z.infer<typeof streamEvents.session>;
 export type Session = z.infer<typeof session>;
 export type SessionList = z.infer<typeof sessionList>;
 export type CacheCleared = z.infer<typeof cacheCleared>;

@@ -7,6 +7,9 @@ export const API_VERSION = '1.0.0';
 /** The schemas that the OpenAPI document lists under `components`. */
 export const schemas = z.registry<{ id: string; description: string }>();
 
+/** Schemas by a name, such as that of an event. */
+export type NamedSchemas = Record<string, Parameters<typeof schemas.get>[0]>;
+
 export const seconds = (description: string) =>
   z.number().check(z.nonnegative(), z.describe(`${description} In seconds.`));
 export const count = (description: string) => z.int().check(z.nonnegative(), z.describe(description));

@@ -22,6 +22,13 @@ export const askArguments = z.object({
   session_id: z
     .optional(z.string())
     .check(z.describe('The session of an earlier answer, to follow up. Without it a new session begins.')),
+  idempotency_key: z
+    .optional(z.string())
+    .check(
+      z.describe(
+        'A name of your choice for this question, with session_id. A repeated call with the same key gets the same answer.',
+      ),
+    ),
 });
 
 /** Result of `ask`. */
@@ -32,6 +39,9 @@ export const askResult = z.object({
     .optional(z.enum(FINISH_REASONS))
     .check(z.describe('Why the text ends. `length`: it was cut at the output limit.')),
   cached: flag('Whether the answer needed no model call of its own.'),
+  stopped: z
+    .optional(z.boolean())
+    .check(z.describe('The answer was stopped before its end; absent otherwise.')),
 });
 
 /** Arguments of `read_session`. */

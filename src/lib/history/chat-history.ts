@@ -23,15 +23,29 @@ export interface Conversation extends Position {
   interactions: Interaction[];
 }
 
+/** An interaction of a page. */
+export interface PlacedInteraction extends Interaction {
+  /** The key of its row. */
+  position: string;
+}
+
 /** A page of the current conversation, its interactions oldest first. Times in milliseconds since 1970. */
 export interface ConversationPage {
-  interactions: Interaction[];
+  interactions: PlacedInteraction[];
   /** Number of interactions in the whole conversation. */
   count: number;
   createdAt: number;
   updatedAt: number;
   /** Position of the page before this one, which has older interactions; null when there is none. */
   before: string | null;
+}
+
+/** How an interaction is stored. */
+export interface AppendOptions {
+  /** When its question came, in milliseconds since 1970. */
+  askedAt?: number;
+  /** Gives a second action for the same transaction. */
+  alongside?: ((key: string) => RowAction) | undefined;
 }
 
 /** It is unknown whether a write was done: both the write and the read that should verify it failed. */
@@ -64,9 +78,9 @@ export class ChatHistory {
   }
 
   /**
-   * Stores one interaction after `position`. `alongside` gets the key of its row, and gives a second action for the
-   * same transaction. Concurrent appends from the same position are all kept, in an order that is the same for every
-   * later read.
+   * Stores one interaction after `position`, at the time of its question, and gives the key of its row. `alongside` gets
+   * that key, and gives a second action for the same transaction. Concurrent appends from the same position are all kept,
+   * in an order that is the same for every later read.
    * @throws RowConflictError when the second action met a conflict; then nothing was stored.
    * @throws UnknownOutcomeError when it is unknown whether the transaction was done.
    */
@@ -74,12 +88,15 @@ export class ChatHistory {
     session: SessionKey,
     position: Position,
     interaction: Interaction,
-    alongside?: (key: string) => RowAction,
-  ): Promise<void> {
+    { askedAt = Date.now(), alongside }: AppendOptions = {},
+  ): Promise<string> {
     const partition = sessionPartition(session);
-    const key = interactionKey(position);
+    const key = interactionKey(position, askedAt);
     const properties = await toProperties(interaction);
-    if (!alongside) return this.#insertUnique(partition, key, properties);
+    if (!alongside) {
+      await this.#insertUnique(partition, key, properties);
+      return key;
+    }
     try {
       await this.#store.transact(partition, [{ type: 'insert', key, properties }, alongside(key)]);
     } catch (error) {
@@ -90,14 +107,17 @@ export class ChatHistory {
       });
       if (!stored) throw error;
     }
+    return key;
   }
 
-  /** Begins a new conversation and gives its position. Earlier interactions are never read again. */
-  async reset(session: SessionKey): Promise<Position> {
+  /**
+   * Begins a new conversation, whose first question came at `askedAt`, and gives its position. Earlier interactions are
+   * never read again.
+   */
+  async reset(session: SessionKey, askedAt = Date.now()): Promise<Position> {
     const partition = sessionPartition(session);
-    const now = Date.now();
     const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1 });
-    const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, now);
+    const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, askedAt);
     await this.#insertUnique(partition, markerKey(epoch), {});
     return { epoch, lastMs: 0 };
   }
@@ -147,7 +167,7 @@ export class ChatHistory {
         ? await this.#store.list(partition, { from: first, to: after(last) })
         : [];
     return {
-      interactions: await this.#interactions(rows, epoch),
+      interactions: await this.#placed(rows, epoch),
       count: visible.length,
       createdAt: parseKey(oldest).lastMs,
       updatedAt: parseKey(newest).lastMs,
@@ -178,6 +198,14 @@ export class ChatHistory {
     const visible = rows.filter(({ key }) => this.#isVisible(key, epoch)).toReversed();
     const interactions = await Promise.all(visible.map(({ properties }) => toInteraction(properties)));
     return interactions.filter((interaction) => interaction !== null);
+  }
+
+  /** The same with their positions. */
+  async #placed(rows: ListedRow[], epoch: number | undefined): Promise<PlacedInteraction[]> {
+    const placed = rows.map(async (row) =>
+      (await this.#interactions([row], epoch)).map((interaction) => ({ ...interaction, position: row.key })),
+    );
+    return (await Promise.all(placed)).flat().toReversed();
   }
 
   #isVisible(key: string, epoch: number | undefined): boolean {

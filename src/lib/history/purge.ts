@@ -9,7 +9,7 @@ import {
   type ScannedRow,
   StorageError,
 } from './row-store.ts';
-import { CLAIM_PREFIX, KEY_LIFETIME_MS } from './idempotency.ts';
+import { ANSWER_PREFIX, KEY_LIFETIME_MS } from './answer-rows.ts';
 import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './session-rows.ts';
 import { isListPosition, isStateKey } from './session-index.ts';
 
@@ -187,7 +187,7 @@ const epochOf = (key: string | undefined): number =>
   key !== undefined && isInteractionOrMarkerKey(key) ? parseKey(key).epoch : 0;
 
 function isExpiredClaimOrEntry({ key, properties }: ScannedRow, oldest: number): boolean {
-  if (key.startsWith(CLAIM_PREFIX)) return Number(properties['storedAt']) < Date.now() - KEY_LIFETIME_MS;
+  if (key.startsWith(ANSWER_PREFIX)) return Number(properties['storedAt']) < Date.now() - KEY_LIFETIME_MS;
   return isListPosition(key) && isUnused(properties, oldest);
 }
 

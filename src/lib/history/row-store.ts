@@ -39,6 +39,8 @@ export interface RowRange {
   limit?: number;
   /** Read only the keys, no properties. */
   keysOnly?: boolean;
+  /** Only rows with this value of a property. */
+  where?: { property: string; value: string };
 }
 
 /** One write of a transaction. */

@@ -21,7 +21,7 @@ export interface SessionKey {
 export interface Position {
   /** When this conversation began, in milliseconds since 1970; 0 for the first conversation of a session. */
   epoch: number;
-  /** When its newest known interaction was stored, in milliseconds since 1970; 0 when it has none. */
+  /** When the question of its newest known interaction came, in milliseconds since 1970; 0 when it has none. */
   lastMs: number;
 }
 
@@ -47,9 +47,9 @@ export const digest = (...parts: unknown[]): string =>
 /** The partition of a session's rows. */
 export const sessionPartition = ({ userId, sessionId }: SessionKey): string => digest(userId, sessionId);
 
-/** Key of the row for an interaction that is stored now, after `position`. */
-export function interactionKey(position: Position): string {
-  const ms = Math.max(Date.now(), position.lastMs + 1);
+/** Key of the row for an interaction whose question came at `askedAt` (milliseconds since 1970), after `position`. */
+export function interactionKey(position: Position, askedAt: number): string {
+  const ms = Math.max(askedAt, position.lastMs + 1);
   return `${inverted(position.epoch)}-${inverted(ms)}-${randomUUID()}`;
 }
 
@@ -79,6 +79,8 @@ export interface Interaction {
   answer: string;
   /** The question or the answer was cut off at its end, because both together were too long for a row. */
   shortened?: true;
+  /** The answer was stopped: it is what had come by then. */
+  stopped?: true;
   /** Its number in the conversation, from 1; absent when it was not known. Concurrent interactions share a number. */
   turn?: number | undefined;
 }
@@ -96,12 +98,16 @@ const inflate = promisify(inflateRaw);
 
 /** Gives the properties of a row for an interaction, which is shortened if necessary. */
 export async function toProperties(interaction: Interaction): Promise<Properties> {
-  const { question, answer, shortened, turn } = interaction;
-  const flag = { ...(shortened && { shortened }), ...(turn !== undefined && { n: String(turn) }) };
+  const { question, answer, shortened, stopped, turn } = interaction;
+  const flag = {
+    ...(shortened && { shortened }),
+    ...(stopped && { stopped }),
+    ...(turn !== undefined && { n: String(turn) }),
+  };
   if (question.length + answer.length <= COMPRESS_ABOVE_CHARS) return { h0: question, a0: answer, ...flag };
   const packed = await deflate(JSON.stringify([question, answer]), { level: 1 });
   if (packed.length > MAX_BYTES) {
-    return toProperties({ ...shorten(question, answer, MAX_BYTES / packed.length), turn });
+    return toProperties({ ...interaction, ...shorten(question, answer, MAX_BYTES / packed.length) });
   }
   const properties: Properties = { ...flag };
   for (let part = 0; part * BINARY_CHUNK_BYTES < packed.length; part++) {
@@ -115,6 +121,7 @@ export async function toProperties(interaction: Interaction): Promise<Properties
 export async function toInteraction(properties: Properties): Promise<Interaction | null> {
   const flag = {
     ...(properties['shortened'] === true && { shortened: true as const }),
+    ...(properties['stopped'] === true && { stopped: true as const }),
     ...(typeof properties['n'] === 'string' && { turn: Number(properties['n']) }),
   };
   if ('h0' in properties) {
@@ -141,7 +148,7 @@ function shorten(question: string, answer: string, share: number): Interaction {
 }
 
 /** Gives an interaction as the two messages of the API's `chat_history`. */
-export const toMessages = ({ question, answer, shortened }: Interaction): ChatMessage[] => [
+export const toMessages = ({ question, answer, shortened, stopped }: Interaction): ChatMessage[] => [
   { role: 'human', content: question, ...(shortened && { shortened }) },
-  { role: 'ai', content: answer, ...(shortened && { shortened }) },
+  { role: 'ai', content: answer, ...(shortened && { shortened }), ...(stopped && { stopped }) },
 ];

@@ -40,9 +40,11 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
   const requests = new TableRequests(client, httpClient);
 
   return {
-    async list(partition, { from = '', to, limit = Infinity, keysOnly } = {}) {
-      const start = odata`PartitionKey eq ${partition} and RowKey ge ${from}`;
-      const filter = to === undefined ? start : `${start} and ${odata`RowKey lt ${to}`}`;
+    async list(partition, { from = '', to, limit = Infinity, keysOnly, where } = {}) {
+      const conditions = [odata`PartitionKey eq ${partition} and RowKey ge ${from}`];
+      if (to !== undefined) conditions.push(odata`RowKey lt ${to}`);
+      if (where) conditions.push(`${where.property} ${odata`eq ${where.value}`}`);
+      const filter = conditions.join(' and ');
       const rows: ListedRow[] = [];
       // Questions wait for lists that fit into one page. Table Storage may split even those into several pages, so the
       // timeout is for all pages together.
@@ -59,7 +61,8 @@ export async function createTableRowStore(config: StorageConfig): Promise<RowSto
     },
     async get(partition, key) {
       try {
-        return toRow(await calls.send((limit) => client.getEntity<Entity>(partition, key, limit)));
+        const entity = await calls.send((limit) => client.getEntity<Entity>(partition, key, limit));
+        return { ...toRow(entity), properties: ownProperties(entity) };
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;
@@ -146,6 +149,12 @@ const toEntity = (partition: string, key: string, properties: Properties) => ({
   rowKey: key,
   ...properties,
 });
+
+const SDK_PROPERTIES = new Set(['partitionKey', 'rowKey', 'etag', 'timestamp', 'odata.metadata']);
+
+/** The properties without the SDK's own, as a row is written. */
+const ownProperties = (entity: Entity): Properties =>
+  Object.fromEntries(Object.entries(entity).filter(([name]) => !SDK_PROPERTIES.has(name))) as Properties;
 
 /** The properties still include the SDK's own (keys, etag, timestamp); no property of ours has one of these names. */
 function toRow(entity: Entity): Row {

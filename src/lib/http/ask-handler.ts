@@ -1,5 +1,6 @@
 /** POST /ask: reads the question, has it answered before the deadline, and sends the answer or the error. */
 import type { Question } from '../ask/question.ts';
+import type { SessionEvent } from '../contract/answer-events.ts';
 import type { QuestionRecord } from '../telemetry/question-record.ts';
 import { atLevel, consoleLog, type Invocation } from '../common/log.ts';
 import { readQuestion } from './ask-request.ts';
@@ -26,9 +27,9 @@ export async function handleAsk(
     // The log of the invocation is closed once the headers are sent.
     asked.log = atLevel(config.logLevel, consoleLog(invocation.id));
     return await streamAnswer({
-      asked,
+      end: (thrown) => void asked.end(thrown),
       events: asked.events(question),
-      opening: { session_id: question.sessionId, cold_start: asked.record.coldStart },
+      opening: () => openingOf(asked.record, question),
       headers: () => answerHeaders(asked.record),
       caller,
       signal,
@@ -49,6 +50,13 @@ async function answerAsJson(asked: AskedQuestion, question: Question): Promise<R
   );
   return json(200, answer, { 'Server-Timing': serverTiming.join(', '), ...answerHeaders(asked.record) });
 }
+
+/** The data of the event `session`. A question that is asked anew, though its caller has a part of a text, begins at 0. */
+const openingOf = ({ coldStart, replayed }: QuestionRecord, question: Question): SessionEvent => ({
+  session_id: question.sessionId,
+  cold_start: coldStart,
+  ...(question.idempotencyKey !== undefined && { offset: replayed ? question.textFrom : 0 }),
+});
 
 /** The headers of an answer, with and without a stream. */
 function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {

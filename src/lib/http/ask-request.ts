@@ -2,14 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { ZodMiniType } from 'zod/mini';
 import type { CacheControl, Question } from '../ask/question.ts';
-import { type AskFields, askFields, sessionId as sessionIdSchema } from '../contract/ask-fields.ts';
+import {
+  type AskFields,
+  askFields,
+  idempotencyKey,
+  sessionId as sessionIdSchema,
+} from '../contract/ask-fields.ts';
 import type { Config } from '../config/config.ts';
 import { errors, AskError, type BodyContent } from '../contract/errors.ts';
 import { type RawRequest, CallerDisconnectedError } from './raw-request.ts';
 import { readUserId } from './signed-in-user.ts';
 import { untilAborted } from '../common/pending-work.ts';
 
-const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 /** JSON may escape each character of the question as six (\uXXXX). 16 KiB are for the other fields. */
 export const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
@@ -31,9 +35,14 @@ export async function readQuestion(
     cacheControl: readCacheControl(request.header('cache-control')),
     userId: readUserId(request, trustsUserHeaders),
     idempotencyKey: readIdempotencyKey(request, fields.session_id ?? undefined),
-    stream: fields.stream === true || /\btext\/event-stream\b/i.test(request.header('accept') ?? ''),
+    textFrom: readTextFrom(request),
+    stream: fields.stream === true || acceptsEvents(request),
   };
 }
+
+/** True when the caller wants a stream of events. */
+export const acceptsEvents = (request: RawRequest): boolean =>
+  /\btext\/event-stream\b/i.test(request.header('accept') ?? '');
 
 /** Gives the validated fields of a question. @throws AskError that names what is wrong. */
 export function checkAskFields(value: unknown, maxQuestionChars: number): AskFields {
@@ -53,6 +62,9 @@ export const inConversation = ({ question, session_id: sessionId, new_conversati
 /** Gives `value` when it is a valid session id. @throws AskError otherwise. */
 export const checkSessionId = (value: unknown): string => check(sessionIdSchema, value, 'session_id');
 
+/** Gives `value` when it is a valid Idempotency-Key. @throws AskError that calls it `name` otherwise. */
+export const checkKey = (value: unknown, name: string): string => check(idempotencyKey, value, name);
+
 /** Validates `value`. @throws AskError that names the invalid field, or `name` when `value` itself is invalid. */
 function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
   const { data, error } = schema.safeParse(value);
@@ -64,14 +76,21 @@ function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
 function readIdempotencyKey(request: RawRequest, sessionId: string | undefined): string | undefined {
   const key = request.header('idempotency-key');
   if (key === null) return undefined;
-  if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY_CHARS) {
-    throw errors.invalidHeader('Idempotency-Key', `must have 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} characters`);
-  }
+  // The key of an answer is a part of its address.
+  const { error } = idempotencyKey.safeParse(key);
+  if (error) throw errors.invalidHeader('Idempotency-Key', error.issues[0]?.message ?? 'is invalid');
   // Without a session id, a repeated question would begin a new session and never find the stored answer.
   if (sessionId === undefined) {
     throw errors.invalidHeader('Idempotency-Key', 'requires the field "session_id"');
   }
   return key;
+}
+
+/** Reads the header `Last-Event-ID`: where the text of an answer begins that the caller does not have. */
+export function readTextFrom(request: RawRequest): number {
+  const id = request.header('last-event-id') || '0';
+  if (!/^\d{1,9}$/.test(id)) throw errors.invalidHeader('Last-Event-ID', 'must be the id of an event');
+  return Number(id);
 }
 
 /** Parses the header `Cache-Control`. Unknown directives are ignored, as RFC 9111 requires. */

@@ -1,18 +1,20 @@
 /** An answer as a stream of server-sent events. An error after the headers were sent becomes an event too. */
 import type { Reply } from './response.ts';
-import type { AnswerEvent } from '../ask/question.ts';
-import type { SessionEvent } from '../contract/responses.ts';
-import type { AskedQuestion } from './asked-question.ts';
+import type { AnswerEvent } from '../ask/answer-events.ts';
+import type { SessionEvent } from '../contract/answer-events.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
 import { errorBody, toAskError } from '../contract/errors.ts';
 
 /** What {@link streamAnswer} needs. */
 export interface AnswerStream {
   /** Told when the answer has ended, and how, even if the caller has disconnected before. */
-  asked: Pick<AskedQuestion, 'end'>;
-  events: AsyncGenerator<AnswerEvent, void, void>;
-  /** Data of the event `session`, which comes first. */
-  opening: SessionEvent;
+  end: (thrown?: unknown) => void;
+  events: AsyncGenerator<AnswerEvent<object>, void, void>;
+  /**
+   * Gives the data of the event `session`, which comes first; called when the first event is known. With an `offset`, each
+   * event of text has as its id where the text after it begins.
+   */
+  opening: () => SessionEvent;
   /** Gives the headers of the answer. Called when the first event is known. */
   headers: () => Record<string, string>;
   caller: Caller;
@@ -29,20 +31,23 @@ export async function streamAnswer(answer: AnswerStream): Promise<Reply> {
   return {
     status: 200,
     headers: { ...SSE_HEADERS, ...answer.headers() },
-    body: toBytes(answer, first),
+    body: toBytes(answer, answer.opening(), first),
   };
 }
 
 async function* toBytes(
   answer: AnswerStream,
-  first: IteratorResult<AnswerEvent, void>,
+  opening: SessionEvent,
+  first: IteratorResult<AnswerEvent<object>, void>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { asked, events, opening, caller, signal } = answer;
+  const { events, caller, signal } = answer;
+  let { offset } = opening;
   let failure: unknown;
   try {
     yield sseEvent('session', opening);
     for (let { value: event } = first; event; { value: event } = await events.next()) {
-      yield toSse(event);
+      if (event.type === 'token' && offset !== undefined) offset += event.text.length;
+      yield toSse(event, offset);
       await caller.ready(signal);
       // After `done` the answer is complete: an abort during a slow read is no longer an error.
       if (event.type === 'done' || caller.disconnected.aborted) return;
@@ -53,7 +58,7 @@ async function* toBytes(
     failure = thrown;
     yield sseEvent('error', errorBody(toAskError(thrown), opening.session_id));
   } finally {
-    void finish(events).then(() => asked.end(failure));
+    void finish(events).then(() => answer.end(failure));
   }
 }
 
@@ -66,8 +71,9 @@ async function finish(events: AnswerStream['events']): Promise<void> {
   }
 }
 
-function toSse(event: AnswerEvent): Uint8Array {
-  if (event.type === 'token') return sseEvent('token', { text: event.text });
+/** Encodes an event. `id` is where the text after it begins, if the stream has ids. */
+function toSse(event: AnswerEvent<object>, id: number | undefined): Uint8Array {
+  if (event.type === 'token') return sseEvent('token', { text: event.text }, id);
   // No proxy closes the connection as idle while the model is silent.
   return event.type === 'done' ? sseEvent('done', event.answer) : sseComment('waiting for the model');
 }
@@ -75,8 +81,8 @@ function toSse(event: AnswerEvent): Uint8Array {
 const encoder = new TextEncoder();
 
 /** Encodes an event. Its data is JSON without line breaks, so it needs only one line. */
-const sseEvent = (name: string, data: object): Uint8Array =>
-  encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+const sseEvent = (name: string, data: object, id?: number): Uint8Array =>
+  encoder.encode(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
 
 /** Encodes a comment. Clients ignore it; it keeps proxies from closing the connection as idle. */
 const sseComment = (text: string): Uint8Array => encoder.encode(`: ${text}\n\n`);

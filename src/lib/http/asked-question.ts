@@ -1,7 +1,7 @@
 /** The lifecycle of a question, the same for HTTP and MCP: its record, its answer, its outcome, its end. */
 import type { Answerer } from '../ask/answer-question.ts';
-import { answerEvents } from '../ask/answer-events.ts';
-import type { AnswerEvent, AskContext, Question } from '../ask/question.ts';
+import { type AnswerEvent, answerEvents } from '../ask/answer-events.ts';
+import type { AskContext, Question } from '../ask/question.ts';
 import type { Config } from '../config/config.ts';
 import { type AskError, errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
@@ -33,8 +33,10 @@ export interface Asking {
   invocation: Invocation;
   /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */
   signal: AbortSignal;
-  /** Aborts when the caller disconnects or cancels; the reason is then no error. */
+  /** Aborts when the caller disconnects; the reason is then no error. */
   disconnected: AbortSignal;
+  /** Aborts when the caller cancels the question: the answer is then stopped. */
+  cancelled?: AbortSignal;
   /** Takes the finished question. When it gives false, the reporter gets it. */
   take?: (finished: FinishedQuestion) => boolean;
 }
@@ -76,7 +78,7 @@ export class AskedQuestion {
   /** Answers `question`. @throws AskError when there is no answer. */
   answer(question: Question, onText?: (text: string) => void): Promise<Answer> {
     const { answerer, keepWarm, config } = this.#services;
-    const { signal, disconnected, invocation } = this.#asking;
+    const { signal, disconnected, cancelled, invocation } = this.#asking;
     this.#question = question;
     keepWarm.touch();
     const context: AskContext = {
@@ -84,6 +86,7 @@ export class AskedQuestion {
       signal,
       deadline: invocation.startedAt + config.requestTimeoutMs,
       disconnected,
+      cancelled,
       onText,
       warn: (message) => this.log.warn(message),
     };
@@ -91,7 +94,7 @@ export class AskedQuestion {
   }
 
   /** Answers `question`, piece by piece. @throws as {@link answer}, after some events or none. */
-  events(question: Question): AsyncGenerator<AnswerEvent, void, void> {
+  events(question: Question): AsyncGenerator<AnswerEvent<Answer>, void, void> {
     return answerEvents((onText) => this.answer(question, onText));
   }
 
@@ -104,7 +107,7 @@ export class AskedQuestion {
       thrown === undefined || thrown instanceof CallerDisconnectedError ? null : toAskError(thrown);
     const left = this.#asking.disconnected.aborted || thrown instanceof CallerDisconnectedError;
     if (error && !left) logError(error, this.log);
-    this.#report(left ? 'left' : (error ?? 'answered'));
+    this.#report(left ? 'left' : (error ?? (this.record.stopped ? 'stopped' : 'answered')));
     this.#ended.resolve();
     return error;
   }

@@ -1,5 +1,5 @@
 /** Reading, deleting and listing sessions, for HTTP and for agents. */
-import { type AskError, errors } from '../contract/errors.ts';
+import { AskError, errors } from '../contract/errors.ts';
 import type { ConversationPage } from '../history/chat-history.ts';
 import { type SessionKey, toMessages } from '../history/session-rows.ts';
 import {
@@ -8,7 +8,7 @@ import {
   type SessionList,
   type Sessions,
 } from '../history/session-index.ts';
-import type { Invocation } from '../common/log.ts';
+import { type Invocation, logError } from '../common/log.ts';
 
 /** Reads the newest page of a session, or the page at `position`. @throws AskError when there is none. */
 export async function readSessionPage(
@@ -38,7 +38,9 @@ export const sessionFields = (sessionId: string, page: ConversationPage) => ({
   created_at: new Date(page.createdAt).toISOString(),
   updated_at: new Date(page.updatedAt).toISOString(),
   interaction_count: page.count,
-  chat_history: page.interactions.flatMap(toMessages),
+  chat_history: page.interactions.flatMap((interaction) =>
+    toMessages(interaction).map((message) => ({ ...message, position: interaction.position })),
+  ),
 });
 
 /** Lists the newest sessions of a user, or the page at `position`. @throws AskError when nobody is signed in. */
@@ -60,6 +62,16 @@ export const listFields = ({ sessions }: SessionList) =>
     created_at: new Date(createdAt).toISOString(),
     updated_at: new Date(updatedAt).toISOString(),
   }));
+
+/** Logs the cause of an error for the caller. */
+export async function logged<T>(work: Promise<T>, log: Invocation['log']): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof AskError) logError(error, log);
+    throw error;
+  }
+}
 
 /** Handles an error of storage: throws the error for the caller, with it as the cause. */
 const failAs =

@@ -1,13 +1,19 @@
 /** GET and DELETE /sessions/{session_id}, and GET /sessions. */
-import { AskError, errors } from '../contract/errors.ts';
 import type { Session, SessionList } from '../contract/responses.ts';
 import type { SessionKey } from '../history/session-rows.ts';
 import type { Sessions } from '../history/session-index.ts';
-import { type Invocation, logError } from '../common/log.ts';
-import { checkSessionId } from './ask-request.ts';
+import type { Invocation } from '../common/log.ts';
 import { json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
-import { forgetSession, listFields, listSessions, readSessionPage, sessionFields } from './session-access.ts';
+import {
+  forgetSession,
+  listFields,
+  listSessions,
+  logged,
+  readSessionPage,
+  sessionFields,
+} from './session-access.ts';
+import { readSessionId } from './session-path.ts';
 import { readUserId } from './signed-in-user.ts';
 
 /** What the routes of sessions need. */
@@ -51,29 +57,4 @@ export async function handleSessions(
   } satisfies SessionList);
 }
 
-/** Logs the cause of an error for the caller. */
-async function logged<T>(work: Promise<T>, log: Invocation['log']): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof AskError) logError(error, log);
-    throw error;
-  }
-}
-
 const positionOf = (request: RawRequest): string | undefined => request.query.get('before') ?? undefined;
-
-/**
- * The Azure Functions host decodes a path except for "%2F" and "%5C", and encodes it again: "/" arrives as "%252F".
- * `func start` does the same, the other hosts do not. A session id cannot contain these texts itself.
- */
-function readSessionId(request: RawRequest): string {
-  const encoded = request.path.replace(/^.*?\/sessions\//i, '');
-  try {
-    return checkSessionId(decodeURIComponent(encoded).replaceAll(/%(?:2F|5C)/gi, decodeURIComponent));
-  } catch (error) {
-    throw error instanceof URIError
-      ? errors.invalidField('session_id', 'is not valid percent-encoding')
-      : error;
-  }
-}

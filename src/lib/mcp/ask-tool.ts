@@ -6,10 +6,10 @@ import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server
 import type { Question } from '../ask/question.ts';
 import { errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
+import type { AskFields } from '../contract/ask-fields.ts';
 import { type AskResult, askArguments, askResult } from '../contract/tools.ts';
-import { checkAskFields, inConversation, readCacheControl } from '../http/ask-request.ts';
+import { checkAskFields, checkKey, inConversation, readCacheControl } from '../http/ask-request.ts';
 import { AskedQuestion } from '../http/asked-question.ts';
-import { CallerDisconnectedError } from '../http/raw-request.ts';
 import type { McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { Progress } from './progress.ts';
@@ -42,7 +42,7 @@ async function ask(call: Call, fields: Record<string, unknown>): Promise<CallToo
   const asked = new AskedQuestion(services, {
     invocation,
     signal,
-    disconnected: leaving(call),
+    ...leaving(call),
     take: (finished) => server.addQuestion(context.mcpReq.id, finished),
   });
   try {
@@ -55,28 +55,41 @@ async function ask(call: Call, fields: Record<string, unknown>): Promise<CallToo
   }
 }
 
-/** Aborts when the caller has disconnected, or has cancelled the request. */
-function leaving({ exchange, context }: Call): AbortSignal {
-  const left = new AbortController();
-  const leave = () => left.abort(new CallerDisconnectedError());
-  for (const signal of [exchange.caller.disconnected, context.mcpReq.signal]) {
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-  }
-  return left.signal;
+/**
+ * How the caller leaves. A lost connection is none of its wishes, except by revision 2026-07-28: there it is how a request
+ * is cancelled. The SDK's signal aborts for both.
+ */
+function leaving({ exchange, context }: Call): { disconnected: AbortSignal; cancelled: AbortSignal } {
+  const { disconnected } = exchange.caller;
+  const { signal } = context.mcpReq;
+  const cancel = new AbortController();
+  const onAbort = () => {
+    if (exchange.cancelsByLeaving || !disconnected.aborted) cancel.abort();
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return { disconnected, cancelled: cancel.signal };
 }
 
 /** Validates the arguments. @throws AskError that says what is wrong. */
 function toQuestion({ exchange, context }: Call, args: Record<string, unknown>): Question {
   // Only these: a field of HTTP that is not listed, such as `new_conversation`, has no effect here.
-  const fields = { question: args['question'], session_id: args['session_id'] };
+  const given = { question: args['question'], session_id: args['session_id'] };
+  const fields = checkAskFields(given, exchange.services.config.maxQuestionChars);
   return {
-    ...inConversation(checkAskFields(fields, exchange.services.config.maxQuestionChars)),
+    ...inConversation(fields),
     cacheControl: readCacheControl(null),
     userId: exchange.userId,
-    idempotencyKey: undefined,
+    idempotencyKey: toKey(args['idempotency_key'], fields),
+    textFrom: 0,
     stream: context.mcpReq._meta?.progressToken !== undefined,
   };
+}
+
+function toKey(value: unknown, { session_id: sessionId }: AskFields): string | undefined {
+  if (value == null) return undefined;
+  if (sessionId == null) throw errors.invalidField('idempotency_key', 'requires the field "session_id"');
+  return checkKey(value, 'idempotency_key');
 }
 
 /** Answers the question. Its text is sent piece by piece as progress. */
@@ -102,14 +115,21 @@ async function withProgress(
   throw errors.internal(new Error('the answer ended without the event "done"'));
 }
 
-function toResult({ answer, session_id, finish_reason, performance_metrics }: Answer): CallToolResult {
+function toResult({
+  answer,
+  session_id,
+  stopped,
+  finish_reason,
+  performance_metrics,
+}: Answer): CallToolResult {
   const result: AskResult = {
     answer,
     session_id,
     ...(finish_reason && { finish_reason }),
     cached: performance_metrics.from_cache,
+    ...(stopped && { stopped }),
   };
-  const cut = finish_reason === 'length' ? '; cut at the output limit' : '';
+  const cut = stopped ? '; stopped' : finish_reason === 'length' ? '; cut at the output limit' : '';
   return toolResult(result, [answer, `session_id: ${session_id}; cached: ${result.cached}${cut}`], {
     [METRICS_META]: performance_metrics,
   });

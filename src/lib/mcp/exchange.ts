@@ -14,6 +14,8 @@ export interface McpExchange {
   /** Its log works until the end: that of the host is closed once the headers of a stream are sent. */
   invocation: Invocation;
   caller: Caller;
+  /** Whether a client cancels a request by closing the connection: as of revision 2026-07-28. */
+  cancelsByLeaving: boolean;
   /** Null when the caller is not signed in. */
   userId: string | null;
   /** Aborts at the deadline or when the process stops; the reason is the error for the caller. */

@@ -64,7 +64,9 @@ function createAnswer(services: McpServices): McpEndpoint {
       const clientId = request.header(CLIENT_ID_HEADER);
       if (clientId !== null) exchanges.cancel(clientId, message);
       const response = await dispatch(request, message, caller.disconnected, (protocolVersion) => {
-        const server = createServer({ services, invocation, caller, userId, signal }, protocolVersion);
+        const cancelsByLeaving = (protocolVersion ?? '') >= '2026-07-28';
+        const exchange = { services, invocation, caller, cancelsByLeaving, userId, signal };
+        const server = createServer(exchange, protocolVersion);
         ended = requests.add(server.closed);
         if (clientId !== null) exchanges.add(clientId, server);
         return server;

@@ -6,8 +6,11 @@ import type { QuestionRecord } from './question-record.ts';
 import { seconds } from './process-counters.ts';
 import type { Invocation } from '../common/log.ts';
 
-/** The outcome of a question. `left`: the caller disconnected before the whole answer was sent. */
-export type Outcome = 'answered' | 'left' | AskError;
+/**
+ * The outcome of a question. `left`: the caller disconnected before the whole answer was sent. `stopped`: the answer was
+ * stopped.
+ */
+export type Outcome = 'answered' | 'stopped' | 'left' | AskError;
 
 /** A finished question with its record. */
 export interface FinishedQuestion {

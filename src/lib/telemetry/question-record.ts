@@ -26,6 +26,8 @@ export interface Step {
 export interface QuestionRecord {
   /** `performance.now()` at the first line of the handler. */
   startedAt: number;
+  /** The same time, in milliseconds since 1970. */
+  arrivedAt: number;
   invocationId: string;
   coldStart: boolean;
   timings: Record<Phase, number>;
@@ -43,12 +45,14 @@ export interface QuestionRecord {
   tokensSaved: TokenUsage;
   /** Name and version of the model that the answer is from; null when it gave none. */
   model: string | null;
-  /** Why the text ends; null without an answer, and for a replayed one. */
+  /** Why the text ends; null without an answer, and for a replayed or stopped one. */
   finishReason: FinishReason | null;
   historyAvailable: boolean;
   historySaved: boolean;
   /** The answer was stored by an earlier request with the same Idempotency-Key. */
   replayed: boolean;
+  /** The answer was stopped. */
+  stopped: boolean;
 }
 
 /** Creates the record of a question that arrived at `startedAt` (by `performance.now()`). */
@@ -59,6 +63,7 @@ export function createQuestionRecord(
 ): QuestionRecord {
   return {
     startedAt,
+    arrivedAt: Math.round(Date.now() - (performance.now() - startedAt)),
     invocationId,
     coldStart,
     timings: { history_read: 0, cache_lookup: 0, model: 0, history_write: 0, time_to_first_token: 0 },
@@ -73,6 +78,7 @@ export function createQuestionRecord(
     historyAvailable: true,
     historySaved: false,
     replayed: false,
+    stopped: false,
   };
 }
 

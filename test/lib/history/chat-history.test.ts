@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ChatHistory } from '../../../src/lib/history/chat-history.ts';
+import { errors } from '../../../src/lib/contract/errors.ts';
+import type { ClaimEnd } from '../../../src/lib/history/answer-rows.ts';
 import { Claims } from '../../../src/lib/history/idempotency.ts';
 import {
   digest,
@@ -29,6 +31,13 @@ const turn = (name: string | number): Interaction => ({
 const setClock = (ms: number): void => void vi.useFakeTimers({ toFake: ['Date'], now: ms });
 /** The end of a lease that does not expire during a test. */
 const later = (): number => Date.now() + 60_000;
+
+/** The end of a claim whose question has failed. */
+const failed = (): ClaimEnd => ({
+  state: 'failed',
+  failure: errors.interrupted(),
+  rememberUntil: later(),
+});
 
 /** Reads all pages of a session, the newest first. */
 async function pagesOf(history: ChatHistory, session: SessionKey, limit: number) {
@@ -245,7 +254,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       await history.reset(session);
       await append(...turns);
       const all = await pagesOf(history, session, 3);
-      expect(all.map((page) => page?.interactions)).toEqual([
+      expect(all.map((page) => page?.interactions)).toMatchObject([
         turns.slice(4),
         turns.slice(1, 4),
         turns.slice(0, 1),
@@ -343,7 +352,7 @@ describe.each<[string, () => Promise<RowStore>]>([
       const partition = sessionPartition(session);
       const count = 1100;
       for (let start = 0; start < count; start += 100) {
-        const rows = Array.from({ length: 100 }, () => interactionKey(FIRST_POSITION));
+        const rows = Array.from({ length: 100 }, () => interactionKey(FIRST_POSITION, Date.now()));
         await store.transact(
           partition,
           rows.map((key) => ({ type: 'insert', key, properties: { h0: 'forgotten', a0: '' } })),
@@ -367,7 +376,8 @@ describe.each<[string, () => Promise<RowStore>]>([
   });
 
   describe('idempotency claims', () => {
-    const content = ['question', false];
+    const content: [string, boolean] = ['question', false];
+    const arrivedAt = Date.now();
     let claims: Claims;
     beforeEach(() => {
       claims = new Claims(store);
@@ -377,6 +387,7 @@ describe.each<[string, () => Promise<RowStore>]>([
         session,
         idempotencyKey: key,
         content,
+        arrivedAt,
         leaseUntil: later(),
       });
       if (result.state !== 'claimed') throw new Error(result.state);
@@ -386,7 +397,7 @@ describe.each<[string, () => Promise<RowStore>]>([
     it('are acquired by one of many concurrent requests', async () => {
       const results = await Promise.all(
         Array.from({ length: 10 }, () =>
-          claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() }),
+          claims.claim({ session, idempotencyKey: 'k', content, arrivedAt, leaseUntil: later() }),
         ),
       );
       expect(results.map(({ state }) => state).toSorted()).toEqual([
@@ -399,9 +410,17 @@ describe.each<[string, () => Promise<RowStore>]>([
       await append(turn('before'));
       const claim = await claimed('k');
       const position = await history.read(session, LIMIT);
-      await history.append(session, position, turn(1), (key) => claims.fulfil(claim, key));
+      await history.append(session, position, turn(1), {
+        alongside: (key) => claims.fulfil(claim, 'answered', key),
+      });
       await append(turn('after'));
-      const again = await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() });
+      const again = await claims.claim({
+        session,
+        idempotencyKey: 'k',
+        content,
+        arrivedAt,
+        leaseUntil: later(),
+      });
       expect(again.state).toBe('answered');
       const key = again.state === 'answered' ? again.interaction : '';
       expect(await history.readUpTo(session, key, LIMIT)).toEqual([turn('before'), turn(1)]);
@@ -410,19 +429,21 @@ describe.each<[string, () => Promise<RowStore>]>([
           session,
           idempotencyKey: 'k',
           content: ['another', false],
+          arrivedAt,
           leaseUntil: later(),
         }),
       ).toEqual({ state: 'conflict' });
       expect(
-        (await claims.claim({ session, idempotencyKey: 'k2', content, leaseUntil: later() })).state,
+        (await claims.claim({ session, idempotencyKey: 'k2', content, arrivedAt, leaseUntil: later() }))
+          .state,
       ).toBe('claimed');
       await history.reset(session);
       expect(await history.readUpTo(session, key, LIMIT)).toBeNull();
     });
 
     it('can be released', async () => {
-      await claims.release(await claimed('k'));
-      await claims.release(await claimed('k'));
+      await claims.end(await claimed('k'), failed());
+      await claims.end(await claimed('k'), failed());
     });
 
     it('are not released by a request that has lost its claim to another', async () => {
@@ -430,11 +451,14 @@ describe.each<[string, () => Promise<RowStore>]>([
         session,
         idempotencyKey: 'k',
         content,
+        arrivedAt,
         leaseUntil: Date.now() - 1,
       });
       await claimed('k');
-      if (late.state === 'claimed') await claims.release(late.claim);
-      expect(await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() })).toEqual({
+      if (late.state === 'claimed') await claims.end(late.claim, failed());
+      expect(
+        await claims.claim({ session, idempotencyKey: 'k', content, arrivedAt, leaseUntil: later() }),
+      ).toEqual({
         state: 'pending',
       });
     });
@@ -444,24 +468,29 @@ describe.each<[string, () => Promise<RowStore>]>([
         session,
         idempotencyKey: 'k',
         content,
+        arrivedAt,
         leaseUntil: Date.now() - 1,
       });
       const next = await claimed('k');
-      const store1 = history.append(session, FIRST_POSITION, turn('late'), (key) =>
-        claims.fulfil(late.state === 'claimed' ? late.claim : next, key),
-      );
+      const store1 = history.append(session, FIRST_POSITION, turn('late'), {
+        alongside: (key) => claims.fulfil(late.state === 'claimed' ? late.claim : next, 'answered', key),
+      });
       await expect(store1).rejects.toThrow();
-      await history.append(session, FIRST_POSITION, turn('next'), (key) => claims.fulfil(next, key));
+      await history.append(session, FIRST_POSITION, turn('next'), {
+        alongside: (key) => claims.fulfil(next, 'answered', key),
+      });
       expect(await read()).toEqual([turn('next')]);
     });
 
     it('are deleted with the session, and after a day', async () => {
       const claim = await claimed('k');
-      await history.append(session, FIRST_POSITION, turn(1), (key) => claims.fulfil(claim, key));
+      await history.append(session, FIRST_POSITION, turn(1), {
+        alongside: (key) => claims.fulfil(claim, 'answered', key),
+      });
       await history.delete(session);
-      expect((await claims.claim({ session, idempotencyKey: 'k', content, leaseUntil: later() })).state).toBe(
-        'claimed',
-      );
+      expect(
+        (await claims.claim({ session, idempotencyKey: 'k', content, arrivedAt, leaseUntil: later() })).state,
+      ).toBe('claimed');
       setClock(Date.now() + DAY_MS + 1000);
       expect(
         (
@@ -469,6 +498,7 @@ describe.each<[string, () => Promise<RowStore>]>([
             session,
             idempotencyKey: 'k',
             content: ['another', false],
+            arrivedAt,
             leaseUntil: later(),
           })
         ).state,

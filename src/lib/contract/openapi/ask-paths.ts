@@ -1,6 +1,23 @@
 /** OpenAPI: the operation of `/ask`. */
+import { MAX_KEY_CHARS } from '../ask-fields.ts';
 import { errors } from '../errors.ts';
-import { answerExample, errorResponses, ref, serviceErrors, withHeaders } from './components.ts';
+import { answerExample, errorResponses, lastEventId, ref, serviceErrors, withHeaders } from './components.ts';
+
+/** Errors of a question that was accepted. */
+export const answerErrors = [
+  errors.conversationTooLong(),
+  errors.contentFiltered(),
+  errors.outputLimitReached(),
+  errors.modelRateLimited(2000),
+  errors.modelUnavailable(undefined, 2000),
+  errors.modelMisconfigured(),
+  errors.circuitOpen(8000),
+  errors.busy(),
+  errors.historyNotReset(),
+  errors.answerNotStored(),
+  errors.timeout(100),
+  errors.notCached(),
+];
 
 const postAsk = {
   operationId: 'ask',
@@ -11,9 +28,10 @@ const postAsk = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        'Identifies this question within its session, so that a retry does not call the model twice. Requires `session_id`. Kept for 24 hours.',
-      schema: { type: 'string', minLength: 1, maxLength: 255 },
+        'Names this question within its session, so that a retry does not call the model twice and the answer has the address `/sessions/{session_id}/answers/{key}`. Requires `session_id`. ASCII, without `%2F` and `%5C`, and not `.` or `..`. Kept for 24 hours.',
+      schema: { type: 'string', minLength: 1, maxLength: MAX_KEY_CHARS },
     },
+    lastEventId,
     {
       name: 'Cache-Control',
       in: 'header',
@@ -60,24 +78,15 @@ const postAsk = {
       errors.invalidJson('The body is not valid JSON.', 'question'),
       errors.invalidField('question', 'is missing'),
       errors.invalidHeader('Idempotency-Key', 'requires the field "session_id"'),
+      errors.invalidHeader('Last-Event-ID', 'must be the id of an event'),
       errors.idempotencyConflict(),
       errors.idempotencyForgotten(),
       errors.unsupportedMediaType('question'),
       errors.requestTimeout(100),
       errors.bodyTooLarge(208_384, 'question'),
       errors.questionTooLong(32_000),
-      errors.conversationTooLong(),
-      errors.contentFiltered(),
-      errors.outputLimitReached(),
-      errors.modelRateLimited(2000),
-      errors.modelUnavailable(undefined, 2000),
-      errors.modelMisconfigured(),
-      errors.circuitOpen(8000),
-      errors.busy(),
-      errors.historyNotReset(),
       errors.claimUnavailable(),
-      errors.timeout(100),
-      errors.notCached(),
+      ...answerErrors,
     ]),
   },
 };

@@ -88,6 +88,18 @@ function errorResponse(possible: AskError[]): Json {
 /** The response of the Functions host to a request without a valid key. */
 export const missingKey = { description: 'The key is missing or invalid. The body is empty.' };
 
+/** The request header with which a caller continues a stream. */
+export const lastEventId = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  description:
+    'Id of the last event that the caller has of the text of this answer. The stream continues after it, on every instance.',
+  schema: { type: 'string', pattern: '^[0-9]{1,9}$' },
+};
+
+/** The position of an interaction. */
+export const POSITION = '9999999999999-8204460399999-5f0b8c4e-6f0d-4c1b-9a55-0d2c3a6f1e77';
+
 const chat: ChatMessage[] = [
   { role: 'human', content: 'What is the capital of France?' },
   { role: 'ai', content: 'The capital of France is Paris.' },
@@ -97,6 +109,7 @@ export const answerExample: Answer = {
   answer: 'The capital of France is Paris.',
   chat_history: chat,
   session_id: 'tour',
+  position: POSITION,
   status: 'success',
   finish_reason: 'stop',
   performance_metrics: {
@@ -145,7 +158,7 @@ export const sessionExample: Session = {
   created_at: '2026-11-24T09:00:00.000Z',
   updated_at: '2026-11-24T09:00:00.000Z',
   interaction_count: 1,
-  chat_history: chat,
+  chat_history: chat.map((message) => ({ ...message, position: POSITION })),
   next: null,
 };
 

@@ -1,12 +1,13 @@
 /** The OpenAPI 3.1 document of this API, generated from the schemas and the error table. */
 import * as z from 'zod/mini';
 import { askFields } from '../ask-fields.ts';
-import { streamEvents } from '../responses.ts';
-import { API_VERSION, JSON_SCHEMA_OPTIONS, schemas } from '../schema.ts';
+import { addressedEvents, streamEvents } from '../answer-events.ts';
+import { API_VERSION, JSON_SCHEMA_OPTIONS, type NamedSchemas, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
 import { jsonRpcMessage, mcpPath } from './mcp-path.ts';
 import { otherPaths, pagePaths } from './other-paths.ts';
+import { sessionPaths } from './session-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 
@@ -31,7 +32,7 @@ export function openApiDocument(): Json {
       { name: 'sessions', description: 'Chat histories.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...otherPaths },
+    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...sessionPaths, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
@@ -53,7 +54,8 @@ function namedSchemas(): Json {
   });
   return {
     ...(JSON.parse(JSON.stringify(found.schemas, withoutSchemaIds)) as Json),
-    StreamEvent: streamEvent,
+    StreamEvent: streamEvent(streamEvents),
+    AddressedStreamEvent: streamEvent(addressedEvents),
     JsonRpcMessage: jsonRpcMessage,
   };
 }
@@ -62,8 +64,8 @@ function namedSchemas(): Json {
 const withoutSchemaIds = (key: string, value: unknown): unknown =>
   key === '$schema' || key === '$id' ? undefined : value;
 
-const streamEvent = {
+const streamEvent = (events: NamedSchemas): Json => ({
   description:
     'The data of an event. A stream ends with `done` or `error`. Comments between events keep the connection alive; ignore them.',
-  anyOf: Object.values(streamEvents).map((event) => ref(schemas.get(event)?.id ?? '')),
-};
+  anyOf: Object.values(events).map((event) => ref(schemas.get(event)?.id ?? '')),
+});

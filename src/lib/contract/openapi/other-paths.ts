@@ -1,5 +1,4 @@
-/** OpenAPI: the operations of sessions, the cache, the health checks and the document itself. */
-import { MAX_SESSION_ID_CHARS } from '../ask-fields.ts';
+/** OpenAPI: the operations of the cache, the health checks, the document itself and the page. */
 import { errorBody, errors } from '../errors.ts';
 import {
   commonErrors,
@@ -9,76 +8,8 @@ import {
   missingKey,
   ref,
   serviceErrors,
-  sessionExample,
-  sessionListExample,
   withHeaders,
 } from './components.ts';
-
-const before = {
-  name: 'before',
-  in: 'query',
-  description: 'Position of the page, taken from `next` of another page.',
-  schema: { type: 'string' },
-};
-
-const sessionIdParameter = {
-  name: 'session_id',
-  in: 'path',
-  required: true,
-  schema: { type: 'string', minLength: 1, maxLength: MAX_SESSION_ID_CHARS },
-};
-
-const getSessions = {
-  operationId: 'listSessions',
-  summary: 'List the sessions of the signed-in user',
-  tags: ['sessions'],
-  parameters: [before],
-  responses: {
-    200: json('A page of sessions.', ref('SessionList'), sessionListExample),
-    ...errorResponses('GET', [
-      ...serviceErrors,
-      errors.notSignedIn(),
-      errors.userUnknown(),
-      errors.invalidPosition(),
-      errors.storageUnavailable(),
-    ]),
-  },
-};
-
-const invalidSession = errors.invalidField('session_id', 'must not be "." or ".."');
-
-const getSession = {
-  operationId: 'readSession',
-  summary: 'Read a session',
-  tags: ['sessions'],
-  parameters: [before],
-  responses: {
-    200: json('The session and a page of its chat history.', ref('Session'), sessionExample),
-    ...errorResponses('GET, DELETE', [
-      ...serviceErrors,
-      errors.userUnknown(),
-      invalidSession,
-      errors.invalidPosition(),
-      errors.sessionNotFound(),
-      errors.storageUnavailable(),
-    ]),
-  },
-};
-
-const deleteSession = {
-  operationId: 'deleteSession',
-  summary: 'Delete a session',
-  tags: ['sessions'],
-  responses: {
-    204: { description: 'The session is deleted, or there was no such session.' },
-    ...errorResponses('GET, DELETE', [
-      ...serviceErrors,
-      errors.userUnknown(),
-      invalidSession,
-      errors.sessionNotDeleted(),
-    ]),
-  },
-};
 
 const deleteCache = {
   operationId: 'clearCache',
@@ -141,8 +72,6 @@ const getOpenApi = {
 
 /** The operations by path. */
 export const otherPaths = {
-  '/sessions': { get: getSessions },
-  '/sessions/{session_id}': { parameters: [sessionIdParameter], get: getSession, delete: deleteSession },
   '/cache': { delete: deleteCache },
   '/health': { get: getHealth },
   '/health/ready': { get: getReady },

@@ -1,0 +1,166 @@
+/** Answers in progress in this process: their text so far, who follows them, and how to stop them. */
+import { AskError, errors, toAskError } from '../contract/errors.ts';
+import { untilAborted } from '../common/pending-work.ts';
+import { digest, type Interaction, type SessionKey } from '../history/session-rows.ts';
+
+/** The reason of the abort when an answer is stopped. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+}
+
+/** A question with its answer, and the conversation before it. */
+export interface Answered {
+  /** Oldest first. The last one has the answer, unless this was stopped before its first text. */
+  interactions: Interaction[];
+  /** Empty only when it was stopped before its first text. */
+  answer: string;
+  stopped: boolean;
+  /** The key of the interaction's row; null when it was not stored. */
+  position: string | null;
+}
+
+/** Who reads the text of an answer. */
+export interface Follower {
+  /** Where in the text to begin, in UTF-16 code units. */
+  from: number;
+  onText: ((text: string) => void) | undefined;
+  /** Ends the reading; the reason is the error for the reader. */
+  signal: AbortSignal;
+  /** Aborts when the reader disconnects. */
+  disconnected: AbortSignal;
+}
+
+/** One answer in progress. */
+export class LiveAnswer {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly question: string;
+  /** Digest of everything that must be equal for two questions to be the same. */
+  readonly content: string;
+  #text = '';
+  #isSealed = false;
+  #watching = 0;
+  readonly #listeners = new Set<() => void>();
+  readonly #stopping = new AbortController();
+  readonly #abandoned = new AbortController();
+  readonly #outcome = Promise.withResolvers<Answered>();
+
+  constructor(question: string, startedAt: number, content = '') {
+    this.question = question;
+    this.startedAt = startedAt;
+    this.content = content;
+    // Nobody may be following when it fails.
+    this.#outcome.promise.catch(() => {});
+  }
+
+  /** The text so far. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Aborts when the answer is stopped. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  get isStopped(): boolean {
+    return this.stopping.aborted;
+  }
+
+  /** Aborts when nobody is connected any more. */
+  get abandoned(): AbortSignal {
+    return this.#abandoned.signal;
+  }
+
+  /** Settles with the outcome of the answer. */
+  get outcome(): Promise<Answered> {
+    return this.#outcome.promise;
+  }
+
+  add(text: string): void {
+    this.#text += text;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Stops the answer. Without effect once it is being stored. */
+  stop(): void {
+    if (!this.#isSealed) this.#stopping.abort(new StoppedError());
+  }
+
+  /** From now on the answer cannot be stopped. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  succeed(answered: Answered): void {
+    this.#outcome.resolve(answered);
+  }
+
+  fail(error: unknown): void {
+    this.#outcome.reject(error);
+  }
+
+  /** What the address of the answer says after it has failed with `error`. */
+  failureOf(error: unknown): AskError {
+    return this.abandoned.aborted && !(error instanceof AskError) ? errors.interrupted() : toAskError(error);
+  }
+
+  /** Gives the text from a position, then each further piece, then the outcome. @throws what the answer fails with. */
+  async follow({ from, onText, signal, disconnected }: Follower): Promise<Answered> {
+    let at = from;
+    const read = (): void => {
+      if (this.#text.length <= at) return;
+      const text = this.#text.slice(at);
+      at = this.#text.length;
+      onText?.(text);
+    };
+    const leave = this.watch(disconnected);
+    this.#listeners.add(read);
+    try {
+      read();
+      const answered = await untilAborted(this.outcome, signal);
+      // A cached answer to a plain question was given as a whole.
+      if (answered.answer.length > at) onText?.(answered.answer.slice(at));
+      return answered;
+    } finally {
+      this.#listeners.delete(read);
+      leave();
+    }
+  }
+
+  /** Counts somebody who wants the answer, until `disconnected` aborts or the returned function is called. */
+  watch(disconnected: AbortSignal): () => void {
+    this.#watching++;
+    const onAbort = (): void => {
+      if (--this.#watching === 0) this.#abandoned.abort(disconnected.reason);
+    };
+    if (disconnected.aborted) onAbort();
+    else disconnected.addEventListener('abort', onAbort, { once: true });
+    return () => {
+      disconnected.removeEventListener('abort', onAbort);
+      if (!disconnected.aborted) this.#watching--;
+    };
+  }
+}
+
+/** The answers in progress of this process that have a key. */
+export class LiveAnswers {
+  readonly #answers = new Map<string, LiveAnswer>();
+
+  get(session: SessionKey, idempotencyKey: string): LiveAnswer | undefined {
+    return this.#answers.get(idOf(session, idempotencyKey));
+  }
+
+  /** Adds an answer until it has ended. */
+  add(session: SessionKey, idempotencyKey: string, live: LiveAnswer): void {
+    const id = idOf(session, idempotencyKey);
+    this.#answers.set(id, live);
+    const remove = (): void => {
+      if (this.#answers.get(id) === live) this.#answers.delete(id);
+    };
+    live.outcome.then(remove, remove);
+  }
+}
+
+const idOf = ({ userId, sessionId }: SessionKey, idempotencyKey: string): string =>
+  digest(userId, sessionId, idempotencyKey);

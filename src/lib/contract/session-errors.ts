@@ -1,0 +1,68 @@
+/** The part of the table of errors about what is stored: sessions, and the answers in them. Use it through errors.ts. */
+import { AskError } from './ask-error.ts';
+
+export const sessionErrors = {
+  sessionNotFound: () =>
+    new AskError(
+      404,
+      'session_not_found',
+      'There is no such session, or this page of the session no longer exists.',
+    ),
+  answerNotFound: () =>
+    new AskError(
+      404,
+      'answer_not_found',
+      'There is no answer with this key, or it was deleted. Answers are kept by their key for 24 hours.',
+    ),
+  /** The state of an answer whose process died, or whose caller left with FINISH_ABANDONED off. */
+  interrupted: () =>
+    new AskError(503, 'interrupted', 'The answer was interrupted before its end. Send the question again.'),
+  idempotencyConflict: () =>
+    new AskError(
+      409,
+      'idempotency_conflict',
+      'This Idempotency-Key was used for another question. Send a new key.',
+    ),
+  idempotencyForgotten: () =>
+    new AskError(
+      409,
+      'idempotency_conflict',
+      'The answer for this Idempotency-Key was deleted. Send a new key.',
+    ),
+  historyNotReset: (cause?: unknown) =>
+    new AskError(
+      503,
+      'history_unavailable',
+      'The old conversation could not be deleted, so no new one was started. Try again.',
+      { retryAfterMs: 1000, cause },
+    ),
+  claimUnavailable: (cause?: unknown) =>
+    new AskError(
+      503,
+      'history_unavailable',
+      'The Idempotency-Key could not be checked, so the question was not sent to the model. Try again.',
+      { retryAfterMs: 1000, cause },
+    ),
+  answerNotStored: () =>
+    new AskError(503, 'history_unavailable', 'The answer could not be stored. Send the question again.'),
+  answerUnavailable: (cause?: unknown) =>
+    new AskError(
+      503,
+      'history_unavailable',
+      'The state of the answer cannot be read or changed. Try again.',
+      {
+        retryAfterMs: 1000,
+        cause,
+      },
+    ),
+  sessionNotDeleted: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'The session could not be deleted. Try again.', {
+      retryAfterMs: 1000,
+      cause,
+    }),
+  storageUnavailable: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'Sessions cannot be read at the moment. Try again.', {
+      retryAfterMs: 1000,
+      cause,
+    }),
+};

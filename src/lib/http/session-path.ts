@@ -1,0 +1,25 @@
+/**
+ * What the addresses of sessions name. The Azure Functions host decodes a path except for "%2F" and "%5C", and encodes it
+ * again: "/" arrives as "%252F". `func start` does the same, the other hosts do not. The ids of callers cannot contain
+ * these texts themselves.
+ */
+import { errors } from '../contract/errors.ts';
+import { checkKey, checkSessionId } from './ask-request.ts';
+import type { RawRequest } from './raw-request.ts';
+
+/** The id in an address below `/sessions/`. @throws AskError when it cannot be one. */
+export const readSessionId = (request: RawRequest): string =>
+  checkSessionId(segmentOf(request, /\/sessions\/([^/]*)/i, 'session_id'));
+
+/** The key in an address below `/sessions/ID/answers/`. @throws AskError when it cannot be one. */
+export const readKey = (request: RawRequest): string =>
+  checkKey(segmentOf(request, /\/answers\/([^/]*)/i, 'key'), 'key');
+
+function segmentOf(request: RawRequest, at: RegExp, name: string): string {
+  const encoded = at.exec(request.path)?.[1] ?? '';
+  try {
+    return decodeURIComponent(encoded).replaceAll(/%(?:2F|5C)/gi, decodeURIComponent);
+  } catch {
+    throw errors.invalidField(name, 'is not valid percent-encoding');
+  }
+}
