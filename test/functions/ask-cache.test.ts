@@ -103,7 +103,7 @@ describe('many identical concurrent questions', () => {
   });
 
   it('are not coalesced with a Cache-Control that excludes it', { tags: ['long'] }, async () => {
-    await app.start({ emulator: { latencyMs: 1500 } });
+    await app.start({ emulator: { latencyMs: 3000 } });
     const question = newQuestion();
     const first = cacheOf(question);
     await eventually(() => app.emulator.requests.length === 1);
@@ -120,10 +120,13 @@ describe('Cache-Control', () => {
     const question = newQuestion();
     await cacheOf(question);
     await delay(1100);
+    const begun = Date.now();
     expect(await cacheOf(question, 'max-age=60, No-Cache')).toMatchObject({ result: 'bypass' });
     expect(app.emulator.requests).toHaveLength(2);
     const again = await post(app, JSON.stringify({ question }));
-    expect([again.headers.get('x-cache'), again.headers.get('age')]).toEqual(['HIT', '0']);
+    expect(again.headers.get('x-cache')).toBe('HIT');
+    // Younger than the first answer.
+    expect(1000 * Number(again.headers.get('age'))).toBeLessThanOrEqual(Date.now() - begun);
   });
 
   it('no-store calls the model and stores nothing', async () => {
@@ -148,7 +151,7 @@ describe('Cache-Control', () => {
   });
 
   it('only-if-cached returns a cached answer or 504, and changes nothing', { tags: ['long'] }, async () => {
-    await app.start({ emulator: { latencyMs: 1000 } });
+    await app.start({ emulator: { latencyMs: 3000 } });
     const only = { 'Cache-Control': 'only-if-cached' };
     const session_id = randomUUID();
     await ask(app, { question: 'My name is Ida.', session_id });

@@ -39,7 +39,7 @@ async function beginToAsk(beginning: string): Promise<Socket> {
 
 describe('a caller whose body does not arrive', () => {
   beforeEach(async () => {
-    await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '1' } });
+    await app.start({ fresh: true, env: { REQUEST_TIMEOUT_SECONDS: '2' } });
   });
 
   it.each(
@@ -57,8 +57,8 @@ describe('a caller whose body does not arrive', () => {
       socket.on('error', () => {});
       await eventually(() => answer.includes('}'));
       expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-      expect(answer).toContain('"error":{"code":"request_timeout","limit":1}');
-      expect(answer).toContain('within 1 second');
+      expect(answer).toContain('"error":{"code":"request_timeout","limit":2}');
+      expect(answer).toContain('within 2 seconds');
       expect(outcomes()).toEqual(['request_timeout']);
       expect(app.output()).not.toMatch(/\n\s+at /);
     } finally {
@@ -99,7 +99,7 @@ describe('a caller that disconnects', () => {
   });
 
   it('before the answer is logged, also when the answer is completed and stored', async () => {
-    await app.start({ fresh: true, emulator: { latencyMs: 500 } });
+    await app.start({ fresh: true, emulator: { latencyMs: 2000 } });
     await askAndDisconnect({}, {});
     await expectDisconnected();
     expect(app.emulator.requests).toMatchObject([{ status: 200, aborted: false }]);

@@ -124,7 +124,7 @@ describe('the app behind a storage proxy', () => {
   describe('a new conversation', () => {
     it('is stored while the model is called: neither waits for the other', async () => {
       proxy.failNext('insert', 'hold');
-      app.emulator.latencyMs = 500;
+      app.emulator.latencyMs = 1200;
       const question = newQuestion();
       const asking = ask(app, { question, session_id: randomUUID(), new_conversation: true });
       await eventually(() => requestKinds().includes('insert') && app.emulator.requests.length === 1);

@@ -81,14 +81,15 @@ it(
   { tags: ['long'] },
   async () => {
     await app.start();
-    const { session_id } = await ask(app, { question: newQuestion() });
+    const { session_id, performance_metrics: first } = await ask(app, { question: newQuestion() });
     app.emulator.latencyMs = 400;
     app.emulator.failNext({ kind: 'context_length' });
     const { performance_metrics: metrics } = await ask(app, { question: newQuestion(), session_id });
     expect(metrics.connection_stats.total_requests).toBe(3);
     expect(metrics.api_call_time).toBeGreaterThan(0.8);
-    // Three calls: one that took almost no time, and two of 0.4 s.
-    expect(metrics.connection_stats.avg_response_time).toBeLessThan(0.5);
+    // The average of three calls. That of two would be larger.
+    const total = first.api_call_time + metrics.api_call_time;
+    expect(metrics.connection_stats.avg_response_time).toBeLessThan(total / 3 + 0.01);
     expect((await ready()).body.totals.model_calls).toBe(3);
   },
 );

@@ -82,7 +82,7 @@ describe('errors of tools', () => {
   });
 
   it('say that the places are taken', async () => {
-    await app.start({ fresh: true, env: { MODEL_MAX_CONCURRENCY: '1' }, emulator: { latencyMs: 1000 } });
+    await app.start({ fresh: true, env: { MODEL_MAX_CONCURRENCY: '1' }, emulator: { latencyMs: 2000 } });
     const client = await connectClient(app);
     // One is asked and one waits.
     const results = await Promise.all(

@@ -69,7 +69,7 @@ describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) 
 
   it('streams as the model writes, and shares the call', async () => {
     await start();
-    app.emulator.tokenDelayMs = 20;
+    Object.assign(app.emulator, { latencyMs: 500, tokenDelayMs: 20 });
     const question = 'What is the capital of Italy?';
     const [one, two] = await Promise.all([streamFrom(app, { question }), streamFrom(app, { question })]);
     expect(one.tokens.length).toBeGreaterThan(2);
