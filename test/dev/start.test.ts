@@ -121,9 +121,10 @@ describe('npm start', { tags: ['posix', 'curl'] }, () => {
   });
 
   it('names the port that is taken and how to choose another', async () => {
-    const server = createServer().listen(0);
+    // Those that the system gives to any program are often in use next to each other.
+    const port = await freePort();
+    const server = createServer().listen(port);
     await once(server, 'listening');
-    const { port } = server.address() as { port: number };
     const next = createServer().listen(port + 1);
     await once(next, 'listening');
     start(['--port', String(port)]);

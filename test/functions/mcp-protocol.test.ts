@@ -154,7 +154,7 @@ describe('a cancellation by notification, as before revision 2026-07-28,', () =>
     ['a notification in a batch', (id: number) => [cancellation(id)]],
   ])('of one request of a batch, by %s, lets the stream end with the other answers', async (_, toMessage) => {
     const headers = { ...(await initialized('2025-03-26')), 'Mcp-Protocol-Version': '2025-03-26' };
-    app.emulator.latencyMs = 1000;
+    app.emulator.latencyMs = 2000;
     const batch = [callAsk(1, { question: newQuestion() }), callAsk(2, { question: newQuestion() })];
     const asking = postMcp(app, batch, headers);
     await eventually(() => app.emulator.requests.length === 2);
@@ -178,7 +178,7 @@ describe('a cancellation by notification, as before revision 2026-07-28,', () =>
   it('of another client, of another id, or without the id of a client changes nothing', async () => {
     const headers = await initialized();
     const other = await initialized();
-    app.emulator.latencyMs = 500;
+    app.emulator.latencyMs = 1500;
     const asking = postMcp(app, callAsk(7, { question: newQuestion() }), headers);
     await eventually(() => app.emulator.requests.length === 1);
     const { 'Mcp-Session-Id': _, ...anonymous } = headers;

@@ -85,7 +85,7 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
   it('gets the tokens as progress', async () => {
     const client = await connect(app);
     app.emulator.failNext({ kind: 'answer', content: 'one two three four' });
-    app.emulator.tokenDelayMs = 20;
+    app.emulator.tokenDelayMs = 100;
     const progress: { progress: number; message?: string }[] = [];
     const { answer } = await client.ask(
       { question: newQuestion() },
