@@ -16,6 +16,6 @@ export function useBrowser(): { app: TestApp; browser: Browser } {
 /** An app, a browser, and a fake server that serves the page of the app. */
 export function useStandIn(): { app: TestApp; browser: Browser; server: StandIn } {
   const started = useBrowser();
-  const server = useRunning(() => startStandIn(started.app.url), { stop: (running) => running.close() });
+  const server = useRunning(() => startStandIn(started.app), { stop: (running) => running.close() });
   return { ...started, server };
 }

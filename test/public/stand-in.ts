@@ -35,12 +35,12 @@ export interface StandIn {
   close: () => Promise<void>;
 }
 
-/** Starts the server. It fetches the page from the app at `appUrl`. */
-export async function startStandIn(appUrl: string): Promise<StandIn> {
+/** Starts the server. It fetches the page from the app. */
+export async function startStandIn(app: { url: string }): Promise<StandIn> {
   const exchanges: Exchange[] = [];
   const sessions = new Map<string, object>();
   const passOn = async (path: string, response: ServerResponse) => {
-    const page = await fetch(appUrl + path);
+    const page = await fetch(app.url + path);
     for (const name of ['content-type', 'content-security-policy'])
       response.setHeader(name, page.headers.get(name) ?? '');
     if (standIn.lists.size > 0) response.setHeader('server-timing', 'signed-in');

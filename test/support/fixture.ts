@@ -26,6 +26,8 @@ export function useApp(options: AppOptions | (() => AppOptions) = {}): TestApp {
   if (typeof options === 'function')
     return useRunning(() => startApp(options()), { reset: (app) => app.reset(), stop: (app) => app.stop() });
   const app = useSharedApp();
+  // Hooks of the block may need it before its first test.
+  beforeAll(() => app.start(options));
   beforeEach(() => app.start(options));
   return app;
 }
@@ -126,7 +128,13 @@ class Slot<T extends object> {
   }
 }
 
-/** The apps of this worker by their options. Vitest keeps modules for all files of a worker (`isolate: false`). */
+/** An app takes 100 MB. */
+const MAX_SHARED = 4;
+
+/**
+ * The apps of this worker by their options, the last used at the end. Vitest keeps modules for all files of a worker
+ * (`isolate: false`).
+ */
 const shared = new Map<string, TestApp>();
 
 /** Gives a running app with these options, as if no test had used it before, but for what a process remembers. */
@@ -140,10 +148,19 @@ async function sharedApp(options: AppOptions = {}): Promise<TestApp> {
   const isUsable = known && (await isAsNew(known));
   if (known && !isUsable) await known.stop();
   const app = isUsable ? known : await startApp(settled);
+  shared.delete(key);
   shared.set(key, app);
+  await stopOldest();
   app.reset();
   Object.assign(app.emulator, { latencyMs, tokenDelayMs });
   return app;
+}
+
+async function stopOldest(): Promise<void> {
+  const [oldest] = shared;
+  if (!oldest || shared.size <= MAX_SHARED) return;
+  shared.delete(oldest[0]);
+  await oldest[1].stop();
 }
 
 /** Makes an app forget earlier tests. Returns false if one has ended it, or left it with an open circuit breaker. */
