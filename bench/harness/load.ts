@@ -84,7 +84,13 @@ export class Callers {
   constructor(target: Target, maxOpen: number) {
     this.#target = target;
     this.#maxOpen = maxOpen;
-    this.#pool = new Pool(target.url, { connections: maxOpen, pipelining: 1, headersTimeout: 120_000 });
+    this.#pool = new Pool(target.url, {
+      connections: maxOpen,
+      pipelining: 1,
+      headersTimeout: 120_000,
+      // Node's server closes idle connections after 5 s, which an overloaded machine would notice too late.
+      keepAliveMaxTimeout: 1000,
+    });
   }
 
   /** `count` callers ask while `isWanted` says so, each its next question after the last reply. */
