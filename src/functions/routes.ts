@@ -30,6 +30,12 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
     authLevel: KEY,
     handle: withServices(session),
   },
+  copy: {
+    methods: ['POST'],
+    route: 'sessions/{session_id}/copy',
+    authLevel: KEY,
+    handle: withServices(copy),
+  },
   answer: {
     methods: ['GET', 'DELETE'],
     route: 'sessions/{session_id}/answers/{key}',
@@ -105,6 +111,11 @@ async function sessions() {
 async function session() {
   const { handleSession } = await import('../lib/http/sessions-handler.ts');
   return handleSession;
+}
+
+async function copy() {
+  const { handleCopy } = await import('../lib/http/sessions-handler.ts');
+  return handleCopy;
 }
 
 async function answer() {

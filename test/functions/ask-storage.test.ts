@@ -81,6 +81,25 @@ describe('the app behind a storage proxy', () => {
       expect(requestKinds()).toEqual(['query', 'insert', 'insert']);
     });
 
+    it('one read and two writes with an Idempotency-Key, and a further write for each 2 s of its answer', async () => {
+      const { session_id } = await startSession();
+      const keyed = async (latencyMs: number) => {
+        proxy.reset();
+        app.emulator.latencyMs = latencyMs;
+        await ask(app, { question: newQuestion(), session_id }, { 'Idempotency-Key': randomUUID() });
+        return requestKinds().toSorted();
+      };
+      expect(await keyed(0)).toEqual(['batch', 'insert', 'query']);
+      expect(await keyed(2500)).toEqual(['batch', 'insert', 'query', 'update']);
+    });
+
+    it('one read, a further one of the conversation, and one write to replace an interaction', async () => {
+      const { session_id, position } = await ask(app, { question: newQuestion(), session_id: randomUUID() });
+      proxy.reset();
+      await ask(app, { question: newQuestion(), session_id, replaces: position });
+      expect(requestKinds()).toEqual(['query', 'query', 'batch']);
+    });
+
     it('no more requests when the cache answers it', async () => {
       const { question } = await startSession(app);
       proxy.reset();

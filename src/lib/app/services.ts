@@ -12,7 +12,8 @@ import type { Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
 import { Claims } from '../history/idempotency.ts';
 import type { PurgeServices } from '../history/purge.ts';
-import { createSessions, SessionIndex } from '../history/session-index.ts';
+import { SessionIndex } from '../history/session-index.ts';
+import { createSessions } from '../history/sessions.ts';
 import { createTableRowStore } from '../history/table-row-store.ts';
 import type { AnswersServices } from '../http/answers-handler.ts';
 import type { AskServices } from '../http/asked-question.ts';
@@ -84,7 +85,7 @@ export async function createServices(config: Config): Promise<Services> {
     config,
     answerer: createAnswerer({ conversations, finder, counters, model, config, pending: requests }),
     answers: createAnswers(answering),
-    sessions: createSessions({ history, index, pending }),
+    sessions: createSessions({ ...answering, store, index, pending, warn }),
     cache,
     history,
     model,

@@ -74,7 +74,7 @@ export async function claimQuestion(
   context: AskContext,
 ): Promise<Claimed | Replay> {
   const { signal, record } = context;
-  const content = [question.text, question.newConversation] as const;
+  const content = contentOf(question);
   const pause = createPauses(signal);
   for (let waited = false; ; waited = true) {
     signal.throwIfAborted();
@@ -85,7 +85,7 @@ export async function claimQuestion(
       {
         session: question,
         idempotencyKey: question.idempotencyKey,
-        content: [...content],
+        content,
         arrivedAt: record.arrivedAt,
         leaseUntil: Date.now() + LEASE_MS,
       },
@@ -96,6 +96,13 @@ export async function claimQuestion(
     await pause();
   }
 }
+
+/** Everything that must be equal for two questions to be the same. */
+const contentOf = ({ text, newConversation, replaces }: Question): ClaimRequest['content'] => [
+  text,
+  newConversation,
+  ...(replaces === undefined ? [] : [replaces]),
+];
 
 function tryToClaim(claims: Claims, request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult> {
   return claims.claim(request, signal).catch((error: unknown) => {

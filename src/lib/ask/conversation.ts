@@ -1,11 +1,8 @@
 /** The conversation that a question belongs to: opened before the question is answered, then extended by the answer. */
 import { type AskError, errors } from '../contract/errors.ts';
-import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
-import { RowConflictError } from '../history/row-store.ts';
-import { FIRST_POSITION, type Interaction, type Position } from '../history/session-rows.ts';
-import type { SessionIndex } from '../history/session-index.ts';
+import type { ChatHistory } from '../history/chat-history.ts';
+import { FIRST_POSITION, type Interaction } from '../history/session-rows.ts';
 import { timed } from '../telemetry/question-record.ts';
-import type { PendingWork } from '../common/pending-work.ts';
 import {
   type ClaimParts,
   claimQuestion,
@@ -16,16 +13,11 @@ import {
 } from './claim-question.ts';
 import { LiveAnswer } from './live-answer.ts';
 import type { Question, AskContext } from './question.ts';
-import { nextTurnOf, windowOf } from './prompt.ts';
+import { windowOf } from './prompt.ts';
+import { type Place, type Saved, saveInteraction, type SaveParts } from './save-interaction.ts';
 
 /** What {@link createConversations} needs. */
-export interface ConversationParts extends ClaimParts {
-  index: SessionIndex;
-  /** Takes background work. */
-  pending: PendingWork;
-  /** Logs failures of background work, which may end after the log of the invocation is closed. */
-  warn: (message: string) => void;
-}
+export interface ConversationParts extends ClaimParts, SaveParts {}
 
 /** The conversations of all sessions. */
 export interface Conversations {
@@ -53,18 +45,7 @@ export interface Conversation {
   end(error?: unknown): Promise<void>;
 }
 
-/** What became of an interaction. */
-interface Saved {
-  outcome: 'stored' | 'not stored' | 'unknown';
-  /** The key of its row; null unless it is known that it was stored. */
-  position: string | null;
-  stopped: boolean;
-}
-
-interface OpenedHistory {
-  interactions: Interaction[];
-  /** The position to append the answer after. Null when it could not be read; rejects when the reset failed. */
-  position: Promise<Position | null>;
+interface OpenedHistory extends Pick<Place, 'interactions' | 'position'> {
   resetFailed: AbortSignal;
 }
 
@@ -92,14 +73,25 @@ async function openClaimed(
   let { warn } = context;
   claiming.catch(() => void ({ warn } = parts));
   const reading = { ...context, warn: (message: string) => warn(message) };
-  // A new conversation is begun only after the claim: once for each question, by the request that answers it.
-  const opening = question.newConversation ? undefined : openHistory(parts, question, reading);
+  // A new conversation is begun only after the claim: once for each question, by the request that answers it. And after
+  // its answer, a question finds no longer what it has replaced.
+  const isLater = question.newConversation || question.replaces !== undefined;
+  const opening = isLater ? undefined : openHistory(parts, question, reading);
   const [claimed, early] = await Promise.all([claiming, opening]);
   if ('replayed' in claimed) return claimed;
-  const opened = early && !claimed.waited ? early : await openHistory(parts, question, context);
-  return toConversation(parts, question, context, { ...opened, held: claimed.held, live: claimed.live });
+  const { held, live, waited } = claimed;
+  try {
+    const opened = early && !waited ? early : await openHistory(parts, question, context);
+    return toConversation(parts, question, context, { ...opened, held, live });
+  } catch (error) {
+    live.fail(error);
+    await held.settle();
+    endClaim(parts, held, live.failureOf(error));
+    throw error;
+  }
 }
 
+/** @throws AskError when the interaction to replace is gone, or cannot be read. */
 async function openHistory(
   { history, limits }: ConversationParts,
   question: Question,
@@ -111,8 +103,18 @@ async function openHistory(
     return { interactions: [], position: Promise.resolve(FIRST_POSITION), resetFailed };
   }
   if (question.newConversation) return beginNewConversation(history, question, record.arrivedAt);
+  const limit = windowOf(limits.historyMaxInteractions);
+  const { replaces } = question;
+  if (replaces !== undefined) {
+    const read = () => history.readBefore(question, replaces, limit);
+    const before = await timed(record, 'history_read', read).catch((error: unknown) => {
+      throw errors.storageUnavailable(error);
+    });
+    if (!before) throw errors.interactionGone();
+    return { interactions: before.interactions, position: Promise.resolve(before), resetFailed };
+  }
   try {
-    const read = () => history.read(question, windowOf(limits.historyMaxInteractions));
+    const read = () => history.read(question, limit);
     const conversation = await timed(record, 'history_read', read);
     return { interactions: conversation.interactions, position: Promise.resolve(conversation), resetFailed };
   } catch (error) {
@@ -136,17 +138,11 @@ function beginNewConversation(history: ChatHistory, question: Question, askedAt:
   return { interactions: [], position, resetFailed: failed.signal };
 }
 
-interface Opened extends OpenedHistory {
-  /** Undefined without an idempotency key. */
-  held: HeldClaim | undefined;
-  live: LiveAnswer | undefined;
-}
-
 function toConversation(
   parts: ConversationParts,
   question: Question,
   context: AskContext,
-  opened: Opened,
+  opened: OpenedHistory & Place,
 ): Conversation {
   const { interactions, position, resetFailed, held, live } = opened;
   /** Undefined when there is nothing to store. */
@@ -156,7 +152,7 @@ function toConversation(
     resetFailed,
     live,
     async save(interaction) {
-      saved = await save(parts, { question, context, opened }, interaction);
+      saved = await saveInteraction(parts, { question, context }, opened, interaction);
       return saved;
     },
     async end(thrown) {
@@ -178,63 +174,4 @@ function endClaim(parts: ConversationParts, { claim }: HeldClaim, failure: AskEr
   pending
     .add(claims.end(claim, { state, failure, rememberUntil: rememberUntil(limits) }))
     .catch((error) => warn(`The end of an answer could not be stored: ${String(error)}`));
-}
-
-/** A question that is being answered. */
-interface Answering {
-  question: Question;
-  context: AskContext;
-  opened: Opened;
-}
-
-/** Attempts to store an interaction while its claim is changed, as by a stop. */
-const MAX_SAVES = 3;
-
-/** Stores an interaction, together with the end of its claim. */
-async function save(
-  parts: ConversationParts,
-  { question, context: { record, warn }, opened }: Answering,
-  interaction: Interaction,
-): Promise<Saved> {
-  const { interactions, held, live } = opened;
-  await held?.settle();
-  const after = await opened.position;
-  live?.seal();
-  let stopped = live?.isStopped ?? false;
-  if (after === null) return { outcome: 'not stored', position: null, stopped };
-  // Without the history, the number of its interactions is not known.
-  const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
-  for (let attempt = 1; ; attempt++) {
-    const stored = { ...interaction, ...(stopped && { stopped }), turn };
-    const state = stopped ? 'stopped' : 'answered';
-    const alongside = held && ((key: string) => parts.claims.fulfil(held.claim, state, key));
-    try {
-      const options = { askedAt: record.arrivedAt, alongside };
-      const position = await parts.history.append(question, after, stored, options);
-      noteInIndex(parts, question, after, interaction);
-      return { outcome: 'stored', position, stopped };
-    } catch (error) {
-      const changed = held && error instanceof RowConflictError && attempt < MAX_SAVES;
-      const status = changed ? await parts.claims.refresh(held.claim).catch(() => 'lost') : 'lost';
-      if (status === 'stopping') stopped = true;
-      if (status !== 'lost') continue;
-      warn(`The interaction could not be stored: ${String(error)}`);
-      const outcome = error instanceof UnknownOutcomeError ? 'unknown' : 'not stored';
-      return { outcome, position: null, stopped };
-    }
-  }
-}
-
-/** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */
-function noteInIndex(
-  { index, pending, warn }: ConversationParts,
-  { userId, sessionId }: Question,
-  { epoch, lastMs }: Position,
-  { question }: Interaction,
-): void {
-  if (userId === null) return;
-  const firstQuestion = lastMs === 0 ? question : undefined;
-  pending
-    .add(index.note(userId, { sessionId, epoch, firstQuestion }))
-    .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
 }

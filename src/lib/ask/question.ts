@@ -10,6 +10,8 @@ export interface Question {
   isNewSession: boolean;
   /** Begin a new conversation: the session's history is forgotten. */
   newConversation: boolean;
+  /** Position of the interaction whose place this one takes: it is answered with the history before it. */
+  replaces: string | undefined;
   cacheControl: CacheControl;
   /** Null when the caller is not signed in. */
   userId: string | null;

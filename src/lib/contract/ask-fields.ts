@@ -30,6 +30,13 @@ export const sessionId = segment(MAX_SESSION_ID_CHARS);
 /** The key of a question and its answer. */
 export const idempotencyKey = segment(MAX_KEY_CHARS);
 
+/** The position of an interaction or of a page: the key of a row. */
+export const POSITION_PATTERN = /^\d{13}-\d{13}-[\da-f-]{36}$/;
+
+const position = z
+  .string('must be a string')
+  .check(z.regex(POSITION_PATTERN, 'must be the position of an interaction'));
+
 const flag = (description: string) =>
   z.nullish(z.boolean('must be true or false')).check(z.describe(description));
 
@@ -51,10 +58,25 @@ export const askFields = z.object({
       ),
     ),
   new_conversation: flag("Delete the session's chat history before answering."),
+  replaces: z
+    .nullish(position)
+    .check(
+      z.describe(
+        'Position of an interaction of the session. The question is answered with the history before it, and takes its place. Not with `new_conversation`.',
+      ),
+    ),
   stream: flag(
     'Send the answer as server-sent events. The header `Accept: text/event-stream` does the same.',
   ),
 });
 
+/** The body of POST /sessions/{session_id}/copy. */
+export const copyFields = z.object({
+  before: z
+    .nullish(position)
+    .check(z.describe('Position of the first interaction that is not copied. Without it, all are.')),
+});
+
 /** The validated body of POST /ask. */
 export type AskFields = z.infer<typeof askFields>;
+export type CopyFields = z.infer<typeof copyFields>;

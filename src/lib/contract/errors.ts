@@ -8,10 +8,11 @@ export { AskError } from './ask-error.ts';
 /** What a request body holds, and an example of it. */
 const BODIES = {
   question: '{"question": "What is the capital of France?"}',
+  request: '{}',
   message: '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
 };
 
-/** What a request body holds: a question, or a message of the Model Context Protocol. */
+/** What a request body holds: a question, a message of the Model Context Protocol, or the fields of another request. */
 export type BodyContent = keyof typeof BODIES;
 
 /** The table of errors. Each function creates a new {@link AskError}. */

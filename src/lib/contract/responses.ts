@@ -72,6 +72,7 @@ export const ERROR_CODES = [
   'history_unavailable',
   'idempotency_conflict',
   'internal_error',
+  'interaction_gone',
   'interrupted',
   'invalid_json',
   'invalid_request',
@@ -118,17 +119,36 @@ export const errorBody = z
 export const session = z
   .object({
     session_id: z.string(),
-    created_at: time('When the first interaction was stored.'),
-    updated_at: time('When the newest interaction was stored.'),
+    created_at: time('When the first question came.'),
+    updated_at: time('When the newest question came.'),
     interaction_count: count('Interactions on all pages.'),
     chat_history: z
       .array(chatMessage)
       .check(z.describe('One page, oldest message first. Without `before` it is the newest page.')),
+    answering: z
+      .optional(
+        z.array(
+          z.object({
+            key: text('The `Idempotency-Key` of the question.'),
+            question: z.string(),
+            started_at: time('When the question came.'),
+          }),
+        ),
+      )
+      .check(
+        z.describe(
+          'The questions with an `Idempotency-Key` that are being answered, in the order of asking. Only of the newest page.',
+        ),
+      ),
     next: z
       .nullable(z.string())
       .check(z.describe('Address of the page with older messages; null when there is none.')),
   })
   .register(schemas, { id: 'Session', description: 'A session and one page of its chat history.' });
+
+export const sessionCopy = z
+  .object({ session_id: text('The new session.') })
+  .register(schemas, { id: 'SessionCopy', description: 'The copy of a session.' });
 
 export const sessionList = z
   .object({
@@ -205,6 +225,7 @@ export type FinishReason = (typeof FINISH_REASONS)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 export type ErrorBody = z.infer<typeof errorBody>;
 export type Session = z.infer<typeof session>;
+export type SessionCopy = z.infer<typeof sessionCopy>;
 export type SessionList = z.infer<typeof sessionList>;
 export type CacheCleared = z.infer<typeof cacheCleared>;
 export type Health = z.infer<typeof health>;

@@ -29,6 +29,12 @@ export const sessionErrors = {
       'idempotency_conflict',
       'The answer for this Idempotency-Key was deleted. Send a new key.',
     ),
+  interactionGone: () =>
+    new AskError(
+      409,
+      'interaction_gone',
+      'The interaction to replace was replaced or deleted meanwhile. Read the session again.',
+    ),
   historyNotReset: (cause?: unknown) =>
     new AskError(
       503,
@@ -55,6 +61,11 @@ export const sessionErrors = {
         cause,
       },
     ),
+  sessionNotCopied: (cause?: unknown) =>
+    new AskError(503, 'history_unavailable', 'The session could not be copied. Try again.', {
+      retryAfterMs: 1000,
+      cause,
+    }),
   sessionNotDeleted: (cause?: unknown) =>
     new AskError(503, 'history_unavailable', 'The session could not be deleted. Try again.', {
       retryAfterMs: 1000,

@@ -59,6 +59,7 @@ export const readSessionResult = z.object({
         role: z.enum(['human', 'ai']),
         content: z.string(),
         shortened: z.optional(z.boolean()).check(z.describe('Too long to be stored completely.')),
+        stopped: z.optional(z.boolean()).check(z.describe('The answer was stopped before its end.')),
       }),
     )
     .check(z.describe('One page, oldest message first.')),

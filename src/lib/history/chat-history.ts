@@ -11,6 +11,7 @@ import {
   nextEpoch,
   parseKey,
   type Position,
+  replacingKey,
   type SessionKey,
   sessionPartition,
   toInteraction,
@@ -36,6 +37,8 @@ export interface ConversationPage {
   count: number;
   createdAt: number;
   updatedAt: number;
+  /** When the conversation began; 0 for the first one of a session. */
+  epoch: number;
   /** Position of the page before this one, which has older interactions; null when there is none. */
   before: string | null;
 }
@@ -44,7 +47,9 @@ export interface ConversationPage {
 export interface AppendOptions {
   /** When its question came, in milliseconds since 1970. */
   askedAt?: number;
-  /** Gives a second action for the same transaction. */
+  /** Key of the interaction whose place this one takes. */
+  replaces?: string | undefined;
+  /** Gives a further action for the same transaction. */
   alongside?: ((key: string) => RowAction) | undefined;
 }
 
@@ -78,27 +83,31 @@ export class ChatHistory {
   }
 
   /**
-   * Stores one interaction after `position`, at the time of its question, and gives the key of its row. `alongside` gets
-   * that key, and gives a second action for the same transaction. Concurrent appends from the same position are all kept,
-   * in an order that is the same for every later read.
-   * @throws RowConflictError when the second action met a conflict; then nothing was stored.
+   * Stores one interaction after `position`, at the time of its question, or in the place of another one, and gives the key
+   * of its row. `alongside` gets that key, and gives a further action for the same transaction. Concurrent appends from the
+   * same position are all kept, in an order that is the same for every later read.
+   * @throws RowConflictError when the interaction to replace is gone, or the further action met a conflict; then nothing was
+   * stored.
    * @throws UnknownOutcomeError when it is unknown whether the transaction was done.
    */
   async append(
     session: SessionKey,
     position: Position,
     interaction: Interaction,
-    { askedAt = Date.now(), alongside }: AppendOptions = {},
+    { askedAt = Date.now(), replaces, alongside }: AppendOptions = {},
   ): Promise<string> {
     const partition = sessionPartition(session);
-    const key = interactionKey(position, askedAt);
+    const key = replaces === undefined ? interactionKey(position, askedAt) : replacingKey(replaces);
     const properties = await toProperties(interaction);
-    if (!alongside) {
+    if (!alongside && replaces === undefined) {
       await this.#insertUnique(partition, key, properties);
       return key;
     }
+    const actions: RowAction[] = [{ type: 'insert', key, properties }];
+    if (replaces !== undefined) actions.push({ type: 'remove', key: replaces });
+    if (alongside) actions.push(alongside(key));
     try {
-      await this.#store.transact(partition, [{ type: 'insert', key, properties }, alongside(key)]);
+      await this.#store.transact(partition, actions);
     } catch (error) {
       // The response may be lost or late, and the store retries calls without a response. If our row exists, the
       // whole transaction was done.
@@ -151,24 +160,22 @@ export class ChatHistory {
    * gave. Null when the session does not exist, or the position is not in its current conversation.
    */
   async readPage(session: SessionKey, limit: number, before = ''): Promise<ConversationPage | null> {
-    const partition = sessionPartition(session);
-    const keys = await this.#store.list(partition, { to: AFTER_INTERACTIONS, keysOnly: true });
-    const epoch = keys[0] && parseKey(keys[0].key).epoch;
-    const visible = keys.map(({ key }) => key).filter((key) => this.#isVisible(key, epoch));
-    const [newest, oldest] = [visible[0], visible.at(-1)];
+    const { epoch, keys } = await this.readKeys(session);
+    const [newest, oldest] = [keys[0], keys.at(-1)];
     if (newest === undefined || oldest === undefined) return null;
     if (before !== '' && parseKey(before).epoch !== epoch) return null;
 
-    const older = visible.filter((key) => key > before);
+    const older = keys.filter((key) => key > before);
     const page = older.slice(0, limit);
     const [first, last] = [page[0], page.at(-1)];
     const rows =
       first !== undefined && last !== undefined
-        ? await this.#store.list(partition, { from: first, to: after(last) })
+        ? await this.#store.list(sessionPartition(session), { from: first, to: after(last) })
         : [];
     return {
       interactions: await this.#placed(rows, epoch),
-      count: visible.length,
+      count: keys.length,
+      epoch,
       createdAt: parseKey(oldest).lastMs,
       updatedAt: parseKey(newest).lastMs,
       before: older.length > page.length ? (last ?? null) : null,
@@ -186,6 +193,23 @@ export class ChatHistory {
     if (!newest || parseKey(newest.key).epoch !== epoch) return null;
     const rows = await this.#store.list(partition, { from: key, to: AFTER_INTERACTIONS, limit });
     return rows[0]?.key === key ? this.#interactions(rows, epoch) : null;
+  }
+
+  /**
+   * Reads the interactions before the one with this key, at most `limit`, and the position before it. Null when that
+   * interaction is gone or belongs to an earlier conversation.
+   */
+  async readBefore(session: SessionKey, key: string, limit: number): Promise<Conversation | null> {
+    const all = await this.readUpTo(session, key, limit + 1);
+    return all && { ...parseKey(key), interactions: all.slice(0, -1) };
+  }
+
+  /** Reads the keys of the current conversation's interactions, the newest first, and its epoch. */
+  async readKeys(session: SessionKey): Promise<{ epoch: number; keys: string[] }> {
+    const range = { to: AFTER_INTERACTIONS, keysOnly: true };
+    const rows = await this.#store.list(sessionPartition(session), range);
+    const epoch = rows[0] ? parseKey(rows[0].key).epoch : 0;
+    return { epoch, keys: rows.map(({ key }) => key).filter((key) => this.#isVisible(key, epoch)) };
   }
 
   /** Checks that the store can be read. */

@@ -5,7 +5,7 @@
  * read for each session), entries without a state (concurrent writers leave two), and sorting in memory (reads them all).
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { after, digest, inverted, isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';
+import { after, digest, inverted } from './session-rows.ts';
 import {
   type ListedRow,
   type Properties,
@@ -14,8 +14,6 @@ import {
   RowConflictError,
   type RowStore,
 } from './row-store.ts';
-import type { PendingWork } from '../common/pending-work.ts';
-import type { ChatHistory, ConversationPage } from './chat-history.ts';
 
 const TITLE_CHARS = 80;
 /** Inverted time of the last use, and a digest of the session id. */
@@ -173,42 +171,4 @@ function toTitle(question: string): string {
   const line = question.trim().split('\n', 1)[0] ?? '';
   const characters = Array.from(line);
   return characters.length > TITLE_CHARS ? `${characters.slice(0, TITLE_CHARS).join('')}…` : line;
-}
-
-const PAGE_INTERACTIONS = 50;
-const PAGE_SESSIONS = 50;
-
-/** What {@link createSessions} needs. */
-export interface SessionsParts {
-  history: ChatHistory;
-  index: SessionIndex;
-  /** Work that has to be finished before the process stops. */
-  pending: PendingWork;
-}
-
-/** The sessions of all users. Every method rejects when storage fails. */
-export interface Sessions {
-  /** Reads the newest page, or the page at `position`. Null when the session does not exist, or no longer has it. */
-  read(session: SessionKey, position?: string): Promise<ConversationPage | null>;
-  /** Lists a page of a user's sessions: the most recently used, or those after `position`. */
-  list(userId: string, position?: string): Promise<SessionList>;
-  /** Deletes a session. False when some rows are only hidden, and will be removed by the purge. */
-  forget(session: SessionKey): Promise<boolean>;
-}
-
-/** True for a position that a page of a session may have given. */
-export const isSessionPosition = isInteractionOrMarkerKey;
-
-/** Creates the sessions of this process. */
-export function createSessions({ history, index, pending }: SessionsParts): Sessions {
-  return {
-    read: (session, position) => history.readPage(session, PAGE_INTERACTIONS, position),
-    list: (userId, position) => index.list(userId, PAGE_SESSIONS, position),
-    async forget(session) {
-      const { position, removed } = await history.delete(session);
-      const { userId, sessionId } = session;
-      if (userId !== null) await pending.add(index.forget(userId, sessionId, position.epoch));
-      return removed;
-    },
-  };
 }

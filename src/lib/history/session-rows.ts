@@ -1,5 +1,6 @@
 /** The rows of a session: their keys, and an interaction as the properties of a row. */
 import { createHash, randomUUID } from 'node:crypto';
+import { POSITION_PATTERN } from '../contract/ask-fields.ts';
 import type { ChatMessage } from '../contract/responses.ts';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
@@ -31,7 +32,6 @@ export const FIRST_POSITION: Position = { epoch: 0, lastMs: 0 };
 const MAX_MS = 9_999_999_999_999;
 /** Sorts after the keys of interactions and markers, which start with a digit, and before all other keys. */
 export const AFTER_INTERACTIONS = 'i';
-const INTERACTION_OR_MARKER = /^\d{13}-\d{13}-[\da-f-]{36}$/;
 
 /** `MAX_MS - ms` in 13 digits: as text, a later time sorts first. */
 export const inverted = (ms: number): string => String(MAX_MS - ms).padStart(13, '0');
@@ -53,13 +53,22 @@ export function interactionKey(position: Position, askedAt: number): string {
   return `${inverted(position.epoch)}-${inverted(ms)}-${randomUUID()}`;
 }
 
+/** Key of the row that takes the place of an interaction: at the same time of the same conversation. */
+export function replacingKey(key: string): string {
+  const [epoch, ms] = key.split('-', 2);
+  return `${epoch}-${ms}-${randomUUID()}`;
+}
+
+/** Key of the copy of an interaction, in the first conversation of another session. */
+export const copiedKey = (key: string): string => interactionKey(FIRST_POSITION, parseKey(key).lastMs);
+
 /** Key of the marker row that begins `epoch`. It sorts after every interaction of that epoch. */
 export function markerKey(epoch: number): string {
   return `${inverted(epoch)}-${MAX_MS}-${randomUUID()}`;
 }
 
 /** True for the keys that {@link interactionKey} and {@link markerKey} give. */
-export const isInteractionOrMarkerKey = (key: string): boolean => INTERACTION_OR_MARKER.test(key);
+export const isInteractionOrMarkerKey = (key: string): boolean => POSITION_PATTERN.test(key);
 
 /** Parses the key of an interaction or a marker. For a marker, `lastMs` is 0. */
 export function parseKey(key: string): Position {
@@ -133,6 +142,12 @@ export async function toInteraction(properties: Properties): Promise<Interaction
   const [question, answer] = JSON.parse((await inflate(Buffer.concat(parts))).toString()) as [string, string];
   return { question, answer, ...flag };
 }
+
+/** The properties of an interaction among those of its row, which a store may have added to. */
+export const interactionProperties = (properties: Properties): Properties =>
+  Object.fromEntries(
+    Object.entries(properties).filter(([name]) => /^(?:h0|a0|z\d+|n|shortened|stopped)$/.test(name)),
+  );
 
 /** Cuts off the end of the longer text, so that about `share` (0 to 1) of both texts remains. */
 function shorten(question: string, answer: string, share: number): Interaction {

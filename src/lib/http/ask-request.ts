@@ -5,6 +5,8 @@ import type { CacheControl, Question } from '../ask/question.ts';
 import {
   type AskFields,
   askFields,
+  type CopyFields,
+  copyFields,
   idempotencyKey,
   sessionId as sessionIdSchema,
 } from '../contract/ask-fields.ts';
@@ -48,15 +50,21 @@ export const acceptsEvents = (request: RawRequest): boolean =>
 export function checkAskFields(value: unknown, maxQuestionChars: number): AskFields {
   const fields = check(askFields, value);
   if (fields.question.length > maxQuestionChars) throw errors.questionTooLong(maxQuestionChars);
+  if (fields.replaces != null) {
+    if (fields.session_id == null) throw errors.invalidField('replaces', 'requires the field "session_id"');
+    if (fields.new_conversation === true)
+      throw errors.invalidField('replaces', 'excludes "new_conversation": true');
+  }
   return fields;
 }
 
 /** The question and its conversation: that of the session, or a new one. */
-export const inConversation = ({ question, session_id: sessionId, new_conversation: isNew }: AskFields) => ({
-  text: question,
-  sessionId: sessionId ?? randomUUID(),
-  isNewSession: sessionId == null,
-  newConversation: isNew ?? false,
+export const inConversation = (fields: AskFields) => ({
+  text: fields.question,
+  sessionId: fields.session_id ?? randomUUID(),
+  isNewSession: fields.session_id == null,
+  newConversation: fields.new_conversation ?? false,
+  replaces: fields.replaces ?? undefined,
 });
 
 /** Gives `value` when it is a valid session id. @throws AskError otherwise. */
@@ -118,6 +126,15 @@ export interface ExpectedBody {
   /** What it holds, for the messages of errors. */
   content: BodyContent;
   maxBytes: number;
+}
+
+/** Limit of the body of a request with few short fields. */
+const MAX_SHORT_BODY_BYTES = 4096;
+
+/** Reads the body of POST /sessions/{session_id}/copy. @throws as {@link readQuestion}. */
+export async function readCopyFields(request: RawRequest, signal: AbortSignal): Promise<CopyFields> {
+  const expected = { content: 'request', maxBytes: MAX_SHORT_BODY_BYTES } as const;
+  return check(copyFields, await readJsonObject(request, expected, signal));
 }
 
 /** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */

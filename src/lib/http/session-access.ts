@@ -1,13 +1,8 @@
 /** Reading, deleting and listing sessions, for HTTP and for agents. */
 import { AskError, errors } from '../contract/errors.ts';
-import type { ConversationPage } from '../history/chat-history.ts';
 import { type SessionKey, toMessages } from '../history/session-rows.ts';
-import {
-  isListPosition,
-  isSessionPosition,
-  type SessionList,
-  type Sessions,
-} from '../history/session-index.ts';
+import { isListPosition, type SessionList } from '../history/session-index.ts';
+import { isSessionPosition, type SessionPage, type Sessions } from '../history/sessions.ts';
 import { type Invocation, logError } from '../common/log.ts';
 
 /** Reads the newest page of a session, or the page at `position`. @throws AskError when there is none. */
@@ -15,11 +10,25 @@ export async function readSessionPage(
   sessions: Sessions,
   session: SessionKey,
   position: string | undefined,
-): Promise<ConversationPage> {
+): Promise<SessionPage> {
   if (position !== undefined && !isSessionPosition(position)) throw errors.invalidPosition();
   const page = await sessions.read(session, position).catch(failAs(errors.storageUnavailable));
   if (!page) throw errors.sessionNotFound();
   return page;
+}
+
+/**
+ * Copies a session, or what is before `position`, to a new one, and gives its id.
+ * @throws AskError when there is none, or storage fails.
+ */
+export async function copySession(
+  sessions: Sessions,
+  session: SessionKey,
+  position: string | undefined,
+): Promise<string> {
+  const id = await sessions.copy(session, position).catch(failAs(errors.sessionNotCopied));
+  if (id === null) throw errors.sessionNotFound();
+  return id;
 }
 
 /** Deletes a session; also succeeds when there is none. @throws AskError when storage fails. */
@@ -33,14 +42,12 @@ export async function forgetSession(
 }
 
 /** Gives the fields of a session with one page of its chat history. */
-export const sessionFields = (sessionId: string, page: ConversationPage) => ({
+export const sessionFields = (sessionId: string, page: SessionPage) => ({
   session_id: sessionId,
   created_at: new Date(page.createdAt).toISOString(),
   updated_at: new Date(page.updatedAt).toISOString(),
   interaction_count: page.count,
-  chat_history: page.interactions.flatMap((interaction) =>
-    toMessages(interaction).map((message) => ({ ...message, position: interaction.position })),
-  ),
+  chat_history: page.interactions.flatMap(toMessages),
 });
 
 /** Lists the newest sessions of a user, or the page at `position`. @throws AskError when nobody is signed in. */

@@ -1,11 +1,16 @@
-/** GET and DELETE /sessions/{session_id}, and GET /sessions. */
-import type { Session, SessionList } from '../contract/responses.ts';
-import type { SessionKey } from '../history/session-rows.ts';
-import type { Sessions } from '../history/session-index.ts';
+/** GET and DELETE /sessions/{session_id}, its copy, and GET /sessions. */
+import type { Config } from '../config/config.ts';
+import type { Session, SessionCopy, SessionList } from '../contract/responses.ts';
+import type { StoredAnswer } from '../history/answer-rows.ts';
+import { type SessionKey, toMessages } from '../history/session-rows.ts';
+import type { Sessions } from '../history/sessions.ts';
 import type { Invocation } from '../common/log.ts';
+import { readCopyFields } from './ask-request.ts';
+import { startDeadline } from './asked-question.ts';
 import { json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 import {
+  copySession,
   forgetSession,
   listFields,
   listSessions,
@@ -19,7 +24,9 @@ import { readUserId } from './signed-in-user.ts';
 /** What the routes of sessions need. */
 export interface SessionServices {
   sessions: Sessions;
-  config: { trustsUserHeaders: boolean };
+  config: Pick<Config, 'trustsUserHeaders' | 'requestTimeoutMs'>;
+  /** Aborts when the process stops and open requests have to end; the reason is the error for the caller. */
+  stopSignal: AbortSignal;
 }
 
 /** Reads or deletes one session. @throws AskError when the session to read does not exist, or storage fails. */
@@ -37,10 +44,36 @@ export async function handleSession(
 
 async function readSession(sessions: Sessions, session: SessionKey, request: RawRequest): Promise<Reply> {
   const page = await readSessionPage(sessions, session, positionOf(request));
+  const { answering } = page;
   return json(200, {
     ...sessionFields(session.sessionId, page),
+    chat_history: page.interactions.flatMap((interaction) =>
+      toMessages(interaction).map((message) => ({ ...message, position: interaction.position })),
+    ),
+    ...(answering && { answering: answering.map(toAnswering) }),
     next: page.before && `/sessions/${encodeURIComponent(session.sessionId)}?before=${page.before}`,
   } satisfies Session);
+}
+
+const toAnswering = ({ key, question = '', startedAt }: StoredAnswer) => ({
+  key,
+  question,
+  started_at: new Date(startedAt).toISOString(),
+});
+
+/** Copies a session. @throws AskError when it does not exist, the body is invalid, or storage fails. */
+export async function handleCopy(
+  { sessions, config, stopSignal }: SessionServices,
+  request: RawRequest,
+  { log }: Invocation,
+): Promise<Reply> {
+  const userId = readUserId(request, config.trustsUserHeaders);
+  const session = { userId, sessionId: readSessionId(request) };
+  const deadline = startDeadline(config.requestTimeoutMs, () => false);
+  const signal = AbortSignal.any([deadline.signal, stopSignal]);
+  const { before } = await readCopyFields(request, signal).finally(deadline.clear);
+  const id = await logged(copySession(sessions, session, before ?? undefined), log);
+  return json(201, { session_id: id } satisfies SessionCopy);
 }
 
 /** Lists the sessions of the signed-in user. @throws AskError when the caller is not signed in, or storage fails. */

@@ -81,6 +81,8 @@ const postAsk = {
       errors.invalidHeader('Last-Event-ID', 'must be the id of an event'),
       errors.idempotencyConflict(),
       errors.idempotencyForgotten(),
+      errors.interactionGone(),
+      errors.storageUnavailable(),
       errors.unsupportedMediaType('question'),
       errors.requestTimeout(100),
       errors.bodyTooLarge(208_384, 'question'),

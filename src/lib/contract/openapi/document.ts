@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of this API, generated from the schemas and the error table. */
 import * as z from 'zod/mini';
-import { askFields } from '../ask-fields.ts';
+import { askFields, copyFields } from '../ask-fields.ts';
 import { addressedEvents, streamEvents } from '../answer-events.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, type NamedSchemas, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
@@ -10,6 +10,7 @@ import { otherPaths, pagePaths } from './other-paths.ts';
 import { sessionPaths } from './session-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
+schemas.add(copyFields, { id: 'CopyRequest', description: 'What to copy of a session.' });
 
 /** Returns the document as a JSON object: spec.openapis.org/oas/v3.1.1 */
 export function openApiDocument(): Json {

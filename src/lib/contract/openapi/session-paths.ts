@@ -67,6 +67,33 @@ const getSession = {
   },
 };
 
+const copySession = {
+  operationId: 'copySession',
+  summary: 'Copy a session, or the beginning of it',
+  tags: ['sessions'],
+  requestBody: {
+    required: true,
+    content: { 'application/json': { schema: ref('CopyRequest'), example: { before: POSITION } } },
+  },
+  responses: {
+    201: json('The copy is complete.', ref('SessionCopy'), {
+      session_id: '0b9c8a5e-3c1d-4c52-8f7e-6a1f2b3c4d5e',
+    }),
+    ...errorResponses('POST', [
+      ...serviceErrors,
+      errors.userUnknown(),
+      invalidSession,
+      errors.invalidField('before', 'must be the position of an interaction'),
+      errors.invalidJson('The body is not valid JSON.', 'request'),
+      errors.unsupportedMediaType('request'),
+      errors.requestTimeout(100),
+      errors.bodyTooLarge(4096, 'request'),
+      errors.sessionNotFound(),
+      errors.sessionNotCopied(),
+    ]),
+  },
+};
+
 const deleteSession = {
   operationId: 'deleteSession',
   summary: 'Delete a session',
@@ -171,6 +198,7 @@ const deleteAnswer = {
 export const sessionPaths = {
   '/sessions': { get: getSessions },
   '/sessions/{session_id}': { parameters: [sessionIdParameter], get: getSession, delete: deleteSession },
+  '/sessions/{session_id}/copy': { parameters: [sessionIdParameter], post: copySession },
   '/sessions/{session_id}/answers/{key}': {
     parameters: [sessionIdParameter, keyParameter],
     get: getAnswer,

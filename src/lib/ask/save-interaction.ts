@@ -1,0 +1,110 @@
+/** Stores an interaction at its place in the conversation, in one transaction with the end of its claim. */
+import { errors } from '../contract/errors.ts';
+import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
+import type { Claims } from '../history/idempotency.ts';
+import { RowConflictError } from '../history/row-store.ts';
+import type { SessionIndex } from '../history/session-index.ts';
+import type { Interaction, Position } from '../history/session-rows.ts';
+import type { PendingWork } from '../common/pending-work.ts';
+import type { HeldClaim } from './claim-question.ts';
+import type { LiveAnswer } from './live-answer.ts';
+import { nextTurnOf } from './prompt.ts';
+import type { AskContext, Question } from './question.ts';
+
+/** What {@link saveInteraction} needs. */
+export interface SaveParts {
+  history: ChatHistory;
+  claims: Claims;
+  index: SessionIndex;
+  /** Takes background work. */
+  pending: PendingWork;
+  /** Logs failures of background work, which may end after the log of the invocation is closed. */
+  warn: (message: string) => void;
+}
+
+/** Where an interaction belongs. */
+export interface Place {
+  /** The conversation before it, oldest first. */
+  interactions: Interaction[];
+  /** The position to append the answer after. Null when it could not be read; rejects when the reset failed. */
+  position: Promise<Position | null>;
+  /** Undefined without an idempotency key. */
+  held: HeldClaim | undefined;
+  live: LiveAnswer | undefined;
+}
+
+/** What became of an interaction. */
+export interface Saved {
+  outcome: 'stored' | 'not stored' | 'unknown';
+  /** The key of its row; null unless it is known that it was stored. */
+  position: string | null;
+  stopped: boolean;
+}
+
+/** Attempts to store an interaction while its claim is changed, as by a stop. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Stores an interaction, as stopped if its answer was stopped.
+ * @throws AskError when the reset failed, or the interaction to replace is gone.
+ */
+export async function saveInteraction(
+  parts: SaveParts,
+  { question, context: { record, warn } }: { question: Question; context: AskContext },
+  { interactions, position, held, live }: Place,
+  interaction: Interaction,
+): Promise<Saved> {
+  await held?.settle();
+  const after = await position;
+  live?.seal();
+  let stopped = live?.isStopped ?? false;
+  if (after === null) return { outcome: 'not stored', position: null, stopped };
+  const { replaces } = question;
+  // Without the history, the number of its interactions is not known.
+  const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
+  for (let attempt = 1; ; attempt++) {
+    const stored = { ...interaction, ...(stopped && { stopped }), turn };
+    const state = stopped ? 'stopped' : 'answered';
+    const alongside = held && ((key: string) => parts.claims.fulfil(held.claim, state, key));
+    const options = { askedAt: record.arrivedAt, replaces, alongside };
+    try {
+      const key = await parts.history.append(question, after, stored, options);
+      noteInIndex(parts, question, after);
+      return { outcome: 'stored', position: key, stopped };
+    } catch (error) {
+      const isConflict = error instanceof RowConflictError;
+      if (isConflict && replaces !== undefined && (await isGone(parts, question, replaces)))
+        throw errors.interactionGone();
+      const status = isConflict && attempt < MAX_ATTEMPTS ? await statusOf(parts, held) : 'lost';
+      if (status === 'stopping') stopped = true;
+      if (status !== 'lost') continue;
+      warn(`The interaction could not be stored: ${String(error)}`);
+      const outcome = error instanceof UnknownOutcomeError ? 'unknown' : 'not stored';
+      return { outcome, position: null, stopped };
+    }
+  }
+}
+
+/** Reads the claim again; without one, or when that fails, it counts as lost. */
+const statusOf = async ({ claims }: SaveParts, held: HeldClaim | undefined) =>
+  held ? claims.refresh(held.claim).catch(() => 'lost' as const) : 'lost';
+
+/** True when an interaction is known to be gone. */
+const isGone = ({ history }: SaveParts, question: Question, position: string): Promise<boolean> =>
+  history.readUpTo(question, position, 1).then(
+    (found) => found === null,
+    () => false,
+  );
+
+/** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */
+function noteInIndex(
+  { index, pending, warn }: SaveParts,
+  { userId, sessionId, text }: Question,
+  { epoch, lastMs }: Position,
+): void {
+  if (userId === null) return;
+  const firstQuestion = lastMs === 0 ? text : undefined;
+  pending
+    .add(index.note(userId, { sessionId, epoch, firstQuestion }))
+    .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
+}

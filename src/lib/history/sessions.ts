@@ -1,0 +1,96 @@
+/** Sessions as callers see them: a page with what is being answered, the list of a user, copies and deletions. */
+import { randomUUID } from 'node:crypto';
+import type { PendingWork } from '../common/pending-work.ts';
+import type { StoredAnswer } from './answer-rows.ts';
+import type { ConversationPage } from './chat-history.ts';
+import type { Claims } from './idempotency.ts';
+import { copyConversation, type CopyParts } from './session-copy.ts';
+import type { SessionIndex, SessionList } from './session-index.ts';
+import { isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';
+
+const PAGE_INTERACTIONS = 50;
+const PAGE_SESSIONS = 50;
+
+/** What {@link createSessions} needs. */
+export interface SessionsParts extends CopyParts {
+  claims: Claims;
+  index: SessionIndex;
+  /** Work that has to be finished before the process stops. */
+  pending: PendingWork;
+  warn: (message: string) => void;
+}
+
+/** A page of a session. */
+export interface SessionPage extends Omit<ConversationPage, 'epoch'> {
+  /** The questions in progress, in the order of asking. Only of the newest page. */
+  answering?: StoredAnswer[];
+}
+
+/** The sessions of all users. Every method rejects when storage fails. */
+export interface Sessions {
+  /** Reads the newest page, or the page at `position`. Null when the session does not exist, or no longer has it. */
+  read(session: SessionKey, position?: string): Promise<SessionPage | null>;
+  /** Lists a page of a user's sessions: the most recently used, or those after `position`. */
+  list(userId: string, position?: string): Promise<SessionList>;
+  /**
+   * Copies a conversation, or the part of it before `position`, to a new session, and gives its id. Null when the session
+   * does not exist, or no longer has the position.
+   */
+  copy(session: SessionKey, position?: string): Promise<string | null>;
+  /** Deletes a session. False when some rows are only hidden, and will be removed by the purge. */
+  forget(session: SessionKey): Promise<boolean>;
+}
+
+/** True for a position that a page of a session may have given. */
+export const isSessionPosition = isInteractionOrMarkerKey;
+
+/** Creates the sessions of this process. */
+export function createSessions(parts: SessionsParts): Sessions {
+  const { history, index, pending, warn } = parts;
+  return {
+    read: (session, position) =>
+      position === undefined
+        ? readNewest(parts, session)
+        : history.readPage(session, PAGE_INTERACTIONS, position),
+    list: (userId, position) => index.list(userId, PAGE_SESSIONS, position),
+    async copy(session, position) {
+      // Nobody knows the id before the copy is complete.
+      const copy = { userId: session.userId, sessionId: randomUUID() };
+      const copied = await copyConversation(parts, session, copy, position);
+      if (!copied) return null;
+      if (copy.userId !== null && copied.firstQuestion !== undefined) {
+        const entry = { sessionId: copy.sessionId, epoch: 0, firstQuestion: copied.firstQuestion };
+        await pending
+          .add(index.note(copy.userId, entry))
+          .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
+      }
+      return copy.sessionId;
+    },
+    async forget(session) {
+      const { position, removed } = await history.delete(session);
+      const { userId, sessionId } = session;
+      if (userId !== null) await pending.add(index.forget(userId, sessionId, position.epoch));
+      return removed;
+    },
+  };
+}
+
+/** Reads the newest page, and at the same time what is being answered. */
+async function readNewest(
+  { history, claims }: SessionsParts,
+  session: SessionKey,
+): Promise<SessionPage | null> {
+  const [all, page] = await Promise.all([
+    claims.answering(session),
+    history.readPage(session, PAGE_INTERACTIONS),
+  ]);
+  if (all.length === 0) return page && { ...page, answering: [] };
+  const { epoch } = page ?? (await history.read(session, 1));
+  // A question of a conversation that was forgotten meanwhile came before the new one began.
+  const answering = all.filter(({ startedAt }) => startedAt >= epoch);
+  const [first, last] = [answering[0], answering.at(-1)];
+  if (page) return { ...page, answering };
+  if (!first || !last) return null;
+  const { startedAt: createdAt } = first;
+  return { interactions: [], count: 0, createdAt, updatedAt: last.startedAt, before: null, answering };
+}
