@@ -82,7 +82,7 @@ describe('the app behind a storage proxy', () => {
     });
 
     it('one read and two writes with an Idempotency-Key, and a further write for each 2 s of its answer', async () => {
-      const { session_id } = await startSession();
+      const { session_id } = await startSession(app);
       const keyed = async (latencyMs: number) => {
         proxy.reset();
         app.emulator.latencyMs = latencyMs;

@@ -26,6 +26,20 @@ const codeOf = async (response: Response): Promise<unknown> => [
   ((await response.json()) as ErrorBody).error.code,
 ];
 
+/** Copies a session, by default all of it. */
+const copy = (id: string, body: object = {}, headers: Record<string, string> = {}) =>
+  fetch(`${app.url}/sessions/${id}/copy`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+
+/** The id of a new session. */
+const idOf = async (response: Response): Promise<string> => {
+  expect(response.status).toBe(201);
+  return ((await response.json()) as SessionCopy).session_id;
+};
+
 /** Asks so many questions in a new session. */
 async function conversation(count: number, headers?: Record<string, string>) {
   const session_id = randomUUID();
@@ -103,17 +117,6 @@ describe('a question in progress', () => {
 });
 
 describe('a copy of a session', () => {
-  const copy = (id: string, body: object = {}, headers: Record<string, string> = {}) =>
-    fetch(`${app.url}/sessions/${id}/copy`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    });
-  const idOf = async (response: Response): Promise<string> => {
-    expect(response.status).toBe(201);
-    return ((await response.json()) as SessionCopy).session_id;
-  };
-
   it('has the conversation up to a position, and then a life of its own', async () => {
     const { session_id, positions, questions, answers } = await conversation(3);
     const id = await idOf(await copy(session_id, { before: positions[2] }));

@@ -38,10 +38,11 @@ describe.each([TABLE_BEING_DELETED, RESOURCE_NOT_FOUND, PRECONDITION])(
     });
 
     it('is reported as not stored with an Idempotency-Key', async () => {
-      proxy.failNext('batch', refusal);
+      proxy.failNext('batch', refusal, Infinity);
       const fields = { question: newQuestion(), session_id: randomUUID() };
       const headers = { 'Idempotency-Key': randomUUID() };
       expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+      proxy.reset();
       // The claim was released, so that a repeat is answered again and stored.
       expect((await ask(app, fields, headers)).performance_metrics).toMatchObject({ history_saved: true });
     });
@@ -116,7 +117,8 @@ describe('a missing table', () => {
 
   it('has no conversation to read', async () => {
     const { session_id } = await ask(app, { question: newQuestion() });
-    proxy.failNext('query', tableNotFound);
+    // Both the interactions and what is being answered.
+    proxy.failNext('query', tableNotFound, 2);
     expect((await call(`/sessions/${session_id}`)).status).toBe(404);
     proxy.failNext('query', TABLE_BEING_DELETED);
     expect((await call(`/sessions/${session_id}`)).status).toBe(503);
@@ -127,10 +129,18 @@ it.each([
   [{ status: 412, code: 'UpdateConditionNotSatisfied' }, 'another request has taken over the claim'],
   [{ status: 403, code: 'AuthenticationFailed' }, 'the whole transaction is refused'],
 ])('a transaction refused with %o is not stored: %s', async (refusal) => {
-  proxy.failNext('batch', refusal);
+  proxy.failNext('batch', refusal, Infinity);
   const { fields, headers } = idempotentQuestion();
   expect((await ask(app, fields, headers)).performance_metrics).toMatchObject(UNSTORED);
+  proxy.reset();
   expect(await isReplayed(fields, headers)).toBe(false);
+});
+
+it('a transaction refused although the claim is held is made again', async () => {
+  proxy.failNext('batch', { status: 412, code: 'UpdateConditionNotSatisfied' });
+  const { fields, headers } = idempotentQuestion();
+  expect((await ask(app, fields, headers)).performance_metrics).toMatchObject({ history_saved: true });
+  expect(await isReplayed(fields, headers)).toBe(true);
 });
 
 it('a claim whose state stays unknown is a 503 after a few requests', async () => {
