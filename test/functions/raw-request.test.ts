@@ -141,10 +141,15 @@ describe('headers in the query or the body', () => {
     const statusOf = async (path: string, method: string, fields: object) => {
       const body =
         method === 'POST' ? { body: { ...fields, question: 'q', session_id: 'property-test' } } : {};
-      const response = await call(path, { method, headers: userHeaders('property'), ...body });
+      // Another user asks: the list of a user's sessions is written after the answer.
+      const headers = userHeaders(method === 'POST' ? 'asking' : 'property');
+      const response = await call(path, { method, headers, ...body });
       const text = method === 'GET' ? await response.text() : response.headers.get('content-type');
       return [response.status, text];
     };
+    await expect
+      .poll(() => statusOf('/sessions', 'GET', {}))
+      .toEqual([200, expect.stringContaining(session_id)]);
     await fc.assert(
       fc.asyncProperty(route, name, value, async ({ path, method }, field, forged) => {
         const plain = await statusOf(path, method, {});
