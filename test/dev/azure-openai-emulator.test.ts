@@ -34,7 +34,9 @@ async function start(options?: EmulatorOptions): Promise<void> {
 /** Limited to one connection by default: undici opens another while it is still cleaning up the last response. */
 function client(allowH2: boolean, connections = 1): Agent {
   const connectOptions = { ca: readFileSync(emulator.certificatePath), allowH2, preferH2: allowH2 };
-  const agent = new Agent({ allowH2, connect: connectOptions, connections });
+  // The next request may come late on a busy machine.
+  const keepAliveTimeout = 60_000;
+  const agent = new Agent({ allowH2, connect: connectOptions, connections, keepAliveTimeout });
   agents.push(agent);
   return agent;
 }

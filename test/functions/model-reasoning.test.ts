@@ -8,7 +8,7 @@ import { useFreshApp } from '../support/fixture.ts';
 const app = useFreshApp();
 
 /** Little longer than the model thinks. */
-const TIMEOUT_SECONDS = '5';
+const TIMEOUT_SECONDS = '8';
 
 const WAYS = [
   ['chat', 'h2'],
@@ -22,7 +22,7 @@ describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, pr
       emulator: {
         protocols: [protocol],
         deployments: ['gpt-4o', 'my-gpt-5-mini'],
-        reasoning: { thinkMs: 3800, tokens: 64 },
+        reasoning: { thinkMs: 6000, tokens: 64 },
       },
       env: { MODEL_API: api, REQUEST_TIMEOUT_SECONDS: TIMEOUT_SECONDS, ...env },
     });
@@ -44,7 +44,7 @@ describe.each(sampled(WAYS))('a reasoning model, MODEL_API=%s over %s', (api, pr
 
   it('still ends at the deadline', { tags: ['long'] }, async () => {
     await start();
-    app.emulator.latencyMs = 3000;
+    app.emulator.latencyMs = 4000;
     const late = await askForError(app, { question: newQuestion() });
     expect([late.status, late.body.error.code]).toEqual([504, 'timeout']);
     expect(app.emulator.requests).toHaveLength(1);

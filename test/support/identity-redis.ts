@@ -5,6 +5,9 @@ import { type Redis, startRedis } from '../../dev/stack/redis.ts';
 import { vi } from 'vitest';
 import { TokenEndpoint } from './token-endpoint.ts';
 
+/** Limits of a cache tier whose Redis may be slow, as on a busy machine. */
+export const PATIENT = { answerMs: 10_000, takeMs: 10_000 };
+
 const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 /** A token with the claims of learn.microsoft.com/entra/identity-platform/access-token-claims-reference. */

@@ -9,8 +9,6 @@ import type { UseRedis } from './redis-sign-in.ts';
 /** A lease ends this long after its holder died. */
 const LEASE_MS = 3000;
 const RENEW_MS = 1000;
-/** How long a question waits for a lease. Beyond it the model is called without one. */
-const TAKE_MS = 100;
 /** After a lease that took too long, none is requested for this time, so that few questions wait for a slow Redis. */
 const SKIP_MS = 2000;
 
@@ -20,8 +18,11 @@ const nameOf = (key: string): string => `answers-lease:${key}`;
 /** Deletes a lease if it is still the holder's own. */
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
-/** Creates the leases. `use` runs an operation on the connection. */
-export function createRedisLeases(use: UseRedis): CallLeases {
+/**
+ * Creates the leases. `use` runs an operation on the connection. A question waits `takeMs` milliseconds for a lease; beyond
+ * it the model is called without one.
+ */
+export function createRedisLeases(use: UseRedis, takeMs: number): CallLeases {
   let skippedUntil = -Infinity;
 
   const release = (name: string, token: string): Promise<unknown> =>
@@ -49,7 +50,7 @@ export function createRedisLeases(use: UseRedis): CallLeases {
         (reply) => (reply === null ? 'held' : 'taken'),
         () => 'unavailable' as const,
       );
-      const result = await within(TAKE_MS, taking);
+      const result = await within(takeMs, taking);
       if (result === 'taken') return hold(name, token);
       if (result !== 'late') return result;
       skippedUntil = performance.now() + SKIP_MS;

@@ -9,6 +9,7 @@ import { type CallLeases, createMemoryTier } from '../../../src/lib/cache/cache-
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { eventually } from '../../support/app.ts';
+import { PATIENT } from '../../support/identity-redis.ts';
 
 const given = {
   text: 'answer',
@@ -32,8 +33,8 @@ afterEach(async () => {
 });
 
 /** The cache of an instance that is connected to Redis. */
-async function open(url = redis.url): Promise<AnswerCache> {
-  const tiers = [createMemoryTier(1_000_000), createRedisTier({ url }, () => {})];
+async function open(url = redis.url, limits?: typeof PATIENT): Promise<AnswerCache> {
+  const tiers = [createMemoryTier(1_000_000), createRedisTier({ url }, () => {}, limits)];
   const cache = createAnswerCache(tiers, 60_000, {
     work: new PendingWork(),
     warn() {},
@@ -44,7 +45,9 @@ async function open(url = redis.url): Promise<AnswerCache> {
   return cache;
 }
 const openAll = (count: number): Promise<AnswerCache[]> =>
-  Promise.all(Array.from({ length: count }, () => open()));
+  Promise.all(Array.from({ length: count }, () => openPatient()));
+/** An instance that waits for Redis as long as it takes on a busy machine. */
+const openPatient = (): Promise<AnswerCache> => open(redis.url, PATIENT);
 
 function leasesOf({ leases }: AnswerCache): CallLeases {
   if (!leases) throw new Error('the cache has no leases');
@@ -80,7 +83,7 @@ describe('identical questions on several instances', { tags: ['redis'] }, () => 
   });
 
   it('do not ask again when the answer was stored since the first lookup', async () => {
-    const [one, other] = [await open(), await open()];
+    const [one, other] = [await openPatient(), await openPatient()];
     await one.store(KEY, given);
     expect(await turnOf(other)).toMatchObject({ answer: { text: 'answer' } });
     await eventually(async () => !(await exists()));
@@ -104,7 +107,7 @@ describe('identical questions on several instances', { tags: ['redis'] }, () => 
   });
 
   it('are asked by another instance when the lease expires', async () => {
-    const [dead, other] = [await open(), await open()];
+    const [dead, other] = [await openPatient(), await openPatient()];
     const turn = await turnOf(dead);
     expect(turn).toMatchObject({ answer: null, lease: {} });
     // What remains of a dead holder: a lease that nobody renews.
@@ -113,7 +116,7 @@ describe('identical questions on several instances', { tags: ['redis'] }, () => 
   });
 
   it('wait as long as the holder lives', { tags: ['long'] }, async () => {
-    const [one, other] = [await open(), await open()];
+    const [one, other] = [await openPatient(), await openPatient()];
     const asking = ask(one, () => delay(5000));
     await eventually(exists);
     expect(await ask(other, () => delay(0))).toBe('shared');
@@ -121,7 +124,7 @@ describe('identical questions on several instances', { tags: ['redis'] }, () => 
   });
 
   it('stop waiting when the caller has left', async () => {
-    const [one, other] = [await open(), await open()];
+    const [one, other] = [await openPatient(), await openPatient()];
     await turnOf(one);
     const caller = new AbortController();
     const waiting = turnOf(other, caller.signal);
@@ -130,7 +133,7 @@ describe('identical questions on several instances', { tags: ['redis'] }, () => 
   });
 
   it('release only their own lease', async () => {
-    const cache = await open();
+    const cache = await openPatient();
     const turn = await turnOf(cache);
     await redis.command('SET', LEASE, 'another', 'PX', '3000');
     if (turn.answer === null) await turn.lease?.release();

@@ -22,7 +22,7 @@ import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { createSqliteTier } from '../../../src/lib/cache/sqlite-tier.ts';
 import { eventually } from '../../support/app.ts';
 import { type Redis, startRedis } from '../../../dev/stack/redis.ts';
-import { IdentityRedis, useIdentity } from '../../support/identity-redis.ts';
+import { IdentityRedis, useIdentity, PATIENT } from '../../support/identity-redis.ts';
 
 const MEGABYTE = 1024 * 1024;
 const answer = (text: string, lifetimeMs = 60_000): CachedAnswer => ({
@@ -99,7 +99,7 @@ describe('the tier in Redis', { tags: ['redis'] }, () => {
   });
   afterAll(() => redis.kill());
   beforeEach(() => redis.command('FLUSHALL'));
-  keepsTheContract(() => createRedisTier({ url: redis.url }, warn));
+  keepsTheContract(() => createRedisTier({ url: redis.url }, warn, PATIENT));
 });
 describe('the tier in Redis that accepts only the identity of the app', { tags: ['redis', 'long'] }, () => {
   let azure: IdentityRedis;
@@ -113,7 +113,7 @@ describe('the tier in Redis that accepts only the identity of the app', { tags: 
   });
   beforeEach(() => azure.redis.command('FLUSHALL'));
   const identity = { clientId: undefined, authorityHost: 'https://login.invalid', timeoutMs: 10_000 };
-  keepsTheContract(() => createRedisTier({ url: azure.redis.url, identity }, warn));
+  keepsTheContract(() => createRedisTier({ url: azure.redis.url, identity }, warn, PATIENT));
 });
 
 /** What all tiers have in common. */

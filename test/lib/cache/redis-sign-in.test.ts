@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { CachedAnswer, CacheTier } from '../../../src/lib/cache/cache-tier.ts';
 import { createRedisTier } from '../../../src/lib/cache/redis-tier.ts';
 import { eventually } from '../../support/app.ts';
-import { IdentityRedis, useIdentity } from '../../support/identity-redis.ts';
+import { IdentityRedis, useIdentity, PATIENT } from '../../support/identity-redis.ts';
 import { NO_IDENTITY, type TokenEndpoint, UNAVAILABLE } from '../../support/token-endpoint.ts';
 
 /** Tokens are renewed after half of such a life. */
@@ -45,7 +45,11 @@ describe('Redis that accepts only the identity of the app', { tags: ['redis', 'l
 
   function open(): CacheTier {
     const identity = { clientId: randomUUID(), authorityHost: 'https://login.invalid', timeoutMs: 10_000 };
-    tier = createRedisTier({ url: azure.redis.url, identity }, (message) => void warnings.push(message));
+    tier = createRedisTier(
+      { url: azure.redis.url, identity },
+      (message) => void warnings.push(message),
+      PATIENT,
+    );
     return tier;
   }
 
