@@ -18,7 +18,7 @@ const LAYERS = [
   ['telemetry'],
   ['ask'],
   ['http'],
-  ['mcp'],
+  ['mcp', 'openai'],
   ['app'],
 ];
 

@@ -12,6 +12,7 @@ import {
 } from '../lib/app/function-app.ts';
 import type { Services } from '../lib/app/services.ts';
 import { readAuthLevel, readTrustsUserHeaders } from '../lib/config/config.ts';
+import type { openAiHandlers } from '../lib/openai/openai-handler.ts';
 import { handleCache, handleHealth, handleOpenApi, handleReady } from '../lib/http/operation-handlers.ts';
 
 const KEY = readAuthLevel();
@@ -21,6 +22,27 @@ const ROOT = '{ignored:maxlength(0)?}';
 
 const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
   ask: { methods: ['POST'], route: 'ask', authLevel: KEY, handle: withServices(ask) },
+  'chat-completions': {
+    methods: ['POST'],
+    route: 'v1/chat/completions',
+    authLevel: KEY,
+    handle: withServices(openAi('chatCompletions')),
+    loadErrorResponse: openAiErrorResponse,
+  },
+  models: {
+    methods: ['GET'],
+    route: 'v1/models',
+    authLevel: KEY,
+    handle: withServices(openAi('models')),
+    loadErrorResponse: openAiErrorResponse,
+  },
+  model: {
+    methods: ['GET'],
+    route: 'v1/models/{*model}',
+    authLevel: KEY,
+    handle: withServices(openAi('model')),
+    loadErrorResponse: openAiErrorResponse,
+  },
   mcp: { methods: ['POST', 'OPTIONS'], route: 'mcp', authLevel: KEY, handle: imported(mcp) },
 
   sessions: { methods: ['GET'], route: 'sessions', authLevel: KEY, handle: withServices(sessions) },
@@ -93,6 +115,18 @@ function withServices(load: () => Promise<ServedHandle>): Handle {
 async function ask() {
   const { handleAsk } = await import('../lib/http/ask-handler.ts');
   return handleAsk;
+}
+
+function openAi(operation: keyof typeof openAiHandlers) {
+  return async () => {
+    const { openAiHandlers } = await import('../lib/openai/openai-handler.ts');
+    return openAiHandlers[operation];
+  };
+}
+
+async function openAiErrorResponse() {
+  const module = await import('../lib/openai/openai-handler.ts');
+  return module.openAiErrorResponse;
 }
 
 async function mcp() {

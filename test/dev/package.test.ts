@@ -67,8 +67,10 @@ it('is small, and loads only the necessary chunks before the first answer', asyn
   // Each file takes a look-up, a read and a compilation.
   expect(loadedChunks.length).toBeLessThanOrEqual(10);
   // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page,
-  // MCP.
-  expect(loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp/.test(file))).toEqual([]);
+  // MCP, the OpenAI API.
+  expect(
+    loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp|openai/.test(file)),
+  ).toEqual([]);
   expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
 });
 

@@ -4,6 +4,7 @@ import { createConfig, lint } from '@redocly/openapi-core';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { OPENAPI_FILE, openApiText } from '../../dev/openapi.ts';
+import { OPENAI_CODES } from '../../src/lib/contract/openai-error.ts';
 import { ERROR_CODES } from '../../src/lib/contract/responses.ts';
 import { checked } from '../support/contract.ts';
 import { scaled } from '../support/effort.ts';
@@ -32,7 +33,7 @@ it('passes the linter', async () => {
 
 it('has an example of every error', () => {
   const shown = [...openApiText().matchAll(/"code": "(\w+)"/g)].map(([, code]) => code);
-  expect(new Set(shown)).toEqual(new Set(ERROR_CODES));
+  expect(new Set(shown)).toEqual(new Set([...ERROR_CODES, ...Object.values(OPENAI_CODES)]));
 });
 
 interface Request {
@@ -67,8 +68,32 @@ const fields = fc.record(
   },
   { requiredKeys: [] },
 );
+const message = fc.record(
+  {
+    role: field(fc.constantFrom('system', 'user', 'assistant')),
+    content: field(fc.string()),
+    name: anyValue,
+  },
+  { requiredKeys: ['role'] },
+);
+/** The same for the OpenAI API. */
+const chatFields = fc.record(
+  {
+    model: field(fc.constantFrom('default', 'gpt-4o')),
+    messages: field(fc.array(message, { maxLength: 3 })),
+    stream: flag,
+    temperature: field(fc.constantFrom(0, 1)),
+    max_tokens: field(fc.constantFrom(1, 50)),
+    stop: field(fc.constantFrom('x', ['x'])),
+    response_format: field(fc.constant({ type: 'json_object' })),
+    metadata: field(fc.constant({ session_id: 'one' })),
+    other: anyValue,
+  },
+  { requiredKeys: ['model', 'messages'] },
+);
 const body = fc.oneof(
   { weight: 8, arbitrary: fields.map((value) => JSON.stringify(value)) },
+  { weight: 4, arbitrary: chatFields.map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: anyText },
   {
@@ -113,12 +138,16 @@ const session = mostly(
 const path = fc.oneof(
   { weight: 6, arbitrary: fc.constant('/ask') },
   { weight: 3, arbitrary: session },
+  { weight: 3, arbitrary: fc.constant('/v1/chat/completions') },
   {
     weight: 1,
     arbitrary: fc.constantFrom(
       '/',
       '/assets/x.js',
       '/sessions',
+      '/v1/models',
+      '/v1/models/gpt-4o',
+      '/v1/models/x',
       '/cache',
       '/health',
       '/health/ready',
@@ -137,7 +166,7 @@ const request: fc.Arbitrary<Request> = fc
   })
   .map(({ method, at, query: search, headers: sent, body: text, isKeyed }) => {
     // Most paths support only GET.
-    const usual = at === '/ask' ? method : method === 'POST' ? 'GET' : method;
+    const usual = ['/ask', '/v1/chat/completions'].includes(at) ? method : method === 'POST' ? 'GET' : method;
     const key = isKeyed && { 'x-functions-key': app.host.masterKey };
     const hasBody = !['GET', 'HEAD'].includes(usual);
     return { method: usual, path: at + search, headers: { ...sent, ...key }, body: hasBody ? text : null };

@@ -8,6 +8,7 @@ import addFormats from 'ajv-formats';
 import { createParser } from 'eventsource-parser';
 import { addressedEvents, streamEvents } from '../../src/lib/contract/answer-events.ts';
 import { type NamedSchemas, schemas } from '../../src/lib/contract/schema.ts';
+import { openAiReferences, openAiShapes } from './openai-shapes.ts';
 import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
 
 interface ResponseObject {
@@ -23,8 +24,10 @@ interface OpenApi {
 const document = structuredClone(openApiDocument()) as unknown as OpenApi;
 // The document allows additional fields, because clients must accept new ones. In tests they are errors.
 for (const schema of Object.values(document.components.schemas)) close(schema);
+Object.assign(document.components.schemas, openAiReferences);
 const ajv = new Ajv2020.default({ strict: false, allErrors: true });
 addFormats.default(ajv);
+ajv.addSchema(openAiShapes, 'openai');
 ajv.addSchema(document, 'openapi');
 
 function close(schema: unknown): void {
@@ -76,7 +79,8 @@ function operationsAt(path: string): Record<string, Operation> | undefined {
   const template = path
     .replace(/^\/sessions\/[^/]+/, '/sessions/{session_id}')
     .replace(/\/answers\/[^/]+$/, '/answers/{key}')
-    .replace(/^\/assets\/[^/]+$/, '/assets/{name}');
+    .replace(/^\/assets\/[^/]+$/, '/assets/{name}')
+    .replace(/^\/v1\/models\/.+$/, '/v1/models/{model}');
   // The host ignores a trailing slash.
   return document.paths[template] ?? document.paths[template.replace(/\/$/, '')];
 }
@@ -139,10 +143,10 @@ const STREAMS: Record<string, NamedSchemas> = {
 
 /** The schema of each event's data, by the name of the event. */
 function schemasOfEvents({ content }: ResponseObject): Map<string, object> {
-  const schema: { contentSchema?: { $ref?: string } } = content?.['text/event-stream']?.schema ?? {};
-  const ref = schema.contentSchema?.$ref;
-  const events = STREAMS[ref?.split('/').at(-1) ?? ''];
-  if (!events) return new Map([['message', { $ref: ref }]]);
+  const { contentSchema: schema = {} }: { contentSchema?: { $ref?: string } } =
+    content?.['text/event-stream']?.schema ?? {};
+  const events = STREAMS[schema.$ref?.split('/').at(-1) ?? ''];
+  if (!events) return new Map([['message', schema]]);
   return new Map(
     Object.entries(events).map(([name, event]) => [
       name,
@@ -156,6 +160,8 @@ function eventChecker(where: string, known: Map<string, object>): TransformStrea
   const parser = createParser({
     onEvent({ event = 'message', data }) {
       const schema = known.get(event);
+      // The last event of OpenAI's streams.
+      if (data === '[DONE]') return;
       if (!schema) throw new Error(`${where}: the event ${event} is not in the OpenAPI document.`);
       validate(schema, JSON.parse(data), `${where}, event ${event}`);
       checked.events++;

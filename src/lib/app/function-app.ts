@@ -49,6 +49,8 @@ export interface HttpOptions {
   authLevel: 'anonymous' | 'function' | 'admin';
   /** Allowed methods. Others get a 405. */
   methods: HttpMethod[];
+  /** Gives the form of the errors; by default that of all routes. */
+  loadErrorResponse?: () => Promise<typeof errorResponse>;
 }
 
 /** Answers the requests of a route. */
@@ -58,7 +60,8 @@ export type Handle = (request: RawRequest, invocation: Invocation) => Reply | Pr
  * Registers an HTTP function. An error that `handle` throws becomes an error response. Once the process is stopping,
  * every request gets the error `stopping`.
  */
-export function httpFunction(name: string, { route, authLevel, methods }: HttpOptions, handle: Handle): void {
+export function httpFunction(name: string, options: HttpOptions, handle: Handle): void {
+  const { route, authLevel, methods, loadErrorResponse } = options;
   app.http(name, {
     route,
     authLevel,
@@ -82,7 +85,8 @@ export function httpFunction(name: string, { route, authLevel, methods }: HttpOp
       } catch (thrown) {
         const error = toAskError(thrown);
         if (error.code === 'internal_error') context.error(error.code, error.cause);
-        return errorResponse(error, invocation);
+        const respond = (await loadErrorResponse?.()) ?? errorResponse;
+        return respond(error, invocation);
       }
     },
   });

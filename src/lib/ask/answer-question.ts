@@ -126,7 +126,8 @@ async function find(
   };
   const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
   const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
-  const prompt = buildPrompt(config.model.systemPrompt, history, question.text);
+  const system = [config.model.systemPrompt, question.instructions].filter(Boolean).join('\n\n');
+  const prompt = question.prompt ?? buildPrompt(system, history, question.text);
   const signals = [context.signal, resetFailed, ...(live ? [live.stopping] : [])];
   try {
     return await finder.find(question, prompt, {
@@ -135,7 +136,8 @@ async function find(
       signal: AbortSignal.any(signals),
       // With an address, an answer is streamed even if its caller wants it as a whole: others may follow it.
       onText: onText || question.idempotencyKey !== undefined ? onFirstText : undefined,
-      promptCacheKey: promptCacheKeyOf(question),
+      promptCacheKey: question.promptCacheKey ?? (question.prompt ? undefined : promptCacheKeyOf(question)),
+      wish: question.wish,
     });
   } catch (error) {
     // A caller may cancel by leaving.

@@ -49,10 +49,20 @@ interface OpenedHistory extends Pick<Place, 'interactions' | 'position'> {
   resetFailed: AbortSignal;
 }
 
+/** That of a question with the whole prompt. */
+const noConversation = (): Conversation => ({
+  interactions: [],
+  resetFailed: new AbortController().signal,
+  live: undefined,
+  save: async () => ({ outcome: 'not stored', position: null, stopped: false }),
+  end: async () => {},
+});
+
 /** Creates the conversations of this process. */
 export function createConversations(parts: ConversationParts): Conversations {
   return {
     async open(question, context) {
+      if (question.prompt) return noConversation();
       const { idempotencyKey } = question;
       if (idempotencyKey !== undefined) return openClaimed(parts, { ...question, idempotencyKey }, context);
       const opened = await openHistory(parts, question, context);

@@ -33,12 +33,15 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   const inFlight = new SingleFlight<SharedAnswer>();
 
   /** Null when the question must not use the cache. */
-  async function placeOf({ cacheControl, userId }: Question, prompt: Message[]): Promise<CachePlace | null> {
+  async function placeOf(
+    { cacheControl, userId, wish }: Question,
+    prompt: Message[],
+  ): Promise<CachePlace | null> {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
     // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
     const generation = await cache.generation();
-    const target = model.target();
+    const target = model.target(wish);
     const keyFor = (each: ModelTarget): string =>
       answerCacheKey(config, each, prompt, { generation, partition });
     return { cache, key: keyFor(target), target, keyFor };
@@ -59,7 +62,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       // the answer has an address.
       const isLasting = config.finishAbandoned && question.idempotencyKey !== undefined;
       const own = isLasting ? context : untilDisconnected(context);
-      return (await completeFitting(parts, prompt, own)).text;
+      return (await completeFitting(parts, { question, prompt }, own)).text;
     },
 
     async requireCached(question) {

@@ -37,12 +37,12 @@ export type FittingCompletion = Completion & { historyDropped: boolean };
 
 /**
  * Calls the model. While the model refuses the prompt as too long, drops the older half of the chat history and repeats
- * the call.
+ * the call. A prompt of the caller's is never changed.
  * @throws AskError when there is no answer.
  */
 export async function completeFitting(
   parts: ModelCallParts,
-  prompt: Message[],
+  { question, prompt }: Omit<Shareable, 'place'>,
   context: AskContext,
 ): Promise<FittingCompletion> {
   for (let sent = prompt; ;) {
@@ -50,7 +50,7 @@ export async function completeFitting(
       return { ...(await callModel(parts, sent, context)), historyDropped: sent !== prompt };
     } catch (error) {
       const isTooLong = error instanceof AskError && error.code === 'conversation_too_long';
-      const shorter = isTooLong ? dropOlderHalf(sent) : null;
+      const shorter = isTooLong && !question.prompt ? dropOlderHalf(sent) : null;
       if (!shorter) throw error;
       sent = shorter;
     }
@@ -77,7 +77,12 @@ async function callModel(
 }
 
 /** Errors that the question caused: the model works and has answered with a refusal. */
-const REFUSALS = new Set(['content_filtered', 'conversation_too_long', 'output_limit_reached']);
+const REFUSALS = new Set([
+  'content_filtered',
+  'conversation_too_long',
+  'output_limit_reached',
+  'unsupported_parameter',
+]);
 /** Errors after which the model counts as failing. */
 const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_open', 'timeout']);
 
@@ -140,7 +145,7 @@ export async function askOrWait(
   }
   let stored: Promise<void> = Promise.resolve();
   try {
-    const completion = await completeFitting(parts, prompt, context);
+    const completion = await completeFitting(parts, { question, prompt }, context);
     if (completion.finishReason === 'stop' && !completion.historyDropped) {
       // A parameter may have been refused, or a fallback deployment may have answered: the key has to match the call
       // that succeeded.

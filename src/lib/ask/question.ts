@@ -1,6 +1,7 @@
 /** A question, and the context in which it is answered. */
 import type { QuestionRecord } from '../telemetry/question-record.ts';
-import type { CallContext } from '../model/completion.ts';
+import type { CallContext, Message } from '../model/completion.ts';
+import type { ModelWish } from '../model/parameters.ts';
 
 /** A validated question. */
 export interface Question {
@@ -21,6 +22,14 @@ export interface Question {
   textFrom: number;
   /** Send the answer as a stream of events. */
   stream: boolean;
+  /** The whole prompt, from a caller who keeps the conversation: nothing is read from a session, and nothing is stored. */
+  prompt?: Message[] | undefined;
+  /** Instructions of the caller, which follow the system prompt of the settings. */
+  instructions?: string | undefined;
+  /** What the caller wants of the model, in place of the settings. */
+  wish?: ModelWish | undefined;
+  /** In place of the key of the session. */
+  promptCacheKey?: string | undefined;
 }
 
 /** How a question may use the cache. */

@@ -40,6 +40,8 @@ export interface Config {
   finishAbandoned: boolean;
   /** Whether App Service authentication is on. Only then can callers not forge the headers that name the user. */
   trustsUserHeaders: boolean;
+  /** The API in the form of OpenAI's, for clients that know no other. */
+  openAiApi: OpenAiApiConfig;
   /** Host names of the web pages that may call /mcp, besides those on this machine. */
   mcpAllowedHosts: string[];
   /** The app's own host name, which the platform sets; undefined elsewhere. */
@@ -51,6 +53,13 @@ export interface Config {
   langSmith: LangSmithConfig | null;
   /** Problems that do not stop the app, one sentence each, without secret values. */
   warnings: readonly string[];
+}
+
+/** The OpenAI API under /v1. */
+export interface OpenAiApiConfig {
+  isOn: boolean;
+  /** Parameters of the model that callers must not choose, by their names in chat completions. */
+  forbidden: readonly string[];
 }
 
 /** `function` requires a function key; `anonymous` does not, for example behind App Service sign-in. */
@@ -102,6 +111,7 @@ export function readConfig(env: Environment = process.env): Config {
     logLevel: logLevelOf(settings),
     trustsUserHeaders: trustsUserHeadersOf(settings),
     hostName: readHostName(settings),
+    openAiApi: readOpenAiApi(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),
     warnings: settings.warnings,
   };
@@ -164,4 +174,26 @@ function readMcpAllowedHosts(settings: SettingsReader): string[] {
     return '';
   });
   return [...(own === undefined ? [] : [own]), ...others];
+}
+
+/** The parameters of the model that callers may choose, by their names in chat completions. */
+const CALLER_PARAMETERS = [
+  'temperature',
+  'top_p',
+  'max_completion_tokens',
+  'reasoning_effort',
+  'verbosity',
+  'response_format',
+  'stop',
+  'seed',
+  'frequency_penalty',
+  'presence_penalty',
+];
+
+function readOpenAiApi(settings: SettingsReader): OpenAiApiConfig {
+  const name = 'OPENAI_API_FORBIDDEN_PARAMETERS';
+  const forbidden = settings.list(name);
+  if (forbidden.some((each) => !CALLER_PARAMETERS.includes(each)))
+    settings.problems.push(`${name} must list some of ${CALLER_PARAMETERS.join(', ')}, separated by commas.`);
+  return { isOn: settings.oneOf('OPENAI_API', ['on', 'off']) !== 'off', forbidden };
 }

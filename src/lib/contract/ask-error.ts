@@ -15,6 +15,8 @@ export class AskError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The limit that `message` names, in its unit; undefined when it names none. */
   readonly limit: number | undefined;
+  /** The field of the request that `message` names, as it stands there; undefined when it names none. */
+  readonly param: string | undefined;
   /** What the operator can do, as the log says it; undefined when the code says enough, or only the caller can act. */
   readonly advice: string | undefined;
   /** Whether the log has it as an error, not as a warning: it recurs until the operator acts. */
@@ -28,6 +30,7 @@ export class AskError extends Error {
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
     this.limit = options.limit;
+    this.param = options.param;
     this.advice = options.advice;
     this.isSevere = options.isSevere ?? false;
     this.headers = options.headers ?? {};
@@ -43,6 +46,7 @@ interface AskErrorOptions {
   cause?: unknown;
   retryAfterMs?: number | undefined;
   limit?: number;
+  param?: string;
   advice?: string | undefined;
   isSevere?: boolean;
   headers?: Record<string, string>;

@@ -7,12 +7,14 @@ export { AskError } from './ask-error.ts';
 
 /** What a request body holds, and an example of it. */
 const BODIES = {
+  completion:
+    '{"model": "default", "messages": [{"role": "user", "content": "What is the capital of France?"}]}',
   question: '{"question": "What is the capital of France?"}',
   request: '{}',
   message: '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}',
 };
 
-/** What a request body holds: a question, a message of the Model Context Protocol, or the fields of another request. */
+/** What a request body holds: a question, fields of another request, or a message of MCP or of the OpenAI API. */
 export type BodyContent = keyof typeof BODIES;
 
 /** The table of errors. Each function creates a new {@link AskError}. */
@@ -50,7 +52,7 @@ export const errors = {
   invalidJson: (reason: string, content: BodyContent) =>
     new AskError(400, 'invalid_json', `${reason} Send JSON such as ${BODIES[content]}.`),
   invalidField: (field: string, rule: string) =>
-    new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`),
+    new AskError(400, 'invalid_request', `The field "${field}" ${rule}.`, { param: field }),
   invalidHeader: (name: string, rule: string) =>
     new AskError(400, 'invalid_request', `The header "${name}" ${rule}.`),
   invalidPosition: () =>
@@ -58,6 +60,37 @@ export const errors = {
       400,
       'invalid_request',
       'The parameter "before" is not a valid position. Use the address in "next" of another page.',
+    ),
+  unsupportedParameter: (name: string) =>
+    new AskError(
+      400,
+      'unsupported_parameter',
+      `The field "${name}", or its value, is not supported here. Leave it out.`,
+      { param: name },
+    ),
+  parameterRefused: (name: string, cause?: unknown) =>
+    new AskError(
+      400,
+      'unsupported_parameter',
+      `The model refuses the field "${name}" or its value. Change it, or leave it out.`,
+      { param: name, cause },
+    ),
+  parameterForbidden: (name: string) =>
+    new AskError(
+      400,
+      'unsupported_parameter',
+      `The operator of this service does not allow the field "${name}". Leave it out.`,
+      { param: name },
+    ),
+  modelNotFound: () =>
+    new AskError(404, 'model_not_found', 'There is no such model here. Use one of GET /v1/models.', {
+      param: 'model',
+    }),
+  openAiApiOff: () =>
+    new AskError(
+      404,
+      'openai_api_off',
+      'The operator of this service has turned its OpenAI API off. Use POST /ask.',
     ),
   notSignedIn: () =>
     new AskError(
@@ -77,12 +110,14 @@ export const errors = {
       'origin_not_allowed',
       'Web pages of this origin may not call this service. The operator can allow it with MCP_ALLOWED_ORIGINS.',
     ),
-  questionTooLong: (maxChars: number) =>
+  questionTooLong: (maxChars: number, field = 'question') =>
     new AskError(
       413,
       'question_too_long',
-      `The field "question" is longer than ${maxChars} characters. Shorten it.`,
-      { limit: maxChars },
+      field === 'question'
+        ? `The field "question" is longer than ${maxChars} characters. Shorten it.`
+        : `The question in the field "${field}" is longer than ${maxChars} characters. Shorten it.`,
+      { limit: maxChars, param: field },
     ),
   conversationTooLong: (cause?: unknown) =>
     new AskError(
@@ -90,6 +125,13 @@ export const errors = {
       'conversation_too_long',
       'The question and its chat history are too long for the model. Shorten the question or send "new_conversation": true.',
       { cause },
+    ),
+  messagesTooLong: (cause?: unknown) =>
+    new AskError(
+      413,
+      'conversation_too_long',
+      'The messages are too long for the model. Send fewer or shorter ones.',
+      { param: 'messages', cause },
     ),
   contentFiltered: (cause?: unknown) =>
     new AskError(

@@ -79,12 +79,14 @@ export const ERROR_CODES = [
   'method_not_allowed',
   'misconfigured',
   'model_misconfigured',
+  'model_not_found',
   'model_rate_limited',
   'model_unavailable',
   'not_acceptable',
   'not_cached',
   'not_ready',
   'not_signed_in',
+  'openai_api_off',
   'origin_not_allowed',
   'output_limit_reached',
   'question_too_long',
@@ -93,6 +95,7 @@ export const ERROR_CODES = [
   'stopping',
   'timeout',
   'unsupported_media_type',
+  'unsupported_parameter',
 ] as const;
 
 export const errorBody = z

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import { errorBody } from '../contract/errors.ts';
 import type { AddressedAnswerBody } from '../contract/answer-events.ts';
 import { acceptsEvents, readTextFrom } from './ask-request.ts';
-import { streamAnswer } from './ask-stream.ts';
+import { ownEvents, streamAnswer } from './ask-stream.ts';
 import { startDeadline } from './asked-question.ts';
 import type { RawRequest } from './raw-request.ts';
 import { json, type Reply } from './response.ts';
@@ -65,7 +65,7 @@ async function stream(
     return await streamAnswer({
       end,
       events: bodiesOf(address, answers.events(address, { from, signal, disconnected: caller.disconnected })),
-      opening: () => ({ session_id: address.session.sessionId, offset: from }),
+      format: ownEvents(() => ({ session_id: address.session.sessionId, offset: from })),
       headers: () => ({ 'X-Request-Id': invocation.id }),
       caller,
       signal,

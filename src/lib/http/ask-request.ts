@@ -74,14 +74,14 @@ export const checkSessionId = (value: unknown): string => check(sessionIdSchema,
 export const checkKey = (value: unknown, name: string): string => check(idempotencyKey, value, name);
 
 /** Validates `value`. @throws AskError that names the invalid field, or `name` when `value` itself is invalid. */
-function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
+export function check<T>(schema: ZodMiniType<T>, value: unknown, name = 'body'): T {
   const { data, error } = schema.safeParse(value);
   const problem = error?.issues[0];
   if (problem) throw errors.invalidField(problem.path.join('.') || name, problem.message);
   return data as T;
 }
 
-function readIdempotencyKey(request: RawRequest, sessionId: string | undefined): string | undefined {
+export function readIdempotencyKey(request: RawRequest, sessionId: string | undefined): string | undefined {
   const key = request.header('idempotency-key');
   if (key === null) return undefined;
   // The key of an answer is a part of its address.
@@ -138,7 +138,7 @@ export async function readCopyFields(request: RawRequest, signal: AbortSignal): 
 }
 
 /** Reads the body of `request` as a JSON object. Errors as for {@link readJson}. */
-async function readJsonObject(
+export async function readJsonObject(
   request: RawRequest,
   expected: ExpectedBody,
   signal: AbortSignal,

@@ -3,18 +3,23 @@ import type { Reply } from './response.ts';
 import type { AnswerEvent } from '../ask/answer-events.ts';
 import type { SessionEvent } from '../contract/answer-events.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
-import { errorBody, toAskError } from '../contract/errors.ts';
+import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
+
+/** How an API writes an answer as events; each function gives the text of one or several. */
+export interface EventFormat<T> {
+  /** Comes first. Called when the first event is known. */
+  opening(): string;
+  token(text: string): string;
+  done(answer: T): string;
+  error(error: AskError): string;
+}
 
 /** What {@link streamAnswer} needs. */
-export interface AnswerStream {
+export interface AnswerStream<T> {
   /** Told when the answer has ended, and how, even if the caller has disconnected before. */
   end: (thrown?: unknown) => void;
-  events: AsyncGenerator<AnswerEvent<object>, void, void>;
-  /**
-   * Gives the data of the event `session`, which comes first; called when the first event is known. With an `offset`, each
-   * event of text has as its id where the text after it begins.
-   */
-  opening: () => SessionEvent;
+  events: AsyncGenerator<AnswerEvent<T>, void, void>;
+  format: EventFormat<T>;
   /** Gives the headers of the answer. Called when the first event is known. */
   headers: () => Record<string, string>;
   caller: Caller;
@@ -26,28 +31,27 @@ export interface AnswerStream {
  * Gives the response when the first event is known: a failure before it has its own HTTP status. The body is streamed
  * afterwards. @throws the error of `events` if it occurs before that; the question has then not ended.
  */
-export async function streamAnswer(answer: AnswerStream): Promise<Reply> {
+export async function streamAnswer<T>(answer: AnswerStream<T>): Promise<Reply> {
   const first = await answer.events.next();
   return {
     status: 200,
     headers: { ...SSE_HEADERS, ...answer.headers() },
-    body: toBytes(answer, answer.opening(), first),
+    body: toBytes(answer, answer.format.opening(), first),
   };
 }
 
-async function* toBytes(
-  answer: AnswerStream,
-  opening: SessionEvent,
-  first: IteratorResult<AnswerEvent<object>, void>,
+async function* toBytes<T>(
+  answer: AnswerStream<T>,
+  opening: string,
+  first: IteratorResult<AnswerEvent<T>, void>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { events, caller, signal } = answer;
-  let { offset } = opening;
+  const { events, format, caller, signal } = answer;
+  const encoder = new TextEncoder();
   let failure: unknown;
   try {
-    yield sseEvent('session', opening);
+    yield encoder.encode(opening);
     for (let { value: event } = first; event; { value: event } = await events.next()) {
-      if (event.type === 'token' && offset !== undefined) offset += event.text.length;
-      yield toSse(event, offset);
+      yield encoder.encode(toSse(event, format));
       await caller.ready(signal);
       // After `done` the answer is complete: an abort during a slow read is no longer an error.
       if (event.type === 'done' || caller.disconnected.aborted) return;
@@ -56,14 +60,14 @@ async function* toBytes(
   } catch (thrown) {
     if (thrown instanceof CallerDisconnectedError) return;
     failure = thrown;
-    yield sseEvent('error', errorBody(toAskError(thrown), opening.session_id));
+    yield encoder.encode(format.error(toAskError(thrown)));
   } finally {
     void finish(events).then(() => answer.end(failure));
   }
 }
 
 /** Consumes the remaining events, so that the answer is completed and stored after its caller has disconnected. */
-async function finish(events: AnswerStream['events']): Promise<void> {
+async function finish(events: AsyncGenerator<unknown, void, void>): Promise<void> {
   try {
     for await (const _ of events);
   } catch {
@@ -71,21 +75,37 @@ async function finish(events: AnswerStream['events']): Promise<void> {
   }
 }
 
-/** Encodes an event. `id` is where the text after it begins, if the stream has ids. */
-function toSse(event: AnswerEvent<object>, id: number | undefined): Uint8Array {
-  if (event.type === 'token') return sseEvent('token', { text: event.text }, id);
-  // No proxy closes the connection as idle while the model is silent.
-  return event.type === 'done' ? sseEvent('done', event.answer) : sseComment('waiting for the model');
+function toSse<T>(event: AnswerEvent<T>, format: EventFormat<T>): string {
+  if (event.type === 'token') return format.token(event.text);
+  // No proxy closes the connection as idle while the model is silent. Clients ignore comments.
+  return event.type === 'done' ? format.done(event.answer) : ': waiting for the model\n\n';
 }
 
-const encoder = new TextEncoder();
+/**
+ * The events of this app's own API. When the opening has an `offset`, each event of text has as its id where the text after
+ * it begins.
+ */
+export function ownEvents(openingOf: () => SessionEvent): EventFormat<object> {
+  let opening: SessionEvent;
+  let offset: number | undefined;
+  return {
+    opening() {
+      opening = openingOf();
+      ({ offset } = opening);
+      return sseEvent('session', opening);
+    },
+    token(text) {
+      if (offset !== undefined) offset += text.length;
+      return sseEvent('token', { text }, offset);
+    },
+    done: (answer) => sseEvent('done', answer),
+    error: (error) => sseEvent('error', errorBody(error, opening.session_id)),
+  };
+}
 
-/** Encodes an event. Its data is JSON without line breaks, so it needs only one line. */
-const sseEvent = (name: string, data: object, id?: number): Uint8Array =>
-  encoder.encode(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
-
-/** Encodes a comment. Clients ignore it; it keeps proxies from closing the connection as idle. */
-const sseComment = (text: string): Uint8Array => encoder.encode(`: ${text}\n\n`);
+/** Writes an event. Its data is JSON without line breaks, so it needs only one line. */
+const sseEvent = (name: string, data: object, id?: number): string =>
+  `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** Headers of an event stream: no cache may store it, and no proxy may buffer it. */
 const SSE_HEADERS = {

@@ -121,7 +121,7 @@ export class AskedQuestion {
       outcome,
       record: this.record,
       question: question && {
-        session: { userId: question.userId, sessionId: question.sessionId },
+        session: question.prompt ? null : { userId: question.userId, sessionId: question.sessionId },
         streamed: question.stream,
       },
       metrics: counters.report(this.record),

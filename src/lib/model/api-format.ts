@@ -4,7 +4,7 @@ import type { BaseChatModelCallOptions, ToolChoice } from '@langchain/core/langu
 import type { BaseMessage } from '@langchain/core/messages';
 import type { ChatGeneration, ChatGenerationChunk } from '@langchain/core/outputs';
 import type { Exchange } from '../pool/http-client.ts';
-import type { ModelParameters } from './parameters.ts';
+import type { ModelParameters, ResponseFormat } from './parameters.ts';
 
 /** Options of one call, beside those of every LangChain model. */
 export interface PooledCallOptions extends BaseChatModelCallOptions {
@@ -20,11 +20,6 @@ export interface PooledCallOptions extends BaseChatModelCallOptions {
   /** In the form of chat completions: `json_object` or `json_schema`. */
   response_format?: ResponseFormat;
 }
-
-/** The form of an answer: platform.openai.com/docs/guides/structured-outputs */
-export type ResponseFormat =
-  | { type: 'text' | 'json_object' }
-  | { type: 'json_schema'; json_schema: { name: string; schema: object; strict?: boolean } };
 
 /** The request for a completion. */
 export interface CompletionRequest {

@@ -1,6 +1,6 @@
 /** A call of the model: its prompt, what is recorded of it, and its completion. */
 import { type ConnectionRecord, createConnectionRecord } from '../pool/connection-record.ts';
-import type { ModelParameters } from './parameters.ts';
+import type { ModelParameters, ModelWish } from './parameters.ts';
 
 /** One message of a prompt, in LangChain's format: role and text. */
 export type Message = ['system' | 'human' | 'ai', string];
@@ -45,7 +45,9 @@ export interface CallContext {
   /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
   deadline: number;
   /** The same for all calls whose prompts begin alike. Not sent to a model that does not take it. */
-  promptCacheKey?: string;
+  promptCacheKey?: string | undefined;
+  /** What the caller wants in place of the settings. */
+  wish?: ModelWish | undefined;
   /** Called with each piece of the text. When undefined, the model is not asked for a stream. */
   onText?: ((text: string) => void) | undefined;
 }

@@ -13,7 +13,7 @@ import {
 } from './completion.ts';
 import { ask } from './langchain-call.ts';
 import { EmptyAnswerError, isDeploymentGone } from './model-errors.ts';
-import { adapt } from './parameters.ts';
+import { adapt, type ModelWish } from './parameters.ts';
 import type { PooledChatModel } from './pooled-chat-model.ts';
 
 /** Duration of a rate limit when the response has no `Retry-After`. */
@@ -50,9 +50,14 @@ export class ModelEndpoint {
     );
   }
 
-  /** The deployment, and the configured parameters without those that the endpoint refused. */
-  get target(): ModelTarget {
-    return this.#target;
+  get deployment(): string {
+    return this.#target.deployment;
+  }
+
+  /** The deployment, the configured parameters without those that the endpoint refused, and those that a caller wants. */
+  targetFor(wish: ModelWish | undefined): ModelTarget {
+    const { deployment, parameters } = this.#target;
+    return wish ? { deployment, parameters: { ...parameters, ...wish.parameters } } : this.#target;
   }
 
   /** Name and version of the model; undefined before the first completion, since a deployment can have any name. */
@@ -94,7 +99,8 @@ export class ModelEndpoint {
       onResponse: (status) => void (status < 400 && onHealthy()),
     };
     for (;;) {
-      const target = this.#target;
+      const own = this.#target;
+      const target = this.targetFor(context.wish);
       try {
         const { promptCacheKey } = context;
         const options = {
@@ -109,12 +115,12 @@ export class ModelEndpoint {
         this.#modelName = completion.model || this.#modelName;
         return assertAnswer(completion);
       } catch (error) {
-        const adapted = adapt(target.parameters, error);
-        if (!adapted) throw error;
+        const adaptation = adapt(target.parameters, context.wish, error);
+        if (!adaptation) throw error;
         // Otherwise a concurrent request has already changed the parameters.
-        if (this.#target === target) {
-          this.#target = { ...target, parameters: adapted.parameters };
-          this.#warn(adapted.advice);
+        if (this.#target === own) {
+          this.#target = { ...own, parameters: adaptation.change(own.parameters) };
+          this.#warn(adaptation.advice);
         }
       }
     }

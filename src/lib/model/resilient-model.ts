@@ -17,7 +17,7 @@ import { createTokenProvider } from './credential.ts';
 import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
 import { readRetirementDates, RetirementWatch } from './retirement-watch.ts';
-import { parametersFor } from './parameters.ts';
+import { type ModelWish, parametersFor } from './parameters.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
 import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 
@@ -31,7 +31,7 @@ export interface ResilientModel {
   /** Calls the model, and records the call. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
   complete(call: CallRecord, context: CallContext): Promise<Completion>;
   /** The deployment and the parameters of the next call: the cache keeps its answer under them. */
-  target(): ModelTarget;
+  target(wish?: ModelWish): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
   modelName(): string | undefined;
   /** Name of the model that an endpoint named last; undefined before its first completion in this process. */
@@ -83,9 +83,14 @@ export function createResilientModel(
   const primary = createEndpoint(first, 0);
   const endpoints = [primary, ...others.map((endpoint, index) => createEndpoint(endpoint, index + 1))];
   const bulkhead = new Bulkhead(config.maxConcurrency, errors.busy);
-  const next = () => endpoints.find(({ isGone }) => !isGone) ?? primary;
+  const withDeployment = (name: string | undefined): ModelEndpoint[] =>
+    name === undefined ? endpoints : endpoints.filter(({ deployment }) => deployment === name);
+  const next = (wish?: ModelWish): ModelEndpoint => {
+    const possible = withDeployment(wish?.deployment);
+    return possible.find(({ isGone }) => !isGone) ?? possible[0] ?? primary;
+  };
   return {
-    target: () => next().target,
+    target: (wish) => next(wish).targetFor(wish),
     modelName: () => next().modelName,
     modelNameOf: (endpoint) => endpoints[endpoint]?.modelName,
     waitMs: () => shortestWaitMs(endpoints),
@@ -101,7 +106,8 @@ export function createResilientModel(
       for (const watch of watches.values()) watch.stop();
     },
     async complete(call, context) {
-      const trying = () => untilAborted(tryEndpoints(endpoints, call, context), context.signal);
+      const possible = withDeployment(context.wish?.deployment);
+      const trying = () => untilAborted(tryEndpoints(possible, call, context), context.signal);
       const completion = await bulkhead.run(trying, context.signal);
       watches.get(call.connection.endpoint)?.note(completion.model);
       return completion;

@@ -45,10 +45,11 @@ export const responsesApi: ApiFormat = {
 
 function toFields({ model, parameters, options, streamed }: CompletionRequest): Record<string, unknown> {
   const { reasoningEffort, verbosity } = parameters;
-  const format = toTextFormat(options.response_format);
+  const format = toTextFormat(parameters.responseFormat ?? options.response_format);
   return {
     model,
     temperature: parameters.temperature,
+    top_p: parameters.topP,
     stream: streamed,
     tools: options.tools?.length ? options.tools.map(flatten) : undefined,
     tool_choice: options.tool_choice && flatten(toToolChoice(options.tool_choice)),

@@ -17,10 +17,17 @@ export interface FinishedQuestion {
   outcome: Outcome;
   record: QuestionRecord;
   /** Undefined when the request had no valid question. */
-  question: { session: SessionKey; streamed: boolean } | undefined;
+  question: FinishedQuestionFacts | undefined;
   metrics: PerformanceMetrics;
   /** `traceparent` of the host's trace: w3.org/TR/trace-context */
   traceParent: string | undefined;
+}
+
+/** What is reported of a valid question. */
+export interface FinishedQuestionFacts {
+  /** Null when the caller keeps the conversation. */
+  session: SessionKey | null;
+  streamed: boolean;
 }
 
 /** The name of an outcome in the log and in metrics. For an error this is its code. */
@@ -72,7 +79,8 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       invocation: metrics.invocation,
       ...(trace !== undefined && { trace }),
       // The partition of the session's rows in storage: a digest, from which the session id cannot be recovered.
-      ...(question && { session: sessionPartition(question.session), streamed: question.streamed }),
+      ...(question?.session && { session: sessionPartition(question.session) }),
+      ...(question && { streamed: question.streamed }),
       cache: cache.result,
       tier: cache.tier,
       ...(cache.reason && { cache_reason: cache.reason }),

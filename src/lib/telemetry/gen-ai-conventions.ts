@@ -140,9 +140,12 @@ export const timeToFirstChunk = ({ firstTokenAt, startedAt }: CallRecord): numbe
  * OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is on.
  */
 export function contentAttributes({ prompt, completion }: CallRecord): Attributes {
-  const [system, ...messages] = prompt;
+  // A prompt of the caller's may begin with something else.
+  const [first] = prompt;
+  const system = first?.[0] === 'system' ? first : undefined;
+  const messages = system ? prompt.slice(1) : prompt;
   return {
-    [GEN_AI.systemInstructions]: JSON.stringify([text(system?.[1] ?? '')]),
+    ...(system && { [GEN_AI.systemInstructions]: JSON.stringify([text(system[1])]) }),
     [GEN_AI.inputMessages]: JSON.stringify(
       messages.map(([role, content]) => ({ role: ROLES[role], parts: [text(content)] })),
     ),

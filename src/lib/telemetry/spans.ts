@@ -100,20 +100,21 @@ function writeCall(
     failed: call.error !== null,
     attributes: {
       ...callAttributes(config, call),
-      ...(question && { [GEN_AI.conversation]: sessionPartition(question.session) }),
+      ...conversationAttribute(question),
       ...(config.telemetry?.capturesContent && contentAttributes(call)),
     },
   });
 }
 
+const conversationAttribute = (question: FinishedQuestion['question']): Attributes =>
+  question?.session ? { [GEN_AI.conversation]: sessionPartition(question.session) } : {};
+
 function questionAttributes({ outcome, record, question }: FinishedQuestion): Attributes {
   return {
     [GENERAL.invocation]: record.invocationId,
     [GENERAL.coldStart]: record.coldStart,
-    ...(question && {
-      [GEN_AI.conversation]: sessionPartition(question.session),
-      'ask.streamed': question.streamed,
-    }),
+    ...conversationAttribute(question),
+    ...(question && { 'ask.streamed': question.streamed }),
     ...(typeof outcome !== 'string' && { [GENERAL.errorType]: outcome.code }),
     'ask.outcome': outcomeName(outcome),
     'ask.cache.result': record.cache.result,

@@ -1,7 +1,7 @@
 /** When a stream sends its headers, and its comments while the model is silent. The tests use fake timers. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { answerEvents } from '../../../src/lib/ask/answer-events.ts';
-import { type AnswerStream, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
+import { type AnswerStream, ownEvents, streamAnswer } from '../../../src/lib/http/ask-stream.ts';
 import type { Reply } from '../../../src/lib/http/response.ts';
 import { errors, toAskError } from '../../../src/lib/contract/errors.ts';
 import type { Answer } from '../../../src/lib/contract/responses.ts';
@@ -13,9 +13,9 @@ afterEach(() => void vi.useRealTimers());
 function silentStream() {
   const answer = Promise.withResolvers<Answer>();
   const failed: string[] = [];
-  const stream: AnswerStream = {
+  const stream: AnswerStream<Answer> = {
     events: answerEvents(() => answer.promise),
-    opening: () => ({ session_id: 's', cold_start: false }),
+    format: ownEvents(() => ({ session_id: 's', cold_start: false })),
     headers: () => ({}),
     caller: { disconnected: new AbortController().signal, ready: async () => {} },
     signal: new AbortController().signal,

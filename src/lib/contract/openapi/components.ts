@@ -32,6 +32,7 @@ export const headers = {
     },
   ),
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
+  'X-Should-Retry': header('`false` when a retry would meet the same error.', 'string'),
   Allow: header('The allowed methods.', 'string'),
   'WWW-Authenticate': header('Where users sign in: RFC 9728.', 'string'),
   ETag: header('Version of the file in this coding.', 'string'),
@@ -60,28 +61,37 @@ export const commonErrors = [errors.internal(), errors.stopping()];
 /** Errors of every operation that requires valid settings. */
 export const serviceErrors = [...commonErrors, errors.misconfigured()];
 
+/** How errors are written, and the name of the schema. */
+interface ErrorShape {
+  toBody: (error: AskError) => object;
+  schema: string;
+}
+
+const OWN_SHAPE: ErrorShape = { toBody: errorBody, schema: 'Error' };
+
 /** The responses for `possible` errors and for methods other than `allow`, by HTTP status. */
-export function errorResponses(allow: string, possible: AskError[]): Json {
+export function errorResponses(allow: string, possible: AskError[], shape = OWN_SHAPE): Json {
   const byStatus = Object.groupBy([errors.methodNotAllowed(allow), ...possible], ({ status }) => status);
   return Object.fromEntries(
-    Object.entries(byStatus).map(([status, some = []]) => [status, errorResponse(some)] as const),
+    Object.entries(byStatus).map(([status, some = []]) => [status, errorResponse(some, shape)] as const),
   );
 }
 
-function errorResponse(possible: AskError[]): Json {
+function errorResponse(possible: AskError[], { toBody, schema }: ErrorShape): Json {
   const byCode = Object.groupBy(possible, ({ code }) => code);
   const examples = Object.entries(byCode).flatMap(([code, some]) =>
-    some.map((error, index) => [index === 0 ? code : `${code}-${index + 1}`, { value: errorBody(error) }]),
+    some.map((error, index) => [index === 0 ? code : `${code}-${index + 1}`, { value: toBody(error) }]),
   );
   const names: (keyof typeof headers)[] = ['X-Request-Id'];
   if (possible.some((error) => error.headers['Allow'])) names.push('Allow');
+  if (schema !== OWN_SHAPE.schema) names.push('X-Should-Retry');
   if (possible.some(({ retryAfter }) => retryAfter !== undefined)) names.push('Retry-After');
   // The Functions host itself answers 401 when the key is missing.
   const hostDescription = possible.some(({ status }) => status === 401) ? [missingKey.description] : [];
   return {
     description: [...new Set([...hostDescription, ...possible.map(({ message }) => message)])].join(' Or: '),
     ...withHeaders(...names),
-    content: { 'application/json': { schema: ref('Error'), examples: Object.fromEntries(examples) as Json } },
+    content: { 'application/json': { schema: ref(schema), examples: Object.fromEntries(examples) as Json } },
   };
 }
 

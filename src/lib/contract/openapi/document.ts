@@ -1,16 +1,24 @@
 /** The OpenAPI 3.1 document of this API, generated from the schemas and the error table. */
 import * as z from 'zod/mini';
 import { askFields, copyFields } from '../ask-fields.ts';
+import { chatFields } from '../openai-fields.ts';
 import { addressedEvents, streamEvents } from '../answer-events.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, type NamedSchemas, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
 import { headers, type Json, ref } from './components.ts';
 import { jsonRpcMessage, mcpPath } from './mcp-path.ts';
+import { openAiPaths, openAiSchemas } from './openai-paths.ts';
 import { otherPaths, pagePaths } from './other-paths.ts';
 import { sessionPaths } from './session-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 schemas.add(copyFields, { id: 'CopyRequest', description: 'What to copy of a session.' });
+
+schemas.add(chatFields, {
+  id: 'ChatCompletionRequest',
+  description:
+    'Messages for the model, as OpenAI has them. Other fields are refused, unless their value changes nothing.',
+});
 
 /** Returns the document as a JSON object: spec.openapis.org/oas/v3.1.1 */
 export function openApiDocument(): Json {
@@ -30,10 +38,11 @@ export function openApiDocument(): Json {
     tags: [
       { name: 'questions', description: 'Questions and the chat page.' },
       { name: 'agents', description: 'The same questions and sessions for agents.' },
+      { name: 'openai', description: 'The same questions and sessions for clients of OpenAI.' },
       { name: 'sessions', description: 'Chat histories.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...sessionPaths, ...otherPaths },
+    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...openAiPaths, ...sessionPaths, ...otherPaths },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
@@ -58,6 +67,7 @@ function namedSchemas(): Json {
     StreamEvent: streamEvent(streamEvents),
     AddressedStreamEvent: streamEvent(addressedEvents),
     JsonRpcMessage: jsonRpcMessage,
+    ...openAiSchemas,
   };
 }
 

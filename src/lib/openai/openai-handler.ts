@@ -1,0 +1,41 @@
+/**
+ * The API in the form of OpenAI's, for clients that know no other: the same use case as POST /ask. Rejected: a gateway in
+ * front of the app, which knows neither sessions nor what an answer depends on.
+ */
+import { errors } from '../contract/errors.ts';
+import { answerHeaders, answerRequest } from '../http/answer-request.ts';
+import type { AskServices } from '../http/asked-question.ts';
+import type { RawRequest } from '../http/raw-request.ts';
+import { json, type Reply } from '../http/response.ts';
+import type { Invocation } from '../common/log.ts';
+import { toChatCompletion, toChunks } from './chat-completion.ts';
+import { readChatQuestion } from './chat-request.ts';
+import { openAiErrorResponse, toCallersError } from './error-response.ts';
+import { describeModel, listModels } from './models.ts';
+
+export { openAiErrorResponse } from './error-response.ts';
+
+type Arguments = [services: AskServices, request: RawRequest, invocation: Invocation];
+type Handler = (...all: Arguments) => Promise<Reply>;
+
+/** The operations. @throws AskError `openai_api_off` when the settings turn the API off. */
+export const openAiHandlers = {
+  chatCompletions: whenOn((services, request, invocation) =>
+    answerRequest(services, request, invocation, {
+      read: (signal) => readChatQuestion(request, services.config, signal),
+      toResponse: (answer, question, record) =>
+        json(200, toChatCompletion(answer, question, record), answerHeaders(record)),
+      toEvents: toChunks,
+      toErrorResponse: (error, question) => openAiErrorResponse(toCallersError(error, question), invocation),
+    }),
+  ),
+  models: whenOn(({ config }) => listModels(config.model)),
+  model: whenOn(({ config }, request) => describeModel(config.model, request)),
+} satisfies Record<string, Handler>;
+
+function whenOn(handle: (...all: Arguments) => Reply | Promise<Reply>): Handler {
+  return async (services, ...request) => {
+    if (!services.config.openAiApi.isOn) throw errors.openAiApiOff();
+    return handle(services, ...request);
+  };
+}
