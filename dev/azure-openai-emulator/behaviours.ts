@@ -23,7 +23,7 @@ const DAY_MS = 24 * 60 * 60_000;
 export const MOODS: Record<'slow' | 'limited' | 'failing', Behaviour> = {
   slow: { help: 'answers begin after 5 s and come slowly', latencyMs: 5000, tokenDelayMs: 150 },
   limited: {
-    help: `${REQUESTS_PER_MINUTE} requests a minute, then 429 with Retry-After`,
+    help: `${REQUESTS_PER_MINUTE} requests a minute, then the app waits for the next minute`,
     fault: rateLimit(REQUESTS_PER_MINUTE),
   },
   failing: { help: 'half of the requests fail: 500, 503, reset or no data', fault: half() },

@@ -15,6 +15,26 @@ const stream = (fields: object, options?: StreamOptions) => streamFrom(app, fiel
 
 const long = (words = 60): string => Array.from({ length: words }, (_, index) => `wörd${index}💥`).join(' ');
 
+describe('while a rate limit of the model is waited out', () => {
+  it('the streams of all who wait for the answer say so, and the log', async () => {
+    await app.start();
+    app.emulator.failNext({ kind: 'status', status: 429, retryAfterMs: '2500' });
+    const [question, session_id, key] = [newQuestion(), randomUUID(), randomUUID()];
+    const waiting = stream({ question, session_id }, { headers: { 'Idempotency-Key': key } });
+    await eventually(() => app.output().includes('The quota of the model is used up: waiting for 3 s'));
+    const followed = stream({ question, session_id }, { headers: { 'Idempotency-Key': key } });
+    const coalesced = stream({ question });
+    for (const { names, status, done } of await Promise.all([waiting, followed, coalesced])) {
+      expect(names).toEqual(['session', 'status', 'token', 'done']);
+      expect(status).toEqual({ state: 'rate_limited', retry_in: expect.any(Number) });
+      expect(status?.retry_in).toBeGreaterThan(0);
+      expect(status?.retry_in).toBeLessThanOrEqual(2.5);
+      expect(done?.status).toBe('success');
+    }
+    expect(app.emulator.requests).toHaveLength(2);
+  });
+});
+
 describe('a streamed answer', () => {
   it('arrives token by token, ends with the whole answer, and is stored', async () => {
     await app.start({ fresh: true });

@@ -12,6 +12,7 @@ export interface Streamed {
   tokens: string[];
   comments: number;
   session: { session_id: string; cold_start: boolean };
+  status?: { state: string; retry_in: number };
   done: Answer | undefined;
   /** The event `error`, or the body of a response that is not a stream. */
   error: ErrorBody | undefined;

@@ -118,11 +118,15 @@ async function find(
   question: Question,
   context: AskContext,
 ): Promise<string> {
-  const { record, onText } = context;
+  const { record, onText, onWait } = context;
   const onFirstText = (text: string): void => {
     markFirstToken(record);
     live?.add(text);
     onText?.(text);
+  };
+  const onOwnWait = (ms: number): void => {
+    live?.wait(ms);
+    onWait?.(ms);
   };
   const fitting = await fitHistory(interactions, config.historyMaxTokens, model.modelName());
   const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
@@ -136,6 +140,7 @@ async function find(
       signal: AbortSignal.any(signals),
       // With an address, an answer is streamed even if its caller wants it as a whole: others may follow it.
       onText: onText || question.idempotencyKey !== undefined ? onFirstText : undefined,
+      onWait: onOwnWait,
       promptCacheKey: question.promptCacheKey ?? (question.prompt ? undefined : promptCacheKeyOf(question)),
       wish: question.wish,
     });

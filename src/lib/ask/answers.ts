@@ -4,6 +4,7 @@ import type { ChatHistory } from '../history/chat-history.ts';
 import type { AnswerState, StoredAnswer } from '../history/answer-rows.ts';
 import type { Claims } from '../history/idempotency.ts';
 import type { SessionKey } from '../history/session-rows.ts';
+import type { AnswerReader } from '../model/completion.ts';
 import { type AnswerEvent, answerEvents } from './answer-events.ts';
 import { type ConversationLimits, createPauses, rememberUntil } from './claim-question.ts';
 import type { Answered, Follower, LiveAnswer, LiveAnswers } from './live-answer.ts';
@@ -39,7 +40,7 @@ export interface Answers {
   /** Gives the text of an answer until it is complete. @throws AskError as {@link read}, or when the answer fails. */
   events(
     address: AnswerAddress,
-    reader: Omit<Follower, 'onText'>,
+    reader: Omit<Follower, keyof AnswerReader>,
   ): AsyncGenerator<AnswerEvent<AddressedAnswer>, void, void>;
   /**
    * Stops an answer, and waits until that is done, for at most 5 s. Without effect on an answer that has ended. Gives its
@@ -63,7 +64,7 @@ export function createAnswers(parts: AnswersParts): Answers {
 
   return {
     read,
-    events: (address, reader) => answerEvents((onText) => readToEnd(parts, address, { ...reader, onText })),
+    events: (address, reader) => answerEvents((told) => readToEnd(parts, address, { ...reader, ...told })),
     async stop(address, signal) {
       const { session, idempotencyKey } = address;
       const here = live.get(session, idempotencyKey);

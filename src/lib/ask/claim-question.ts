@@ -122,11 +122,11 @@ async function follow(
   live: LiveAnswer,
   content: string,
   { textFrom }: Question,
-  { record, signal, disconnected, onText }: AskContext,
+  { record, signal, disconnected, onText, onWait }: AskContext,
 ): Promise<Replay> {
   if (live.content !== content) throw errors.idempotencyConflict();
   record.replayed = true;
-  return { replayed: await live.follow({ from: textFrom, onText, signal, disconnected }) };
+  return { replayed: await live.follow({ from: textFrom, onText, onWait, signal, disconnected }) };
 }
 
 /** Gives the outcome that another request has stored. */

@@ -126,7 +126,7 @@ async function shareModelCall(
     streamed = true;
     context.onText?.(text);
   };
-  const joining = { signal: own.signal, onText: context.onText && onText };
+  const joining = { signal: own.signal, onText: context.onText && onText, onWait: context.onWait };
   const shared = await timed(record, 'model', () => inFlight.join(place.key, work, joining));
   // Nothing was streamed when the question that started the call wants a plain answer.
   if (!streamed) context.onText?.(shared.text);

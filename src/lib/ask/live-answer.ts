@@ -1,7 +1,9 @@
 /** Answers in progress in this process: their text so far, who follows them, and how to stop them. */
 import { AskError, errors, toAskError } from '../contract/errors.ts';
 import { untilAborted } from '../common/pending-work.ts';
+import type { AnswerReader } from '../model/completion.ts';
 import { digest, type Interaction, type SessionKey } from '../history/session-rows.ts';
+import { tellWait } from './single-flight.ts';
 
 /** The reason of the abort when an answer is stopped. */
 export class StoppedError extends Error {
@@ -20,10 +22,9 @@ export interface Answered {
 }
 
 /** Who reads the text of an answer. */
-export interface Follower {
+export interface Follower extends AnswerReader {
   /** Where in the text to begin, in UTF-16 code units. */
   from: number;
-  onText: ((text: string) => void) | undefined;
   /** Ends the reading; the reason is the error for the reader. */
   signal: AbortSignal;
   /** Aborts when the reader disconnects. */
@@ -40,7 +41,8 @@ export class LiveAnswer {
   #text = '';
   #isSealed = false;
   #watching = 0;
-  readonly #listeners = new Set<() => void>();
+  #waitsUntil = 0;
+  readonly #followers = new Set<{ read: () => void; reader: AnswerReader }>();
   readonly #stopping = new AbortController();
   readonly #abandoned = new AbortController();
   readonly #outcome = Promise.withResolvers<Answered>();
@@ -79,7 +81,13 @@ export class LiveAnswer {
 
   add(text: string): void {
     this.#text += text;
-    for (const listener of this.#listeners) listener();
+    for (const { read } of this.#followers) read();
+  }
+
+  /** The model's rate limit is waited out, for this time in milliseconds. */
+  wait(ms: number): void {
+    this.#waitsUntil = performance.now() + ms;
+    for (const { reader } of this.#followers) reader.onWait?.(ms);
   }
 
   /** Stops the answer. Without effect once it is being stored. */
@@ -106,7 +114,8 @@ export class LiveAnswer {
   }
 
   /** Gives the text from a position, then each further piece, then the outcome. @throws what the answer fails with. */
-  async follow({ from, onText, signal, disconnected }: Follower): Promise<Answered> {
+  async follow(reader: Follower): Promise<Answered> {
+    const { from, onText, signal, disconnected } = reader;
     let at = from;
     const read = (): void => {
       if (this.#text.length <= at) return;
@@ -115,15 +124,17 @@ export class LiveAnswer {
       onText?.(text);
     };
     const leave = this.watch(disconnected);
-    this.#listeners.add(read);
+    const follower = { read, reader };
+    this.#followers.add(follower);
     try {
       read();
+      tellWait(reader, this.#waitsUntil);
       const answered = await untilAborted(this.outcome, signal);
       // A cached answer to a plain question was given as a whole.
       if (answered.answer.length > at) onText?.(answered.answer.slice(at));
       return answered;
     } finally {
-      this.#listeners.delete(read);
+      this.#followers.delete(follower);
       leave();
     }
   }

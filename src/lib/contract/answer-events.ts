@@ -1,7 +1,7 @@
 /** The events of a streamed answer, and the state of an answer at its address, as schemas. */
 import * as z from 'zod/mini';
 import { answer, errorBody } from './responses.ts';
-import { schemas, text, time } from './schema.ts';
+import { schemas, seconds, text, time } from './schema.ts';
 
 /** An answer at its address. */
 export const addressedAnswer = z
@@ -46,6 +46,16 @@ export const streamEvents = {
   token: z
     .object({ text: z.string() })
     .register(schemas, { id: 'TokenEvent', description: 'Event `token`: the next piece of the answer.' }),
+  status: z
+    .object({
+      state: z.literal('rate_limited'),
+      retry_in: seconds('Time until the model is asked again.'),
+    })
+    .register(schemas, {
+      id: 'StatusEvent',
+      description:
+        'Event `status`: the quota of the model is used up, and the question waits for the end of this rate limit. Only before the first `token`.',
+    }),
   done: answer,
   error: errorBody,
 };
@@ -55,3 +65,4 @@ export const addressedEvents = { ...streamEvents, done: addressedAnswer };
 
 export type AddressedAnswerBody = z.infer<typeof addressedAnswer>;
 export type SessionEvent = z.infer<typeof streamEvents.session>;
+export type StatusEvent = z.infer<typeof streamEvents.status>;

@@ -1,7 +1,7 @@
 /** An answer as a stream of server-sent events. An error after the headers were sent becomes an event too. */
 import type { Reply } from './response.ts';
 import type { AnswerEvent } from '../ask/answer-events.ts';
-import type { SessionEvent } from '../contract/answer-events.ts';
+import type { SessionEvent, StatusEvent } from '../contract/answer-events.ts';
 import { CallerDisconnectedError, type Caller } from './raw-request.ts';
 import { type AskError, errorBody, toAskError } from '../contract/errors.ts';
 
@@ -10,6 +10,8 @@ export interface EventFormat<T> {
   /** Comes first. Called when the first event is known. */
   opening(): string;
   token(text: string): string;
+  /** A rate limit of the model is waited out, `ms` milliseconds are left. Undefined for an API without such an event. */
+  waiting?(ms: number): string;
   done(answer: T): string;
   error(error: AskError): string;
 }
@@ -77,8 +79,10 @@ async function finish(events: AsyncGenerator<unknown, void, void>): Promise<void
 
 function toSse<T>(event: AnswerEvent<T>, format: EventFormat<T>): string {
   if (event.type === 'token') return format.token(event.text);
+  if (event.type === 'done') return format.done(event.answer);
+  const status = event.type === 'waiting' ? format.waiting?.(event.ms) : undefined;
   // No proxy closes the connection as idle while the model is silent. Clients ignore comments.
-  return event.type === 'done' ? format.done(event.answer) : ': waiting for the model\n\n';
+  return status ?? ': waiting for the model\n\n';
 }
 
 /**
@@ -98,6 +102,7 @@ export function ownEvents(openingOf: () => SessionEvent): EventFormat<object> {
       if (offset !== undefined) offset += text.length;
       return sseEvent('token', { text }, offset);
     },
+    waiting: (ms) => sseEvent('status', { state: 'rate_limited', retry_in: ms / 1000 } satisfies StatusEvent),
     done: (answer) => sseEvent('done', answer),
     error: (error) => sseEvent('error', errorBody(error, opening.session_id)),
   };

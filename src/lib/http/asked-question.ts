@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { type AskError, errors, toAskError } from '../contract/errors.ts';
 import type { Answer } from '../contract/responses.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
+import type { AnswerReader } from '../model/completion.ts';
 import { createQuestionRecord, type QuestionRecord } from '../telemetry/question-record.ts';
 import type { KeepWarm } from '../pool/keep-warm.ts';
 import { type Invocation, logError } from '../common/log.ts';
@@ -76,7 +77,7 @@ export class AskedQuestion {
   }
 
   /** Answers `question`. @throws AskError when there is no answer. */
-  answer(question: Question, onText?: (text: string) => void): Promise<Answer> {
+  answer(question: Question, reader: AnswerReader = {}): Promise<Answer> {
     const { answerer, keepWarm, config } = this.#services;
     const { signal, disconnected, cancelled, invocation } = this.#asking;
     this.#question = question;
@@ -87,7 +88,11 @@ export class AskedQuestion {
       deadline: invocation.startedAt + config.requestTimeoutMs,
       disconnected,
       cancelled,
-      onText,
+      onText: reader.onText,
+      onWait: (ms) => {
+        this.log.warn(`The quota of the model is used up: waiting for ${Math.ceil(ms / 1000)} s`);
+        reader.onWait?.(ms);
+      },
       warn: (message) => this.log.warn(message),
     };
     return answerer.answer(question, context);
@@ -95,7 +100,7 @@ export class AskedQuestion {
 
   /** Answers `question`, piece by piece. @throws as {@link answer}, after some events or none. */
   events(question: Question): AsyncGenerator<AnswerEvent<Answer>, void, void> {
-    return answerEvents((onText) => this.answer(question, onText));
+    return answerEvents((reader) => this.answer(question, reader));
   }
 
   /**

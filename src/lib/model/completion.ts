@@ -38,8 +38,16 @@ export interface TokenUsage {
   reasoning: number;
 }
 
+/** What the reader of an answer is told while it is being made. */
+export interface AnswerReader {
+  /** Called with each piece of the text. When undefined, the model is not asked for a stream. */
+  onText?: ((text: string) => void) | undefined;
+  /** Called when a rate limit of the model is waited out for a second or longer, with the time left in milliseconds. */
+  onWait?: ((ms: number) => void) | undefined;
+}
+
 /** What a call depends on, whoever made it. */
-export interface CallContext {
+export interface CallContext extends AnswerReader {
   /** Aborts the call, which then rejects with the signal's reason. */
   signal: AbortSignal;
   /** End of the request timeout, on the clock of `performance.now()`. A retry that would start later is not made. */
@@ -48,8 +56,6 @@ export interface CallContext {
   promptCacheKey?: string | undefined;
   /** What the caller wants in place of the settings. */
   wish?: ModelWish | undefined;
-  /** Called with each piece of the text. When undefined, the model is not asked for a stream. */
-  onText?: ((text: string) => void) | undefined;
 }
 
 /** One call, with what was observed of it. Times by `performance.now()`. */

@@ -25,6 +25,8 @@ import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 const MAX_ATTEMPTS = 3;
 /** The second attempt at an endpoint waits 250 to 500 ms, the third twice as long. */
 const BACKOFF_MS = 250;
+/** Shorter waits for the end of a rate limit are not worth a message. */
+const TOLD_WAIT_MS = 1000;
 
 /** The model with fallback endpoints, retries and a concurrency limit. */
 export interface ResilientModel {
@@ -136,7 +138,7 @@ function tryEndpoints(
   return pRetry(
     async (attemptNumber) => {
       // The first attempt does not wait for a rate limit, which may not apply to this request.
-      if (attemptNumber > 1) await delay(pick()?.rateLimitMs ?? 0, undefined, { signal });
+      if (attemptNumber > 1) await waitOut(pick()?.rateLimitMs ?? 0, context);
       const endpoint = pick();
       if (!endpoint) throw errors.circuitOpen(shortestWaitMs(endpoints));
       const first = take(endpoint);
@@ -166,6 +168,12 @@ function tryEndpoints(
       },
     },
   );
+}
+
+/** Waits until a rate limit ends. */
+function waitOut(ms: number, { signal, onWait }: CallContext): Promise<void> {
+  if (ms >= TOLD_WAIT_MS) onWait?.(ms);
+  return delay(ms, undefined, { signal });
 }
 
 const shortestWaitMs = (endpoints: ModelEndpoint[]): number =>
