@@ -1,7 +1,7 @@
 /** The crash test: `npm run crash`. Processes die under load; what the app said before is compared with what it then has. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { askSharedAgain, checkFile, compareAll, repeatAll } from './crash/after.ts';
+import { askSharedAgain, checkFile, compareAll, readStates, repeatAll } from './crash/after.ts';
 import { CrashCaller } from './crash/caller.ts';
 import { DEATHS, NAMES, type Victim, victimOf } from './crash/victims.ts';
 import { readNumber, readOptions } from './harness/options.ts';
@@ -13,9 +13,9 @@ import { type Load, type Outcome, readRunOptions, RUN_OPTIONS, runTest, type Sce
 export const help = `npm run crash -- [options]
 
 Lets processes die under load, starts them again, and compares: what was answered as stored is there once and in order,
-repeats with an Idempotency-Key ask and store once, and the cache is never wrong. Everything runs on this machine. Most
-rounds kill the app (SIGKILL), every third one kills storage (its data is kept) or Redis, every fifth one stops the app
-(SIGTERM).
+the state of each answer with an Idempotency-Key says within 15 s what became of it, repeats with the key ask and store
+once, and the cache is never wrong. Everything runs on this machine. Most rounds kill the app (SIGKILL), every third one
+kills storage (its data is kept) or Redis, every fifth one stops the app (SIGTERM).
 
   --times N    number of rounds, 1 to 1000 (default 10)
   --seed N     repeats the choice of questions and of the times of death (default: random, and printed)
@@ -40,6 +40,8 @@ interface Round {
   sessions: number;
   /** Questions that were repeated with their Idempotency-Key. */
   repeats: number;
+  /** Answers to questions with a key after the crash, by their state. */
+  states: Record<string, number>;
   /** Answers after the crash, by the cache tier that had them, or by the result of the search. */
   cache: Record<string, number>;
 }
@@ -92,12 +94,13 @@ async function playRound(
   await DEATHS[victim]({ ...load, endLoad });
   const keyed = callers.flatMap((each) => each.keyed);
   const sessions = callers.flatMap((each) => each.sessions);
+  const states = await readStates(load, keyed);
   await repeatAll(load, keyed);
   await compareAll(load, sessions);
   const cache = await askSharedAgain(load, number);
   await checkFile(load);
   const requests = Object.fromEntries(load.requests);
-  return { victim, requests, sessions: sessions.length, repeats: keyed.length, cache };
+  return { victim, requests, sessions: sessions.length, repeats: keyed.length, states, cache };
 }
 
 /** One line for each victim, all its rounds together. */
@@ -107,9 +110,10 @@ function tableOf(rounds: readonly Round[]): string[][] {
     String(some.length),
     listOf(some.map(({ requests }) => requests)),
     listOf(some.map(({ sessions, repeats }) => ({ sessions, repeats }))),
+    listOf(some.map(({ states }) => states)),
     listOf(some.map(({ cache }) => cache)),
   ]);
-  return [['Victim', 'Rounds', 'Requests', 'Compared', 'Cache afterwards'], ...rows];
+  return [['Victim', 'Rounds', 'Requests', 'Compared', 'Answers with a key', 'Cache afterwards'], ...rows];
 }
 
 /** Adds up the counts, and lists them. */

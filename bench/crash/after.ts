@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Load } from '../soak/run.ts';
 import { SessionModel } from '../soak/checker.ts';
 import { compareSession } from '../soak/compare.ts';
-import { type Keyed, send, SHARED_QUESTIONS, sharedQuestion } from './caller.ts';
+import { type Keyed, keyOf, send, SHARED_QUESTIONS, sharedQuestion } from './caller.ts';
 
 /** Everything has to work again within this time. */
 const RECOVERED_WITHIN_MS = 30_000;
@@ -18,6 +18,32 @@ async function recovers(attempt: () => boolean | Promise<boolean>): Promise<bool
     await delay(RETRY_MS);
   }
   return true;
+}
+
+/**
+ * Reads the states of answers that a crash may have cut off: none stays `answering` beyond the lease of a process that died,
+ * which is 15 s. Gives the number of answers by state; `unknown` is a question that did not arrive.
+ */
+export async function readStates(
+  { caller, violations }: Load,
+  all: readonly Keyed[],
+): Promise<Record<string, number>> {
+  const states: Record<string, number> = {};
+  await Promise.all(
+    all.map(async ({ session, turn }) => {
+      let state = '';
+      const ended = await recovers(async () => {
+        const outcome = await caller.readAnswer(session.id, keyOf(turn));
+        if (outcome.type === 'done') ({ state } = outcome.value);
+        else if (outcome.type === 'error' && outcome.code === 'answer_not_found') state = 'unknown';
+        if (state === 'answered' && outcome.type === 'done') turn.answer ??= outcome.value.answer;
+        return state !== '' && state !== 'answering';
+      });
+      if (!ended) violations.add('unexpected error', `the answer to "${turn.question}" stays "${state}"`);
+      states[state] = (states[state] ?? 0) + 1;
+    }),
+  );
+  return states;
 }
 
 /**
@@ -41,6 +67,9 @@ export async function repeatAll(load: Load, all: readonly Keyed[]): Promise<void
     const calls = await load.stack.services.send({ type: 'calls', question: turn.question });
     const replayed = await recovers(async () => (await send(load, keyed, true)).type === 'done');
     if (!replayed) load.violations.add('unexpected error', `"${turn.question}" was not replayed within 30 s`);
+    const state = await load.caller.readAnswer(keyed.session.id, keyOf(turn));
+    if (state.type !== 'done' || state.value.state !== 'answered' || state.value.answer !== turn.answer)
+      load.violations.add('wrong', `the state of "${turn.question}" is ${JSON.stringify(state)}`);
     const later = await load.stack.services.send({ type: 'calls', question: turn.question });
     if (later > calls) load.violations.add('asked again', turn.question);
   }

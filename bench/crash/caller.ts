@@ -41,7 +41,7 @@ export class CrashCaller {
 
   #next(): Promise<Outcome<Answer>> {
     const { random } = this.#load;
-    const way = choose(['plain', 'keyed', 'keyed', 'streamed', 'shared'], random);
+    const way = choose(['plain', 'keyed', 'keyed', 'streamed', 'keyed streamed', 'shared'], random);
     if (way === 'shared') {
       const question = sharedQuestion(this.#round, Math.floor(random() * SHARED_QUESTIONS));
       const session = this.#newSession();
@@ -49,10 +49,11 @@ export class CrashCaller {
     }
     let session = this.sessions.findLast(({ id }) => id.endsWith('known'));
     if (!session || session.turns.length >= MAX_TURNS) session = this.#newSession(' known');
-    const question = `${markOf(session.id)} ${++this.#asked}, ${way === 'streamed' ? 100 : 10} words`;
+    const [withKey, stream] = [way.startsWith('keyed'), way.endsWith('streamed')];
+    const question = `${markOf(session.id)} ${++this.#asked}, ${stream ? 100 : 10} words`;
     const keyed = { session, turn: session.begin(question) };
-    if (way === 'keyed') this.keyed.push(keyed);
-    return send(this.#load, keyed, way === 'keyed', way === 'streamed');
+    if (withKey) this.keyed.push(keyed);
+    return send(this.#load, keyed, withKey, stream);
   }
 
   #newSession(kind = ''): SessionModel {
@@ -65,6 +66,9 @@ export class CrashCaller {
 
 let created = 0;
 
+/** The key of a question. */
+export const keyOf = ({ question }: Turn): string => `key of ${question}`;
+
 /** Sends a question, compares its answer, and notes what became of it. */
 export async function send(
   load: Load,
@@ -74,7 +78,7 @@ export async function send(
 ): Promise<Outcome<Answer>> {
   const { caller, errors, requests } = load;
   const body: Question = { question: turn.question, session_id: session.id, stream };
-  const headers = withKey ? { 'idempotency-key': `key of ${turn.question}` } : {};
+  const headers = withKey ? { 'idempotency-key': keyOf(turn) } : {};
   const sentAt = performance.now();
   const outcome = await caller.ask(body, { headers });
   requests.set(outcome.type, (requests.get(outcome.type) ?? 0) + 1);

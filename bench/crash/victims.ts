@@ -45,7 +45,7 @@ export const DEATHS: Record<Victim, (scene: DeathScene) => Promise<void>> = {
     await endLoad();
     await stack.startApp();
     caller.downFrom = Infinity;
-    // A repeat waits for the lease of the process that died, at most until its own deadline: docs/faults.md.
+    // A repeat waits for the lease of the process that died, and its own deadline may be earlier: docs/faults.md.
     errors.begin('app killed', ['timeout']).offAt = performance.now();
   },
   storage: (scene) =>

@@ -1,6 +1,7 @@
 /** The callers' HTTP: sends requests, reads responses and streams, and holds each to the OpenAPI document. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
+import type { AddressedAnswerBody } from '../../src/lib/contract/answer-events.ts';
 import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
 import { Callers } from '../harness/load.ts';
 import { undocumented, undocumentedEvent } from './contract.ts';
@@ -59,6 +60,11 @@ export class Caller {
     return this.#send('GET', `/sessions/${id}`);
   }
 
+  /** Reads the state of the answer to a question with an Idempotency-Key. */
+  readAnswer(id: string, key: string): Promise<Outcome<AddressedAnswerBody>> {
+    return this.#send('GET', `/sessions/${id}/answers/${encodeURIComponent(key)}`);
+  }
+
   deleteSession(id: string): Promise<Outcome<undefined>> {
     return this.#send('DELETE', `/sessions/${id}`);
   }
@@ -105,7 +111,10 @@ export class Caller {
       return { type: 'gone', left };
     }
     const read = text === '' ? undefined : parse(text);
-    const wrong = undocumented(path.replace(/^\/sessions\/.+/, '/sessions/{session_id}'), method, {
+    const template = path
+      .replace(/^\/sessions\/[^/]+/, '/sessions/{session_id}')
+      .replace(/\/answers\/.+/, '/answers/{key}');
+    const wrong = undocumented(template, method, {
       status,
       type,
       body: read,

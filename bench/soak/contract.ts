@@ -36,7 +36,8 @@ export function undocumented(
   if (type !== 'application/json') return null;
   const code = (body as ErrorBody | undefined)?.error?.code;
   const codes = Object.values(content.examples ?? {}).flatMap(({ value }) => value.error?.code ?? []);
-  if (code !== undefined && codes.length > 0 && !codes.includes(code)) return `status ${status} with ${code}`;
+  if (status >= 400 && code !== undefined && codes.length > 0 && !codes.includes(code))
+    return `status ${status} with ${code}`;
   return faultOf(content.schema, body);
 }
 

@@ -4,7 +4,7 @@
 const KINDS = {
   lost: 'an interaction that was stored is missing',
   doubled: 'an interaction is in its session twice',
-  reordered: 'interactions are in another order than they were answered in',
+  reordered: 'interactions are in another order than they were asked in',
   foreign: 'a session has an interaction of another session',
   wrong: 'an interaction, or the history of an answer, is not what it must be',
   'wrong cached': 'a cached or shared answer belongs to another prompt',

@@ -14,13 +14,21 @@ it('the app, and then the storage, are killed under load', { tags: ['long'], tim
     expect(code, output).toBe(0);
     expect(output).toContain('3 rounds');
     const { rounds } = JSON.parse(readFileSync(json, 'utf8')) as {
-      rounds: { victim: string; requests: Record<string, number>; repeats: number }[];
+      rounds: {
+        victim: string;
+        requests: Record<string, number>;
+        repeats: number;
+        states: Record<string, number>;
+      }[];
     };
     expect(rounds.map(({ victim }) => victim)).toEqual(['app', 'app', 'storage']);
     // A round without answers, or without requests that the crash cut off, would prove nothing.
     for (const { requests } of rounds) expect(requests['done']).toBeGreaterThan(0);
     expect(rounds.slice(0, 2).every(({ requests }) => (requests['gone'] ?? 0) > 0)).toBe(true);
     expect(rounds.some(({ repeats }) => repeats > 0)).toBe(true);
+    // Answers in mid-stream when the app was killed, and answers that were stored before.
+    expect(rounds.some(({ states }) => (states['failed'] ?? 0) > 0)).toBe(true);
+    expect(rounds.some(({ states }) => (states['answered'] ?? 0) > 0)).toBe(true);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
