@@ -108,6 +108,26 @@ describe('a question in progress', () => {
     await anew;
   });
 
+  it('is in the list of its user from the first moment, unless it fails', async () => {
+    const ann = signedIn(`ann ${randomUUID()}`);
+    const titles = async (): Promise<unknown> => {
+      const { sessions } = (await (await fetch(`${app.url}/sessions`, { headers: ann })).json()) as {
+        sessions: { title: string }[];
+      };
+      return sessions.map(({ title }) => title);
+    };
+    const fields = { question: newQuestion(), session_id: randomUUID() };
+    app.emulator.failNext({ kind: 'hang' });
+    const asking = ask(app, fields, { ...ann, 'Idempotency-Key': 'k' });
+    await eventually(async () => JSON.stringify(await titles()) === JSON.stringify([fields.question]));
+    const address = `${app.url}/sessions/${fields.session_id}/answers/k`;
+    await fetch(address, { method: 'DELETE', headers: ann });
+    expect((await asking).stopped).toBe(true);
+    await eventually(async () => JSON.stringify(await titles()) === '[]');
+    await ask(app, { ...fields, question: 'And now?' }, { ...ann, 'Idempotency-Key': 'k2' });
+    await eventually(async () => JSON.stringify(await titles()) === '["And now?"]');
+  });
+
   it('that has failed is not in its session', async () => {
     const fields = { question: newQuestion(), session_id: randomUUID() };
     app.emulator.failNext({ kind: 'content_filter' });

@@ -14,7 +14,7 @@ import {
 import { LiveAnswer } from './live-answer.ts';
 import type { Question, AskContext } from './question.ts';
 import { windowOf } from './prompt.ts';
-import { type Place, type Saved, saveInteraction, type SaveParts } from './save-interaction.ts';
+import { announce, type Place, type Saved, saveInteraction, type SaveParts } from './save-interaction.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts, SaveParts {}
@@ -157,6 +157,7 @@ function toConversation(
   const { interactions, position, resetFailed, held, live } = opened;
   /** Undefined when there is nothing to store. */
   let saved: Saved | undefined;
+  const takeBack = held && announce(parts, question, position);
   return {
     interactions,
     resetFailed,
@@ -170,6 +171,7 @@ function toConversation(
       await Promise.allSettled([position, held?.settle()]);
       // The claim has ended with the interaction, or it is unknown whether it has.
       if (!held || (saved && saved.outcome !== 'not stored')) return;
+      takeBack?.();
       if (saved) endClaim(parts, held, errors.answerNotStored());
       else endClaim(parts, held, thrown === undefined ? undefined : live?.failureOf(thrown));
     },

@@ -97,14 +97,44 @@ const isGone = ({ history }: SaveParts, question: Question, position: string): P
   );
 
 /** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */
-function noteInIndex(
-  { index, pending, warn }: SaveParts,
-  { userId, sessionId, text }: Question,
-  { epoch, lastMs }: Position,
-): void {
+function noteInIndex(parts: SaveParts, { userId, sessionId, text }: Question, position: Position): void {
   if (userId === null) return;
+  const { epoch, lastMs } = position;
   const firstQuestion = lastMs === 0 ? text : undefined;
+  inBackground(parts, async () => void (await parts.index.note(userId, { sessionId, epoch, firstQuestion })));
+}
+
+/**
+ * Puts the session of a first question into the list of the user's sessions while it is being answered. Gives what takes it
+ * out again when there is no answer.
+ */
+export function announce(
+  parts: SaveParts,
+  { userId, sessionId, text: firstQuestion }: Question,
+  position: Promise<Position | null>,
+): () => void {
+  if (userId === null) return () => {};
+  const { history, index } = parts;
+  // A failed reset is reported elsewhere.
+  const noting = position
+    .catch(() => null)
+    .then(async (after) =>
+      after?.lastMs === 0 ? index.note(userId, { sessionId, epoch: after.epoch, firstQuestion }) : undefined,
+    );
+  inBackground(parts, () => noting);
+  const takeBack = async (): Promise<void> => {
+    const noted = await noting.catch(() => undefined);
+    if (noted === undefined) return;
+    // Another question of the conversation may have been answered meanwhile.
+    const { interactions } = await history.read({ userId, sessionId }, 1);
+    if (interactions.length === 0) await index.takeBack(userId, sessionId, noted);
+  };
+  return () => inBackground(parts, takeBack);
+}
+
+/** Changes the list of sessions in the background. */
+function inBackground({ pending, warn }: SaveParts, work: () => Promise<unknown>): void {
   pending
-    .add(index.note(userId, { sessionId, epoch, firstQuestion }))
-    .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
+    .add(work())
+    .catch((error: unknown) => warn(`The list of sessions could not be updated: ${String(error)}`));
 }

@@ -63,11 +63,14 @@ export class SessionIndex {
     this.#ttlMs = ttlMs;
   }
 
-  /** Records that a conversation was used. Does nothing when the conversation was deleted meanwhile. */
-  async note(userId: string, { sessionId, epoch, firstQuestion }: IndexEntry): Promise<void> {
+  /**
+   * Records that a conversation was used. Does nothing when the conversation was deleted meanwhile. Gives the time that the
+   * entry has then, if it was changed.
+   */
+  async note(userId: string, { sessionId, epoch, firstQuestion }: IndexEntry): Promise<number | undefined> {
     const now = Date.now();
     const ownTitle = toTitle(firstQuestion ?? '');
-    await this.#change(userId, sessionId, (old) => {
+    const changed = await this.#change(userId, sessionId, (old) => {
       if (old && old.epoch > epoch) return null;
       const same = old?.epoch === epoch && !old.deleted ? old : undefined;
       const title = same?.title || ownTitle;
@@ -76,6 +79,14 @@ export class SessionIndex {
       const updatedAt = Math.max(now, (old?.updatedAt ?? 0) + 1);
       return { sessionId, epoch, deleted: false, title, createdAt: same?.createdAt ?? now, updatedAt };
     });
+    return changed?.updatedAt;
+  }
+
+  /** Takes back what {@link note} recorded, unless the conversation was used again. `noted` is the time that it gave. */
+  async takeBack(userId: string, sessionId: string, noted: number): Promise<void> {
+    await this.#change(userId, sessionId, (old) =>
+      old && !old.deleted && old.updatedAt === noted ? { ...old, deleted: true, title: '' } : null,
+    );
   }
 
   /** Records that all conversations before `epoch` are deleted, so that requests still writing to them are ignored. */
@@ -100,24 +111,25 @@ export class SessionIndex {
     return { sessions: rows.slice(0, limit).map(toListed), before: last?.key ?? null };
   }
 
-  /** Replaces the state of a session and its entry. `decide` gives the new state, or null to change nothing. */
+  /** Replaces the state of a session and its entry. `decide` gives the new state, or null to change nothing. Gives the same. */
   async #change(
     userId: string,
     sessionId: string,
     decide: (old: State | undefined) => State | null,
-  ): Promise<void> {
+  ): Promise<State | null> {
     const partition = indexPartition(userId);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) await delay(PAUSE_MS * 2 ** attempt * Math.random());
       const row = await this.#store.get(partition, stateKey(sessionId));
       const old = row && toState(row);
       const next = decide(old);
-      if (!next) return;
+      if (!next) return null;
       let oldEntry = old && !old.deleted ? entryKey(old) : undefined;
       // A purge that was stopped halfway may have removed the entry and kept the state.
       if (attempt > 0 && oldEntry && !(await this.#store.get(partition, oldEntry))) oldEntry = undefined;
       try {
-        return await this.#store.transact(partition, toActions(row, next, oldEntry));
+        await this.#store.transact(partition, toActions(row, next, oldEntry));
+        return next;
       } catch (error) {
         if (!(error instanceof RowConflictError)) throw error;
       }
