@@ -1,7 +1,7 @@
 /** Stores an interaction at its place in the conversation, in one transaction with the end of its claim. */
 import { errors } from '../contract/errors.ts';
 import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
-import type { Claims } from '../history/idempotency.ts';
+import type { Claims, ClaimStatus } from '../history/idempotency.ts';
 import { RowConflictError } from '../history/row-store.ts';
 import type { SessionIndex } from '../history/session-index.ts';
 import type { Interaction, Position } from '../history/session-rows.ts';
@@ -72,10 +72,8 @@ export async function saveInteraction(
       noteInIndex(parts, question, after);
       return { outcome: 'stored', position: key, stopped };
     } catch (error) {
-      const isConflict = error instanceof RowConflictError;
-      if (isConflict && replaces !== undefined && (await isGone(parts, question, replaces)))
-        throw errors.interactionGone();
-      const status = isConflict && attempt < MAX_ATTEMPTS ? await statusOf(parts, held) : 'lost';
+      const isConflict = error instanceof RowConflictError && attempt < MAX_ATTEMPTS;
+      const status = isConflict ? await statusAfterConflict(parts, question, held) : 'lost';
       if (status === 'stopping') stopped = true;
       if (status !== 'lost') continue;
       warn(`The interaction could not be stored: ${String(error)}`);
@@ -85,9 +83,19 @@ export async function saveInteraction(
   }
 }
 
-/** Reads the claim again; without one, or when that fails, it counts as lost. */
-const statusOf = async ({ claims }: SaveParts, held: HeldClaim | undefined) =>
-  held ? claims.refresh(held.claim).catch(() => 'lost' as const) : 'lost';
+/**
+ * Reads the claim again; without one, or when that fails, it counts as lost.
+ * @throws AskError when the interaction to replace is gone.
+ */
+async function statusAfterConflict(
+  parts: SaveParts,
+  question: Question,
+  held: HeldClaim | undefined,
+): Promise<ClaimStatus> {
+  const { replaces } = question;
+  if (replaces !== undefined && (await isGone(parts, question, replaces))) throw errors.interactionGone();
+  return held ? parts.claims.refresh(held.claim).catch(() => 'lost' as const) : 'lost';
+}
 
 /** True when an interaction is known to be gone. */
 const isGone = ({ history }: SaveParts, question: Question, position: string): Promise<boolean> =>
