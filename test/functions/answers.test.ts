@@ -1,7 +1,10 @@
 /** Answers at their addresses: their state, their text from any point on, and their stop, on the same and on other instances. */
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
+import { answerRowKey } from '../../src/lib/history/answer-rows.ts';
+import { sessionPartition } from '../../src/lib/history/session-rows.ts';
+import { createTableRowStore } from '../../src/lib/history/table-row-store.ts';
 import type { Environment } from '../../src/lib/config/config.ts';
 import type { ErrorBody, Session } from '../../src/lib/contract/responses.ts';
 import {
@@ -13,7 +16,7 @@ import {
   stateOf,
   stop,
 } from '../support/answers.ts';
-import { useApp, useFreshApp } from '../support/fixture.ts';
+import { useApp, useAppBehindProxy, useFreshApp } from '../support/fixture.ts';
 import { isFull } from '../support/effort.ts';
 import { ask, askForError, eventually, newQuestion, post, type TestApp } from '../support/app.ts';
 
@@ -26,6 +29,9 @@ const other = useApp(() => ({
 const third = useFreshApp();
 const startThird = (env: Environment = {}): Promise<void> =>
   third.start({ env: { AZURE_OPENAI_ENDPOINT: app.emulator.url, ...env } });
+
+/** A fourth one, with a model of its own. */
+const behind = useAppBehindProxy();
 
 const LONG = Array.from({ length: 60 }, (_, index) => `wörd${index}💥`).join(' ');
 
@@ -319,6 +325,28 @@ describe('an answer that is stopped', () => {
     expect(done).toMatchObject({ stopped: true, answer: text });
     expect(LONG.length).toBeGreaterThan(text.length);
     expect(app.emulator.requests).toMatchObject([{ aborted: true }]);
+  });
+
+  it('by another instance while it is being stored is stored as stopped', async () => {
+    const { address, fields, headers } = newKeyed();
+    const store = await createTableRowStore({ connectionString: inject('storage'), tableName: 'sessions' });
+    const partition = sessionPartition({ userId: null, sessionId: address.session_id });
+    behind.proxy.failNext('batch', 'hold');
+    const asking = ask(behind.app, fields, headers);
+    await eventually(() => behind.proxy.requests.some(({ kind }) => kind === 'batch'));
+    const stopping = stop(other, address);
+    await eventually(async () => {
+      const row = await store.get(partition, answerRowKey(address.key));
+      return row?.properties['stop'] === true;
+    });
+    behind.proxy.release();
+    const { answer, stopped } = await asking;
+    expect(stopped).toBe(true);
+    expect(await stopping).toMatchObject({ state: 'stopped', answer });
+    expect((await readSession(other, address.session_id)).chat_history).toMatchObject([
+      { content: fields.question },
+      { content: answer, stopped: true },
+    ]);
   });
 
   it('before its first text is not stored, and its asker learns that it was stopped', async () => {
