@@ -1,8 +1,9 @@
 /** Requests to the addresses of answers. */
+import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import type { AddressedAnswerBody } from '../../src/lib/contract/answer-events.ts';
-import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
-import type { TestApp } from './app.ts';
+import type { Answer, ErrorBody, Session } from '../../src/lib/contract/responses.ts';
+import { ask, newQuestion, post, type TestApp } from './app.ts';
 
 /** A session, and the key of a question in it. */
 export interface Address {
@@ -80,3 +81,38 @@ export const follow = (
     },
     ...rest,
   });
+
+export const hasText = ({ text }: Followed): boolean => text.length > 0;
+
+/** Reads the newest page of a session. */
+export const readSession = async ({ url }: Pick<TestApp, 'url'>, id: string): Promise<Session> =>
+  (await (await fetch(`${url}/sessions/${id}`)).json()) as Session;
+
+/** An answer of many pieces. */
+export const LONG = Array.from({ length: 60 }, (_, index) => `wörd${index}💥`).join(' ');
+
+/** Gives what asks questions with keys. The model is that of `app`. */
+export function keyedQuestions(app: TestApp) {
+  /** A new question, its key, and how to send it. */
+  function newKeyed(session_id: string = randomUUID()) {
+    const fields = { question: newQuestion(), session_id };
+    const address: Address = { session_id, key: `key ${randomUUID()}` };
+    const headers = { 'Idempotency-Key': address.key };
+    return {
+      fields,
+      address,
+      headers,
+      ask: (at = app) => ask(at, fields, headers),
+      stream: (more: Record<string, string> = {}, at = app) =>
+        post(at, JSON.stringify({ ...fields, stream: true }), { ...headers, ...more }),
+    };
+  }
+  /** Sends a question whose answer {@link LONG} has begun when this resolves: a piece comes each `ms` milliseconds. */
+  async function begin(keyed = newKeyed(), ms = 20, at = app) {
+    app.emulator.tokenDelayMs = ms;
+    app.emulator.failNext({ kind: 'answer', content: LONG });
+    const response = await keyed.stream({}, at);
+    return { ...keyed, response };
+  }
+  return { newKeyed, begin };
+}
