@@ -172,7 +172,8 @@ describe('the app behind a storage proxy', () => {
 
         const reset = await resetting;
         expect(questionsIn(reset.chat_history)).toEqual([slow.question]);
-        const all = [firstQuestion, slow.question];
+        // In the order of asking.
+        const all = [slow.question, firstQuestion];
         expect(await questionsOf(app, session_id)).toEqual(all);
         expect((await questionsOf(app, session_id)).slice(0, 2)).toEqual(all);
       },
