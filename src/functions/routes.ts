@@ -29,6 +29,13 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
     handle: withServices(openAi('chatCompletions')),
     loadErrorResponse: openAiErrorResponse,
   },
+  responses: {
+    methods: ['POST'],
+    route: 'v1/responses',
+    authLevel: KEY,
+    handle: withServices(openAi('responses')),
+    loadErrorResponse: openAiErrorResponse,
+  },
   models: {
     methods: ['GET'],
     route: 'v1/models',

@@ -99,6 +99,18 @@ describe('a completion', () => {
   });
 });
 
+it('the log has a line for it, without a session: there is none', async () => {
+  await complete(newQuestion());
+  const lines = app
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('"event":"question"'));
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).not.toContain('"session"');
+  await complete(newQuestion(), { metadata: { session_id: randomUUID() } });
+  expect(app.output()).toContain('"session"');
+});
+
 describe('a stream', () => {
   it('begins with the role, ends with the reason and the tokens', async () => {
     const question = newQuestion();

@@ -91,9 +91,24 @@ const chatFields = fc.record(
   },
   { requiredKeys: ['model', 'messages'] },
 );
+const responseFields = fc.record(
+  {
+    model: field(fc.constantFrom('default', 'gpt-4o')),
+    input: field(fc.oneof(fc.string(), fc.array(message, { maxLength: 3 }))),
+    stream: flag,
+    store: flag,
+    conversation: field(fc.constantFrom('one', 'two')),
+    previous_response_id: field(fc.constantFrom('resp_1', null)),
+    instructions: field(fc.string()),
+    text: field(fc.constant({ format: { type: 'json_object' } })),
+    other: anyValue,
+  },
+  { requiredKeys: ['model', 'input'] },
+);
 const body = fc.oneof(
   { weight: 8, arbitrary: fields.map((value) => JSON.stringify(value)) },
   { weight: 4, arbitrary: chatFields.map((value) => JSON.stringify(value)) },
+  { weight: 4, arbitrary: responseFields.map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: anyText },
   {
@@ -138,7 +153,7 @@ const session = mostly(
 const path = fc.oneof(
   { weight: 6, arbitrary: fc.constant('/ask') },
   { weight: 3, arbitrary: session },
-  { weight: 3, arbitrary: fc.constant('/v1/chat/completions') },
+  { weight: 3, arbitrary: fc.constantFrom('/v1/chat/completions', '/v1/responses') },
   {
     weight: 1,
     arbitrary: fc.constantFrom(
@@ -166,7 +181,11 @@ const request: fc.Arbitrary<Request> = fc
   })
   .map(({ method, at, query: search, headers: sent, body: text, isKeyed }) => {
     // Most paths support only GET.
-    const usual = ['/ask', '/v1/chat/completions'].includes(at) ? method : method === 'POST' ? 'GET' : method;
+    const usual = ['/ask', '/v1/chat/completions', '/v1/responses'].includes(at)
+      ? method
+      : method === 'POST'
+        ? 'GET'
+        : method;
     const key = isKeyed && { 'x-functions-key': app.host.masterKey };
     const hasBody = !['GET', 'HEAD'].includes(usual);
     return { method: usual, path: at + search, headers: { ...sent, ...key }, body: hasBody ? text : null };

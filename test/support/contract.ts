@@ -136,6 +136,9 @@ function checkHeaders(response: Response, { headers = {} }: ResponseObject, wher
   }
 }
 
+/** For streams whose events have one schema, whatever their name. */
+const ANY_EVENT = '*';
+
 const STREAMS: Record<string, NamedSchemas> = {
   StreamEvent: streamEvents,
   AddressedStreamEvent: addressedEvents,
@@ -146,7 +149,7 @@ function schemasOfEvents({ content }: ResponseObject): Map<string, object> {
   const { contentSchema: schema = {} }: { contentSchema?: { $ref?: string } } =
     content?.['text/event-stream']?.schema ?? {};
   const events = STREAMS[schema.$ref?.split('/').at(-1) ?? ''];
-  if (!events) return new Map([['message', schema]]);
+  if (!events) return new Map([[ANY_EVENT, schema]]);
   return new Map(
     Object.entries(events).map(([name, event]) => [
       name,
@@ -159,7 +162,7 @@ function eventChecker(where: string, known: Map<string, object>): TransformStrea
   const decoder = new TextDecoder();
   const parser = createParser({
     onEvent({ event = 'message', data }) {
-      const schema = known.get(event);
+      const schema = known.get(event) ?? known.get(ANY_EVENT);
       // The last event of OpenAI's streams.
       if (data === '[DONE]') return;
       if (!schema) throw new Error(`${where}: the event ${event} is not in the OpenAPI document.`);

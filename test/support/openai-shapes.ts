@@ -17,6 +17,8 @@ const { components } = JSON.parse(
 const NAMES: Record<string, string> = {
   ChatCompletion: 'CreateChatCompletionResponse',
   ChatCompletionChunk: 'CreateChatCompletionStreamResponse',
+  Response: 'Response',
+  ResponseEvent: 'ResponseEvent',
   Model: 'Model',
   ModelList: 'ListModelsResponse',
   OpenAiError: 'ErrorResponse',
@@ -32,8 +34,19 @@ for (const [name, schema] of Object.entries(openAiShapes)) {
 }
 
 /** What this app adds. */
-for (const name of ['CreateChatCompletionResponse', 'CreateChatCompletionStreamResponse'])
+for (const name of [
+  'CreateChatCompletionResponse',
+  'CreateChatCompletionStreamResponse',
+  'ResponseProperties',
+])
   Object.assign(openAiShapes[name]?.['properties'] as Schema, { x_performance_metrics: { type: 'object' } });
+
+/** All events of a streamed response. */
+openAiShapes['ResponseEvent'] = {
+  anyOf: Object.keys(openAiShapes)
+    .filter((name) => /^Response.+Event$/.test(name))
+    .map((name) => ({ $ref: `openai#/${name}` })),
+};
 
 /** References to them, by the names in the document of this app. */
 export const openAiReferences = Object.fromEntries(

@@ -62,6 +62,8 @@ export function createAnswerer(parts: AnswererParts): Answerer {
   return { answer: (question, context) => pending.add(answer(question, context)) };
 }
 
+const NOT_STORED = { position: null, stopped: false };
+
 /** Answers a question in its conversation, and tells those who follow the answer how it ended. */
 async function answerIn(
   parts: AnswererParts,
@@ -105,7 +107,8 @@ async function extend(
   // Without a stream, the whole answer arrives at once and is the first token.
   markFirstToken(record);
   const interaction = { question: question.text, answer };
-  const { position, stopped } = await timed(record, 'history_write', () => conversation.save(interaction));
+  const save = () => timed(record, 'history_write', () => conversation.save(interaction));
+  const { position, stopped } = question.isStored === false ? NOT_STORED : await save();
   if (stopped) record.finishReason = null;
   const own = { ...interaction, ...(stopped && { stopped: true as const }) };
   return { interactions: [...interactions, own], answer, stopped, position };

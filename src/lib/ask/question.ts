@@ -24,6 +24,10 @@ export interface Question {
   stream: boolean;
   /** The whole prompt, from a caller who keeps the conversation: nothing is read from a session, and nothing is stored. */
   prompt?: Message[] | undefined;
+  /** False: nothing is added to the session. */
+  isStored?: boolean | undefined;
+  /** A UUID for the interaction, by which a branch can begin at it. */
+  interactionId?: string | undefined;
   /** Instructions of the caller, which follow the system prompt of the settings. */
   instructions?: string | undefined;
   /** What the caller wants of the model, in place of the settings. */

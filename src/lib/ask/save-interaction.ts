@@ -66,7 +66,7 @@ export async function saveInteraction(
     const stored = { ...interaction, ...(stopped && { stopped }), turn };
     const state = stopped ? 'stopped' : 'answered';
     const alongside = held && ((key: string) => parts.claims.fulfil(held.claim, state, key));
-    const options = { askedAt: record.arrivedAt, replaces, alongside };
+    const options = { askedAt: record.arrivedAt, id: question.interactionId, replaces, alongside };
     try {
       const key = await parts.history.append(question, after, stored, options);
       noteInIndex(parts, question, after);

@@ -106,8 +106,65 @@ export const chatFields = z.object({
 
 /** The validated body of POST /v1/chat/completions. */
 export type ChatFields = z.infer<typeof chatFields>;
-/** A validated message. */
-export type ChatMessageFields = z.infer<typeof chatMessage>;
+/** A validated message, or item of an input. */
+export type MessageFields = z.infer<typeof chatMessage> | z.infer<typeof inputItem>;
+
+const INPUT = 'must be a text, or a list of at least one message';
+
+/** A message, or another item, which is refused by its type. */
+const inputItem = z.looseObject(
+  {
+    type: z.nullish(string),
+    role: z.nullish(string).check(z.describe('`system`, `developer`, `user` or `assistant`.')),
+    content: z.nullish(z.union([string, z.array(part)], CONTENT)),
+  },
+  'must be an object with a "role" and a "content"',
+);
+
+/** The body of POST /v1/responses. Null is treated as absent. */
+export const responseFields = z.object({
+  ...COMMON,
+  input: z
+    .union([string, z.array(inputItem).check(z.minLength(1, INPUT))], {
+      error: ({ input }) => (input === undefined ? 'is missing' : INPUT),
+    })
+    .check(z.describe('A question, or messages.')),
+  instructions: optional(string, 'They follow `SYSTEM_PROMPT`.'),
+  previous_response_id: optional(
+    string,
+    'The answer that this question follows. An older one begins a branch.',
+  ),
+  conversation: optional(
+    z.union([string, z.object({ id: string })], 'must be an id, or an object with an "id"'),
+    'The session of the question. Any id is a session.',
+  ),
+  store: optional(flag, '`false`: nothing is added to the session.'),
+  stream_options: z.nullish(z.object({ include_obfuscation: z.nullish(flag) }, 'must be a JSON object')),
+  max_output_tokens: optional(count, 'At most `MODEL_MAX_OUTPUT_TOKENS` is used, if that is set.'),
+  reasoning: z.nullish(z.looseObject({ effort: z.nullish(word) }, 'must be a JSON object')),
+  text: z.nullish(
+    z.looseObject(
+      {
+        format: z.nullish(
+          z.discriminatedUnion(
+            'type',
+            [
+              z.object({ type: z.literal('text') }),
+              z.object({ type: z.literal('json_object') }),
+              z.object({ type: z.literal('json_schema'), ...schemaFields }),
+            ],
+            FORMATS,
+          ),
+        ),
+        verbosity: z.nullish(word),
+      },
+      'must be a JSON object',
+    ),
+  ),
+});
+
+/** The validated body of POST /v1/responses. */
+export type ResponseFields = z.infer<typeof responseFields>;
 
 /** Values of other fields that change nothing, as JSON. Null changes nothing in any field. */
 export const WITHOUT_EFFECT: Readonly<Record<string, readonly string[]>> = {
@@ -122,4 +179,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, readonly string[]>> = {
   logit_bias: ['{}'],
   modalities: ['["text"]'],
   service_tier: ['"auto"', '"default"'],
+  background: ['false'],
+  truncation: ['"disabled"'],
+  include: ['[]', '["reasoning.encrypted_content"]'],
 };

@@ -89,6 +89,7 @@ export const ERROR_CODES = [
   'openai_api_off',
   'origin_not_allowed',
   'output_limit_reached',
+  'previous_response_not_found',
   'question_too_long',
   'request_timeout',
   'session_not_found',

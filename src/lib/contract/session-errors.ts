@@ -17,6 +17,13 @@ export const sessionErrors = {
   /** The state of an answer whose process died, or whose caller left with FINISH_ABANDONED off. */
   interrupted: () =>
     new AskError(503, 'interrupted', 'The answer was interrupted before its end. Send the question again.'),
+  previousResponseNotFound: () =>
+    new AskError(
+      400,
+      'previous_response_not_found',
+      'There is no such response, it was not stored, or its conversation was deleted. Send the messages again.',
+      { param: 'previous_response_id' },
+    ),
   idempotencyConflict: () =>
     new AskError(
       409,

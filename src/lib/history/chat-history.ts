@@ -47,6 +47,8 @@ export interface ConversationPage {
 export interface AppendOptions {
   /** When its question came, in milliseconds since 1970. */
   askedAt?: number;
+  /** The UUID of the interaction, by which the conversation can go on after it. */
+  id?: string | undefined;
   /** Key of the interaction whose place this one takes. */
   replaces?: string | undefined;
   /** Gives a further action for the same transaction. */
@@ -94,15 +96,12 @@ export class ChatHistory {
     session: SessionKey,
     position: Position,
     interaction: Interaction,
-    { askedAt = Date.now(), replaces, alongside }: AppendOptions = {},
+    { askedAt = Date.now(), id, replaces, alongside }: AppendOptions = {},
   ): Promise<string> {
     const partition = sessionPartition(session);
-    const key = replaces === undefined ? interactionKey(position, askedAt) : replacingKey(replaces);
+    const key = replaces === undefined ? interactionKey(position, askedAt, id) : replacingKey(replaces);
     const properties = await toProperties(interaction);
-    if (!alongside && replaces === undefined) {
-      await this.#insertUnique(partition, key, properties);
-      return key;
-    }
+    if (!alongside && replaces === undefined) return this.#insertUnique(partition, key, properties);
     const actions: RowAction[] = [{ type: 'insert', key, properties }];
     if (replaces !== undefined) actions.push({ type: 'remove', key: replaces });
     if (alongside) actions.push(alongside(key));
@@ -237,13 +236,14 @@ export class ChatHistory {
     return position.epoch === epoch && !isMarkerKey(key) && position.lastMs >= Date.now() - this.#ttlMs;
   }
 
-  /** Inserts a row whose key only this call uses. */
-  async #insertUnique(...row: Parameters<RowStore['insert']>): Promise<void> {
+  /** Inserts a row whose key only this call uses, and gives the key. */
+  async #insertUnique(...row: Parameters<RowStore['insert']>): Promise<string> {
     try {
       await this.#store.insert(...row);
     } catch (error) {
       // The store retries calls without a response, so the first attempt of this very call has inserted the row.
       if (!(error instanceof RowConflictError)) throw error;
     }
+    return row[1];
   }
 }

@@ -47,10 +47,13 @@ export const digest = (...parts: unknown[]): string =>
 /** The partition of a session's rows. */
 export const sessionPartition = ({ userId, sessionId }: SessionKey): string => digest(userId, sessionId);
 
-/** Key of the row for an interaction whose question came at `askedAt` (milliseconds since 1970), after `position`. */
-export function interactionKey(position: Position, askedAt: number): string {
+/**
+ * Key of the row for an interaction whose question came at `askedAt` (milliseconds since 1970), after `position`. `id` is a
+ * UUID.
+ */
+export function interactionKey(position: Position, askedAt: number, id: string = randomUUID()): string {
   const ms = Math.max(askedAt, position.lastMs + 1);
-  return `${inverted(position.epoch)}-${inverted(ms)}-${randomUUID()}`;
+  return `${inverted(position.epoch)}-${inverted(ms)}-${id}`;
 }
 
 /** Key of the row that takes the place of an interaction: at the same time of the same conversation. */

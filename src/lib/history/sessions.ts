@@ -37,6 +37,12 @@ export interface Sessions {
    * does not exist, or no longer has the position.
    */
   copy(session: SessionKey, position?: string): Promise<string | null>;
+  /**
+   * Gives the id of the session in which a conversation goes on after the interaction that was stored with the UUID `id`:
+   * its own session if that is its newest one, otherwise a copy of the conversation up to it. Null when the current
+   * conversation has no such interaction.
+   */
+  resume(session: SessionKey, id: string): Promise<string | null>;
   /** Deletes a session. False when some rows are only hidden, and will be removed by the purge. */
   forget(session: SessionKey): Promise<boolean>;
 }
@@ -47,24 +53,33 @@ export const isSessionPosition = isInteractionOrMarkerKey;
 /** Creates the sessions of this process. */
 export function createSessions(parts: SessionsParts): Sessions {
   const { history, index, pending, warn } = parts;
+
+  async function copy(session: SessionKey, position?: string): Promise<string | null> {
+    // Nobody knows the id before the copy is complete.
+    const target = { userId: session.userId, sessionId: randomUUID() };
+    const copied = await copyConversation(parts, session, target, position);
+    if (!copied) return null;
+    if (target.userId !== null && copied.firstQuestion !== undefined) {
+      const entry = { sessionId: target.sessionId, epoch: 0, firstQuestion: copied.firstQuestion };
+      await pending
+        .add(index.note(target.userId, entry))
+        .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
+    }
+    return target.sessionId;
+  }
+
   return {
     read: (session, position) =>
       position === undefined
         ? readNewest(parts, session)
         : history.readPage(session, PAGE_INTERACTIONS, position),
     list: (userId, position) => index.list(userId, PAGE_SESSIONS, position),
-    async copy(session, position) {
-      // Nobody knows the id before the copy is complete.
-      const copy = { userId: session.userId, sessionId: randomUUID() };
-      const copied = await copyConversation(parts, session, copy, position);
-      if (!copied) return null;
-      if (copy.userId !== null && copied.firstQuestion !== undefined) {
-        const entry = { sessionId: copy.sessionId, epoch: 0, firstQuestion: copied.firstQuestion };
-        await pending
-          .add(index.note(copy.userId, entry))
-          .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
-      }
-      return copy.sessionId;
+    copy,
+    async resume(session, id) {
+      const { keys } = await history.readKeys(session);
+      const at = keys.findIndex((key) => key.endsWith(`-${id}`));
+      if (at < 0) return null;
+      return at === 0 ? session.sessionId : copy(session, keys[at - 1]);
     },
     async forget(session) {
       const { position, removed } = await history.delete(session);

@@ -73,7 +73,7 @@ const finishReasonOf = ({ finish_reason: reason }: Answer): string =>
   reason === 'length' ? 'length' : 'stop';
 
 /** The token counts of an answer, of a cached one those of its model call; null for one that is replayed. */
-function usageOf(record: QuestionRecord): TokenUsage | null {
+export function usageOf(record: QuestionRecord): TokenUsage | null {
   if (record.replayed) return null;
   return record.calls.length > 0 ? record.tokens : record.tokensSaved;
 }
@@ -87,7 +87,7 @@ const toUsage = ({ prompt, completion, cached, cacheWrite, reasoning }: TokenUsa
 });
 
 /** Our measurements, for a caller who asks for them. */
-const metricsOf = (
+export const metricsOf = (
   { performance_metrics: metrics }: Answer,
   { includesMetrics }: Pick<ChatQuestion, 'includesMetrics'>,
 ) => (includesMetrics ? { x_performance_metrics: metrics } : {});

@@ -32,7 +32,7 @@ export interface ChatQuestion extends Question {
 const BODY_BYTES_PER_TOKEN = 8;
 
 /** Reads the body of a request of this API. @throws AskError, or the reason of `signal`. */
-function readBody(
+export function readBody(
   request: RawRequest,
   { maxQuestionChars, historyMaxTokens }: Config,
   signal: AbortSignal,
@@ -71,7 +71,7 @@ export async function readChatQuestion(
 const FIELDS: ReadonlySet<string> = new Set(Object.keys(chatFields.shape));
 
 /** What both operations read from the headers. */
-const readCommon = (request: RawRequest, config: Config, sessionId: string | undefined) => ({
+export const readCommon = (request: RawRequest, config: Config, sessionId: string | undefined) => ({
   cacheControl: readCacheControl(request.header('cache-control')),
   userId: readUserId(request, config.trustsUserHeaders),
   idempotencyKey: sessionId === undefined ? undefined : readIdempotencyKey(request, sessionId),
@@ -80,7 +80,11 @@ const readCommon = (request: RawRequest, config: Config, sessionId: string | und
   includesMetrics: request.header('x-performance-metrics') !== null,
 });
 
-function readSessionId(request: RawRequest, { metadata }: ChatFields): string | undefined {
+/** Gives the session that the headers or the metadata name. */
+export function readSessionId(
+  request: RawRequest,
+  { metadata }: Pick<ChatFields, 'metadata'>,
+): string | undefined {
   const header = request.header('x-session-id');
   if (header === null) {
     const id = metadata?.['session_id'];

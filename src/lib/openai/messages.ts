@@ -1,5 +1,5 @@
 /** Messages of a caller as a prompt. */
-import type { ChatMessageFields } from '../contract/openai-fields.ts';
+import type { MessageFields } from '../contract/openai-fields.ts';
 import { errors } from '../contract/errors.ts';
 import type { Message } from '../model/completion.ts';
 import { refuseOthers } from './model-wish.ts';
@@ -19,21 +19,21 @@ const FIELDS = new Set(['role', 'content', 'annotations', 'tool_calls', 'type', 
 const TEXT_PARTS = new Set(['text', 'input_text', 'output_text']);
 
 /** Converts messages. @throws AskError that names what is not supported, as a field of `list`. */
-export const toPrompt = (messages: readonly ChatMessageFields[], list: string): Message[] =>
+export const toPrompt = (messages: readonly MessageFields[], list: string): Message[] =>
   messages.map((message, index) => toMessage(message, `${list}[${index}]`));
 
-function toMessage(message: ChatMessageFields, place: string): Message {
-  const { role, content } = message;
+function toMessage(message: MessageFields, place: string): Message {
+  const { role, content, tool_calls: calls, type } = message;
+  if (type != null && type !== 'message') throw errors.unsupportedParameter(`${place}.type`);
+  if (role == null) throw errors.invalidField(`${place}.role`, 'is missing');
   const own = Object.hasOwn(ROLES, role) ? ROLES[role] : undefined;
   if (own === undefined) throw errors.unsupportedParameter(`${place}.role`);
   refuseOthers(message, FIELDS, `${place}.`);
-  const { tool_calls: calls, type = 'message' } = message as { tool_calls?: unknown; type?: unknown };
   if (Array.isArray(calls) && calls.length > 0) throw errors.unsupportedParameter(`${place}.tool_calls`);
-  if (type !== 'message') throw errors.unsupportedParameter(`${place}.type`);
   return [own, textOf(content, `${place}.content`)];
 }
 
-function textOf(content: ChatMessageFields['content'], place: string): string {
+function textOf(content: MessageFields['content'], place: string): string {
   if (content == null) return '';
   if (typeof content === 'string') return content;
   const texts = content.map(({ type, text, refusal }, index) => {

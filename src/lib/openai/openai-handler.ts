@@ -3,6 +3,7 @@
  * front of the app, which knows neither sessions nor what an answer depends on.
  */
 import { errors } from '../contract/errors.ts';
+import type { Sessions } from '../history/sessions.ts';
 import { answerHeaders, answerRequest } from '../http/answer-request.ts';
 import type { AskServices } from '../http/asked-question.ts';
 import type { RawRequest } from '../http/raw-request.ts';
@@ -12,10 +13,17 @@ import { toChatCompletion, toChunks } from './chat-completion.ts';
 import { readChatQuestion } from './chat-request.ts';
 import { openAiErrorResponse, toCallersError } from './error-response.ts';
 import { describeModel, listModels } from './models.ts';
+import { toResponseEvents, toResponseObject } from './response-object.ts';
+import { readResponseQuestion } from './response-request.ts';
 
 export { openAiErrorResponse } from './error-response.ts';
 
-type Arguments = [services: AskServices, request: RawRequest, invocation: Invocation];
+/** What the API needs. */
+export interface OpenAiServices extends AskServices {
+  sessions: Sessions;
+}
+
+type Arguments = [services: OpenAiServices, request: RawRequest, invocation: Invocation];
 type Handler = (...all: Arguments) => Promise<Reply>;
 
 /** The operations. @throws AskError `openai_api_off` when the settings turn the API off. */
@@ -26,6 +34,15 @@ export const openAiHandlers = {
       toResponse: (answer, question, record) =>
         json(200, toChatCompletion(answer, question, record), answerHeaders(record)),
       toEvents: toChunks,
+      toErrorResponse: (error, question) => openAiErrorResponse(toCallersError(error, question), invocation),
+    }),
+  ),
+  responses: whenOn((services, request, invocation) =>
+    answerRequest(services, request, invocation, {
+      read: (signal) => readResponseQuestion(request, services, signal),
+      toResponse: (answer, question, record) =>
+        json(200, toResponseObject(answer, question, record), answerHeaders(record)),
+      toEvents: toResponseEvents,
       toErrorResponse: (error, question) => openAiErrorResponse(toCallersError(error, question), invocation),
     }),
   ),

@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document of this API, generated from the schemas and the error table. */
 import * as z from 'zod/mini';
 import { askFields, copyFields } from '../ask-fields.ts';
-import { chatFields } from '../openai-fields.ts';
+import { chatFields, responseFields } from '../openai-fields.ts';
 import { addressedEvents, streamEvents } from '../answer-events.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, type NamedSchemas, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
@@ -14,6 +14,10 @@ import { sessionPaths } from './session-paths.ts';
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 schemas.add(copyFields, { id: 'CopyRequest', description: 'What to copy of a session.' });
 
+schemas.add(responseFields, {
+  id: 'ResponseRequest',
+  description: 'A question, as OpenAI has it. Other fields are refused, unless their value changes nothing.',
+});
 schemas.add(chatFields, {
   id: 'ChatCompletionRequest',
   description:

@@ -12,6 +12,8 @@ const object = (description: string): Json => ({
 export const openAiSchemas = {
   ChatCompletion: object('An answer. `x_performance_metrics` has our measurements, if asked for.'),
   ChatCompletionChunk: object('A part of a streamed answer.'),
+  Response: object('An answer. `x_performance_metrics` has our measurements, if asked for.'),
+  ResponseEvent: object('An event of a streamed answer.'),
   Model: object('A model.'),
   ModelList: object('The models that `model` may name.'),
   OpenAiError: object('An error.'),
@@ -115,6 +117,46 @@ const postChatCompletions = {
   },
 };
 
+const postResponses = {
+  operationId: 'createResponse',
+  summary: 'Answer a question or messages, for clients of OpenAI',
+  tags,
+  parameters: questionHeaders,
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: ref('ResponseRequest'),
+        example: { model: 'default', input: 'What is the capital of France?', conversation: 'tour' },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: 'The answer, as JSON or as a stream.',
+      ...headers,
+      content: {
+        'application/json': { schema: ref('Response') },
+        'text/event-stream': {
+          schema: {
+            description: 'The events of an answer; after a failure the event `error`.',
+            type: 'string',
+            contentMediaType: 'text/event-stream',
+            contentSchema: ref('ResponseEvent'),
+          },
+        },
+      },
+    },
+    ...failures('POST', [
+      ...answerErrors,
+      errors.messagesTooLong(),
+      errors.questionTooLong(32_000, 'input'),
+      errors.previousResponseNotFound(),
+      errors.storageUnavailable(),
+    ]),
+  },
+};
+
 const getModels = {
   operationId: 'listModels',
   summary: 'List the models that the OpenAI API has here',
@@ -133,6 +175,7 @@ const getModel = {
 /** The operations by path. */
 export const openAiPaths = {
   '/v1/chat/completions': { post: postChatCompletions },
+  '/v1/responses': { post: postResponses },
   '/v1/models': { get: getModels },
   '/v1/models/{model}': { get: getModel },
 };
