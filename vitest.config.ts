@@ -25,7 +25,7 @@ export default defineConfig(async () => {
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
       // Each file starts real processes, for which the tests wait: more than there are usually cores.
-      maxWorkers: 6,
+      maxWorkers: 8,
       sequence: { sequencer: LongestFirst },
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,

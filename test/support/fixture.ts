@@ -129,7 +129,7 @@ class Slot<T extends object> {
 }
 
 /** An app takes 100 MB. */
-const MAX_SHARED = 4;
+const MAX_SHARED = 3;
 
 /**
  * The apps of this worker by their options, the last used at the end. Vitest keeps modules for all files of a worker
