@@ -298,9 +298,19 @@ describe('with a session', () => {
     const second = await complete(question, { metadata }, headers);
     expect(second.choices).toEqual(first.choices);
     expect(second).not.toHaveProperty('usage');
-    const other = await post(bodyWith(newQuestion(), { metadata }), headers);
-    expect([other.status, other.error.code]).toEqual([409, 'idempotency_conflict']);
-    expect(other.headers.get('x-should-retry')).toBe('false');
+    const others = [
+      bodyWith(newQuestion(), { metadata }),
+      bodyWith(question, { metadata, temperature: 0.5 }),
+      {
+        ...bodyWith(question, { metadata }),
+        messages: [{ role: 'system', content: 'Be brief.' }, user(question)],
+      },
+    ];
+    for (const body of others) {
+      const other = await post(body, headers);
+      expect([other.status, other.error.code]).toEqual([409, 'idempotency_conflict']);
+      expect(other.headers.get('x-should-retry')).toBe('false');
+    }
   });
 
   it('the last message has to be a question', async () => {

@@ -98,11 +98,10 @@ export async function claimQuestion(
 }
 
 /** Everything that must be equal for two questions to be the same. */
-const contentOf = ({ text, newConversation, replaces }: Question): ClaimRequest['content'] => [
-  text,
-  newConversation,
-  ...(replaces === undefined ? [] : [replaces]),
-];
+const contentOf = (question: Question): ClaimRequest['content'] => {
+  const { text, newConversation, replaces, instructions, wish } = question;
+  return [text, newConversation, replaces, instructions, wish];
+};
 
 function tryToClaim(claims: Claims, request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult> {
   return claims.claim(request, signal).catch((error: unknown) => {
