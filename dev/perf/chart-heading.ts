@@ -99,13 +99,13 @@ function keyFigures(statistics: Statistics): [string, string][] {
   const compared = cached && uncached;
   const { connection_reuse: reuse, cache_hits: hits } = statistics;
   const figures: ([string, string] | null | false)[] = [
-    compared && [formatTime(uncached.p50), 'uncached'],
-    compared && [formatTime(cached.p50), 'cached'],
+    compared && [formatTime(uncached.p50), 'uncached, median'],
+    compared && [formatTime(cached.p50), 'cached, median'],
     compared && [formatFactor(uncached.p50 / cached.p50), 'faster, cached'],
     !compared && time && [formatTime(time.p50), 'median'],
     !compared && time && time.p95 !== null && [formatTime(time.p95), '95th percentile'],
     !compared && time && [formatTime(time.max), 'slowest'],
-    statistics.time_to_first_token && [formatTime(statistics.time_to_first_token.p50), 'first token'],
+    statistics.time_to_first_token && [formatTime(statistics.time_to_first_token.p50), 'first token, median'],
     [statistics.requests_per_second.toFixed(1), 'requests/s'],
     reuse && [percent(reuse), 'reused'],
     hits && [percent(hits), 'cache hits'],

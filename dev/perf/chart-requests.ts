@@ -14,7 +14,10 @@ const CELLS = { across: 1000, up: 300 };
 
 /** Draws a bar or a point for each request. */
 export function requestsPanel({ requests }: Run, statistics: Statistics): Panel {
-  const times = requests.map(chartTime);
+  const firstTokens = requests.flatMap(({ time_to_first_token: time }, index): [number, number][] =>
+    time === null ? [] : [[index + 1, Math.max(time, LEAST_TIME)]],
+  );
+  const times = [...requests.map(chartTime), ...firstTokens.map(([, time]) => time)];
   const fitting = scaleFor(times);
   const scale = fitting.type === 'log' ? fitting : scaleFromZero(times);
   const count = requests.length;
@@ -24,6 +27,7 @@ export function requestsPanel({ requests }: Run, statistics: Statistics): Panel 
     );
     return all.length === 0 ? [] : [groupSeries(group, all, count, scale)];
   });
+  if (firstTokens.length > 0) series.push(firstTokenSeries(firstTokens, count, scale));
   Object.assign(series[0] ?? {}, { markLine: medians(statistics) });
   return {
     grid: { left: LEFT, width: PLOT_WIDTH, ...UPPER },
@@ -53,9 +57,19 @@ export function timeAxis({ type, ticks, min, max }: Scale): object {
     max,
     axisLine: { show: false },
     axisTick: { show: false, customValues: ticks },
-    axisLabel: { fontSize: 13, color: MUTED, formatter: formatTime, customValues: ticks },
+    axisLabel: { fontSize: 13, color: MUTED, formatter: formatterOf(type, ticks), customValues: ticks },
     splitLine: { lineStyle: { color: LINE } },
   };
+}
+
+/** On a linear axis, all labels have the unit and the decimals that its step needs. */
+function formatterOf(type: Scale['type'], ticks: number[]): (seconds: number) => string {
+  if (type === 'log') return formatTime;
+  const [first = 0, second = 1] = ticks;
+  const inSeconds = (ticks.at(-1) ?? 0) >= 1;
+  const factor = inSeconds ? 1 : 1000;
+  const decimals = Math.max(0, -Math.floor(Math.log10(factor * (second - first)) + 1e-9));
+  return (seconds) => `${(factor * seconds).toFixed(decimals)}\u00a0${inSeconds ? 's' : 'ms'}`;
 }
 
 /** A request's time, not 0 because a logarithmic axis has no 0. */
@@ -89,6 +103,18 @@ function groupSeries(group: Group, points: [number, number][], count: number, sc
     clip: false,
   };
 }
+
+/** A line across each bar, or beside each point, where the first token of a stream came. */
+const firstTokenSeries = (points: [number, number][], count: number, scale: Scale): object => ({
+  type: 'scatter',
+  name: 'First token',
+  data: thin(points, count, scale),
+  symbol: 'rect',
+  symbolSize: count <= MAX_BARS ? [Math.min(64, (0.7 * PLOT_WIDTH) / count), 3] : [4, 2],
+  itemStyle: { color: INK },
+  clip: false,
+  z: 3,
+});
 
 function thin(points: [number, number][], count: number, { min, max, type }: Scale): [number, number][] {
   const part = (time: number): number =>

@@ -30,10 +30,14 @@ export interface Statistics {
   /** Number of failures by error. */
   errors: Record<string, number>;
   requests_per_second: number;
-  /** This value and those below cover answered requests only. */
+  /**
+   * This value and those below cover answered requests only. Null when some answers were cached and others were not: a
+   * percentile of both would be the time of neither.
+   */
   client_time: Summary | null;
   /** Without answers that needed no model call. */
   model_time: Summary | null;
+  /** Of uncached answers. */
   time_to_first_token: Summary | null;
   /** Answers from the cache, as a share of the requests that could use it. */
   cache_hits: Share | null;
@@ -54,14 +58,15 @@ export function computeStatistics({ requests, duration }: Run): Statistics {
     summarize(answered.filter(which).map((sample) => sample.client_time));
   const cachable = answered.filter(({ cache }) => cache === 'cached');
   const modelCalls = answered.filter(({ kind }) => kind !== 'cached');
+  const isMixed = modelCalls.length > 0 && modelCalls.length < answered.length;
   return {
     requests: requests.length,
     answered: answered.length,
     errors: countErrors(requests),
     requests_per_second: duration > 0 ? requests.length / duration : 0,
-    client_time: clientTimes(() => true),
+    client_time: isMixed ? null : clientTimes(() => true),
     model_time: summarize(answered.map(({ model_time: time }) => time)),
-    time_to_first_token: summarize(answered.map(({ time_to_first_token: time }) => time)),
+    time_to_first_token: summarize(modelCalls.map(({ time_to_first_token: time }) => time)),
     cache_hits: share(cachable, ({ kind }) => kind === 'cached'),
     connection_reuse: share(modelCalls, (sample) => sample.connection_reused),
     cold: clientTimes(({ kind }) => kind === 'cold'),
