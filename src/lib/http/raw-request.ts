@@ -51,9 +51,9 @@ export class RawRequest {
     return new URLSearchParams(this.#target.query);
   }
 
-  /** The body as chunks of bytes. Iterating it throws when the caller disconnects before its end. */
+  /** The body as chunks of bytes; the rest is dropped. Iterating it throws when the caller disconnects before its end. */
   get body(): AsyncIterable<Uint8Array> {
-    return this.#message;
+    return chunksOf(this.#message);
   }
 
   /** The value of a header, or null. Values of a repeated header are joined as Node does. */
@@ -68,7 +68,10 @@ export class RawRequest {
     return new Headers(Object.keys(headers).map((name) => [name, this.header(name) ?? '']));
   }
 
-  /** Sends the response. Resolves when its body has ended. @throws the error of the body, after cutting off the response. */
+  /**
+   * Sends the response. Resolves when its body has ended. @throws the error of a header or the body, after the response has
+   * become a 500, or was cut off if it had begun.
+   */
   async respond({ status, headers = {}, body = '' }: Reply): Promise<void> {
     const response = this.#response;
     try {
@@ -81,7 +84,8 @@ export class RawRequest {
       for await (const chunk of body) response.write(chunk);
       response.end();
     } catch (error) {
-      response.destroy();
+      if (response.headersSent) response.destroy();
+      else refuse(response);
       throw error;
     }
   }
@@ -90,6 +94,18 @@ export class RawRequest {
     const { url = '' } = this.#message;
     const end = url.indexOf('?');
     return end < 0 ? { path: url, query: '' } : { path: url.slice(0, end), query: url.slice(end + 1) };
+  }
+}
+
+/**
+ * The iterator of the message itself leaves unread bytes on the connection, which then is stuck: the host sends it another
+ * caller's request, waits until the server closes it, and cannot send a body again.
+ */
+async function* chunksOf(message: IncomingMessage): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* message.iterator({ destroyOnReturn: false });
+  } finally {
+    message.resume();
   }
 }
 
@@ -186,7 +202,10 @@ export class ForwardedRequests {
 
 /** Sends an error response: if the connection were closed instead, the host would send the request again. */
 function refuse(response: ServerResponse): void {
-  if (!response.headersSent) response.writeHead(500, { Connection: 'close' }).end();
+  if (response.headersSent) return;
+  // Those of a response that failed must not let anyone cache the error.
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  response.writeHead(500, { Connection: 'close' }).end();
 }
 
 /** Calls `giveUp` when the wait is over. Returns a function that prevents this. */

@@ -1,7 +1,7 @@
 /** Which request an invocation gets, when several requests carry its id. A real HTTP server receives them. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request as send, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ForwardedRequests } from '../../../src/lib/http/raw-request.ts';
@@ -88,4 +88,37 @@ it('cuts off a response whose body fails: the host must not wait for the rest', 
   }
   await expect(request.respond({ status: 200, body: failing() })).rejects.toThrow('no more');
   await expect((await received).text()).rejects.toThrow('terminated');
+});
+
+it('answers 500 when a response fails before it has begun: the host would send the request again after a cut', async () => {
+  const id = randomUUID();
+  const received = fetch(`http://localhost:${(server.address() as AddressInfo).port}/`, {
+    headers: { 'x-ms-invocation-id': id },
+  });
+  const request = await requests.take(id);
+  const headers = { 'Cache-Control': 'public, max-age=31536000', 'X-Wrong': 'a\nb' };
+  await expect(request.respond({ status: 200, headers })).rejects.toThrow('Invalid character');
+  const { status, headers: sent } = await received;
+  expect([status, sent.get('cache-control')]).toEqual([500, null]);
+});
+
+it('answers the next request on a connection after a body that was not read to its end', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const sockets = new Set<unknown>();
+  const answered = async (body: string): Promise<number | undefined> => {
+    const id = randomUUID();
+    const { port } = server.address() as AddressInfo;
+    const headers = { 'x-ms-invocation-id': id, 'Transfer-Encoding': 'chunked' };
+    const sent = send({ port, agent, method: 'POST', headers }).end(body);
+    sent.once('socket', (socket) => sockets.add(socket));
+    const response = once(sent, 'response') as Promise<[IncomingMessage]>;
+    const request = await requests.take(id);
+    for await (const _ of request.body) break;
+    await request.respond({ status: 413, body: 'too large' });
+    const [received] = await response;
+    await once(received.resume(), 'end');
+    return received.statusCode;
+  };
+  expect([await answered('x'.repeat(400_000)), await answered('small')]).toEqual([413, 413]);
+  expect(sockets.size).toBe(1);
 });
