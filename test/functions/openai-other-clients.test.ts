@@ -192,3 +192,48 @@ it('a client without a field for headers has the key in its address', async () =
   const withoutKey = new OpenAI({ baseURL: baseURL(), apiKey, maxRetries: 0 });
   await expect(withoutKey.models.list()).rejects.toMatchObject({ status: 401 });
 });
+
+type Prompt = Parameters<VercelModel['doGenerate']>[0]['prompt'];
+const userSays = (text: string): Prompt => [{ role: 'user', content: [{ type: 'text', text }] }];
+
+/** Asks after the messages of a conversation, and gives it with the answer, as the package `ai` does. */
+const goOn = async (before: Prompt, question: string): Promise<{ text: string; prompt: Prompt }> => {
+  const prompt = [...before, ...userSays(question)];
+  const { content } = await openAi()('default').doGenerate({ prompt });
+  const parts = content.flatMap((part) => (part.type === 'text' ? [part] : []));
+  const answer = parts.map(({ type, text, providerMetadata }) => ({
+    type,
+    text,
+    ...(providerMetadata && { providerOptions: providerMetadata }),
+  }));
+  const text = parts.map((part) => part.text).join('');
+  return { text, prompt: [...prompt, { role: 'assistant', content: answer }] };
+};
+
+describe('the AI SDK refers to its earlier answers', () => {
+  it('and gets on with the conversation', async () => {
+    const system: Prompt = [{ role: 'system', content: 'Be brief.' }];
+    const first = await goOn(system, 'What is the capital of France?');
+    const second = await goOn(first.prompt, 'What about Spain?');
+    expect(second.text).toBe(MADRID);
+    const third = await goOn(second.prompt, newQuestion());
+    expect(third.text).not.toBe('');
+    expect(app.emulator.requests.at(-1)?.messages).toHaveLength(6);
+  });
+
+  it('and begins a branch after an edited question', async () => {
+    const first = await goOn([], 'What is the capital of France?');
+    await goOn(first.prompt, newQuestion());
+    const edited = await goOn(first.prompt, 'What about Spain?');
+    expect(edited.text).toBe(MADRID);
+    await goOn(edited.prompt, newQuestion());
+    expect(app.emulator.requests.at(-1)?.messages.map(({ content }) => content)).toContain(MADRID);
+  });
+
+  it('and is refused when its messages are another conversation', async () => {
+    const first = await goOn([], 'What is the capital of France?');
+    const [, ...answer] = first.prompt;
+    const wrong = goOn([...userSays('Something else'), ...answer], 'What about Spain?');
+    await expect(wrong).rejects.toThrow('another conversation');
+  });
+});

@@ -82,6 +82,13 @@ export const errors = {
       `The operator of this service does not allow the field "${name}". Leave it out.`,
       { param: name },
     ),
+  referenceNotFound: (name: string) =>
+    new AskError(
+      400,
+      'invalid_request',
+      `The field "${name}" refers to an answer of another conversation than the messages around it. Send "store": false, or texts in place of references.`,
+      { param: name },
+    ),
   modelNotFound: () =>
     new AskError(404, 'model_not_found', 'There is no such model here. Use one of GET /v1/models.', {
       param: 'model',

@@ -11,6 +11,7 @@ import type { RawRequest } from '../http/raw-request.ts';
 import { readUserId } from '../http/signed-in-user.ts';
 import type { Message } from '../model/completion.ts';
 import { readBody, readCommon, readSessionId } from './chat-request.ts';
+import { type Owner, withoutReferences } from './item-references.ts';
 import { lastQuestion, toPrompt } from './messages.ts';
 import { refuseOthers, toModelWish, toResponseFormat } from './model-wish.ts';
 import { readResponseId, toInteractionId, toResponseId } from './response-id.ts';
@@ -34,33 +35,30 @@ export async function readResponseQuestion(
   { config, sessions }: ResponseServices,
   signal: AbortSignal,
 ): Promise<ResponseQuestion> {
-  const body = await readBody(request, config, signal);
-  refuseOthers(body, FIELDS);
-  const fields = check(responseFields, body);
-  refuseOthers(fields.reasoning ?? {}, new Set(['effort']), 'reasoning.');
-  refuseOthers(fields.text ?? {}, new Set(['format', 'verbosity']), 'text.');
+  const fields = await readFields(request, config, signal);
   const wish = wishOf(config, fields);
-  const input = toInput(fields);
-  const userId = readUserId(request, config.trustsUserHeaders);
-  const named = sessionOf(request, fields);
-  const known = named ?? (await resumed(fields, userId, sessions));
+  const owner = { userId: readUserId(request, config.trustsUserHeaders), sessions };
+  const given = await withoutReferences(fields, owner);
+  const named = sessionOf(request, given);
+  const input = toInput(given);
   const said = input.filter(([role]) => role !== 'system');
-  if (known !== undefined && said.length > 1)
+  const isContinued = named !== undefined || given.previous_response_id != null;
+  if (isContinued && said.length > 1)
     throw errors.invalidField('input', 'must have one message of the user when it continues a conversation');
+  const asked = lastQuestion(input, 'input', config.maxQuestionChars);
   const isStored = fields.store !== false && said.length === 1;
   const common = readCommon(request, config, isStored ? named : undefined);
   const interactionId = toInteractionId(common.idempotencyKey);
-  const ownSession = known ?? randomUUID();
-  const asked = lastQuestion(input, 'input', config.maxQuestionChars);
-  const instructions = [fields.instructions, asked.instructions].filter(Boolean).join('\n\n') || undefined;
+  const known = named ?? (await resumed(given, owner));
+  const session = known ?? randomUUID();
   return {
     ...asked,
-    instructions,
-    ...(known === undefined && !isStored && { prompt: wholePrompt(config, fields, input) }),
+    instructions: [fields.instructions, asked.instructions].filter(Boolean).join('\n\n'),
+    ...(!isContinued && !isStored && { prompt: wholePrompt(config, fields, input) }),
     isStored,
-    id: toResponseId(interactionId, isStored ? ownSession : undefined),
+    id: toResponseId(interactionId, isStored ? session : undefined),
     interactionId,
-    sessionId: ownSession,
+    sessionId: session,
     isNewSession: known === undefined,
     newConversation: false,
     wish,
@@ -69,6 +67,15 @@ export async function readResponseQuestion(
     stream: fields.stream === true,
     fields,
   };
+}
+
+async function readFields(request: RawRequest, config: Config, signal: AbortSignal): Promise<ResponseFields> {
+  const body = await readBody(request, config, signal);
+  refuseOthers(body, FIELDS);
+  const fields = check(responseFields, body);
+  refuseOthers(fields.reasoning ?? {}, new Set(['effort']), 'reasoning.');
+  refuseOthers(fields.text ?? {}, new Set(['format', 'verbosity']), 'text.');
+  return fields;
 }
 
 const FIELDS: ReadonlySet<string> = new Set(Object.keys(responseFields.shape));
@@ -96,8 +103,7 @@ function sessionOf(request: RawRequest, fields: ResponseFields): string | undefi
 /** Gives the session in which the conversation of an earlier response goes on; undefined when the request names none. */
 async function resumed(
   { previous_response_id: previous }: ResponseFields,
-  userId: string | null,
-  sessions: Sessions,
+  { userId, sessions }: Owner,
 ): Promise<string | undefined> {
   if (previous == null) return undefined;
   const { interactionId, ...stored } = readResponseId(previous);

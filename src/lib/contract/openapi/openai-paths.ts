@@ -152,6 +152,7 @@ const postResponses = {
       errors.messagesTooLong(),
       errors.questionTooLong(32_000, 'input'),
       errors.previousResponseNotFound(),
+      errors.referenceNotFound('input[1]'),
       errors.storageUnavailable(),
     ]),
   },
