@@ -18,15 +18,15 @@ type Role = 'user' | 'assistant';
 type Turn = [Role, string];
 
 /** What a request may ask for beside the conversation. */
-interface Wish {
+interface Options {
   temperature?: number;
   signal?: AbortSignal;
 }
 
 /** One client, for one of the two APIs. */
 interface Client {
-  ask(turns: Turn[], wish?: Wish): Promise<{ text: string; tokens: number | undefined }>;
-  stream(turns: Turn[], wish?: Wish): AsyncIterable<string>;
+  ask(turns: Turn[], options?: Options): Promise<{ text: string; tokens: number | undefined }>;
+  stream(turns: Turn[], options?: Options): AsyncIterable<string>;
 }
 
 const apiVersion = '2024-10-21';
@@ -38,8 +38,8 @@ const v1Client = () =>
 
 /** Chat completions, by the address of the deployment or the v1 API. */
 const openAiChat = (client: OpenAI, model: string): Client => ({
-  async ask(turns, { signal, ...wish } = {}) {
-    const body = { model, messages: messagesOf(turns), ...wish };
+  async ask(turns, { signal, ...options } = {}) {
+    const body = { model, messages: messagesOf(turns), ...options };
     const { choices, usage } = await client.chat.completions.create(body, { signal: signal ?? null });
     return { text: choices[0]?.message.content ?? '', tokens: usage?.completion_tokens };
   },
@@ -51,8 +51,8 @@ const openAiChat = (client: OpenAI, model: string): Client => ({
 });
 
 const openAiResponses = (client: OpenAI, model: string): Client => ({
-  async ask(turns, { signal, ...wish } = {}) {
-    const body = { model, input: messagesOf(turns), ...wish };
+  async ask(turns, { signal, ...options } = {}) {
+    const body = { model, input: messagesOf(turns), ...options };
     const { output_text: text, usage } = await client.responses.create(body, { signal: signal ?? null });
     return { text, tokens: usage?.output_tokens };
   },
@@ -63,9 +63,9 @@ const openAiResponses = (client: OpenAI, model: string): Client => ({
   },
 });
 
-const langChain = (create: (wish: Wish) => ChatOpenAI): Client => ({
-  async ask(turns, { signal, ...wish } = {}) {
-    const { text, usage_metadata: usage } = await create(wish).invoke(turns, signal && { signal });
+const langChain = (create: (options: Options) => ChatOpenAI): Client => ({
+  async ask(turns, { signal, ...options } = {}) {
+    const { text, usage_metadata: usage } = await create(options).invoke(turns, signal && { signal });
     // LangChain's type for it depends on the version of the messages.
     return { text, tokens: (usage as { output_tokens: number } | undefined)?.output_tokens };
   },
@@ -82,8 +82,8 @@ const promptOf = (turns: Turn[]) =>
 
 const vercel = (model: VercelModel): Client => {
   return {
-    async ask(turns, { signal, ...wish } = {}) {
-      const call = { prompt: promptOf(turns), ...wish, ...(signal && { abortSignal: signal }) };
+    async ask(turns, { signal, ...options } = {}) {
+      const call = { prompt: promptOf(turns), ...options, ...(signal && { abortSignal: signal }) };
       const { content, usage } = await model.doGenerate(call);
       const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
       return { text, tokens: usage.outputTokens.total };
@@ -110,7 +110,7 @@ const CLIENTS: [string, (model: string) => Client][] = [
     'LangChain, AzureChatOpenAI',
     (model) =>
       langChain(
-        (wish) =>
+        (options) =>
           new AzureChatOpenAI({
             azureOpenAIEndpoint: emulator.url,
             azureOpenAIApiKey: emulator.apiKey,
@@ -118,7 +118,7 @@ const CLIENTS: [string, (model: string) => Client][] = [
             azureOpenAIApiVersion: apiVersion,
             maxRetries: 0,
             configuration: { fetch },
-            ...wish,
+            ...options,
           }),
       ),
   ],
@@ -126,14 +126,14 @@ const CLIENTS: [string, (model: string) => Client][] = [
     'LangChain, ChatOpenAI with the Responses API',
     (model) =>
       langChain(
-        (wish) =>
+        (options) =>
           new ChatOpenAI({
             model,
             apiKey: emulator.apiKey,
             useResponsesApi: true,
             maxRetries: 0,
             configuration: { baseURL: `${emulator.url}/openai/v1`, fetch },
-            ...wish,
+            ...options,
           }),
       ),
   ],

@@ -153,7 +153,7 @@ describe('a stream', () => {
 describe('a parameter', () => {
   it('is sent, and is part of the cache key; prompt_cache_key and user are not', async () => {
     const question = newQuestion();
-    const wishes: Partial<Body>[] = [
+    const variants: Partial<Body>[] = [
       { top_p: 0.5 },
       { max_tokens: 50 },
       { max_completion_tokens: 60 },
@@ -165,7 +165,8 @@ describe('a parameter', () => {
       { presence_penalty: 1 },
       { response_format: { type: 'json_object' } },
     ];
-    for (const wish of wishes) expect(await cacheOf(question, wish), JSON.stringify(wish)).toBe('MISS');
+    for (const variant of variants)
+      expect(await cacheOf(question, variant), JSON.stringify(variant)).toBe('MISS');
     expect(sent()).toEqual([
       expect.objectContaining({ top_p: 0.5 }),
       expect.objectContaining({ max_tokens: 50 }),
@@ -178,9 +179,9 @@ describe('a parameter', () => {
       expect.objectContaining({ presence_penalty: 1 }),
       expect.objectContaining({ response_format: { type: 'json_object' } }),
     ]);
-    for (const wish of wishes) expect(await cacheOf(question, wish)).toBe('HIT');
+    for (const variant of variants) expect(await cacheOf(question, variant)).toBe('HIT');
     const others = { prompt_cache_key: randomUUID(), user: randomUUID() };
-    expect(await cacheOf(question, { ...wishes[0], ...others })).toBe('HIT');
+    expect(await cacheOf(question, { ...variants[0], ...others })).toBe('HIT');
     // Of equal text and parameters, whatever their form.
     expect(await cacheOf(question, { stop: ['END'], n: 1, tools: [], logprobs: false, store: null })).toBe(
       'HIT',
@@ -188,8 +189,8 @@ describe('a parameter', () => {
   });
 
   it('that the model refuses is named, and is no wrong setting: others are not affected', async () => {
-    const wish = { reasoning_effort: 'high' } as const;
-    const { status, error } = await post(bodyWith(newQuestion(), wish));
+    const variant = { reasoning_effort: 'high' } as const;
+    const { status, error } = await post(bodyWith(newQuestion(), variant));
     expect([status, error]).toEqual([
       400,
       {
@@ -201,7 +202,7 @@ describe('a parameter', () => {
     ]);
     expect(app.emulator.requests).toHaveLength(1);
     await complete(newQuestion());
-    expect((await post(bodyWith(newQuestion(), wish))).error.param).toBe('reasoning_effort');
+    expect((await post(bodyWith(newQuestion(), variant))).error.param).toBe('reasoning_effort');
     expect(app.output()).not.toContain('MODEL_REASONING_EFFORT');
   });
 

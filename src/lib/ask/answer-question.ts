@@ -145,7 +145,7 @@ async function find(
       onText: onText || question.idempotencyKey !== undefined ? onFirstText : undefined,
       onWait: onOwnWait,
       promptCacheKey: question.promptCacheKey ?? (question.prompt ? undefined : promptCacheKeyOf(question)),
-      wish: question.wish,
+      overrides: question.overrides,
     });
   } catch (error) {
     // A caller may cancel by leaving.

@@ -99,8 +99,8 @@ export async function claimQuestion(
 
 /** Everything that must be equal for two questions to be the same. */
 const contentOf = (question: Question): ClaimRequest['content'] => {
-  const { text, newConversation, replaces, instructions, wish } = question;
-  return [text, newConversation, replaces, instructions, wish];
+  const { text, newConversation, replaces, instructions, overrides } = question;
+  return [text, newConversation, replaces, instructions, overrides];
 };
 
 function tryToClaim(claims: Claims, request: ClaimRequest, signal: AbortSignal): Promise<ClaimResult> {

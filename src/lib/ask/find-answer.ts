@@ -34,14 +34,14 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
 
   /** Null when the question must not use the cache. */
   async function placeOf(
-    { cacheControl, userId, wish }: Question,
+    { cacheControl, userId, overrides }: Question,
     prompt: Message[],
   ): Promise<CachePlace | null> {
     if (cache === null || cacheControl.noStore) return null;
     const partition = config.cache.partition === 'user' ? userId : null;
     // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
     const generation = await cache.generation();
-    const target = model.target(wish);
+    const target = model.target(overrides);
     const keyFor = (each: ModelTarget): string =>
       answerCacheKey(config, each, prompt, { generation, partition });
     return { cache, key: keyFor(target), target, keyFor };

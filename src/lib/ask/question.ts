@@ -1,7 +1,7 @@
 /** A question, and the context in which it is answered. */
 import type { QuestionRecord } from '../telemetry/question-record.ts';
 import type { CallContext, Message } from '../model/completion.ts';
-import type { ModelWish } from '../model/parameters.ts';
+import type { ModelOverrides } from '../model/parameters.ts';
 
 /** A validated question. */
 export interface Question {
@@ -31,7 +31,7 @@ export interface Question {
   /** Instructions of the caller, which follow the system prompt of the settings. */
   instructions?: string | undefined;
   /** What the caller wants of the model, in place of the settings. */
-  wish?: ModelWish | undefined;
+  overrides?: ModelOverrides | undefined;
   /** In place of the key of the session. */
   promptCacheKey?: string | undefined;
 }

@@ -56,7 +56,7 @@ async function ask(call: Call, fields: Record<string, unknown>): Promise<CallToo
 }
 
 /**
- * How the caller leaves. A lost connection is none of its wishes, except by revision 2026-07-28: there it is how a request
+ * How the caller leaves. A lost connection does not mean that, except by revision 2026-07-28: there it is how a request
  * is cancelled. The SDK's signal aborts for both.
  */
 function leaving({ exchange, context }: Call): { disconnected: AbortSignal; cancelled: AbortSignal } {

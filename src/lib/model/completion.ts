@@ -1,6 +1,6 @@
 /** A call of the model: its prompt, what is recorded of it, and its completion. */
 import { type ConnectionRecord, createConnectionRecord } from '../pool/connection-record.ts';
-import type { ModelParameters, ModelWish } from './parameters.ts';
+import type { ModelParameters, ModelOverrides } from './parameters.ts';
 
 /** One message of a prompt, in LangChain's format: role and text. */
 export type Message = ['system' | 'human' | 'ai', string];
@@ -55,7 +55,7 @@ export interface CallContext extends AnswerReader {
   /** The same for all calls whose prompts begin alike. Not sent to a model that does not take it. */
   promptCacheKey?: string | undefined;
   /** What the caller wants in place of the settings. */
-  wish?: ModelWish | undefined;
+  overrides?: ModelOverrides | undefined;
 }
 
 /** One call, with what was observed of it. Times by `performance.now()`. */

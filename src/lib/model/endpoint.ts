@@ -13,7 +13,7 @@ import {
 } from './completion.ts';
 import { ask } from './langchain-call.ts';
 import { EmptyAnswerError, isDeploymentGone } from './model-errors.ts';
-import { adapt, type ModelWish } from './parameters.ts';
+import { adapt, type ModelOverrides } from './parameters.ts';
 import type { PooledChatModel } from './pooled-chat-model.ts';
 
 /** Duration of a rate limit when the response has no `Retry-After`. */
@@ -55,9 +55,9 @@ export class ModelEndpoint {
   }
 
   /** The deployment, the configured parameters without those that the endpoint refused, and those that a caller wants. */
-  targetFor(wish: ModelWish | undefined): ModelTarget {
+  targetFor(overrides: ModelOverrides | undefined): ModelTarget {
     const { deployment, parameters } = this.#target;
-    return wish ? { deployment, parameters: { ...parameters, ...wish.parameters } } : this.#target;
+    return overrides ? { deployment, parameters: { ...parameters, ...overrides.parameters } } : this.#target;
   }
 
   /** Name and version of the model; undefined before the first completion, since a deployment can have any name. */
@@ -100,7 +100,7 @@ export class ModelEndpoint {
     };
     for (;;) {
       const own = this.#target;
-      const target = this.targetFor(context.wish);
+      const target = this.targetFor(context.overrides);
       try {
         const { promptCacheKey } = context;
         const options = {
@@ -115,7 +115,7 @@ export class ModelEndpoint {
         this.#modelName = completion.model || this.#modelName;
         return assertAnswer(completion);
       } catch (error) {
-        const adaptation = adapt(target.parameters, context.wish, error);
+        const adaptation = adapt(target.parameters, context.overrides, error);
         if (!adaptation) throw error;
         // Otherwise a concurrent request has already changed the parameters.
         if (this.#target === own) {

@@ -58,7 +58,7 @@ const takesPromptCacheKey = ({ api, isAzure, url }: EndpointConfig): boolean =>
   api === 'v1' && (isAzure || new URL(url).hostname === 'api.openai.com');
 
 /** What a caller wants of the model, in place of the settings. */
-export interface ModelWish {
+export interface ModelOverrides {
   /** Only endpoints with this deployment answer. */
   readonly deployment?: string;
   readonly parameters: AnswerParameters;
@@ -96,18 +96,18 @@ const NAMES: Record<string, [keyof AnswerParameters, string?]> = {
 
 /**
  * Returns the change after which a request may be accepted, when `error` is the refusal of one of `parameters`; null for
- * all other errors. What a caller chose (`wish`) is not changed.
+ * all other errors. What a caller chose (`overrides`) is not changed.
  * @throws AskError that names the parameter when the caller chose it: its refusal says nothing about other requests.
  */
 export function adapt(
   parameters: ModelParameters,
-  wish: ModelWish | undefined,
+  overrides: ModelOverrides | undefined,
   error: unknown,
 ): Adaptation | null {
   const name = refusedParameter(error);
   // Not the caller's doing: only the name of the parameter is wrong.
   const isOldName = name === 'max_tokens' && 'maxOutputTokens' in parameters && !parameters.outputLimitName;
-  if (wish && !isOldName) refuseWish(wish, error);
+  if (overrides && !isOldName) refuseOverrides(overrides, error);
   if (name === null) return null;
   if (name === 'stream_options' && parameters.streamUsage !== false) {
     return {
@@ -140,7 +140,7 @@ export function adapt(
 }
 
 /** @throws AskError when `error` is the refusal of a parameter, or of its value, that the caller chose. */
-function refuseWish({ parameters, names }: ModelWish, error: unknown): void {
+function refuseOverrides({ parameters, names }: ModelOverrides, error: unknown): void {
   const refusal = causesFrom(error).find(({ status, param }) => status === 400 && typeof param === 'string');
   const name = refusedParameter(error) ?? String(refusal?.param);
   // A fault in a schema is named by its place, as in `text.format.schema`.

@@ -17,7 +17,7 @@ import { createTokenProvider } from './credential.ts';
 import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
 import { readRetirementDates, RetirementWatch } from './retirement-watch.ts';
-import { type ModelWish, parametersFor } from './parameters.ts';
+import { type ModelOverrides, parametersFor } from './parameters.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
 import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 
@@ -33,7 +33,7 @@ export interface ResilientModel {
   /** Calls the model, and records the call. @throws AskError without a usable answer, or the reason of the signal as soon as it aborts. */
   complete(call: CallRecord, context: CallContext): Promise<Completion>;
   /** The deployment and the parameters of the next call: the cache keeps its answer under them. */
-  target(wish?: ModelWish): ModelTarget;
+  target(overrides?: ModelOverrides): ModelTarget;
   /** Name of the model that gets the next call; undefined before its first completion. */
   modelName(): string | undefined;
   /** Name of the model that an endpoint named last; undefined before its first completion in this process. */
@@ -87,12 +87,12 @@ export function createResilientModel(
   const bulkhead = new Bulkhead(config.maxConcurrency, errors.busy);
   const withDeployment = (name: string | undefined): ModelEndpoint[] =>
     name === undefined ? endpoints : endpoints.filter(({ deployment }) => deployment === name);
-  const next = (wish?: ModelWish): ModelEndpoint => {
-    const possible = withDeployment(wish?.deployment);
+  const next = (overrides?: ModelOverrides): ModelEndpoint => {
+    const possible = withDeployment(overrides?.deployment);
     return possible.find(({ isGone }) => !isGone) ?? possible[0] ?? primary;
   };
   return {
-    target: (wish) => next(wish).targetFor(wish),
+    target: (overrides) => next(overrides).targetFor(overrides),
     modelName: () => next().modelName,
     modelNameOf: (endpoint) => endpoints[endpoint]?.modelName,
     waitMs: () => shortestWaitMs(endpoints),
@@ -108,7 +108,7 @@ export function createResilientModel(
       for (const watch of watches.values()) watch.stop();
     },
     async complete(call, context) {
-      const possible = withDeployment(context.wish?.deployment);
+      const possible = withDeployment(context.overrides?.deployment);
       const trying = () => untilAborted(tryEndpoints(possible, call, context), context.signal);
       const completion = await bulkhead.run(trying, context.signal);
       watches.get(call.connection.endpoint)?.note(completion.model);

@@ -16,7 +16,7 @@ import {
 import type { RawRequest } from '../http/raw-request.ts';
 import { readUserId } from '../http/signed-in-user.ts';
 import { lastQuestion, toPrompt } from './messages.ts';
-import { refuseOthers, toModelWish, toResponseFormat } from './model-wish.ts';
+import { refuseOthers, toModelOverrides, toResponseFormat } from './model-overrides.ts';
 
 /** A question, and what its answer has to say beside the text. */
 export interface ChatQuestion extends Question {
@@ -59,7 +59,7 @@ export async function readChatQuestion(
       : { ...lastQuestion(prompt, 'messages', config.maxQuestionChars), sessionId }),
     isNewSession: sessionId === undefined,
     newConversation: false,
-    wish: wishOf(config, fields),
+    overrides: overridesOf(config, fields),
     promptCacheKey: fields.prompt_cache_key ?? undefined,
     ...readCommon(request, config, sessionId),
     stream: fields.stream === true,
@@ -93,12 +93,12 @@ export function readSessionId(
   return checkSessionId(header);
 }
 
-function wishOf(config: Config, fields: ChatFields) {
+function overridesOf(config: Config, fields: ChatFields) {
   const { max_tokens: older, max_completion_tokens: newer, stop } = fields;
   if (older != null && newer != null && older !== newer)
     throw errors.invalidField('max_tokens', 'must not differ from "max_completion_tokens"');
   const [limitName, limit] = newer == null ? ['max_tokens', older] : ['max_completion_tokens', newer];
-  return toModelWish(config, fields.model, [
+  return toModelOverrides(config, fields.model, [
     ['temperature', 'temperature', fields.temperature],
     ['topP', 'top_p', fields.top_p],
     ['maxOutputTokens', limitName, limit],

@@ -2,7 +2,7 @@
 import type { MessageFields } from '../contract/openai-fields.ts';
 import { errors } from '../contract/errors.ts';
 import type { Message } from '../model/completion.ts';
-import { refuseOthers } from './model-wish.ts';
+import { refuseOthers } from './model-overrides.ts';
 
 /** `developer` is the newer name of `system`. The model gets the one that it knows. */
 const ROLES: Record<string, Message[0]> = {

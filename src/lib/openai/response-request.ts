@@ -13,7 +13,7 @@ import type { Message } from '../model/completion.ts';
 import { readBody, readCommon, readSessionId } from './chat-request.ts';
 import { type Owner, withoutReferences } from './item-references.ts';
 import { lastQuestion, toPrompt } from './messages.ts';
-import { refuseOthers, toModelWish, toResponseFormat } from './model-wish.ts';
+import { refuseOthers, toModelOverrides, toResponseFormat } from './model-overrides.ts';
 import { readResponseId, toInteractionId, toResponseId } from './response-id.ts';
 
 /** A question, and what its response repeats of the request. */
@@ -36,7 +36,7 @@ export async function readResponseQuestion(
   signal: AbortSignal,
 ): Promise<ResponseQuestion> {
   const fields = await readFields(request, config, signal);
-  const wish = wishOf(config, fields);
+  const overrides = overridesOf(config, fields);
   const owner = { userId: readUserId(request, config.trustsUserHeaders), sessions };
   const given = await withoutReferences(fields, owner);
   const named = sessionOf(request, given);
@@ -61,7 +61,7 @@ export async function readResponseQuestion(
     sessionId: session,
     isNewSession: known === undefined,
     newConversation: false,
-    wish,
+    overrides,
     promptCacheKey: fields.prompt_cache_key ?? undefined,
     ...common,
     stream: fields.stream === true,
@@ -114,9 +114,9 @@ async function resumed(
   return found;
 }
 
-function wishOf(config: Config, { model, text, reasoning, ...fields }: ResponseFields) {
+function overridesOf(config: Config, { model, text, reasoning, ...fields }: ResponseFields) {
   const format = text?.format;
-  return toModelWish(config, model, [
+  return toModelOverrides(config, model, [
     ['temperature', 'temperature', fields.temperature],
     ['topP', 'top_p', fields.top_p],
     ['maxOutputTokens', 'max_output_tokens', fields.max_output_tokens],

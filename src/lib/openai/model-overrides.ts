@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts';
 import { WITHOUT_EFFECT } from '../contract/openai-fields.ts';
 import { errors } from '../contract/errors.ts';
-import type { AnswerParameters, ModelWish, ResponseFormat } from '../model/parameters.ts';
+import type { AnswerParameters, ModelOverrides, ResponseFormat } from '../model/parameters.ts';
 import { findDeployment } from './models.ts';
 
 /** The names of the parameters in chat completions, by which settings call them. */
@@ -28,23 +28,27 @@ const CHAT_ONLY: readonly (keyof AnswerParameters)[] = [
 ];
 
 /** A parameter with the name that the caller gave it; the value is null or undefined when there is none. */
-export type Wished = [own: keyof AnswerParameters, name: string, value: unknown];
+export type GivenParameter = [own: keyof AnswerParameters, name: string, value: unknown];
 
-/** Checks the wishes of a caller. @throws AskError that names a model or a parameter that cannot be had. */
-export function toModelWish({ model, openAiApi }: Config, name: string, wished: Wished[]): ModelWish {
+/** Checks what a caller wants. @throws AskError that names a model or a parameter that cannot be had. */
+export function toModelOverrides(
+  { model, openAiApi }: Config,
+  name: string,
+  given: GivenParameter[],
+): ModelOverrides {
   const deployment = findDeployment(model, name);
-  const given = wished.filter(([, , value]) => value !== undefined && value !== null);
-  for (const [own, called] of given) {
+  const chosen = given.filter(([, , value]) => value !== undefined && value !== null);
+  for (const [own, called] of chosen) {
     if (openAiApi.forbidden.includes(NAMES[own])) throw errors.parameterForbidden(called);
     if (model.modelApi === 'responses' && CHAT_ONLY.includes(own)) throw errors.unsupportedParameter(called);
   }
-  const parameters = Object.fromEntries(given.map(([own, , value]) => [own, value])) as AnswerParameters;
+  const parameters = Object.fromEntries(chosen.map(([own, , value]) => [own, value])) as AnswerParameters;
   const { maxOutputTokens = Infinity } = parameters;
   const limit = Math.min(maxOutputTokens, model.maxOutputTokens ?? Infinity);
   return {
     ...(deployment !== undefined && { deployment }),
     parameters: { ...parameters, ...(maxOutputTokens < Infinity && { maxOutputTokens: limit }) },
-    names: Object.fromEntries(given.map(([own, called]) => [own, called])),
+    names: Object.fromEntries(chosen.map(([own, called]) => [own, called])),
   };
 }
 
