@@ -9,7 +9,7 @@ import { root } from '../../dev/stack/root.ts';
 import { ask, eventually, newQuestion, startApp, type TestApp } from '../support/app.ts';
 
 const SOURCE = 'src/lib/ask/answer-question.ts';
-const STATEMENT = 'const prompt = buildPrompt(';
+const STATEMENT = 'const prompt = ';
 
 /** A position in a script; both numbers begin at 0. */
 interface Position {
