@@ -13,8 +13,11 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Forwards to `port` of this machine. `delayMs` is added in each direction, so twice to a round trip. */
-export async function startTcpProxy(port: number, delayMs = 0): Promise<TcpProxy> {
+/**
+ * Forwards to `port` of this machine. `delayMs` is added in each direction, so twice to a round trip. `ownPort` is where it
+ * listens: by default at a free one.
+ */
+export async function startTcpProxy(port: number, delayMs = 0, ownPort = 0): Promise<TcpProxy> {
   const open = new Set<Link>();
   let connections = 0;
   const server = createServer((client) => {
@@ -23,7 +26,7 @@ export async function startTcpProxy(port: number, delayMs = 0): Promise<TcpProxy
     open.add(link);
     client.once('close', () => open.delete(link));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(ownPort, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,5 +1,10 @@
 /** Parses server-sent events from a fetch, because EventSource cannot POST. */
 
+import { brokenOff } from './failure.ts';
+
+/** The server sends at least a comment each 15 s. */
+const MAX_SILENT_MS = 60_000;
+
 /** One event: its name and its data. */
 export interface ServerEvent {
   event: string;
@@ -16,7 +21,7 @@ export async function* readEvents(
   let data: string[] = [];
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await unlessSilent(reader.read());
       if (done) return;
       const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop() ?? '';
@@ -33,5 +38,19 @@ export async function* readEvents(
     }
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * Waits for something that the server sends. A network that has gone does not always say so.
+ * @throws AskFailure when the connection has been silent for too long.
+ */
+export async function unlessSilent<Sent>(next: Promise<Sent>): Promise<Sent> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(brokenOff()), MAX_SILENT_MS);
+  try {
+    return await Promise.race([next, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

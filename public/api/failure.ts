@@ -1,4 +1,5 @@
 /** Failed requests, as the user should be told about them. */
+import type { ErrorBody } from '../../src/lib/contract/responses.ts';
 
 const OFFLINE = 'The server cannot be reached. Check your connection, then try again.';
 const BROKEN_OFF = 'The connection was lost before the answer was complete. Try again.';
@@ -7,6 +8,7 @@ const SIGNED_OUT = 'You are signed out. Sign in to continue.';
 interface FailureDetails {
   needsKey?: boolean;
   needsSignIn?: boolean;
+  isLost?: boolean;
   retryAfter?: number;
   code?: string | undefined;
   limit?: number | undefined;
@@ -18,6 +20,8 @@ export class AskFailure extends Error {
   readonly needsKey: boolean;
   /** The server knows users, and does not know this one. */
   readonly needsSignIn: boolean;
+  /** The connection was lost, or there was none: the server may be answering all the same. */
+  readonly isLost: boolean;
   /** Seconds until another attempt makes sense; 0 when unknown. */
   readonly retryAfter: number;
   /** The `error.code` of the API; undefined when the server did not answer. */
@@ -26,10 +30,11 @@ export class AskFailure extends Error {
   readonly limit: number | undefined;
 
   constructor(message: string, details: FailureDetails = {}) {
-    const { needsKey = false, needsSignIn = false, retryAfter = 0, code, limit } = details;
+    const { needsKey = false, needsSignIn = false, isLost = false, retryAfter = 0, code, limit } = details;
     super(forUsers(message, details));
     this.needsKey = needsKey;
     this.needsSignIn = needsSignIn;
+    this.isLost = isLost;
     this.retryAfter = retryAfter;
     this.code = code;
     this.limit = limit;
@@ -43,17 +48,22 @@ function forUsers(message: string, { code, limit }: FailureDetails): string {
   // The server has already tried it with less of the chat history, and without.
   if (code === 'conversation_too_long')
     return 'The question is too long for the model, even without the earlier messages. Shorten it.';
+  if (code === 'answer_not_found') return 'This question was not answered.';
   return message;
 }
 
 /** The failure of a request that got no answer. */
-export const offline = (): AskFailure => new AskFailure(OFFLINE);
+export const offline = (): AskFailure => new AskFailure(OFFLINE, { isLost: true });
 
 /** The failure of a stream that ended too early. */
-export const brokenOff = (): AskFailure => new AskFailure(BROKEN_OFF);
+export const brokenOff = (): AskFailure => new AskFailure(BROKEN_OFF, { isLost: true });
 
 /** The failure of a request that was sent to the sign-in page. */
 export const signedOut = (): AskFailure => new AskFailure(SIGNED_OUT, { needsSignIn: true });
+
+/** The failure that an event, or the state of an answer, describes. */
+export const failureIn = ({ status, error }: ErrorBody): AskFailure =>
+  new AskFailure(status, { retryAfter: error.retry_after ?? 0, code: error.code, limit: error.limit });
 
 /** The failure that a response with an error status describes. */
 export async function failureOf(response: Response): Promise<AskFailure> {

@@ -1,5 +1,5 @@
 /** Client of the sessions. */
-import type { ChatMessage, Session, SessionList } from '../../src/lib/contract/responses.ts';
+import type { ChatMessage, Session, SessionCopy, SessionList } from '../../src/lib/contract/responses.ts';
 import { AskFailure, failureOf } from './failure.ts';
 import { send } from './request.ts';
 
@@ -7,6 +7,8 @@ import { send } from './request.ts';
 export interface SessionPage {
   messages: ChatMessage[];
   next: string | null;
+  /** The questions that are being answered. */
+  answering: NonNullable<Session['answering']>;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface SessionPage {
  */
 export async function readSession(sessionId: string, signal: AbortSignal): Promise<SessionPage> {
   const response = await send(pathOf(sessionId), { signal });
-  if (response.status === 404) return { messages: [], next: null };
+  if (response.status === 404) return { messages: [], next: null, answering: [] };
   return pageOf(response);
 }
 
@@ -37,6 +39,17 @@ export async function listSessions(next: string | null): Promise<SessionList> {
   return (await response.json()) as SessionList;
 }
 
+/** Copies what is before a position of a session to a new one. Returns its id. @throws AskFailure */
+export async function copySession(sessionId: string, before: string): Promise<string> {
+  const response = await send(`${pathOf(sessionId)}/copy`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ before }),
+  });
+  if (!response.ok) throw await failureOf(response);
+  return ((await response.json()) as SessionCopy).session_id;
+}
+
 /**
  * Deletes a session; also succeeds when there is none. With `keepalive` it is sent although the page is being left.
  * @throws AskFailure
@@ -50,8 +63,8 @@ const pathOf = (sessionId: string): string => `/sessions/${encodeURIComponent(se
 
 async function pageOf(response: Response): Promise<SessionPage> {
   if (!response.ok) throw await failureOf(response);
-  const { chat_history: messages, next } = (await response.json()) as Session;
-  return { messages, next };
+  const { chat_history: messages, next, answering = [] } = (await response.json()) as Session;
+  return { messages, next, answering };
 }
 
 /** The function key is sent along, so the address has to be one of this API. */

@@ -1,6 +1,8 @@
 /** The input: Enter sends, Shift+Enter starts a line, Escape stops, the arrow keys recall earlier questions. */
 import './composer.css';
-import { askInNewConversation } from '../model/address.ts';
+import { failureFrom } from '../api/failure.ts';
+import { copySession } from '../api/sessions.ts';
+import { askIn } from '../model/address.ts';
 import type { Conversation } from '../model/conversation.ts';
 import type { Turn } from '../model/turn.ts';
 import { byId } from '../parts/dom.ts';
@@ -11,11 +13,16 @@ import { EditNote } from './edit-note.ts';
 import { scrollWithGrowth } from './growth.ts';
 import { isComposing, isPlain } from './keys.ts';
 import { LengthNote } from './length-note.ts';
+import { QueueView } from './queue-view.ts';
 import { Recall } from './recall.ts';
 
-/** An earlier question in the input. `turn` gives way to it; without a turn, it is asked in a new conversation. */
+/**
+ * An earlier question in the input. `turn` gives way to it; without a turn, it is asked in a new conversation, which begins
+ * with what is before `position`.
+ */
 interface Edit {
   turn?: Turn;
+  position?: string | undefined;
   /** The text before any change. */
   question: string;
   /** The text that was in the input before. */
@@ -32,12 +39,15 @@ export class Composer {
   readonly #drafts = new Drafts();
   readonly #recall = new Recall(this.#input);
   readonly #length = new LengthNote(this.#input);
+  readonly #queue: QueueView;
   readonly #editNote = new EditNote(() => this.#cancelEdit());
   #edit: Edit | undefined;
+  #isBranching = false;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
-    this.#form.prepend(this.#editNote.root);
+    this.#queue = new QueueView(conversation, () => this.focus());
+    this.#form.prepend(this.#queue.root, this.#editNote.root);
     this.#form.append(this.#length.root);
     this.#input.setAttribute('aria-describedby', 'edit-note length keys');
     conversation.busyChanged.listen((isBusy) => this.#show(isBusy));
@@ -55,7 +65,7 @@ export class Composer {
     scrollWithGrowth(this.#form);
     this.#stop.addEventListener('click', () => this.#stopAnswer());
     addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !isComposing(event) && !isCovered()) this.#escape();
+      if (event.key === 'Escape' && !event.shiftKey && !isComposing(event) && !isCovered()) this.#escape();
     });
   }
 
@@ -65,18 +75,38 @@ export class Composer {
 
   #submit(): void {
     const question = this.#input.value;
-    if (question.trim() === '' || this.#conversation.isBusy) return;
+    if (question.trim() === '') return;
     if (this.#length.excess > 0) {
       void showToast(`The question is too long by ${this.#length.excess} characters. Shorten it.`);
       return;
     }
     const edit = this.#edit;
+    if (edit && !edit.turn) return void this.#branch(edit, question);
+    const { isBusy } = this.#conversation;
+    if (edit && isBusy)
+      return void showToast('Another answer is still coming. Wait for its end, or stop it.');
     this.#endEdit();
-    if (!edit) this.#conversation.start(question);
-    else if (edit.turn) this.#conversation.replace(edit.turn, question);
-    else {
-      askInNewConversation(this.#conversation, question);
+    if (isBusy) this.#queue.add(question);
+    else if (edit?.turn) this.#conversation.replace(edit.turn, question);
+    else this.#conversation.start(question);
+  }
+
+  /** Asks an edited question in a copy of the conversation up to it. */
+  async #branch({ position }: Edit, question: string): Promise<void> {
+    const { sessionId } = this.#conversation;
+    if (this.#isBranching) return;
+    this.#isBranching = true;
+    try {
+      const copy =
+        sessionId === null || position === undefined ? null : await copySession(sessionId, position);
+      if (this.#conversation.sessionId !== sessionId) return;
+      this.#endEdit();
       void showToast('Asked in a new conversation. The Back button returns to the earlier one.');
+      await askIn(this.#conversation, copy, question);
+    } catch (error) {
+      void showToast(`The conversation could not be copied. ${failureFrom(error).message}`);
+    } finally {
+      this.#isBranching = false;
     }
   }
 
@@ -109,16 +139,16 @@ export class Composer {
 
   /** Shows the draft of the conversation that was opened. */
   #open(): void {
-    const { text, isBranch, before } = this.#drafts.open(this.#conversation.sessionId);
+    const { text, isBranch, position, before } = this.#drafts.open(this.#conversation.sessionId);
     this.#recall.end();
-    this.#enter(isBranch ? { question: text, before } : undefined, text);
+    this.#enter(isBranch ? { question: text, position, before } : undefined, text);
   }
 
   /** Puts the question of a turn into the input. */
   #startEdit(turn: Turn): void {
     const before = this.#edit ? this.#edit.before : this.#input.value;
-    const { question } = turn;
-    this.#enter({ question, before, ...(turn.state !== 'answered' && { turn }) }, question);
+    const { question, position } = turn;
+    this.#enter({ question, before, position, ...(turn.state !== 'answered' && { turn }) }, question);
     this.focus();
   }
 
@@ -168,7 +198,8 @@ export class Composer {
     this.#fit();
     this.#length.update();
     const isBranch = this.#edit !== undefined && !this.#edit.turn;
-    this.#drafts.keep({ text: this.#input.value, isBranch, before: this.#edit?.before ?? '' });
+    const { before = '', position } = this.#edit ?? {};
+    this.#drafts.keep({ text: this.#input.value, isBranch, position, before });
   }
 
   /** Shows the Stop or the Send button. */

@@ -1,11 +1,13 @@
 /** Texts that were not sent yet, one for each conversation. They survive a reload, and end with the tab. */
-import { stored, type Stored } from '../parts/storage.ts';
+import { isFlag, isText, stored, type Stored } from '../parts/storage.ts';
 
 /** What is in the input. */
 export interface Draft {
   text: string;
   /** The text is an edited question, to be asked in a new conversation. */
   isBranch: boolean;
+  /** What is before this position goes with it; undefined for nothing. */
+  position?: string | undefined;
   /** The text that the edited question has displaced. */
   before: string;
 }
@@ -13,8 +15,8 @@ export interface Draft {
 const EMPTY: Draft = { text: '', isBranch: false, before: '' };
 
 function isDraft(value: unknown): value is Draft {
-  const { text, isBranch, before } = (value ?? {}) as Partial<Record<keyof Draft, unknown>>;
-  return typeof text === 'string' && typeof isBranch === 'boolean' && typeof before === 'string';
+  const { text, isBranch, position, before } = (value ?? {}) as Partial<Record<keyof Draft, unknown>>;
+  return [text, before, position ?? ''].every(isText) && isFlag(isBranch);
 }
 
 /** The drafts of this tab. One of them is open: that of the conversation that is shown. */

@@ -4,7 +4,7 @@ import { element } from '../parts/dom.ts';
 import { icon } from '../parts/icon.ts';
 
 const TEXTS = {
-  branch: 'This starts a new conversation with the edited question only. The present one is kept.',
+  branch: 'This starts a new conversation, with the messages before this question. The present one is kept.',
   replacement: 'This replaces the question that has no complete answer.',
 };
 

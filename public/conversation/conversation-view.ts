@@ -38,6 +38,12 @@ export function startConversationView(conversation: Conversation): void {
     welcome.hidden = conversation.turns.length > 0;
     scrollToEnd();
   });
+  conversation.refreshed.listen(() => {
+    const afterDrawing = keepEndInView();
+    list.replaceChildren(...conversation.turns.map((turn) => viewOf(turn).root));
+    afterDrawing();
+  });
+  addEventListener('focus', () => void conversation.refresh());
   conversation.earlierRead.listen((count) => {
     const added = conversation.turns.slice(0, count).map((turn) => viewOf(turn).root);
     earlier.show(added);
@@ -46,8 +52,10 @@ export function startConversationView(conversation: Conversation): void {
   conversation.asked.listen((turn) => {
     welcome.hidden = true;
     announce('');
-    list.append(viewOf(turn).root);
-    scrollToEnd();
+    const { turns } = conversation;
+    const next = turns[turns.indexOf(turn) + 1];
+    list.insertBefore(viewOf(turn).root, next ? viewOf(next).root : null);
+    if (!next) scrollToEnd();
   });
   conversation.removed.listen((turn) => viewOf(turn).root.remove());
   conversation.settled.listen((turn) => announceEnd(turn, viewOf(turn)));

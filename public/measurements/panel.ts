@@ -93,5 +93,5 @@ function choose(invocation: string, bars: SVGElement, conversation: Conversation
     stopListening();
     openFacts(invocation);
   });
-  goTo(conversation, session);
+  void goTo(conversation, session);
 }

@@ -15,15 +15,19 @@ export function followAddress(conversation: Conversation): void {
 }
 
 /** Opens a session, or an empty conversation, as a new entry of the browser's history. */
-export function goTo(conversation: Conversation, sessionId: string | null): void {
+export async function goTo(conversation: Conversation, sessionId: string | null): Promise<void> {
   if (sessionId !== conversation.sessionId) history.pushState(null, '', addressOf(sessionId));
-  void conversation.open(sessionId);
+  await conversation.open(sessionId);
 }
 
-/** Asks a question in a new conversation. The one that is open stays under its address. */
-export function askInNewConversation(conversation: Conversation, question: string): void {
-  goTo(conversation, null);
-  conversation.start(question);
+/** Goes to a session and asks a question there, unless the user has gone on meanwhile. */
+export async function askIn(
+  conversation: Conversation,
+  sessionId: string | null,
+  question: string,
+): Promise<void> {
+  await goTo(conversation, sessionId);
+  if (conversation.sessionId === sessionId) conversation.start(question);
 }
 
 /** The address of a session. In the fragment, which browsers do not send: the id gives access to the conversation. */

@@ -1,10 +1,11 @@
 /** The conversation that the page shows, without anything that is shown. */
-import type { ChatMessage } from '../../src/lib/contract/responses.ts';
-import { ask } from '../api/ask.ts';
 import { AskFailure, failureFrom } from '../api/failure.ts';
-import { readEarlierPage, readSession } from '../api/sessions.ts';
+import { readEarlierPage } from '../api/sessions.ts';
 import { Signal } from '../parts/signal.ts';
-import { keepMeasured, restoreMeasured } from './measured.ts';
+import { type AskedQuestion, forgetAsked, keepAsked, newId } from './asked.ts';
+import { restoreMeasured } from './measured.ts';
+import { mergeTurns, readTurns, turnsOf } from './read-turns.ts';
+import { Run } from './run.ts';
 import { Turn, type TurnOptions } from './turn.ts';
 
 /**
@@ -18,11 +19,13 @@ export class Conversation {
   readonly read = new Signal();
   /** The turns of the session could not be read. */
   readonly readFailed = new Signal<AskFailure>();
+  /** Turns were added, moved or removed by another tab or browser. */
+  readonly refreshed = new Signal();
   /** Turns were added before the first one. Gives their number. */
   readonly earlierRead = new Signal<number>();
   /** The turns before the first one could not be read. */
   readonly earlierFailed = new Signal<AskFailure>();
-  /** A turn is new, or has moved to the end. It is waiting for its answer. */
+  /** A turn is new, or has moved. It is waiting for its answer. */
   readonly asked = new Signal<Turn>();
   /** A turn is answered, stopped or failed, while the page was open. */
   readonly settled = new Signal<Turn>();
@@ -32,18 +35,20 @@ export class Conversation {
   readonly editRequested = new Signal<Turn>();
   /** `isBusy` has changed. */
   readonly busyChanged = new Signal<boolean>();
-  /** The session has got its id, with its first answer. */
+  /** The session has got its id, with its first question. */
   readonly sessionStarted = new Signal<string>();
 
   #sessionId: string | null = null;
   #turns: Turn[] = [];
   #next: string | null = null;
-  /** Aborts the request in progress. */
-  #pending: AbortController | null = null;
+  /** The answers in progress. */
+  readonly #runs = new Set<Run>();
+  /** Aborts the reading of the session. */
+  #reading: AbortController | null = null;
   /** Aborts the reading of earlier turns. */
   #earlier: AbortController | null = null;
 
-  /** Null until the first answer of a new conversation. */
+  /** Null until the first question of a new conversation. */
   get sessionId(): string | null {
     return this.#sessionId;
   }
@@ -60,36 +65,51 @@ export class Conversation {
 
   /** Whether an answer or the session is awaited. Then nothing can be asked. */
   get isBusy(): boolean {
-    return this.#pending !== null;
+    return this.#reading !== null || this.#runs.size > 0;
   }
 
-  /** Opens a session, or an empty conversation. Ends what is in progress. */
+  /** Opens a session, or an empty conversation. Answers in progress go on, and are followed again when it is opened again. */
   async open(sessionId: string | null): Promise<void> {
-    this.#pending?.abort();
+    for (const run of this.#runs) run.leave();
+    this.#runs.clear();
+    this.#reading?.abort();
     this.#earlier?.abort();
     this.#earlier = null;
     this.#sessionId = sessionId;
     this.#turns = [];
     this.#next = null;
     this.opened.emit();
-    if (sessionId === null) {
-      this.#setPending(null);
-      return;
-    }
-    const controller = this.#begin();
+    const reading = sessionId === null ? null : new AbortController();
+    this.#setReading(reading);
+    if (sessionId === null || !reading) return;
     try {
-      const { messages, next } = await readSession(sessionId, controller.signal);
-      if (this.#pending !== controller) return;
-      this.#turns = turnsOf(messages);
-      restoreMeasured(sessionId, this.#turns);
+      const { stored, open, next } = await readTurns(sessionId, reading.signal);
+      if (this.#reading !== reading) return;
+      this.#turns = [...stored, ...open];
+      restoreMeasured(sessionId, stored);
       this.#next = next;
       this.read.emit();
+      for (const turn of this.#turns) this.#resume(turn);
     } catch (error) {
-      if (this.#pending !== controller) return;
-      this.readFailed.emit(controller.signal.aborted ? new AskFailure('Stopped.') : failureFrom(error));
+      if (this.#reading !== reading) return;
+      this.readFailed.emit(reading.signal.aborted ? new AskFailure('Stopped.') : failureFrom(error));
     } finally {
-      this.#finish(controller);
+      if (this.#reading === reading) this.#setReading(null);
     }
+  }
+
+  /** Takes over what other tabs and browsers have done in this session. */
+  async refresh(): Promise<void> {
+    const session = this.#sessionId;
+    if (session === null || this.isBusy) return;
+    const before = this.#turns;
+    const now = await readTurns(session, new AbortController().signal).catch(() => undefined);
+    if (!now || this.isBusy || this.#turns !== before) return;
+    const merged = mergeTurns(before, now);
+    if (merged.length === before.length && merged.every((turn, at) => turn === before[at])) return;
+    this.#turns = merged;
+    for (const turn of merged) this.#resume(turn);
+    this.refreshed.emit();
   }
 
   /** Reads the turns before the first one. Questions can be asked meanwhile. */
@@ -100,7 +120,7 @@ export class Conversation {
     try {
       const { messages, next } = await readEarlierPage(this.#next, controller.signal);
       if (this.#earlier !== controller) return;
-      const turns = turnsOf(messages);
+      const turns = turnsOf(messages, this.#sessionId ?? '');
       this.#turns = [...turns, ...this.#turns];
       if (this.#sessionId !== null) restoreMeasured(this.#sessionId, this.#turns);
       this.#next = next;
@@ -115,10 +135,21 @@ export class Conversation {
   /** Asks a question. Returns its turn, or undefined while the conversation is busy. */
   start(question: string, options: TurnOptions = {}): Turn | undefined {
     if (this.isBusy) return undefined;
-    const turn = new Turn(question, options);
-    this.#turns.push(turn);
-    void this.#answer(turn);
-    return turn;
+    return this.#add(new Turn(question, options), this.#turns.length, { key: newId() });
+  }
+
+  /**
+   * Asks the question of a turn again, in its place: its answer stays until there is another one, and then is an earlier
+   * version. Returns false while the conversation is busy.
+   */
+  askAgain(turn: Turn, { pastCache = false }: TurnOptions = {}): boolean {
+    if (turn.position === undefined) return this.retry(turn);
+    if (this.isBusy) return false;
+    const replaces = turn.position;
+    turn.pastCache = pastCache;
+    turn.replace();
+    void this.#follow(this.#ask(turn, { key: newId(), replaces }), true);
+    return true;
   }
 
   /**
@@ -127,92 +158,87 @@ export class Conversation {
    */
   retry(turn: Turn): boolean {
     if (this.isBusy) return false;
-    this.#turns = [...this.#turns.filter((each) => each !== turn), turn];
+    // What has failed may have been answered all the same: its key says so. What was stopped stays stopped.
+    const isAnew = turn.state === 'stopped' || turn.failure?.code === 'idempotency_conflict';
+    const key = isAnew ? undefined : turn.asked?.key;
+    if (key === undefined && turn.asked) forgetAsked(turn.asked);
+    this.#turns = this.#turns.filter((each) => each !== turn);
     turn.restart();
-    void this.#answer(turn);
+    this.#add(turn, this.#turns.length, { key: key ?? newId(), replaces: turn.asked?.replaces });
     return true;
   }
 
   /** Asks a question in place of a stopped or failed turn. A turn that was answered in the meantime stays. */
   replace(turn: Turn, question: string): Turn | undefined {
     if (this.isBusy) return undefined;
-    if (['stopped', 'failed'].includes(turn.state) && this.#turns.includes(turn)) {
-      this.#turns = this.#turns.filter((each) => each !== turn);
-      this.removed.emit(turn);
-    }
-    return this.start(question);
+    const at = this.#turns.indexOf(turn);
+    if (at < 0 || !['stopped', 'failed'].includes(turn.state)) return this.start(question);
+    this.#remove(turn);
+    return this.#add(new Turn(question), at, { key: newId(), replaces: turn.position });
   }
 
-  /** Ends what is in progress. What came of an answer stays. */
+  /** Stops the newest answer in progress, for all who wait for it. What came of it stays. */
   stop(): void {
-    this.#pending?.abort();
+    this.#reading?.abort();
+    void [...this.#runs].at(-1)?.stop();
   }
 
-  async #answer(turn: Turn): Promise<void> {
-    const controller = this.#begin();
-    const { signal } = controller;
+  /** Adds a turn at this index, and asks its question. */
+  #add(turn: Turn, at: number, named: { key: string; replaces?: string | undefined }): Turn {
+    this.#turns = this.#turns.toSpliced(at, 0, turn);
+    const run = this.#ask(turn, named);
     this.asked.emit(turn);
-    try {
-      const { question, pastCache } = turn;
-      for await (const event of ask({ question, sessionId: this.#sessionId, pastCache }, signal)) {
-        if (signal.aborted) break;
-        if (event.type === 'token') turn.append(event.text);
-        if (event.type === 'session') this.#keepSession(event.sessionId);
-        if (event.type === 'done') {
-          const {
-            answer,
-            session_id: id,
-            finish_reason: reason,
-            performance_metrics: metrics,
-          } = event.answer;
-          this.#keepSession(id);
-          keepMeasured(id, turn.question, answer, metrics);
-          this.#settle(turn, () => turn.complete(answer, metrics, reason === 'length'));
-          return;
-        }
-      }
-      this.#settle(turn, () => turn.stop());
-    } catch (error) {
-      this.#settle(turn, () => (signal.aborted ? turn.stop() : turn.fail(failureFrom(error))));
-    } finally {
-      this.#finish(controller);
-    }
+    void this.#follow(run, true);
+    return turn;
   }
 
-  #settle(turn: Turn, end: () => void): void {
-    end();
+  #ask(turn: Turn, { key, replaces }: { key: string; replaces?: string | undefined }): Run {
+    const isNew = this.#sessionId === null;
+    const session = (this.#sessionId ??= newId());
+    const { question, pastCache } = turn;
+    turn.asked = { session, key, question, pastCache, replaces, askedAt: Date.now(), isStopped: false };
+    // Before it is sent: whatever happens to this page, its answer is found.
+    keepAsked(turn.asked);
+    if (isNew) this.sessionStarted.emit(session);
+    return this.#begin(turn, turn.asked);
+  }
+
+  /** Follows a question of an earlier visit, or of another tab. */
+  #resume(turn: Turn): void {
+    if (!turn.asked || !turn.isOpen) return;
+    void this.#follow(this.#begin(turn, turn.asked), false);
+  }
+
+  #begin(turn: Turn, asked: AskedQuestion): Run {
+    const run = new Run(turn, asked);
+    this.#runs.add(run);
+    this.busyChanged.emit(this.isBusy);
+    return run;
+  }
+
+  async #follow(run: Run, isNew: boolean): Promise<void> {
+    const hasEnded = await run.follow(isNew);
     // Otherwise another conversation is open.
-    if (this.#turns.includes(turn)) this.settled.emit(turn);
+    if (!this.#runs.delete(run) || !hasEnded) return;
+    const { turn } = run;
+    const isShownTwice = this.#turns.some(
+      (each) => each !== turn && turn.position !== undefined && each.position === turn.position,
+    );
+    if (isShownTwice) this.#remove(turn);
+    else this.settled.emit(turn);
+    this.busyChanged.emit(this.isBusy);
+    // What another browser asked may have taken the place of another turn.
+    if (!isNew) void this.refresh();
   }
 
-  #keepSession(id: string): void {
-    if (id === this.#sessionId) return;
-    this.#sessionId = id;
-    this.sessionStarted.emit(id);
+  #remove(turn: Turn): void {
+    if (turn.asked) forgetAsked(turn.asked);
+    this.#turns = this.#turns.filter((each) => each !== turn);
+    this.removed.emit(turn);
   }
 
-  #begin(): AbortController {
-    const controller = new AbortController();
-    this.#setPending(controller);
-    return controller;
-  }
-
-  #finish(controller: AbortController): void {
-    if (this.#pending === controller) this.#setPending(null);
-  }
-
-  #setPending(controller: AbortController | null): void {
-    this.#pending = controller;
+  #setReading(reading: AbortController | null): void {
+    this.#reading = reading;
     this.busyChanged.emit(this.isBusy);
   }
-}
-
-/** The turns of a chat history. */
-function turnsOf(messages: readonly ChatMessage[]): Turn[] {
-  const turns: Turn[] = [];
-  for (const { role, content } of messages) {
-    if (role === 'human') turns.push(new Turn(content));
-    else turns.at(-1)?.complete(content);
-  }
-  return turns;
 }

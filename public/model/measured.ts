@@ -46,7 +46,7 @@ export function restoreMeasured(session: string, turns: readonly Turn[]): void {
     const found = entriesOf.get(digest) ?? [];
     if (found.length !== equal.length) continue;
     for (const [index, turn] of equal.entries())
-      if (turn.state === 'answered') turn.complete(turn.answer, found[index]?.metrics);
+      if (turn.state === 'answered') turn.measure(found[index]?.metrics);
   }
 }
 

@@ -29,13 +29,14 @@ export class Deletions {
     const wasOpen = this.#conversation.sessionId === id;
     this.#pending.add(id);
     this.#store.hide(id);
-    if (wasOpen) goTo(this.#conversation, null);
+    if (wasOpen) void goTo(this.#conversation, null);
     const end = await showToast(`“${title}” was deleted.`, 'Undo');
     // False when the page was left meanwhile and is shown again by the Back button.
     if (!this.#pending.delete(id)) return;
     if (end === 'expired') await this.#send(id);
     else this.#store.show(id);
-    if (end === 'action' && wasOpen && this.#conversation.turns.length === 0) goTo(this.#conversation, id);
+    if (end === 'action' && wasOpen && this.#conversation.turns.length === 0)
+      void goTo(this.#conversation, id);
     this.#tellFailures();
   }
 

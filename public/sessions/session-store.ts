@@ -2,6 +2,7 @@
 import { type AskFailure, failureFrom } from '../api/failure.ts';
 import { listSessions } from '../api/sessions.ts';
 import { pageHasUser } from '../api/sign-in.ts';
+import { forgetAskedIn } from '../model/asked.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { Signal } from '../parts/signal.ts';
 import { isFlag, stored } from '../parts/storage.ts';
@@ -33,10 +34,10 @@ export class SessionStore {
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
     conversation.opened.listen(() => this.changed.emit());
-    conversation.sessionStarted.listen((id) => void this.#use(id));
-    conversation.settled.listen(({ state }) => {
-      if (state === 'answered' && conversation.sessionId !== null) void this.#use(conversation.sessionId);
-    });
+    for (const signal of [conversation.asked, conversation.settled])
+      signal.listen(() => {
+        if (conversation.sessionId !== null) void this.#use(conversation.sessionId);
+      });
     conversation.read.listen(() => void this.#noteRead());
     onKeptChange(() => this.changed.emit());
   }
@@ -108,6 +109,7 @@ export class SessionStore {
   /** Forgets a conversation that was deleted. */
   forget(id: string): void {
     forgetKept(id);
+    forgetAskedIn(id);
     this.#listed = this.#listed.filter((entry) => entry.id !== id);
     this.show(id);
   }
@@ -181,7 +183,8 @@ export class SessionStore {
       this.forget(id);
       this.vanished.emit(known);
     }
-    // All conversations of a user are on the server's pages.
-    if (turns.length > 0 && !known && !this.#isUsers) await this.#use(id);
+    // All conversations of a user are on the server's pages, once they have an answer.
+    const isListed = this.#isUsers && turns.some(({ position }) => position !== undefined);
+    if (turns.length > 0 && !known && !isListed) await this.#use(id);
   }
 }

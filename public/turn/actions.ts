@@ -22,6 +22,12 @@ export interface TurnAction {
 // The clipboard needs https or localhost.
 const canCopy = 'clipboard' in navigator;
 
+/** Copies the newest answer of a conversation. */
+export function copyLastAnswer({ turns }: Conversation): void {
+  const answer = turns.findLast((turn) => isOver(turn) && turn.answer !== '')?.answer;
+  if (answer !== undefined && canCopy) void copy(answer, 'answer');
+}
+
 const copy = (text: string, what: string) =>
   navigator.clipboard.writeText(text).then(
     () => void showToast(`The ${what} was copied.`),
@@ -59,8 +65,8 @@ const turnActions: readonly TurnAction[] = [
     icon: 'again',
     place: 'answer',
     isOffered: ({ state }) => state === 'answered',
-    run({ question }, conversation) {
-      if (!conversation.start(question, { pastCache: true })) sayBusy();
+    run(turn, conversation) {
+      if (!conversation.askAgain(turn, { pastCache: true })) sayBusy();
     },
   },
 ];

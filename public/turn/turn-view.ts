@@ -6,7 +6,7 @@ import type { Turn } from '../model/turn.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { renderAnswer } from '../reading/render-answer.ts';
 import { actionBar, sayBusy } from './actions.ts';
-import { cutNote, failureNote, stoppedNote, waitingNote } from './outcome.ts';
+import { cutNote, failureNote, type Remedies, stoppedNote, waitingNote } from './outcome.ts';
 import { questionBubble } from './question.ts';
 
 const FRAME_MS = 16;
@@ -21,6 +21,8 @@ export class TurnView {
   readonly #after = element('div', { class: 'after' });
   readonly #asked = element('div', { class: 'asked-bar' });
   #drawing = 0;
+  /** The index of the earlier version that is shown; undefined for the newest one. */
+  #version: number | undefined;
   /** Duration of the last rendering. */
   #drawMs = 0;
 
@@ -55,14 +57,43 @@ export class TurnView {
     const afterDrawing = this.#beforeDrawing();
     clearTimeout(this.#drawing);
     this.#drawing = 0;
-    const { answer, state } = this.#turn;
-    renderAnswer(answer, this.#text, state !== 'waiting' && state !== 'streaming');
+    const { answer, state, isOpen } = this.#turn;
+    if (isOpen) this.#version = undefined;
+    const text = this.#version === undefined ? answer : (this.#turn.earlier[this.#version] ?? answer);
+    renderAnswer(text, this.#text, !isOpen);
     this.root.dataset['state'] = state;
     this.#asked.replaceChildren(...this.#belowQuestion());
     this.#after.replaceChildren(...this.#below());
     this.#after.querySelector('input')?.focus();
     afterDrawing();
     this.#drawMs = performance.now() - startedAt;
+  }
+
+  /** What is said about an answer that has ended; nothing about one that is complete. */
+  #outcome(remedies: Remedies): Node[] {
+    const { state, failure, isCut } = this.#turn;
+    if (failure && state !== 'failed')
+      return [element('p', {}, 'The answer was not replaced.'), ...failureNote(failure, remedies)];
+    if (failure) return failureNote(failure, remedies);
+    if (state === 'stopped') return stoppedNote(this.#turn, remedies);
+    return isCut ? cutNote() : [];
+  }
+
+  /** A button that shows the version of the answer before the one that is shown; after the first one, the newest. */
+  #versions(): HTMLElement | undefined {
+    const { earlier } = this.#turn;
+    if (earlier.length === 0) return undefined;
+    const shown = this.#version ?? earlier.length;
+    const next = shown === 0 ? earlier.length : shown - 1;
+    const name = next === earlier.length ? 'Show the newest version' : `Show version ${next + 1}`;
+    const click = () => {
+      this.#version = next === earlier.length ? undefined : next;
+      this.#draw();
+      this.#after.querySelector<HTMLElement>('.versions button')?.focus({ preventScroll: true });
+    };
+    const button = element('button', { type: 'button', class: 'quiet', click }, name);
+    const text = `Version ${shown + 1} of ${earlier.length + 1}`;
+    return element('div', { class: 'versions' }, text, button);
   }
 
   #belowQuestion(): Node[] {
@@ -72,21 +103,23 @@ export class TurnView {
   }
 
   #below(): Node[] {
-    const { state, failure } = this.#turn;
+    const { state, progress, isOpen } = this.#turn;
     const remedies = {
       retry: () => {
-        if (!this.#conversation.retry(this.#turn)) sayBusy();
+        if (!this.#conversation.askAgain(this.#turn)) sayBusy();
       },
       edit: () => this.#conversation.editRequested.emit(this.#turn),
     };
-    if (state === 'waiting') return waitingNote();
-    if (state === 'streaming') return [];
+    const hasNote = state === 'waiting' || ['lost', 'stopping'].includes(progress);
+    if (isOpen) return hasNote ? waitingNote(this.#turn) : [];
     const bar = actionBar(this.#turn, this.#conversation, 'answer');
-    if (state === 'answered') {
-      const cut = this.#turn.isCut ? element('div', { class: 'outcome' }, ...cutNote()) : undefined;
-      return [cut, showFacts(this.#turn), bar].filter((node) => node !== undefined);
-    }
-    const note = failure ? failureNote(failure, remedies) : stoppedNote(this.#turn.answer !== '', remedies);
-    return [element('div', { class: 'outcome' }, ...note), bar].filter((node) => node !== undefined);
+    const note = this.#outcome(remedies);
+    const nodes = [
+      this.#versions(),
+      note.length > 0 && element('div', { class: 'outcome' }, ...note),
+      this.#version === undefined && showFacts(this.#turn),
+      bar,
+    ];
+    return nodes.filter((node) => node instanceof HTMLElement);
   }
 }

@@ -27,27 +27,42 @@ describe.each([320, 1280])('at %i px', (width) => {
     expect(problems).toEqual([]);
   });
 
-  it('asks again without the cache, as a new turn that says so', async () => {
+  it('asks again without the cache, in its place, and the earlier answer is one click away', async () => {
     const { page, problems } = await open(width);
     const sent: (string | undefined)[] = [];
     page.on('request', (request) => {
       if (request.method() === 'POST') sent.push(request.headers()['cache-control']);
     });
     const text = `What is the capital of Kenya, at ${width} pixels?`;
+    app.emulator.failNext({ kind: 'answer', content: 'The first answer.' });
     await askInPage(page, text);
-    await lastTurn(page).getByRole('button', { name: 'Ask again without the cache' }).click();
-    await page.getByText('Asked without the cache').waitFor();
     await lastTurn(page).locator('.facts').waitFor();
-    expect(await page.locator('.turn .question').allInnerTexts()).toEqual([
-      expect.stringContaining(text),
-      expect.stringContaining(text),
-    ]);
-    expect(sent).toEqual([undefined, 'no-cache']);
-    expect(app.emulator.requests).toHaveLength(2);
+    await askInPage(page, 'And what else?');
+    await lastTurn(page).locator('.facts').waitFor();
+    app.emulator.failNext({ kind: 'answer', content: 'The second answer.' });
+    const turn = page.locator('.turn').first();
+    await turn.getByRole('button', { name: 'Ask again without the cache' }).click();
+    await page.getByText('Asked without the cache').waitFor();
+    await turn.getByText('The second answer.').waitFor();
+    const questions = [text, 'And what else?'];
+    expect(await page.locator('.turn .question-text').allInnerTexts()).toEqual(questions);
+    expect(sent).toEqual([undefined, undefined, 'no-cache']);
+    expect(app.emulator.requests).toHaveLength(3);
+    // The model gets the history before the question, without the question itself.
+    expect(app.emulator.requests[2]?.messages.filter(({ role }) => role !== 'system')).toHaveLength(1);
+    await page.reload();
+    await turn.getByText('The second answer.').waitFor();
+    expect(await page.locator('.turn .question-text').allInnerTexts()).toEqual(questions);
+    await turn.getByText('Version 2 of 2').waitFor();
+    await turn.getByRole('button', { name: 'Show version 1' }).press('Enter');
+    await turn.getByText('The first answer.').waitFor();
+    expect(await overflow(page)).toBe(0);
+    await turn.getByRole('button', { name: 'Show the newest version' }).press('Enter');
+    await turn.getByText('The second answer.').waitFor();
     expect(problems).toEqual([]);
   });
 
-  it('asks an edited question in a new conversation, and keeps the earlier one', async () => {
+  it('asks an edited question in a copy of what was before it, and keeps the earlier conversation', async () => {
     const { page, problems } = await open(width);
     await askInPage(page, 'My name is Ada');
     await lastTurn(page).locator('.facts').waitFor();
@@ -61,8 +76,12 @@ describe.each([320, 1280])('at %i px', (width) => {
     expect(await question(page).inputValue()).toBe('What is my name?');
     await page.keyboard.type(' Please');
     await page.keyboard.press('Enter');
-    await lastTurn(page).getByText('You have not told me your name.').waitFor();
-    expect(await page.locator('.turn').count()).toBe(1);
+    await page.getByText('Asked in a new conversation.').waitFor();
+    await lastTurn(page).getByText('Your name is Ada.').waitFor();
+    expect(await page.locator('.turn .question-text').allInnerTexts()).toEqual([
+      'My name is Ada',
+      'What is my name? Please',
+    ]);
     expect(page.url()).not.toBe(earlier);
     expect(await page.getByText('This starts a new conversation').isVisible()).toBe(false);
     await page.goBack();
@@ -166,7 +185,7 @@ describe('a turn without a complete answer', () => {
     expect(problems).toEqual([]);
   });
 
-  it('keeps the text that came before a stop, says how long, and lets it be copied', async () => {
+  it('keeps the text that came before a stop, says so, and lets it be copied', async () => {
     const { page, problems } = await openPage(browser, server.url, {
       permissions: ['clipboard-read', 'clipboard-write'],
     });
@@ -176,7 +195,7 @@ describe('a turn without a complete answer', () => {
     server.exchanges[0]?.send('token', { text: 'Half **an**' });
     await lastTurn(page).getByText('Half an').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
-    await lastTurn(page).getByText('The text that came stays here until you leave').waitFor();
+    await lastTurn(page).getByText('The text that came is kept.').waitFor();
     await lastTurn(page).getByRole('button', { name: 'Copy answer' }).click();
     await page.getByText('The answer was copied.').waitFor();
     expect(await clipboard(page)).toBe('Half **an**');
@@ -185,7 +204,8 @@ describe('a turn without a complete answer', () => {
 
   it('is not asked again while another answer comes, and says why', async () => {
     const { page } = await openPage(browser, server.url);
-    await page.route('**/ask', (route) => route.abort(), { times: 1 });
+    const failure = { status: 'No.', error: { code: 'model_unavailable' } };
+    await page.route('**/ask', (route) => route.fulfill({ status: 502, json: failure }), { times: 1 });
     await askInPage(page, 'First');
     await lastTurn(page).getByRole('button', { name: 'Try again' }).waitFor();
     const before = server.exchanges.length;

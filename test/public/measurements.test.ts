@@ -23,6 +23,7 @@ const open = (width = 1280, options: BrowserContextOptions = {}) =>
 
 interface Reply {
   answer?: string;
+  /** The beginning of the invocation's id. */
   session?: string;
   metrics?: Partial<PerformanceMetrics>;
 }
@@ -33,11 +34,15 @@ async function ask(page: Page, question: string, reply: Reply = {}): Promise<voi
   const count = server.exchanges.length;
   await askInPage(page, question);
   await eventually(() => server.exchanges.length > count);
-  const done = doneWith(answer, session);
+  const { sessionId = '', send } = server.exchanges.at(-1) ?? {};
+  const done = doneWith(answer, sessionId);
   Object.assign(done.performance_metrics, { invocation: `${session}/${question}` }, metrics);
-  server.exchanges.at(-1)?.send('done', done);
+  send?.('done', done);
   await lastTurn(page).locator('.facts').waitFor();
 }
+
+/** The session of the newest question. */
+const lastSession = (): string => server.exchanges.at(-1)?.sessionId ?? '';
 
 /** Has the fake server return a session with these questions and answers. */
 function keepSession(id: string, ...contents: string[]): void {
@@ -174,7 +179,7 @@ it.each([
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
   };
   expect(await findings()).toEqual([]);
-  if (width < 1024) await page.getByRole('button', { name: 'Measurements' }).click();
+  if (width < 1280) await page.getByRole('button', { name: 'Measurements' }).click();
   await bars(page).first().focus();
   expect(await findings()).toEqual([]);
 });
@@ -206,7 +211,7 @@ describe('after a reload', () => {
     const { page, problems } = await open();
     await ask(page, 'One', { metrics: COLD });
     await ask(page, 'Two', { metrics: CACHED });
-    keepSession('s', 'One', 'Answer to One', 'Two', 'Answer to Two');
+    keepSession(lastSession(), 'One', 'Answer to One', 'Two', 'Answer to Two');
     await page.reload();
     await lastTurn(page).locator('.facts').waitFor();
     expect((await summaries(page)).map(spaces)).toEqual(['Cold start, 1.23 s', 'Cached, 24 ms']);
@@ -221,7 +226,17 @@ describe('after a reload', () => {
     await ask(page, 'Lost', { metrics: { history_saved: false } });
     // Another tab has asked "Twice" too: which of them was measured here is not known.
     const twice = ['Twice', 'Answer to Twice'];
-    keepSession('s', 'One', 'Another answer', ...twice, ...twice, 'Lost', 'Answer to Lost', 'New', 'New');
+    keepSession(
+      lastSession(),
+      'One',
+      'Another answer',
+      ...twice,
+      ...twice,
+      'Lost',
+      'Answer to Lost',
+      'New',
+      'New',
+    );
     await page.reload();
     await lastTurn(page).getByText('New').first().waitFor();
     expect(await page.locator('.turn').count()).toBe(5);
@@ -299,12 +314,13 @@ describe('the chart', () => {
   it('opens the conversation of an answer from another one', async () => {
     const { page } = await open();
     await ask(page, 'One', { metrics: COLD, session: 'first' });
-    keepSession('first', 'One', 'Answer to One');
+    const first = lastSession();
+    keepSession(first, 'One', 'Answer to One');
     await page.getByRole('button', { name: 'New conversation' }).click();
     await ask(page, 'Two', { session: 'second' });
     await bars(page).first().click();
     await page.locator('.turn .waterfall').waitFor();
-    expect(new URL(page.url()).hash).toBe('#session=first');
+    expect(new URL(page.url()).hash).toBe(`#session=${first}`);
     expect(await page.locator('.turn').count()).toBe(1);
   });
 

@@ -61,12 +61,13 @@ describe('a complete answer', () => {
     const { page, text, problems } = await openAnswer(
       'One[^a], two[^b], none[^c].\n\n[^a]: The **first**.\n[^b]: The second,\n  in two lines.',
     );
+    const address = page.url();
     expect(await text.locator('p').first().innerText()).toBe('One1, two2, none[^c].');
     await page.getByRole('button', { name: 'Footnote 2', exact: true }).press('Enter');
     expect(await page.evaluate('document.activeElement.innerText')).toContain('The second,\nin two lines.');
     await page.getByRole('button', { name: 'Back to the mark of footnote 2' }).press('Enter');
     expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('Footnote 2');
-    expect(page.url()).toBe(`${server.url}/#session=a-session`);
+    expect(page.url()).toBe(address);
     expect(problems).toEqual([]);
   });
 

@@ -26,7 +26,8 @@ async function exchangeOf(question: string): Promise<Exchange> {
 
 it('shows an answer while it arrives, and announces it once, at the end', async () => {
   const { page, problems, exchange } = await openAndAsk('Stream');
-  expect(exchange.sessionId).toBeUndefined();
+  expect(exchange.sessionId).toMatch(/^[\da-f-]{36}$/);
+  expect(page.url()).toBe(`${server.url}/#session=${exchange.sessionId}`);
   const turn = lastTurn(page);
   exchange.sendRaw(': a comment\n\nevent: session\ndata: {"session_id": "s 1", "cold_start": true}\n\n');
   exchange.send('token', { text: 'One **two' });
@@ -41,7 +42,6 @@ it('shows an answer while it arrives, and announces it once, at the end', async 
   await turn.locator('strong', { hasText: 'two' }).waitFor();
   expect(await turn.locator('.text').innerText()).toBe('One two thr\u00e9\u00e9');
   expect(await page.locator('#status').textContent()).toBe('');
-  expect(page.url()).toBe(`${server.url}/#session=s+1`);
   exchange.send('done', doneWith('One **two** thr\u00e9\u00e9\n\nFour', 's 1'));
   await turn.getByText('Model, 250').waitFor();
   expect(await page.locator('#status').textContent()).toBe('Answer: One two thr\u00e9\u00e9\n\nFour');
@@ -68,7 +68,7 @@ it('says that the model is thinking when no text comes, and shows how much of th
   expect(await lastTurn(page).getByText('The model is thinking').count()).toBe(0);
 });
 
-it('keeps the partial answer when it is stopped, and aborts the request', async () => {
+it('stops the answer on the server, keeps the text that came, and asks again with another key', async () => {
   const { page, exchange } = await openAndAsk('Stop this');
   exchange.send('session', { session_id: 's2', cold_start: false });
   exchange.send('token', { text: 'Half an' });
@@ -80,7 +80,10 @@ it('keeps the partial answer when it is stopped, and aborts the request', async 
   await lastTurn(page).getByText('Stopped.').waitFor();
   await lastTurn(page).getByRole('button', { name: 'Ask again' }).click();
   await eventually(async () => (await exchangeOf('Stop this')) !== exchange);
-  expect((await exchangeOf('Stop this')).sessionId).toBe('s2');
+  const again = await exchangeOf('Stop this');
+  expect(server.stopped).toContain(exchange.key);
+  expect(again.sessionId).toBe(exchange.sessionId);
+  expect(again.key).not.toBe(exchange.key);
 });
 
 it('shows an error that follows a partial answer', async () => {
@@ -96,13 +99,24 @@ it('shows an error that follows a partial answer', async () => {
 it.each([
   ['ends', (exchange: Exchange) => exchange.response.end()],
   ['is cut off', (exchange: Exchange) => exchange.response.destroy()],
-])('shows an error when a stream %s without the answer', async (how, finish) => {
-  const { page, exchange } = await openAndAsk(`Break: ${how}`);
-  exchange.send('token', { text: 'Half an' });
-  await lastTurn(page).getByText('Half an').waitFor();
-  finish(exchange);
-  await lastTurn(page).getByText('The connection was lost before the answer was complete.').waitFor();
-});
+])(
+  'asks once more with the same key when a stream %s and the server does not know the answer',
+  async (how, finish) => {
+    const { page, exchange } = await openAndAsk(`Break: ${how}`);
+    exchange.send('token', { text: 'Half an' });
+    await lastTurn(page).getByText('Half an').waitFor();
+    finish(exchange);
+    await eventually(async () => (await exchangeOf(exchange.question)) !== exchange);
+    const again = await exchangeOf(exchange.question);
+    expect(again.key).toBe(exchange.key);
+    again.send('session', { session_id: exchange.sessionId, offset: 0 });
+    again.send('token', { text: 'Another one' });
+    again.send('done', doneWith('Another one', exchange.sessionId ?? ''));
+    await lastTurn(page).locator('.facts').waitFor();
+    expect(await lastTurn(page).locator('.text').innerText()).toBe('Another one');
+    expect(await page.locator('.turn').count()).toBe(1);
+  },
+);
 
 it('does not scroll when the reader has scrolled up', async () => {
   const { page, exchange } = await openAndAsk('Long');
@@ -135,7 +149,9 @@ describe('the session in the URL', () => {
     expect(await page.locator('.turn').count()).toBe(0);
     expect(page.url()).toBe(`${server.url}/`);
     await page.goBack();
-    await lastTurn(page).getByText('Two.').waitFor();
+    await page.getByText('Two.').waitFor();
+    // It is followed again in its own.
+    expect(await page.locator('.question-text').allInnerTexts()).toEqual(['First?', 'Second?', 'Third?']);
     expect(problems).toEqual([]);
   });
 

@@ -9,6 +9,9 @@ import type { Answer } from '../../src/lib/contract/responses.ts';
 export interface Exchange {
   question: string;
   sessionId: string | undefined;
+  key: string | undefined;
+  /** The text of the events `token` so far. */
+  text: string;
   response: ServerResponse;
   /** Sends an event. The first event also starts the stream. */
   send: (event: string, data: object) => void;
@@ -28,6 +31,8 @@ export interface StandIn {
   deleted: string[];
   /** The status of DELETE /sessions/{session_id}. */
   deleteStatus: number;
+  /** The keys of the answers that were stopped. */
+  stopped: string[];
   /** Whether App Service authentication sends each request to its sign-in page. */
   wantsSignIn: boolean;
   /** The required function key, if any. */
@@ -52,9 +57,22 @@ export async function startStandIn(app: { url: string }): Promise<StandIn> {
       if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(raw);
     };
-    const send = (event: string, data: object) =>
+    const send = (event: string, data: object) => {
+      if ('text' in data) exchange.text += String(data.text);
       sendRaw(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-    exchanges.push({ question: fields.question, sessionId: fields.session_id, response, send, sendRaw });
+    };
+    const key = request.headers['idempotency-key']?.toString();
+    const { question, session_id: sessionId } = fields;
+    const exchange: Exchange = { question, sessionId, key, text: '', response, send, sendRaw };
+    exchanges.push(exchange);
+  };
+  /** The address of an answer: unknown, until it is stopped. */
+  const answer = (key: string, method: string | undefined, response: ServerResponse) => {
+    if (method !== 'DELETE') return fail(response, 404, 'answer_not_found', 'Unknown answer.');
+    standIn.stopped.push(key);
+    const came = exchanges.findLast((each) => each.key === key)?.text;
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ state: 'stopped', key, ...(came && { answer: came, position: key }) }));
   };
   const show = (id: string, response: ServerResponse) => {
     const session = sessions.get(id);
@@ -82,6 +100,8 @@ export async function startStandIn(app: { url: string }): Promise<StandIn> {
     if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
       return void response.writeHead(401).end();
     if (/^\/sessions(\?|$)/.test(url)) return list(url.slice('/sessions'.length), response);
+    const [, key] = /^\/sessions\/[^/]+\/answers\/(.+)$/.exec(url) ?? [];
+    if (key !== undefined) return answer(key, request.method, response);
     if (id !== undefined && request.method === 'DELETE') return remove(decodeURIComponent(id), response);
     if (id !== undefined) return show(decodeURIComponent(id), response);
     void take(request, response);
@@ -95,6 +115,7 @@ export async function startStandIn(app: { url: string }): Promise<StandIn> {
     lists: new Map(),
     deleted: [],
     deleteStatus: 204,
+    stopped: [],
     wantsSignIn: false,
     key: undefined,
     async close() {
