@@ -2,6 +2,7 @@
 import './shell/tokens.css';
 import './shell/base.css';
 import './shell/layout.css';
+import './shell/print.css';
 import { Composer } from './composer/composer.ts';
 import { startConversationView } from './conversation/conversation-view.ts';
 import { startScrolling } from './conversation/scrolling.ts';
@@ -21,11 +22,11 @@ startReading();
 const conversation = new Conversation();
 const sessions = new SessionStore(conversation);
 const composer = new Composer(conversation);
-startShell(conversation, composer, sessions);
+const sessionList = startSessionList(byId('sessions', HTMLElement), sessions, conversation);
+startShell({ conversation, composer, sessions, sessionList });
 startConnectionBar(byId('connection', HTMLElement));
 startConversationView(conversation);
 startScrolling(conversation);
 startPanel(byId('measured', HTMLElement), conversation);
-startSessionList(byId('sessions', HTMLElement), sessions, conversation);
 // Last, because everything listens to what it opens.
 followAddress(conversation);

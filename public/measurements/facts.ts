@@ -19,6 +19,7 @@ export function showFacts({ metrics }: Turn): HTMLElement | undefined {
   // Most answers are never opened.
   details.addEventListener('toggle', () => {
     if (details.childElementCount === 1) details.append(content(metrics));
+    if (details.open) details.scrollIntoView({ block: 'nearest' });
   });
   return details;
 }

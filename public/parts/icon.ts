@@ -15,6 +15,7 @@ const PATHS = {
   measurements: 'M5 20V11M12 20V4M19 20v-6',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
   new: 'M12 5v14M5 12h14',
+  print: 'M7 9V4h10v5M7 17H4V9h16v8h-3M7 14h10v6H7z',
   rename: 'M4 20l1-4L16 5l3 3L8 19l-4 1zM14 7l3 3',
   search: 'M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM15.5 15.5L20 20',
   send: 'M12 19V5M6 11l6-6 6 6',

@@ -1,4 +1,4 @@
-/** Short messages at the edge of the window, at most with one action, such as Undo. */
+/** Short messages, at most with one action, such as Undo. They have a place of their own, and cover nothing. */
 import './toast.css';
 import { element } from './dom.ts';
 
@@ -52,8 +52,8 @@ export function moveToast(): void {
   if (shown && shown.parentElement !== place()) place()?.append(shown);
 }
 
-/** The place in the newest modal dialog, because everything outside of it cannot be used, or the one of the page. */
+/** The place in the newest modal dialog, because everything outside of it cannot be used, or the one above the input. */
 function place(): Element | undefined {
   const inDialog = [...document.querySelectorAll('dialog:modal .toasts')].at(-1);
-  return inDialog ?? document.querySelector('body > .toasts') ?? undefined;
+  return inDialog ?? document.querySelector('main .toasts') ?? undefined;
 }

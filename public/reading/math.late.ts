@@ -1,5 +1,6 @@
 /** Formulas as MathML, by KaTeX. */
 import { render } from 'katex';
+import { inVariant, shapeColumns } from './math-shape.ts';
 
 const MATHML = 'http://www.w3.org/1998/Math/MathML';
 /** A longer one could stop the page for a noticeable time. */
@@ -46,12 +47,16 @@ export function setMath(source: string, isDisplay: boolean): Node | undefined {
 
 /** Copies allowed elements, and the content of the others. */
 function copy(from: Node): Node {
-  if (from.nodeType === Node.TEXT_NODE) return document.createTextNode(from.nodeValue ?? '');
+  if (from.nodeType === Node.TEXT_NODE) {
+    const variant = from.parentElement?.getAttribute('mathvariant') ?? '';
+    return document.createTextNode(inVariant(from.nodeValue ?? '', variant));
+  }
   const name = from.nodeName;
   const to = ELEMENTS.has(name) ? document.createElementNS(MATHML, name) : document.createDocumentFragment();
   if (to instanceof Element)
     for (const { name: attribute, value } of (from as Element).attributes)
       if (ATTRIBUTES.has(attribute)) to.setAttribute(attribute, value);
   for (const child of from.childNodes) if (child.nodeName !== 'annotation') to.append(copy(child));
+  if (to instanceof Element && name === 'mtable') shapeColumns(to);
   return to;
 }

@@ -7,6 +7,8 @@ import { type Block, reconcile } from './reconcile.ts';
 
 type Cell = Tokens.TableCell;
 
+const LETTER = /\p{L}/u;
+
 /** A table. While it is `isOpen`, rows are added to it, and it does not become narrower. */
 export function tableBlock(token: Tokens.Table, key: string, notes: Footnotes, isOpen: boolean): Block {
   const rows = () => token.rows.map((cells) => rowBlock(cells, notes));
@@ -17,7 +19,12 @@ export function tableBlock(token: Tokens.Table, key: string, notes: Footnotes, i
     build() {
       const body = element('tbody');
       reconcile(body, rows());
-      const table = element('table', {}, element('thead', {}, row(token.header, notes, true)), body);
+      const table = element(
+        'table',
+        { dir: 'auto' },
+        element('thead', {}, row(token.header, notes, true)),
+        body,
+      );
       // Focusable, so that it can be scrolled with the keyboard.
       return element('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Table' }, table);
     },
@@ -41,8 +48,9 @@ function row(cells: Cell[], notes: Footnotes, isHead: boolean): HTMLElement {
   const made = cells.map(({ text, tokens, align }) => {
     // A header cell without a text would name nothing.
     const tag = isHead && text.trim() ? 'th' : 'td';
-    const alignment = align === 'center' || align === 'right' ? align : undefined;
-    return element(tag, { class: alignment }, inline(tokens, notes));
+    const alignment = align === 'center' || align === 'right' ? align : '';
+    const classes = `${alignment}${LETTER.test(text) ? '' : ' neutral'}`.trim();
+    return element(tag, { class: classes || undefined }, inline(tokens, notes));
   });
   return element('tr', {}, ...made);
 }

@@ -10,6 +10,7 @@ import { Deletions } from './deletions.ts';
 import type { Entry } from './entry.ts';
 import { renameRow, sessionRow } from './session-row.ts';
 import type { SessionStore } from './session-store.ts';
+import { TextSearch } from './text-search.ts';
 
 /** With fewer conversations there is nothing to search. */
 const SEARCH_FROM = 6;
@@ -19,18 +20,20 @@ export function startSessionList(
   container: HTMLElement,
   store: SessionStore,
   conversation: Conversation,
-): void {
+): SessionList {
   const list = new SessionList(container, store, conversation);
   store.changed.listen(() => list.draw());
   store.vanished.listen(({ title }) => {
     void showToast(`“${title}” is not on the server any more. It was removed from the list.`);
   });
   void store.load();
+  return list;
 }
 
 const note = (...texts: (string | Node)[]) => element('p', { class: 'note' }, ...texts);
 
-class SessionList {
+/** The list, with its search. */
+export class SessionList {
   readonly #container: HTMLElement;
   readonly #store: SessionStore;
   readonly #conversation: Conversation;
@@ -40,12 +43,18 @@ class SessionList {
     'aria-label': 'Search conversations',
     placeholder: 'Search',
     autocomplete: 'off',
-    input: () => this.draw(),
+    input: () => {
+      this.#texts.search(this.#sought);
+      this.draw();
+    },
   });
   readonly #searchPlace = element('div', { class: 'search' });
   readonly #rows = element('div');
   readonly #foot = element('div', { class: 'foot' });
+  readonly #texts = new TextSearch(() => this.draw());
   #renamed: string | undefined;
+  /** The search was asked for by its keys, though there is little to search. */
+  #wantsSearch = false;
 
   constructor(container: HTMLElement, store: SessionStore, conversation: Conversation) {
     this.#container = container;
@@ -53,6 +62,18 @@ class SessionList {
     this.#conversation = conversation;
     this.#deletions = new Deletions(store, conversation);
     container.append(this.#searchPlace, this.#rows, this.#foot);
+  }
+
+  /** Shows the search, with the focus in it. */
+  search(): void {
+    this.#wantsSearch = true;
+    this.draw();
+    this.#search.focus();
+    this.#search.select();
+  }
+
+  get #sought(): string {
+    return this.#search.value.trim().toLowerCase();
   }
 
   /** Shows what the store has now. */
@@ -66,12 +87,15 @@ class SessionList {
       return;
     }
     const { entries } = this.#store;
-    const isSearched = entries.length >= SEARCH_FROM || this.#store.hasMore;
+    const isSearched = this.#wantsSearch || entries.length >= SEARCH_FROM || this.#store.hasMore;
     if (!isSearched) this.#search.value = '';
     if (isSearched !== this.#search.isConnected)
       this.#searchPlace.replaceChildren(...(isSearched ? [icon('search'), this.#search] : []));
-    const sought = this.#search.value.trim().toLowerCase();
-    const found = entries.filter(({ title }) => title.toLowerCase().includes(sought));
+    const sought = this.#sought;
+    this.#texts.entries = entries;
+    const found = entries.filter(
+      (entry) => entry.title.toLowerCase().includes(sought) || this.#texts.has(entry),
+    );
     this.#keepingFocus(() => {
       this.#rows.replaceChildren(...groupByDay(found, new Date()).map((days) => this.#group(days)));
       if (entries.length === 0 && this.#store.source !== 'unknown')
@@ -93,8 +117,9 @@ class SessionList {
   #below(entries: Entry[], found: Entry[], isSearch: boolean): Node[] {
     const { source, failure, hasMore } = this.#store;
     const nodes: Node[] = [];
-    if (isSearch && found.length === 0) nodes.push(note('No title contains this text.'));
-    if (isSearch && hasMore) nodes.push(note('Only the titles that are shown were searched.'));
+    if (isSearch && this.#texts.isReading) nodes.push(note('Searching the texts'));
+    else if (isSearch && found.length === 0) nodes.push(note('No title and no text contains this.'));
+    if (isSearch && hasMore) nodes.push(note('Only the conversations that are shown were searched.'));
     if (hasMore) nodes.push(this.#olderButton());
     if (failure?.needsSignIn) nodes.push(note('You are signed out. ', signInLink(), ' to see your list.'));
     else if (failure && !failure.needsKey) nodes.push(note('The list could not be read. ', failure.message));

@@ -1,21 +1,34 @@
 /** The frame of the page: the columns at its sides, the header and its menu. */
 import type { Composer } from '../composer/composer.ts';
 import { exportChoice } from '../conversation/export.ts';
+import { printChoice, startPrinting } from '../conversation/print.ts';
 import { goTo } from '../model/address.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { byId } from '../parts/dom.ts';
 import { fillIcons } from '../parts/icon.ts';
 import { attachMenu } from '../parts/menu.ts';
 import { toastPlace } from '../parts/toast.ts';
+import type { SessionList } from '../sessions/session-list.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
+import { copyLastAnswer } from '../turn/actions.ts';
+import { startKeyboard } from './keyboard.ts';
 import { showShortcuts } from './shortcuts.ts';
 import { SidePanel } from './side-panel.ts';
 import { themeChoice } from './theme.ts';
 
+/** What the frame is around. */
+export interface ShellParts {
+  conversation: Conversation;
+  composer: Composer;
+  sessions: SessionStore;
+  sessionList: SessionList;
+}
+
 /** Sets the frame up. */
-export function startShell(conversation: Conversation, composer: Composer, sessions: SessionStore): void {
+export function startShell({ conversation, composer, sessions, sessionList }: ShellParts): void {
   fillIcons();
-  document.body.append(toastPlace());
+  // Above the input, which is always in view.
+  byId('composer', HTMLElement).prepend(toastPlace());
   const list = new SidePanel({
     name: 'list',
     title: 'Conversations',
@@ -26,15 +39,14 @@ export function startShell(conversation: Conversation, composer: Composer, sessi
     name: 'panel',
     title: 'Measurements',
     side: 'right',
-    wide: '(min-width: 64rem)',
+    wide: '(min-width: 80rem)',
   });
-  const newButtons = ['new', 'new-short'].map((id) => byId(id, HTMLButtonElement));
-  for (const button of newButtons)
-    button.addEventListener('click', () => {
-      list.closeSheet();
-      goTo(conversation, null);
-      composer.focus();
-    });
+  const startNew = () => {
+    list.closeSheet();
+    void goTo(conversation, null);
+    composer.focus();
+  };
+  for (const id of ['new', 'new-short']) byId(id, HTMLButtonElement).addEventListener('click', startNew);
   byId('sessions', HTMLElement).addEventListener('click', ({ target }) => {
     if (target instanceof Element && target.closest('a')) list.closeSheet();
   });
@@ -44,9 +56,21 @@ export function startShell(conversation: Conversation, composer: Composer, sessi
   panel.arrange();
   attachMenu(byId('more', HTMLButtonElement), () => [
     ...exportChoice(conversation, byId('title', HTMLElement).textContent),
+    ...printChoice(conversation),
     themeChoice(),
     { items: [{ label: 'Keyboard shortcuts', icon: 'keyboard', run: () => void showShortcuts() }] },
   ]);
+  startKeyboard({
+    startNew,
+    focusInput: () => composer.focus(),
+    copyAnswer: () => copyLastAnswer(conversation),
+    search() {
+      list.show();
+      sessionList.search();
+    },
+    showKeys: () => void showShortcuts(),
+  });
+  startPrinting(conversation);
   startTitle(conversation, sessions);
 }
 

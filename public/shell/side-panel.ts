@@ -46,6 +46,13 @@ export class SidePanel {
     this.#showState();
   }
 
+  /** Shows the content, in its column or its sheet. */
+  show(): void {
+    if (!this.#wide.matches) return this.#sheet.open();
+    this.#kept.set(true);
+    this.arrange();
+  }
+
   /** Closes the sheet, after something in it was chosen. A column stays. */
   closeSheet(): void {
     this.#sheet.close();

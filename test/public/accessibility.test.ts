@@ -32,7 +32,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await page.locator('.edit-note').waitFor();
     expect(await findings(page)).toEqual([]);
     await page.keyboard.press('Escape');
-    if (width < 1024) await page.getByRole('button', { name: 'Measurements' }).click();
+    if (width < 1280) await page.getByRole('button', { name: 'Measurements' }).click();
     await page.locator('#measured svg').waitFor();
     expect(await findings(page)).toEqual([]);
     expect(await overflow(page)).toBe(0);

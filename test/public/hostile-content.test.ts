@@ -23,7 +23,7 @@ const ALLOWED: Record<string, string[]> = {
   pre: ['tabindex', 'role', 'aria-label'],
   section: ['class', 'aria-label'],
   span: ['class', 'tabindex', 'role', 'aria-label'],
-  table: ['style'],
+  table: ['style', 'dir'],
   td: ['class'],
   p: ['class'],
   th: ['class'],
@@ -109,7 +109,8 @@ async function elementsOf(page: Page): Promise<string[]> {
 
 function isAllowed(kind: string): boolean {
   const [name = '', attribute, ...value] = kind.split(' ');
-  if (MATH.test(name)) return attribute === undefined || MATH_ATTRIBUTES.test(attribute);
+  if (MATH.test(name))
+    return attribute === undefined || MATH_ATTRIBUTES.test(attribute) || kind === 'mtd class';
   if (attribute === undefined) return PLAIN.includes(name) || Object.hasOwn(ALLOWED, name);
   if (attribute === 'href' && !ADDRESS.test(value.join(' '))) return false;
   return Object.hasOwn(ALLOWED, name) && (ALLOWED[name]?.includes(attribute) ?? false);

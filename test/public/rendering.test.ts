@@ -34,7 +34,7 @@ describe('Markdown', () => {
         ['> quoted\n> **on**\n\n---', '<blockquote><p>quoted<br><strong>on</strong></p></blockquote><hr>'],
         [
           '| a | b |\n|:-:|--:|\n| `x \\| y` | 2 |',
-          /<th class="center">a<\/th>.*<td class="center"><code>x \| y<\/code><\/td><td class="right">2<\/td>/,
+          /<th class="center">a<\/th>.*<td class="center"><code>x \| y<\/code><\/td><td class="right neutral">2<\/td>/,
         ],
         [
           'see https://example.org/x. [q](https://e.org "t")',

@@ -160,7 +160,7 @@ describe('search', () => {
     await search.fill('RR');
     expect(await titles(page)).toEqual(['Cherry', 'Elderberry']);
     await search.fill('nothing');
-    await page.getByText('No title contains this text.').waitFor();
+    await page.getByText('No title and no text contains this.').waitFor();
     await search.fill('');
     expect(await links(page).count()).toBe(6);
     expect(problems).toEqual([]);
