@@ -94,7 +94,11 @@ export async function startStandIn(app: { url: string }): Promise<StandIn> {
   const server = createServer((request, response) => {
     const { url = '/', headers } = request;
     const [, id] = /^\/sessions\/(.+)$/.exec(url) ?? [];
-    if (url === '/' || url.startsWith('/assets/')) return void passOn(url, response);
+    if (url === '/' || url.startsWith('/assets/')) {
+      // A page that is being closed may still ask, after the app was stopped.
+      passOn(url, response).catch(() => response.destroy());
+      return;
+    }
     if (standIn.wantsSignIn)
       return void response.writeHead(302, { location: 'https://login.example/' }).end();
     if (standIn.key !== undefined && headers['x-functions-key'] !== standIn.key)
