@@ -24,8 +24,9 @@ export default defineConfig(async () => {
       include: ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
       setupFiles: 'test/support/contract.ts',
-      // Each file starts real processes, for which the tests wait: more than there are usually cores.
-      maxWorkers: 8,
+      // Each file starts real processes, for which the tests wait: more than there are usually cores. With eight on two cores,
+      // tests of time limits failed.
+      maxWorkers: 5,
       sequence: { sequencer: LongestFirst },
       // Loading the same modules for each file took a third of the CPU.
       isolate: false,
