@@ -99,11 +99,17 @@ timerFunction('purge-sessions', '0 23 * * * *', async (log) => {
   await runPurge(services, log);
 });
 
-/** Calls the handler that `load` gives, which is called once: an import of a loaded module takes time too. */
+/**
+ * Calls the handler that `load` gives, which is called once: an import of a loaded module takes time too. It is called again
+ * after a failure, such as a file that could not be read: the route must not fail for as long as the process lives.
+ */
 function imported(load: () => Promise<Handle>): Handle {
   let loading: Promise<Handle> | undefined;
   return async (request, invocation) => {
-    loading ??= load();
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
     const handle = await loading;
     return handle(request, invocation);
   };
