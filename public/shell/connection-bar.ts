@@ -40,8 +40,7 @@ export function startConnectionBar(place: HTMLElement): void {
 }
 
 function textFor(latest: Reach, hasChecked: boolean): string {
-  if (!navigator.onLine)
-    return 'You are offline. What you send is asked when you are online again.';
+  if (!navigator.onLine) return 'You are offline. What you send is asked when you are online again.';
   if (latest === 'stopping') return 'The server is restarting. The request is sent again in a moment.';
   if (latest !== 'unreachable') return '';
   return hasChecked ? 'The server still cannot be reached.' : 'The server cannot be reached.';
