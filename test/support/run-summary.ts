@@ -1,4 +1,4 @@
-/** Says at the end of a test run what was skipped and why. */
+/** Says at the end of a test run what was skipped and why, and which tests passed only when they were repeated. */
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { isFull } from './effort.ts';
 import type { Program } from './programs.ts';
@@ -12,6 +12,16 @@ export class RunSummary implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
+    this.#printSkipped(modules);
+    const flaky = modules.flatMap((module) => [...module.children.allTests('passed')]).filter(isFlaky);
+    const lines = flaky.flatMap((test) => [
+      `  ${test.module.relativeModuleId}: ${test.fullName}`,
+      ...(test.result().errors ?? []).map(({ message }) => `    ${message}`),
+    ]);
+    if (lines.length > 0) console.log(['Failed once, passed when repeated:', ...lines, ''].join('\n'));
+  }
+
+  #printSkipped(modules: readonly TestModule[]): void {
     const skipped = modules.flatMap((module) => [...module.children.allTests('skipped')]);
     const lines = this.#absent.flatMap((program) => {
       const { length } = skipped.filter((test) => test.tags.includes(program.tag));
@@ -22,6 +32,8 @@ export class RunSummary implements Reporter {
     if (lines.length > 0) console.log(['Skipped tests:', ...lines, ''].join('\n'));
   }
 }
+
+const isFlaky = (test: TestCase): boolean => test.diagnostic()?.flaky === true;
 
 const count = (tests: number): string => (tests === 1 ? '1 needs' : `${tests} need`);
 
