@@ -6,7 +6,7 @@ import type { Claims } from '../history/idempotency.ts';
 import type { SessionKey } from '../history/session-rows.ts';
 import type { AnswerReader } from '../model/completion.ts';
 import { type AnswerEvent, answerEvents } from './answer-events.ts';
-import { type ConversationLimits, createPauses, rememberUntil } from './claim-question.ts';
+import { type ConversationLimits, createRowPauses, rememberUntil } from './claim-question.ts';
 import type { Answered, Follower, LiveAnswer, LiveAnswers } from './live-answer.ts';
 
 /** How long a stop waits until the instance that has the answer has stopped it. */
@@ -80,7 +80,7 @@ export function createAnswers(parts: AnswersParts): Answers {
         );
       }
       await claims.stop(session, idempotencyKey, rememberUntil(limits)).catch(unavailable);
-      const pause = createPauses(signal);
+      const pause = createRowPauses(signal);
       const until = performance.now() + STOP_WAIT_MS;
       for (;;) {
         const found = await read(address);
@@ -108,7 +108,7 @@ async function readAnswer(
   return { ...withoutAnswer(stored), question, answer, position };
 }
 
-const withoutAnswer = ({ state, question, startedAt, failure }: StoredAnswer): AddressedAnswer => ({
+const withoutAnswer = ({ state, question, startedAt, failure }: Unanswered): AddressedAnswer => ({
   state,
   question,
   startedAt,
@@ -117,14 +117,10 @@ const withoutAnswer = ({ state, question, startedAt, failure }: StoredAnswer): A
   failure,
 });
 
-const liveState = ({ question, startedAt }: LiveAnswer): AddressedAnswer => ({
-  state: 'answering',
-  question,
-  startedAt,
-  answer: undefined,
-  position: undefined,
-  failure: undefined,
-});
+type Unanswered = Pick<StoredAnswer, 'state' | 'question' | 'startedAt' | 'failure'>;
+
+const liveState = ({ question, startedAt }: LiveAnswer): AddressedAnswer =>
+  withoutAnswer({ state: 'answering', question, startedAt, failure: undefined });
 
 const answeredState = (live: LiveAnswer, { answer, position, stopped }: Answered): AddressedAnswer => ({
   ...liveState(live),
@@ -140,7 +136,7 @@ async function readToEnd(
   follower: Follower,
 ): Promise<AddressedAnswer> {
   const { from, onText, signal } = follower;
-  const pause = createPauses(signal);
+  const pause = createRowPauses(signal);
   for (;;) {
     signal.throwIfAborted();
     const here = parts.live.get(address.session, address.idempotencyKey);

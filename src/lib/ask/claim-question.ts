@@ -1,5 +1,5 @@
 /** `Idempotency-Key`: claims a question for this request, follows the request that answers it, or finds its answer. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { createPauses } from '../common/pending-work.ts';
 import { errors } from '../contract/errors.ts';
 import type { ChatHistory } from '../history/chat-history.ts';
 import type { Claim, ClaimRequest, ClaimResult, Claims } from '../history/idempotency.ts';
@@ -14,10 +14,9 @@ const RENEW_MS = 2000;
 /** How long an answer without an interaction is remembered beyond the time limit of its question. */
 const REMEMBER_MS = 5000;
 
-/** The first pause between two looks at a row that another request has to change, and the longest; each is longer. */
+/** The first pause between two looks at a row that another request has to change, and the longest. */
 const PAUSE_MS = 100;
-const MAX_PAUSE_MS = 2000;
-const PAUSE_GROWTH = 1.5;
+const MAX_PAUSE_MS = 1000;
 
 /** What {@link claimQuestion} needs. */
 export interface ClaimParts {
@@ -49,15 +48,9 @@ export interface Replay {
   replayed: Answered;
 }
 
-/** Gives a pause before the next look at a row: longer each time, with jitter. An abort ends it. */
-export function createPauses(signal: AbortSignal): () => Promise<void> {
-  let pauseMs = PAUSE_MS;
-  return async () => {
-    const jittered = pauseMs * (1 + Math.random());
-    pauseMs = Math.min(MAX_PAUSE_MS / 2, pauseMs * PAUSE_GROWTH);
-    await delay(jittered, undefined, { signal }).catch(() => {});
-  };
-}
+/** Pauses between two looks at a row that another request has to change. */
+export const createRowPauses = (signal: AbortSignal): (() => Promise<void>) =>
+  createPauses(PAUSE_MS, MAX_PAUSE_MS, signal);
 
 /** Until when an answer without an interaction is remembered, if its question comes now. */
 export const rememberUntil = ({ requestTimeoutMs }: ConversationLimits): number =>
@@ -75,7 +68,7 @@ export async function claimQuestion(
 ): Promise<Claimed | Replay> {
   const { signal, record } = context;
   const content = contentOf(question);
-  const pause = createPauses(signal);
+  const pause = createRowPauses(signal);
   for (let waited = false; ; waited = true) {
     signal.throwIfAborted();
     const live = parts.live.get(question, question.idempotencyKey);

@@ -2,15 +2,13 @@
  * One model call for identical questions on all instances: who asks, and who waits for the answer in the cache. Rejected:
  * pub/sub for the answer, which needs a second connection, and polling anyway for what it loses.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
 import type { CachedAnswer, CallLeases, Lease } from '../cache/cache-tier.ts';
-import { untilAborted } from '../common/pending-work.ts';
+import { createPauses } from '../common/pending-work.ts';
 
-/** Pauses between two lookups in the cache, in milliseconds; each is longer than the one before, with jitter. */
-const MIN_PAUSE_MS = 20;
-const MAX_PAUSE_MS = 250;
-const PAUSE_GROWTH = 1.5;
+/** The first pause between two lookups in the cache, and the longest. */
+const PAUSE_MS = 10;
+const MAX_PAUSE_MS = 125;
 /** After so many holders without an answer, the model is called without a lease, so that failures do not queue up. */
 const MAX_HOLDERS = 2;
 
@@ -62,9 +60,10 @@ async function waitForHolder(
   { cache, leases, key, signal }: TurnOptions,
   until: number,
 ): Promise<CachedAnswer | 'ended' | 'gave up'> {
-  for (let pause = MIN_PAUSE_MS; performance.now() < until; pause *= PAUSE_GROWTH) {
-    const jittered = Math.min(pause, MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
-    await untilAborted(delay(jittered, undefined, { ref: false }), signal);
+  const pause = createPauses(PAUSE_MS, MAX_PAUSE_MS, signal);
+  while (performance.now() < until) {
+    await pause();
+    signal.throwIfAborted();
     // In this order: a holder stores its answer before it releases the lease.
     const [isHeld, found] = await Promise.all([leases.isHeld(key).catch(() => null), cache.lookUp(key)]);
     if (found.result === 'hit') return found.answer;

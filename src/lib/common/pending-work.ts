@@ -1,4 +1,7 @@
-/** Waiting for work: until an abort, and before the process stops. */
+/** Waiting for work: until an abort, between two looks, and before the process stops. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+const PAUSE_GROWTH = 1.5;
 
 /** A set of unsettled promises. */
 export class PendingWork {
@@ -45,4 +48,17 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     // Prevents an unhandled rejection when `work` fails after the abort.
     work.catch(() => {});
   }
+}
+
+/**
+ * Gives pauses between two looks at what others have to change: each lasts once to twice `firstMs` milliseconds, which grows
+ * up to `maxMs`. An abort ends a pause; it never rejects.
+ */
+export function createPauses(firstMs: number, maxMs: number, signal: AbortSignal): () => Promise<void> {
+  let pauseMs = firstMs;
+  return async () => {
+    const jittered = pauseMs * (1 + Math.random());
+    pauseMs = Math.min(maxMs, pauseMs * PAUSE_GROWTH);
+    await delay(jittered, undefined, { signal, ref: false }).catch(() => {});
+  };
 }

@@ -1,6 +1,12 @@
 /** The part of the table of errors about what is stored: sessions, and the answers in them. Use it through errors.ts. */
 import { AskError } from './ask-error.ts';
 
+/** Storage fails at the moment. */
+const unavailable =
+  (message: string) =>
+  (cause?: unknown): AskError =>
+    new AskError(503, 'history_unavailable', message, { retryAfterMs: 1000, cause });
+
 export const sessionErrors = {
   sessionNotFound: () =>
     new AskError(
@@ -42,45 +48,16 @@ export const sessionErrors = {
       'interaction_gone',
       'The interaction to replace was replaced or deleted meanwhile. Read the session again.',
     ),
-  historyNotReset: (cause?: unknown) =>
-    new AskError(
-      503,
-      'history_unavailable',
-      'The old conversation could not be deleted, so no new one was started. Try again.',
-      { retryAfterMs: 1000, cause },
-    ),
-  claimUnavailable: (cause?: unknown) =>
-    new AskError(
-      503,
-      'history_unavailable',
-      'The Idempotency-Key could not be checked, so the question was not sent to the model. Try again.',
-      { retryAfterMs: 1000, cause },
-    ),
+  historyNotReset: unavailable(
+    'The old conversation could not be deleted, so no new one was started. Try again.',
+  ),
+  claimUnavailable: unavailable(
+    'The Idempotency-Key could not be checked, so the question was not sent to the model. Try again.',
+  ),
   answerNotStored: () =>
     new AskError(503, 'history_unavailable', 'The answer could not be stored. Send the question again.'),
-  answerUnavailable: (cause?: unknown) =>
-    new AskError(
-      503,
-      'history_unavailable',
-      'The state of the answer cannot be read or changed. Try again.',
-      {
-        retryAfterMs: 1000,
-        cause,
-      },
-    ),
-  sessionNotCopied: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'The session could not be copied. Try again.', {
-      retryAfterMs: 1000,
-      cause,
-    }),
-  sessionNotDeleted: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'The session could not be deleted. Try again.', {
-      retryAfterMs: 1000,
-      cause,
-    }),
-  storageUnavailable: (cause?: unknown) =>
-    new AskError(503, 'history_unavailable', 'Sessions cannot be read at the moment. Try again.', {
-      retryAfterMs: 1000,
-      cause,
-    }),
+  answerUnavailable: unavailable('The state of the answer cannot be read or changed. Try again.'),
+  sessionNotCopied: unavailable('The session could not be copied. Try again.'),
+  sessionNotDeleted: unavailable('The session could not be deleted. Try again.'),
+  storageUnavailable: unavailable('Sessions cannot be read at the moment. Try again.'),
 };

@@ -10,9 +10,8 @@ import { ownEvents, streamAnswer } from './ask-stream.ts';
 import { startDeadline } from './asked-question.ts';
 import type { RawRequest } from './raw-request.ts';
 import { json, type Reply } from './response.ts';
-import { readKey, readSessionId } from './session-path.ts';
+import { readKey, readSession } from './session-path.ts';
 import { logged } from './session-access.ts';
-import { readUserId } from './signed-in-user.ts';
 
 /** What the addresses of answers need. */
 export interface AnswersServices {
@@ -31,9 +30,7 @@ export async function handleAnswer(
   invocation: Invocation,
 ): Promise<Reply> {
   const { answers, config, stopSignal } = services;
-  const userId = readUserId(request, config.trustsUserHeaders);
-  const session = { userId, sessionId: readSessionId(request) };
-  const address = { session, idempotencyKey: readKey(request) };
+  const address = { session: readSession(request, config), idempotencyKey: readKey(request) };
   if (request.method === 'GET' && acceptsEvents(request))
     return stream(services, address, request, invocation);
   const work = request.method === 'GET' ? answers.read(address) : answers.stop(address, stopSignal);

@@ -41,12 +41,17 @@ export async function forgetSession(
   if (!removed) log.warn('A session was deleted, but some of its rows remain hidden until the next purge.');
 }
 
-/** Gives the fields of a session with one page of its chat history. */
+/** Gives the fields of a session without its chat history. */
 export const sessionFields = (sessionId: string, page: SessionPage) => ({
   session_id: sessionId,
   created_at: new Date(page.createdAt).toISOString(),
   updated_at: new Date(page.updatedAt).toISOString(),
   interaction_count: page.count,
+});
+
+/** The same with one page of its chat history. */
+export const pageFields = (sessionId: string, page: SessionPage) => ({
+  ...sessionFields(sessionId, page),
   chat_history: page.interactions.flatMap(toMessages),
 });
 

@@ -3,13 +3,21 @@
  * again: "/" arrives as "%252F". `func start` does the same, the other hosts do not. The ids of callers cannot contain
  * these texts themselves.
  */
+import type { Config } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
+import type { SessionKey } from '../history/session-rows.ts';
 import { checkKey, checkSessionId } from './ask-request.ts';
 import type { RawRequest } from './raw-request.ts';
+import { readUserId } from './signed-in-user.ts';
 
-/** The id in an address below `/sessions/`. @throws AskError when it cannot be one. */
-export const readSessionId = (request: RawRequest): string =>
-  checkSessionId(segmentOf(request, /\/sessions\/([^/]*)/i, 'session_id'));
+/** The session of the caller in an address below `/sessions/`. @throws AskError when it cannot be one. */
+export const readSession = (
+  request: RawRequest,
+  { trustsUserHeaders }: Pick<Config, 'trustsUserHeaders'>,
+): SessionKey => ({
+  userId: readUserId(request, trustsUserHeaders),
+  sessionId: checkSessionId(segmentOf(request, /\/sessions\/([^/]*)/i, 'session_id')),
+});
 
 /** The key in an address below `/sessions/ID/answers/`. @throws AskError when it cannot be one. */
 export const readKey = (request: RawRequest): string =>

@@ -18,7 +18,7 @@ import {
   readSessionPage,
   sessionFields,
 } from './session-access.ts';
-import { readSessionId } from './session-path.ts';
+import { readSession } from './session-path.ts';
 import { readUserId } from './signed-in-user.ts';
 
 /** What the routes of sessions need. */
@@ -35,14 +35,13 @@ export async function handleSession(
   request: RawRequest,
   { log }: Invocation,
 ): Promise<Reply> {
-  const userId = readUserId(request, config.trustsUserHeaders);
-  const session = { userId, sessionId: readSessionId(request) };
-  if (request.method === 'GET') return logged(readSession(sessions, session, request), log);
+  const session = readSession(request, config);
+  if (request.method === 'GET') return logged(readPage(sessions, session, request), log);
   await logged(forgetSession(sessions, session, log), log);
   return { status: 204, headers: { 'Cache-Control': 'no-store' } };
 }
 
-async function readSession(sessions: Sessions, session: SessionKey, request: RawRequest): Promise<Reply> {
+async function readPage(sessions: Sessions, session: SessionKey, request: RawRequest): Promise<Reply> {
   const page = await readSessionPage(sessions, session, positionOf(request));
   const { answering } = page;
   return json(200, {
@@ -67,8 +66,7 @@ export async function handleCopy(
   request: RawRequest,
   { log }: Invocation,
 ): Promise<Reply> {
-  const userId = readUserId(request, config.trustsUserHeaders);
-  const session = { userId, sessionId: readSessionId(request) };
+  const session = readSession(request, config);
   const deadline = startDeadline(config.requestTimeoutMs, () => false);
   const signal = AbortSignal.any([deadline.signal, stopSignal]);
   const { before } = await readCopyFields(request, signal).finally(deadline.clear);

@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { AskError, errors } from '../contract/errors.ts';
 import { checkSessionId } from '../http/ask-request.ts';
-import { listSessions, readSessionPage, sessionFields } from '../http/session-access.ts';
+import { listSessions, readSessionPage, pageFields } from '../http/session-access.ts';
 import { loggedError, type McpExchange } from './exchange.ts';
 import type { ObservedServer } from './observed-server.ts';
 import { protocolError } from './tool-result.ts';
@@ -65,7 +65,7 @@ const readResource = (exchange: McpExchange, uri: string, encodedId: string): Pr
           : error;
       },
     );
-    return { contents: [{ uri, mimeType, text: sessionToMarkdown(sessionFields(sessionId, page)) }] };
+    return { contents: [{ uri, mimeType, text: sessionToMarkdown(pageFields(sessionId, page)) }] };
   });
 
 function decode(id: string): string {

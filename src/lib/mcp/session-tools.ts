@@ -21,7 +21,7 @@ import {
   listFields,
   listSessions,
   readSessionPage,
-  sessionFields,
+  pageFields,
 } from '../http/session-access.ts';
 import { loggedError, type McpExchange } from './exchange.ts';
 import { listToMarkdown, sessionToMarkdown } from './session-resource.ts';
@@ -63,7 +63,7 @@ export function registerSessionTools(server: ObservedServer, exchange: McpExchan
       const page = await atPosition(before, (position) =>
         readSessionPage(sessions, { userId, sessionId }, position),
       );
-      const result: ReadSessionResult = { ...sessionFields(sessionId, page), next: page.before ?? undefined };
+      const result: ReadSessionResult = { ...pageFields(sessionId, page), next: page.before ?? undefined };
       return toolResult(result, [sessionToMarkdown(result)]);
     }),
   );

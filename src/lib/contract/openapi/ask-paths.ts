@@ -3,8 +3,8 @@ import { MAX_KEY_CHARS } from '../ask-fields.ts';
 import { errors } from '../errors.ts';
 import { answerExample, errorResponses, lastEventId, ref, serviceErrors, withHeaders } from './components.ts';
 
-/** Errors of a question that was accepted. */
-export const answerErrors = [
+/** Errors of a model call. */
+export const modelErrors = [
   errors.conversationTooLong(),
   errors.contentFiltered(),
   errors.outputLimitReached(),
@@ -13,6 +13,11 @@ export const answerErrors = [
   errors.modelMisconfigured(),
   errors.circuitOpen(8000),
   errors.busy(),
+];
+
+/** Errors of a question that was accepted. */
+export const answerErrors = [
+  ...modelErrors,
   errors.historyNotReset(),
   errors.answerNotStored(),
   errors.timeout(100),

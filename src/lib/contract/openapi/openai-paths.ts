@@ -1,6 +1,7 @@
 /** OpenAPI: the operations of the OpenAI API. Its shapes are specified elsewhere: github.com/openai/openai-openapi. */
 import { type AskError, errors } from '../errors.ts';
 import { openAiErrorBody } from '../openai-error.ts';
+import { modelErrors } from './ask-paths.ts';
 import { errorResponses, type Json, json, ref, serviceErrors, withHeaders } from './components.ts';
 
 const object = (description: string): Json => ({
@@ -54,14 +55,7 @@ const answerErrors = [
   errors.unsupportedMediaType('completion'),
   errors.requestTimeout(100),
   errors.bodyTooLarge(1_008_384, 'completion'),
-  errors.conversationTooLong(),
-  errors.contentFiltered(),
-  errors.outputLimitReached(),
-  errors.modelRateLimited(2000),
-  errors.modelUnavailable(undefined, 2000),
-  errors.modelMisconfigured(),
-  errors.circuitOpen(8000),
-  errors.busy(),
+  ...modelErrors,
   errors.claimUnavailable(),
   errors.timeout(100),
   errors.notCached(),
