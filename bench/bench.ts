@@ -7,6 +7,7 @@ import { formatRegressions, formatTable, writeResults } from './harness/results.
 import { measureClients } from './parts/clients.ts';
 import { compareColdStarts, measureColdStart } from './parts/cold-start.ts';
 import { compareCpu, measureCpu } from './parts/cpu.ts';
+import { measureGateway } from './parts/gateway.ts';
 import { measureImports } from './parts/imports.ts';
 import { measureInstances } from './parts/instances.ts';
 import { measureLimits } from './parts/limits.ts';
@@ -32,6 +33,11 @@ const APP: Record<string, Entry> = {
 
 /** Single components, and the limits. */
 const OTHERS: Record<string, Entry> = {
+  gateway: {
+    what: '/v1/chat/completions beside a public gateway, from npm',
+    measure: measureGateway,
+    rounds: 3,
+  },
   imports: { what: 'size and import time of the libraries', measure: measureImports, rounds: 15 },
   path: { what: 'files of src that a warm question executes', measure: listPath, rounds: 1 },
   limits: { what: 'overload of one instance (four minutes)', measure: measureLimits, rounds: 3 },

@@ -91,9 +91,9 @@ export class Environment {
   }
 
   /** Starts the worker of a subject, with its own cache file and without a host. */
-  async start(subject: Subject, env?: Record<string, string>): Promise<WorkerProcess> {
+  async start(subject: Subject, env?: Record<string, string>, route = 'ask'): Promise<WorkerProcess> {
     const program = join(await this.#build('worker', (folder) => bundleWorker(folder)), 'worker.js');
-    const options = { program, root: await this.rootOf(subject), env: this.#settings(env), onOutput };
+    const options = { program, root: await this.rootOf(subject), route, env: this.#settings(env), onOutput };
     return this.own(await startWorkerProcess(options), (worker) => worker.stop());
   }
 

@@ -10,6 +10,9 @@ export type Body = (index: number) => object;
 /** An app: behind a functions host, or a worker that has to be told of each invocation. */
 export interface Target {
   url: string;
+  /** Where questions are sent; `/ask` by default. */
+  path?: string;
+  headers?: Record<string, string>;
   invoke?: (id: string) => void;
 }
 
@@ -60,7 +63,7 @@ export async function load(target: Target, connections: number, count: number, b
       () => body(next++),
     );
     for (const { status, text } of replies)
-      if (status !== 200 || !text.includes('"answer"'))
+      if (status !== 200 || !/"answer"|"finish_reason"/.test(text))
         throw new Error(`a response with status ${status}: ${text.slice(0, 500)}`);
     const times = summarize(replies.map(timeOf));
     if (!times) throw new Error('no requests were sent');
@@ -123,11 +126,11 @@ export class Callers {
 
   /** Asks one question. */
   ask(question: object, onChunk?: OnChunk): Promise<Reply> {
-    const { invoke } = this.#target;
+    const { invoke, path = '/ask', headers: own } = this.#target;
     const id = randomUUID();
     invoke?.(id);
-    const headers = { 'content-type': 'application/json', ...(invoke && hostHeaders(id)) };
-    return this.send({ path: '/ask', method: 'POST', headers, body: JSON.stringify(question) }, onChunk);
+    const headers = { 'content-type': 'application/json', ...own, ...(invoke && hostHeaders(id)) };
+    return this.send({ path, method: 'POST', headers, body: JSON.stringify(question) }, onChunk);
   }
 
   /** Sends a request and reads the whole reply. Never rejects. */

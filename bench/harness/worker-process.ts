@@ -19,8 +19,10 @@ const TRIGGER_METADATA = {
 export interface WorkerProcess {
   /** Address of the library's server. It answers a request when the worker knows its invocation. */
   url: string;
+  /** Path of the function. */
+  path: string;
   process: ChildProcess;
-  /** Begins an invocation of `POST /ask`, with the id that its HTTP request has in `x-ms-invocation-id`. */
+  /** Begins an invocation of the function, with the id that its HTTP request has in `x-ms-invocation-id`. */
   invoke(id: string): void;
   /** Ends the worker, with time for the app to finish. Returns the exit code. */
   stop(): Promise<number | null>;
@@ -32,6 +34,8 @@ export interface WorkerOptions {
   program: string;
   /** Folder of the function app. */
   root: string;
+  /** Route of the function that is asked. */
+  route: string;
   env: Environment;
   onOutput: (text: string) => void;
 }
@@ -40,13 +44,15 @@ export interface WorkerOptions {
 export async function startWorkerProcess({
   program,
   root,
+  route,
   env,
   onOutput,
 }: WorkerOptions): Promise<WorkerProcess> {
-  const child = startNode([program, '--root', root], { env, ipc: true, output: onOutput });
+  const child = startNode([program, '--root', root, '--route', route], { env, ipc: true, output: onOutput });
   const url = (await child.message()) as string;
   return {
     url,
+    path: `/${route}`,
     process: child.process,
     invoke: (id) =>
       void child.process.send({ id, data: {}, triggerMetadata: TRIGGER_METADATA } satisfies Invocation),

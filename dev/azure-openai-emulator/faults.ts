@@ -16,6 +16,8 @@ export type ReplyFault =
       retryAfterMs?: string;
       code?: string;
       message?: string;
+      /** Further headers. */
+      headers?: Record<string, string>;
     }
   /** The 400 of Azure's content filter. */
   | { kind: 'content_filter' }

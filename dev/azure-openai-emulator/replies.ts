@@ -123,9 +123,17 @@ function events(chunks: object[]): Reply {
   };
 }
 
-function failed({ status, retryAfter, retryAfterMs, code, message }: ReplyFault & { kind: 'status' }): Reply {
+function failed({
+  status,
+  retryAfter,
+  retryAfterMs,
+  code,
+  message,
+  headers,
+}: ReplyFault & { kind: 'status' }): Reply {
   return json(status, toError(code ?? String(status), message ?? `Emulated error ${status}.`), {
     ...(retryAfter !== undefined && { 'retry-after': retryAfter }),
     ...(retryAfterMs !== undefined && { 'retry-after-ms': retryAfterMs }),
+    ...headers,
   });
 }

@@ -32,7 +32,15 @@ export function usersTable(all: AllResults): string {
     ],
     ['Connections opened for 160 questions', findCost(all, 'clients', 'Connections opened', client)],
   ];
-  return markdownTable([
+  return comparison(rows);
+}
+
+/** The app beside a gateway that has neither sessions nor a cache. */
+export const gatewayTable = (all: AllResults): string =>
+  comparison((all['gateway']?.costs ?? []).map((cost) => [cost.name, cost]));
+
+const comparison = (rows: [what: string, cost: Cost][]): string =>
+  markdownTable([
     ['', 'This app', 'Compared with', 'Ratio'],
     ...rows.map(([what, cost]) => [
       what,
@@ -41,7 +49,6 @@ export function usersTable(all: AllResults): string {
       ratioColumn(cost),
     ]),
   ]);
-}
 
 /** All costs with a target, beside what an app without the libraries reaches. */
 export function targetTable(all: AllResults): string {

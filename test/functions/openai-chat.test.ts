@@ -150,6 +150,37 @@ describe('a stream', () => {
   });
 });
 
+const limitsIn = (headers: Headers) => [...headers].filter(([name]) => name.startsWith('x-ratelimit-'));
+const left = (headers: Headers) => Number(headers.get('x-ratelimit-remaining-tokens'));
+
+describe('the rate limits of the model', () => {
+  it('are in the headers of an answer and of a stream, unless no model was called', async () => {
+    const body = bodyWith(newQuestion());
+    const plain = await client().chat.completions.create(body).withResponse();
+    expect(limitsIn(plain.response.headers).map(([name]) => name)).toEqual([
+      'x-ratelimit-limit-requests',
+      'x-ratelimit-limit-tokens',
+      'x-ratelimit-remaining-requests',
+      'x-ratelimit-remaining-tokens',
+    ]);
+    const streamed = { ...bodyWith(newQuestion()), stream: true } as const;
+    const { data, response } = await client().chat.completions.create(streamed).withResponse();
+    for await (const _ of data);
+    expect(left(response.headers)).toBeLessThan(left(plain.response.headers));
+    const cached = await client().chat.completions.create(body).withResponse();
+    expect(limitsIn(cached.response.headers)).toEqual([]);
+  });
+
+  it('are in the headers of an error, without the numbers that Azure does not know', async () => {
+    // github.com/openai/openai-dotnet/issues/838
+    const unknown = { 'x-ratelimit-limit-tokens': '-1', 'x-ratelimit-remaining-tokens': '-1' };
+    const headers = { ...unknown, 'x-ratelimit-reset-tokens': '0' };
+    app.emulator.fault = { kind: 'status', status: 429, retryAfterMs: '5', headers };
+    const refused = await post(bodyWith(newQuestion()));
+    expect(limitsIn(refused.headers)).toEqual([['x-ratelimit-reset-tokens', '0']]);
+  });
+});
+
 describe('a parameter', () => {
   it('is sent, and is part of the cache key; prompt_cache_key and user are not', async () => {
     const question = newQuestion();

@@ -64,6 +64,8 @@ async function callModel(
 ): Promise<Completion> {
   const { record } = context;
   const call = beginCall(prompt, context.onText !== undefined);
+  // A stream begins while the call is running.
+  record.connection = call.connection;
   try {
     return await timed(record, 'model', () => model.complete(call, context));
   } catch (error) {
@@ -90,9 +92,9 @@ const FAULTS = new Set(['model_unavailable', 'model_misconfigured', 'circuit_ope
 function finishCall(call: CallRecord, record: AskContext['record'], counters: ProcessCounters): void {
   const { connection, error, tokens, usages } = call;
   if (error === 'circuit_open') counters.modelState = 'failing';
+  if (connection.attempts > 0) record.calls.push(call);
+  record.connection = record.calls.at(-1)?.connection ?? null;
   if (connection.attempts === 0) return;
-  record.calls.push(call);
-  record.connection = connection;
   addTokens(record.tokens, tokens);
   for (const usage of usages) counters.countTokens(usage);
   const isAnswered = error === null || REFUSALS.has(error);

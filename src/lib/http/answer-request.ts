@@ -13,10 +13,12 @@ import type { RawRequest } from './raw-request.ts';
 export interface AnswerFormat<Q extends Question> {
   /** Reads and validates the question. @throws AskError, or the reason of the signal. */
   read(signal: AbortSignal): Promise<Q>;
+  /** Of answers, with and without a stream. */
+  headers(record: QuestionRecord): Record<string, string>;
   toResponse(answer: Answer, question: Q, record: QuestionRecord): Reply;
   toEvents(question: Q, record: QuestionRecord): EventFormat<Answer>;
   /** `question` is undefined until it was accepted. */
-  toErrorResponse(error: AskError, question: Question | undefined): Reply;
+  toErrorResponse(error: AskError, question: Question | undefined, record: QuestionRecord): Reply;
 }
 
 /** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
@@ -45,17 +47,17 @@ export async function answerRequest<Q extends Question>(
       end: (thrown) => void asked.end(thrown),
       events: asked.events(question),
       format: format.toEvents(question, record),
-      headers: () => answerHeaders(record),
+      headers: () => format.headers(record),
       caller,
       signal,
     });
   } catch (thrown) {
     const error = asked.end(thrown);
-    return error ? format.toErrorResponse(error, asked.question) : CLIENT_CLOSED_REQUEST;
+    return error ? format.toErrorResponse(error, asked.question, record) : CLIENT_CLOSED_REQUEST;
   }
 }
 
-/** The headers of an answer, with and without a stream. */
+/** The headers that answers have in every API. */
 export function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {
   return {
     'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),

@@ -19,6 +19,7 @@ export const handleAsk = (
 ): Promise<Reply> =>
   answerRequest(services, request, invocation, {
     read: (signal) => readQuestion(request, services.config, signal),
+    headers: answerHeaders,
     toResponse: (answer, _, record) => toResponse(answer, record),
     toEvents: (question, record) => ownEvents(() => openingOf(question, record)),
     toErrorResponse: (error, question) => errorResponse(error, invocation, question?.sessionId),

@@ -2,12 +2,14 @@
  * The API in the form of OpenAI's, for clients that know no other: the same use case as POST /ask. Rejected: a gateway in
  * front of the app, which knows neither sessions nor what an answer depends on.
  */
+import type { Question } from '../ask/question.ts';
 import { errors } from '../contract/errors.ts';
 import type { Sessions } from '../history/sessions.ts';
-import { answerHeaders, answerRequest } from '../http/answer-request.ts';
+import { type AnswerFormat, answerHeaders, answerRequest } from '../http/answer-request.ts';
 import type { AskServices } from '../http/asked-question.ts';
 import type { RawRequest } from '../http/raw-request.ts';
 import { json, type Reply } from '../http/response.ts';
+import type { QuestionRecord } from '../telemetry/question-record.ts';
 import type { Invocation } from '../common/log.ts';
 import { toChatCompletion, toChunks } from './chat-completion.ts';
 import { readChatQuestion } from './chat-request.ts';
@@ -30,25 +32,53 @@ type Handler = (...all: Arguments) => Promise<Reply>;
 export const openAiHandlers = {
   chatCompletions: whenOn((services, request, invocation) =>
     answerRequest(services, request, invocation, {
+      ...common(invocation),
       read: (signal) => readChatQuestion(request, services.config, signal),
       toResponse: (answer, question, record) =>
-        json(200, toChatCompletion(answer, question, record), answerHeaders(record)),
+        json(200, toChatCompletion(answer, question, record), headersOf(record)),
       toEvents: toChunks,
-      toErrorResponse: (error, question) => openAiErrorResponse(toCallersError(error, question), invocation),
     }),
   ),
   responses: whenOn((services, request, invocation) =>
     answerRequest(services, request, invocation, {
+      ...common(invocation),
       read: (signal) => readResponseQuestion(request, services, signal),
       toResponse: (answer, question, record) =>
-        json(200, toResponseObject(answer, question, record), answerHeaders(record)),
+        json(200, toResponseObject(answer, question, record), headersOf(record)),
       toEvents: toResponseEvents,
-      toErrorResponse: (error, question) => openAiErrorResponse(toCallersError(error, question), invocation),
     }),
   ),
   models: whenOn(({ config }) => listModels(config.model)),
   model: whenOn(({ config }, request) => describeModel(config.model, request)),
 } satisfies Record<string, Handler>;
+
+function common(invocation: Invocation): Pick<AnswerFormat<Question>, 'headers' | 'toErrorResponse'> {
+  return {
+    headers: headersOf,
+    toErrorResponse(error, question, record) {
+      const response = openAiErrorResponse(toCallersError(error, question), invocation);
+      return { ...response, headers: { ...response.headers, ...rateLimitsOf(record) } };
+    },
+  };
+}
+
+const headersOf = (record: QuestionRecord): Record<string, string> => ({
+  ...answerHeaders(record),
+  ...rateLimitsOf(record),
+});
+
+/**
+ * The rate limits of the model that its last response told, by the names of OpenAI's headers:
+ * platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers. Azure sends -1 for a number that it does not know
+ * (openai/openai-dotnet#838).
+ */
+const rateLimitsOf = ({ connection }: QuestionRecord): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(connection?.headers ?? {}).filter(
+      (header): header is [string, string] =>
+        header[0].startsWith('x-ratelimit-') && typeof header[1] === 'string' && !header[1].startsWith('-'),
+    ),
+  );
 
 function whenOn(handle: (...all: Arguments) => Reply | Promise<Reply>): Handler {
   return async (services, ...request) => {

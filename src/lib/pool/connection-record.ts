@@ -23,6 +23,8 @@ export interface ConnectionRecord {
   timeToFirstByteMs: number | null;
   /** HTTP status of the response; null before there is one. */
   status: number | null;
+  /** Headers of the response, with lower-case names; empty before there is one. */
+  headers: Record<string, string | string[] | undefined>;
 }
 
 const NOT_CONNECTED = {
@@ -34,6 +36,7 @@ const NOT_CONNECTED = {
   tlsResumed: false,
   timeToFirstByteMs: null,
   status: null,
+  headers: {},
 };
 
 /** Creates an empty record for one model call. */

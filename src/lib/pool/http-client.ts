@@ -115,6 +115,7 @@ export function createHttpClient({
         method: 'POST',
       };
       const response = await poolOf(origin).request(request);
+      record.headers = response.headers;
       onResponse?.(response.statusCode);
       return response;
     },

@@ -31,6 +31,16 @@ export const headers = {
       const: 'true',
     },
   ),
+  'X-RateLimit-Remaining-Requests': header(
+    'Requests that the model takes until its limit, as its last response told.',
+    'integer',
+    { minimum: 0 },
+  ),
+  'X-RateLimit-Remaining-Tokens': header(
+    'Tokens that the model takes until its limit, as its last response told.',
+    'integer',
+    { minimum: 0 },
+  ),
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
   'X-Should-Retry': header('`false` when a retry would meet the same error.', 'string'),
   Allow: header('The allowed methods.', 'string'),

@@ -61,7 +61,14 @@ const answerErrors = [
   errors.notCached(),
 ];
 
-const headers = withHeaders('X-Request-Id', 'X-Cache', 'Age', 'Idempotency-Replayed');
+const headers = withHeaders(
+  'X-Request-Id',
+  'X-Cache',
+  'Age',
+  'Idempotency-Replayed',
+  'X-RateLimit-Remaining-Requests',
+  'X-RateLimit-Remaining-Tokens',
+);
 const tags = ['openai'];
 
 const postChatCompletions = {
