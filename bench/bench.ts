@@ -4,16 +4,15 @@ import { readResults } from '../dev/figures/results.ts';
 import { type Environment, type Part, type PartResult, withEnvironment } from './harness/environment.ts';
 import { readBenchOptions, readOptions } from './harness/options.ts';
 import { formatRegressions, formatTable, writeResults } from './harness/results.ts';
-import { measureClients } from './parts/clients.ts';
 import { compareColdStarts, measureColdStart } from './parts/cold-start.ts';
 import { compareCpu, measureCpu } from './parts/cpu.ts';
-import { measureGateway } from './parts/gateway.ts';
 import { measureImports } from './parts/imports.ts';
 import { measureInstances } from './parts/instances.ts';
 import { measureLimits } from './parts/limits.ts';
 import { listPath } from './parts/path.ts';
 import { compareSlowStreams, measureSlowStreams } from './parts/slow-streams.ts';
 import { measureThroughput } from './parts/throughput.ts';
+import { measureUsers } from './parts/users.ts';
 
 interface Entry {
   what: string;
@@ -28,16 +27,15 @@ const APP: Record<string, Entry> = {
   cpu: { what: 'CPU of cached, asked and streamed answers', measure: measureCpu, rounds: 9 },
   'slow-streams': { what: 'CPU and delay of single tokens', measure: measureSlowStreams, rounds: 5 },
   throughput: { what: 'memory and tail with 200 connections', measure: measureThroughput, rounds: 5 },
-  clients: { what: 'what users feel, with the model 40 ms away', measure: measureClients, rounds: 5 },
+  users: {
+    what: 'what users feel, beside a sample and a gateway from npm',
+    measure: measureUsers,
+    rounds: 3,
+  },
 };
 
 /** Single components, and the limits. */
 const OTHERS: Record<string, Entry> = {
-  gateway: {
-    what: '/v1/chat/completions beside a public gateway, from npm',
-    measure: measureGateway,
-    rounds: 3,
-  },
   imports: { what: 'size and import time of the libraries', measure: measureImports, rounds: 15 },
   path: { what: 'files of src that a warm question executes', measure: listPath, rounds: 1 },
   limits: { what: 'overload of one instance (four minutes)', measure: measureLimits, rounds: 3 },

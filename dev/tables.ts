@@ -15,7 +15,6 @@ import { readPrices } from './cost/prices.ts';
 import { readResults } from './figures/results.ts';
 import {
   figuresOf,
-  gatewayTable,
   needsTable,
   oneQuestionTable,
   plainTables,
@@ -62,7 +61,6 @@ export function upToDate(document: (typeof DOCUMENTS)[number]): string {
     candidates: () => candidateTable(list),
     'source-files': () => sourceFileList(),
     users: () => usersTable(results),
-    gateway: () => gatewayTable(results),
     targets: () => targetTable(results),
     results: () => resultSections(results),
     'one-question': () => oneQuestionTable(results),

@@ -44,6 +44,9 @@ export interface Load {
 /** Gets each part of a reply. The next part is read when its promise has resolved. */
 type OnChunk = (text: string) => Promise<void> | void;
 
+/** A token of our own events, or in a chunk of a chat completion. */
+const FIRST_TEXT = /event: token|"content":"[^"]/;
+
 /** The time in a token: microseconds of the machine's monotonic clock. */
 const SENT_AT = /@(\d+)/g;
 const TICK_MS = 5;
@@ -189,7 +192,7 @@ async function readBody(
     await onChunk?.(text);
     // The last event repeats the whole answer.
     if (text.includes('event: done')) continue;
-    if (text.includes('event: token')) reply.firstTokenMs ??= performance.now() - reply.sentAt;
+    if (FIRST_TEXT.test(text)) reply.firstTokenMs ??= performance.now() - reply.sentAt;
     const now = Number(process.hrtime.bigint() / 1000n);
     for (const [, sentAt] of text.matchAll(SENT_AT)) reply.delays.push((now - Number(sentAt)) / 1000);
   }

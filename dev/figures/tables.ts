@@ -18,37 +18,24 @@ function findCost(all: AllResults, part: string, name: string, baseline = ''): C
 const ratioColumn = (cost: Cost): string => `**${format(ratioOf(cost).median)}**`;
 const dateOf = ({ measured_at: at }: Results): string => at.slice(0, 10);
 
-/** What users feel: the one table of docs/performance.md. */
+const SAMPLE = 'a new client for each question';
+
+/** What users feel, beside a sample of a function and beside a gateway: the first table of docs/performance.md. */
 export function usersTable(all: AllResults): string {
-  const client = 'a new client for each question';
-  const rows: [string, Cost][] = [
-    ['First answer of a new process', findCost(all, 'cold-start', 'Cold start, to the first')],
-    ['Answer that is asked, model 40 ms away, median', findCost(all, 'clients', 'p50, model', client)],
-    ['Cached answer, median', findCost(all, 'clients', 'p50, cached', client)],
-    ['First token of a streamed answer of 200 tokens', findCost(all, 'clients', 'First token')],
-    [
-      'Delay of a streamed token, median',
-      findCost(all, 'slow-streams', 'Delay of a token, p50, 200 tokens 30 ms'),
-    ],
-    ['Connections opened for 160 questions', findCost(all, 'clients', 'Connections opened', client)],
-  ];
-  return comparison(rows);
-}
-
-/** The app beside a gateway that has neither sessions nor a cache. */
-export const gatewayTable = (all: AllResults): string =>
-  comparison((all['gateway']?.costs ?? []).map((cost) => [cost.name, cost]));
-
-const comparison = (rows: [what: string, cost: Cost][]): string =>
-  markdownTable([
-    ['', 'This app', 'Compared with', 'Ratio'],
-    ...rows.map(([what, cost]) => [
-      what,
-      valueOf(cost, 'app'),
-      `${valueOf(cost, 'baseline')}, ${cost.baseline}`,
-      ratioColumn(cost),
-    ]),
+  const costs = all['users']?.costs ?? [];
+  const cells = (cost: Cost | undefined): string[] =>
+    cost ? [valueOf(cost, 'app'), valueOf(cost, 'baseline'), ratioColumn(cost)] : ['', '', ''];
+  return markdownTable([
+    ['', '`/ask`', 'A sample', 'Ratio', '`/v1/chat/completions`', 'A gateway', 'Ratio'],
+    ...costs
+      .filter(({ baseline }) => baseline === SAMPLE)
+      .map((cost) => [
+        cost.name,
+        ...cells(cost),
+        ...cells(costs.find(({ name, baseline }) => name === cost.name && baseline !== SAMPLE)),
+      ]),
   ]);
+}
 
 /** All costs with a target, beside what an app without the libraries reaches. */
 export function targetTable(all: AllResults): string {
@@ -145,7 +132,7 @@ export function needsTable(all: AllResults): string {
 
 /** Single figures within a sentence, by name. */
 export function figuresOf(all: AllResults): Record<string, string> {
-  const { rounds } = findCost(all, 'clients', 'p50, model', 'a new client');
+  const { rounds } = findCost(all, 'users', 'Answer, model', SAMPLE);
   const milliseconds = (side: 'app' | 'baseline'): string =>
     `${median(rounds.map((round) => round[side])).toFixed(0)} ms`;
   return { 'answer-pooled': milliseconds('app'), 'answer-new-client': milliseconds('baseline') };

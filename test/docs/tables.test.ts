@@ -25,7 +25,8 @@ it('a figure within a sentence is replaced, and must have a name that is known',
 });
 
 it('the README says how long an answer takes, from the results', () => {
-  const { rounds = [] } = readResults()['clients']?.costs[0] ?? {};
+  const { rounds = [] } =
+    readResults()['users']?.costs.find(({ name }) => name.startsWith('Answer, model')) ?? {};
   const [pooled] = rounds
     .map(({ app }) => app)
     .toSorted((a, b) => a - b)
