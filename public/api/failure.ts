@@ -16,7 +16,7 @@ interface FailureDetails {
 
 /** A failed request, with a message for the user. */
 export class AskFailure extends Error {
-  /** The server asks for a function key, or for another one. */
+  /** The server asks for a key, or for another one. */
   readonly needsKey: boolean;
   /** The server knows users, and does not know this one. */
   readonly needsSignIn: boolean;
@@ -55,6 +55,9 @@ function forUsers(message: string, { code, limit }: FailureDetails): string {
 /** The failure of a request that got no answer. */
 export const offline = (): AskFailure => new AskFailure(OFFLINE, { isLost: true });
 
+/** The failure of a request that is not sent, because it needs a key. */
+export const keyMissing = (): AskFailure => new AskFailure('A key is missing.', { needsKey: true });
+
 /** The failure of a stream that ended too early. */
 export const brokenOff = (): AskFailure => new AskFailure(BROKEN_OFF, { isLost: true });
 
@@ -73,7 +76,7 @@ export async function failureOf(response: Response): Promise<AskFailure> {
   const isSignIn =
     response.status === 401 && /^bearer\b/i.test(response.headers.get('WWW-Authenticate') ?? '');
   if (isSignIn && !code) return signedOut();
-  const needsKey = !body && response.status === 401;
+  const needsKey = code === 'invalid_api_key' || (!body && response.status === 401);
   const needsSignIn = code === 'not_signed_in';
   const message = body?.status ?? `The server answered with an error (HTTP ${response.status}). Try again.`;
   const seconds = Number(body?.error?.retry_after ?? response.headers.get('Retry-After'));

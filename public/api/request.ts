@@ -1,14 +1,15 @@
-/** Sends requests to the API, with the function key if there is one. */
+/** Sends requests to the API, with the key if there is one: a function key, or that of a caller. */
 import { isText, stored } from '../parts/storage.ts';
 import { reach } from './connection.ts';
 import { type AskFailure, failureOf, isJson, offline, signedOut } from './failure.ts';
+import { pageHasCallerKeys } from './sign-in.ts';
 
 const MAX_STOPPING_SECONDS = 30;
 
 /** Kept until the tab is closed. */
 const key = stored('functions-key', isText, 'session');
 
-/** Keeps the function key until the tab is closed. */
+/** Keeps the key until the tab is closed. */
 export function keepKey(value: string): void {
   key.set(value);
 }
@@ -34,7 +35,8 @@ export async function send(path: string, options: RequestInit): Promise<Response
 async function sendOnce(path: string, options: RequestInit): Promise<Response> {
   const headers = new Headers(options.headers);
   const value = key.get();
-  if (value) headers.set('x-functions-key', value);
+  if (value && pageHasCallerKeys()) headers.set('Authorization', `Bearer ${value}`);
+  else if (value) headers.set('x-functions-key', value);
   // No `cache` option: it makes browsers send Cache-Control, which bypasses the answer cache.
   const response = await fetch(path, { ...options, headers, redirect: 'manual' }).catch(() => null);
   // A request that was aborted shows nothing.

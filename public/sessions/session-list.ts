@@ -1,5 +1,6 @@
 /** Shows the list of conversations at the left. */
 import './session-list.css';
+import { pageHasCallerKeys } from '../api/sign-in.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { byId, element } from '../parts/dom.ts';
 import { icon } from '../parts/icon.ts';
@@ -123,7 +124,7 @@ export class SessionList {
     if (hasMore) nodes.push(this.#olderButton());
     if (failure?.needsSignIn) nodes.push(note('You are signed out. ', signInLink(), ' to see your list.'));
     else if (failure && !failure.needsKey) nodes.push(note('The list could not be read. ', failure.message));
-    if (source === 'browser' || (failure?.needsKey && entries.length > 0))
+    if (source === 'browser' || (failure?.needsKey && entries.length > 0 && !pageHasCallerKeys()))
       nodes.push(
         note(
           'This list is kept in this browser only. Whoever has the address of a conversation can read and delete it.',

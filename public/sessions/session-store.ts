@@ -1,7 +1,8 @@
 /** The list of conversations, without anything that is shown. */
-import { type AskFailure, failureFrom } from '../api/failure.ts';
+import { type AskFailure, failureFrom, keyMissing } from '../api/failure.ts';
+import { hasKey } from '../api/request.ts';
 import { listSessions } from '../api/sessions.ts';
-import { pageHasUser } from '../api/sign-in.ts';
+import { pageHasCallerKeys, pageHasUser } from '../api/sign-in.ts';
 import { forgetAskedIn } from '../model/asked.ts';
 import type { Conversation } from '../model/conversation.ts';
 import { Signal } from '../parts/signal.ts';
@@ -77,9 +78,10 @@ export class SessionStore {
     return keptNames().get(id) ?? this.#all().find((entry) => entry.id === id)?.title;
   }
 
-  /** Reads the newest page of the server's list, if a user is or was signed in. */
+  /** Reads the newest page of the server's list, if a user is or was signed in, or has a key. */
   async load(): Promise<void> {
-    if (pageHasUser() || wasSignedIn.get()) await this.#read(null);
+    if (pageHasCallerKeys() && !hasKey()) this.#settle(this.#source, keyMissing());
+    else if (pageHasUser() || pageHasCallerKeys() || wasSignedIn.get()) await this.#read(null);
     else this.#settle('browser', undefined);
   }
 
@@ -116,7 +118,8 @@ export class SessionStore {
 
   /** Whether the list is that of a user, whose conversations are not kept in the browser. */
   get #isUsers(): boolean {
-    return this.#source === 'server' || (this.#source === 'unknown' && wasSignedIn.get() === true);
+    const isExpected = pageHasCallerKeys() || wasSignedIn.get() === true;
+    return this.#source === 'server' || (this.#source === 'unknown' && isExpected);
   }
 
   #all(): Entry[] {
@@ -162,7 +165,7 @@ export class SessionStore {
     await this.#known.promise;
     const known = this.#all().find((entry) => entry.id === id);
     this.#put({ id, title: known?.title ?? titleOf(question), usedAt: Date.now() });
-    // The function key was missing before.
+    // The key was missing before.
     if (this.#failure?.needsKey) await this.load();
   }
 

@@ -1,6 +1,7 @@
-/** Asks for the function key. */
+/** Asks for the key. */
 import './key-form.css';
 import { hasKey, keepKey } from '../api/request.ts';
+import { pageHasCallerKeys } from '../api/sign-in.ts';
 import { element } from '../parts/dom.ts';
 
 /** Creates the form. `onKey` is called when a key is stored. Focus it after it is shown. */
@@ -16,7 +17,8 @@ export function keyForm(onKey: () => void): HTMLFormElement {
     keepKey(input.value.trim());
     onKey();
   };
-  const why = hasKey() ? 'The server did not accept this key.' : 'The server asks for a function key.';
+  const asked = pageHasCallerKeys() ? 'your key' : 'a function key';
+  const why = hasKey() ? 'The server did not accept this key.' : `The server asks for ${asked}.`;
   return element(
     'form',
     { class: 'key', submit },

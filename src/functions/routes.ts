@@ -11,11 +11,14 @@ import {
   timerFunction,
 } from '../lib/app/function-app.ts';
 import type { Services } from '../lib/app/services.ts';
-import { readAuthLevel, readTrustsUserHeaders } from '../lib/config/config.ts';
+import { readAuthLevel, readUsersBy } from '../lib/config/access-config.ts';
 import type { openAiHandlers } from '../lib/openai/openai-handler.ts';
 import { handleCache, handleHealth, handleOpenApi, handleReady } from '../lib/http/operation-handlers.ts';
 
 const KEY = readAuthLevel();
+
+/** What operators ask needs a function key where the callers' own keys are not for it. */
+const OPERATOR_KEY = readUsersBy() === 'keys' ? 'function' : KEY;
 
 // The Functions host replaces an empty route with the name of the function. This route matches only the path "/".
 const ROOT = '{ignored:maxlength(0)?}';
@@ -79,7 +82,7 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
   },
 
   health: { methods: ['GET'], route: 'health', authLevel: 'anonymous', handle: handleHealth },
-  'health-ready': { methods: ['GET'], route: 'health/ready', authLevel: KEY, handle: ready },
+  'health-ready': { methods: ['GET'], route: 'health/ready', authLevel: OPERATOR_KEY, handle: ready },
   openapi: { methods: ['GET'], route: 'openapi.json', authLevel: 'anonymous', handle: handleOpenApi },
 
   page: { methods: ['GET', 'HEAD'], route: ROOT, authLevel: 'anonymous', handle: imported(page) },
@@ -177,7 +180,7 @@ async function ready() {
 
 async function page(): Promise<Handle> {
   const { handlePage } = await import('../lib/http/page-handler.ts');
-  return (request) => handlePage(request, readTrustsUserHeaders());
+  return (request) => handlePage(request, readUsersBy());
 }
 
 async function asset() {

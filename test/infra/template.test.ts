@@ -2,12 +2,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ASSUMED } from '../../dev/cost/month.ts';
 import { findBicep } from '../../dev/infra/bicep.ts';
-import {
-  type Environment,
-  readAuthLevel,
-  readConfig,
-  readTrustsUserHeaders,
-} from '../../src/lib/config/config.ts';
+import { readAuthLevel, readUsersBy } from '../../src/lib/config/access-config.ts';
+import { type Environment, readConfig } from '../../src/lib/config/config.ts';
 import { parametersFor } from '../../src/lib/model/parameters.ts';
 import {
   appSettings,
@@ -119,7 +115,7 @@ describe.each(['defaults', 'options'] as const)(
       expect(config.model.endpoints).toHaveLength(choice === 'defaults' ? 1 : 2);
       expect(JSON.stringify(config.cache).includes('redis.azure.net')).toBe(choice === 'options');
       expect(readAuthLevel(env)).toBe(choice === 'defaults' ? 'function' : 'anonymous');
-      expect(readTrustsUserHeaders(env)).toBe(choice === 'options');
+      expect(readUsersBy(env)).toBe(choice === 'options' ? 'sign-in' : 'nobody');
     });
 
     it('gives the app addresses at which prompts of a session share the prompt cache of the model', () => {

@@ -2,6 +2,7 @@
  * The chat page in Chromium with the real app.
  * @module-tag browser
  */
+import { createHash, randomUUID } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { eventually, startApp } from '../support/app.ts';
@@ -214,3 +215,35 @@ it(
     }
   },
 );
+
+it('asks for the key of a caller, whose conversations it then lists', { tags: ['long'] }, async () => {
+  const [key, name] = [randomUUID(), randomUUID()];
+  const digest = createHash('sha256').update(key).digest('hex');
+  const closed = await startApp({ env: { HTTP_AUTH_LEVEL: 'anonymous', CALLER_KEYS: `${name}=${digest}` } });
+  try {
+    const { page, problems } = await openPage(browser, closed.url);
+    await askInPage(page, 'What is the capital of Canada?');
+    await page.getByLabel('The server asks for your key.').fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('The server did not accept this key.').fill(key);
+    await page.keyboard.press('Enter');
+    await lastTurn(page).getByText('Ottawa').waitFor();
+    await lastTurn(page).locator('.facts').waitFor();
+    const stored = (of: string) => page.evaluate<string>(`JSON.stringify({ ...${of} })`);
+    expect(await stored('sessionStorage')).toContain(key);
+    expect((await stored('localStorage')) + page.url()).not.toMatch(new RegExp(`${key}|Canada`));
+    // The list is that of the server.
+    await page.getByRole('button', { name: 'New conversation' }).click();
+    await eventually(async () => {
+      await page.reload();
+      const listed = page.getByRole('link', { name: 'What is the capital of Canada?' });
+      return listed.waitFor({ timeout: 1000 }).then(
+        () => true,
+        () => false,
+      );
+    });
+    expect(problems).toEqual([]);
+  } finally {
+    await closed.stop();
+  }
+});

@@ -1,4 +1,5 @@
 /** All settings of the app, with their defaults and rules. Only this folder reads the app's environment variables. */
+import { readUsers, type UsersConfig } from './access-config.ts';
 import { type CacheConfig, readCacheConfig } from './cache-config.ts';
 import {
   type LangSmithConfig,
@@ -12,6 +13,7 @@ import { type ModelConfig, readModelConfig } from './model-config.ts';
 import { type Environment, SettingsReader, unknownNameWarnings } from './settings-reader.ts';
 import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 
+export type { CallerKey, UsersConfig } from './access-config.ts';
 export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-config.ts';
@@ -38,8 +40,7 @@ export interface Config {
   keepWarmMs: number;
   /** Whether a model call is completed for the cache and the session after its caller disconnected. */
   finishAbandoned: boolean;
-  /** Whether App Service authentication is on. Only then can callers not forge the headers that name the user. */
-  trustsUserHeaders: boolean;
+  users: UsersConfig;
   /** The API in the form of OpenAI's, for clients that know no other. */
   openAiApi: OpenAiApiConfig;
   /** Host names of the web pages that may call /mcp, besides those on this machine. */
@@ -61,9 +62,6 @@ export interface OpenAiApiConfig {
   /** Parameters of the model that callers must not choose, by their names in chat completions. */
   forbidden: readonly string[];
 }
-
-/** `function` requires a function key; `anonymous` does not, for example behind App Service sign-in. */
-export type AuthLevel = 'function' | 'anonymous';
 
 /** At least one setting is missing or invalid. `problems` has one sentence for each, with the name of the setting. */
 export class ConfigError extends Error {
@@ -109,14 +107,12 @@ export function readConfig(env: Environment = process.env): Config {
     telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
     langSmith: readLangSmithConfig(settings),
     logLevel: logLevelOf(settings),
-    trustsUserHeaders: trustsUserHeadersOf(settings),
+    users: readUsers(settings),
     hostName: readHostName(settings),
     openAiApi: readOpenAiApi(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),
     warnings: settings.warnings,
   };
-  // Called for its validation only: routes are registered with the value of `readAuthLevel`.
-  authLevelOf(settings);
   // Last, because `settings.knownNames` is complete only when every setting has been read.
   const setNames = Object.keys(env).filter((name) => env[name]?.trim());
   settings.warnings.push(...unknownNameWarnings(setNames, settings.knownNames));
@@ -125,36 +121,10 @@ export function readConfig(env: Environment = process.env): Config {
   return config;
 }
 
-/**
- * Reads only `HTTP_AUTH_LEVEL`, because routes are registered before all settings are validated. Any value except
- * `anonymous` requires a function key.
- */
-export function readAuthLevel(env: Environment = process.env): AuthLevel {
-  return authLevelOf(new SettingsReader(env));
-}
-
 /** Reads only `LOG_LEVEL`, because there are log lines before all settings are validated. */
 export function readLogLevel(env: Environment = process.env): LogLevel {
   return logLevelOf(new SettingsReader(env));
 }
-
-/**
- * Whether the headers that name the user come from App Service authentication. It reads only the two settings that say so,
- * because the page is served even if other settings are invalid.
- */
-export function readTrustsUserHeaders(env: Environment = process.env): boolean {
-  return trustsUserHeadersOf(new SettingsReader(env));
-}
-
-/** The platform sets the first setting, but not in every plan. The template sets the second one, with the sign-in only. */
-function trustsUserHeadersOf(settings: SettingsReader): boolean {
-  const byPlatform = settings.text('WEBSITE_AUTH_ENABLED')?.toLowerCase() === 'true';
-  const byTemplate = settings.oneOf('TRUST_USER_HEADERS', ['true', 'false']) === 'true';
-  return byPlatform || byTemplate;
-}
-
-const authLevelOf = (settings: SettingsReader): AuthLevel =>
-  settings.oneOf('HTTP_AUTH_LEVEL', ['function', 'anonymous']) ?? 'function';
 
 const logLevelOf = (settings: SettingsReader): LogLevel =>
   settings.oneOf('LOG_LEVEL', [...LOG_LEVELS]) ?? 'info';

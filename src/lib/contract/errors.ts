@@ -105,6 +105,13 @@ export const errors = {
       'not_signed_in',
       'Sign in to list your sessions. A single session can be read at /sessions/{session_id} without signing in.',
     ),
+  callerUnknown: () =>
+    new AskError(
+      401,
+      'invalid_api_key',
+      'Your key is missing or wrong. Send it in the header "Authorization: Bearer KEY", or in "api-key".',
+      { headers: { 'WWW-Authenticate': 'Bearer' } },
+    ),
   userUnknown: () =>
     new AskError(
       401,

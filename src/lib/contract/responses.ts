@@ -74,6 +74,7 @@ export const ERROR_CODES = [
   'internal_error',
   'interaction_gone',
   'interrupted',
+  'invalid_api_key',
   'invalid_json',
   'invalid_request',
   'method_not_allowed',

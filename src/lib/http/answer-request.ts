@@ -8,11 +8,12 @@ import { type EventFormat, streamAnswer } from './ask-stream.ts';
 import { AskedQuestion, type AskServices, startDeadline } from './asked-question.ts';
 import { CLIENT_CLOSED_REQUEST, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
+import { readUserId } from './user.ts';
 
 /** How an API reads questions and writes answers. */
 export interface AnswerFormat<Q extends Question> {
-  /** Reads and validates the question. @throws AskError, or the reason of the signal. */
-  read(signal: AbortSignal): Promise<Q>;
+  /** Reads and validates the question of a user. @throws AskError, or the reason of the signal. */
+  read(userId: string | null, signal: AbortSignal): Promise<Q>;
   /** Of answers, with and without a stream. */
   headers(record: QuestionRecord): Record<string, string>;
   toResponse(answer: Answer, question: Q, record: QuestionRecord): Reply;
@@ -21,21 +22,26 @@ export interface AnswerFormat<Q extends Question> {
   toErrorResponse(error: AskError, question: Question | undefined, record: QuestionRecord): Reply;
 }
 
-/** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
+/**
+ * Answers a request. An error becomes an error response, or the last event of a stream.
+ * @throws AskError only when the user may not ask: such a request is no question, and counts as none.
+ */
 export async function answerRequest<Q extends Question>(
   services: AskServices,
-  { caller }: RawRequest,
+  request: RawRequest,
   invocation: Invocation,
   format: AnswerFormat<Q>,
 ): Promise<Reply> {
   const { config, stopSignal } = services;
+  const { caller } = request;
+  const userId = readUserId(request, config.users);
   const deadline = startDeadline(config.requestTimeoutMs, () => asked.question !== undefined);
   const signal = AbortSignal.any([deadline.signal, stopSignal]);
   const asked = new AskedQuestion(services, { invocation, signal, disconnected: caller.disconnected });
   void asked.ended.then(deadline.clear);
   const { record } = asked;
   try {
-    const question = await format.read(signal);
+    const question = await format.read(userId, signal);
     if (!question.stream) {
       const answer = await asked.answer(question);
       asked.end();

@@ -11,14 +11,14 @@ import type { AskServices } from './asked-question.ts';
 import { errorResponse, json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 
-/** Answers a request. Never rejects: an error becomes an error response, or the last event of a stream. */
+/** Answers a request. @throws as {@link answerRequest}. */
 export const handleAsk = (
   services: AskServices,
   request: RawRequest,
   invocation: Invocation,
 ): Promise<Reply> =>
   answerRequest(services, request, invocation, {
-    read: (signal) => readQuestion(request, services.config, signal),
+    read: (userId, signal) => readQuestion(request, services.config, { userId, signal }),
     headers: answerHeaders,
     toResponse: (answer, _, record) => toResponse(answer, record),
     toEvents: (question, record) => ownEvents(() => openingOf(question, record)),

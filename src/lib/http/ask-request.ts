@@ -13,21 +13,26 @@ import {
 import type { Config } from '../config/config.ts';
 import { errors, AskError, type BodyContent } from '../contract/errors.ts';
 import { type RawRequest, CallerDisconnectedError } from './raw-request.ts';
-import { readUserId } from './signed-in-user.ts';
 import { untilAborted } from '../common/pending-work.ts';
 
 /** JSON may escape each character of the question as six (\uXXXX). 16 KiB are for the other fields. */
 export const maxBodyBytes = (maxQuestionChars: number): number => 6 * maxQuestionChars + 16 * 1024;
 
+/** Who asks, and what ends the reading of a request. */
+export interface Reading {
+  userId: string | null;
+  signal: AbortSignal;
+}
+
 /**
  * Reads and validates the question of `request`.
- * @throws AskError (status 400, 401, 413 or 415) that says what is wrong; CallerDisconnectedError when the body is
+ * @throws AskError (status 400, 413 or 415) that says what is wrong; CallerDisconnectedError when the body is
  * incomplete; the reason of `signal` when it aborts before the body has arrived.
  */
 export async function readQuestion(
   request: RawRequest,
-  { maxQuestionChars, trustsUserHeaders }: Config,
-  signal: AbortSignal,
+  { maxQuestionChars }: Config,
+  { userId, signal }: Reading,
 ): Promise<Question> {
   const expected = { content: 'question', maxBytes: maxBodyBytes(maxQuestionChars) } as const;
   const body = await readJsonObject(request, expected, signal);
@@ -35,7 +40,7 @@ export async function readQuestion(
   return {
     ...inConversation(fields),
     cacheControl: readCacheControl(request.header('cache-control')),
-    userId: readUserId(request, trustsUserHeaders),
+    userId,
     idempotencyKey: readIdempotencyKey(request, fields.session_id ?? undefined),
     textFrom: readTextFrom(request),
     stream: fields.stream === true || acceptsEvents(request),

@@ -12,6 +12,7 @@ import type { KeepWarm } from '../pool/keep-warm.ts';
 import { type Invocation, logError } from '../common/log.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { CallerDisconnectedError } from './raw-request.ts';
+import { callerName } from './user.ts';
 import { type FinishedQuestion, logQuestion, type Outcome } from '../telemetry/finished.ts';
 import type { Reporter } from '../telemetry/reporter.ts';
 
@@ -128,6 +129,7 @@ export class AskedQuestion {
       question: question && {
         session: question.prompt ? null : { userId: question.userId, sessionId: question.sessionId },
         streamed: question.stream,
+        caller: callerName(question.userId),
       },
       metrics: counters.report(this.record),
       traceParent: this.#asking.invocation.traceParent,

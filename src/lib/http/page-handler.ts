@@ -1,4 +1,5 @@
 /** GET /, the chat page, and GET /assets/{name}, its parts that are loaded late. */
+import type { UsersConfig } from '../config/config.ts';
 import type { Reply } from './response.ts';
 import { errors } from '../contract/errors.ts';
 import type { RawRequest } from './raw-request.ts';
@@ -9,11 +10,12 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Responds with the page, or with 304 when the browser's copy is current. `Server-Timing`, the only header of its own
- * response that a page can read, tells it whether a user is signed in.
+ * response that a page can read, tells it whether a user is signed in, or that callers have keys.
  */
-export function handlePage(request: RawRequest, trustsUserHeaders: boolean): Reply {
+export function handlePage(request: RawRequest, usersBy: UsersConfig['by']): Reply {
   return fileResponse('index.html', request, {
-    ...(trustsUserHeaders && hasUser(request) && { 'Server-Timing': 'signed-in' }),
+    ...(usersBy === 'sign-in' && hasUser(request) && { 'Server-Timing': 'signed-in' }),
+    ...(usersBy === 'keys' && { 'Server-Timing': 'caller-keys' }),
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-cache',
     'Content-Security-Policy': contentSecurityPolicy(),

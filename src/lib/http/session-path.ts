@@ -8,14 +8,11 @@ import { errors } from '../contract/errors.ts';
 import type { SessionKey } from '../history/session-rows.ts';
 import { checkKey, checkSessionId } from './ask-request.ts';
 import type { RawRequest } from './raw-request.ts';
-import { readUserId } from './signed-in-user.ts';
+import { readUserId } from './user.ts';
 
 /** The session of the caller in an address below `/sessions/`. @throws AskError when it cannot be one. */
-export const readSession = (
-  request: RawRequest,
-  { trustsUserHeaders }: Pick<Config, 'trustsUserHeaders'>,
-): SessionKey => ({
-  userId: readUserId(request, trustsUserHeaders),
+export const readSession = (request: RawRequest, { users }: Pick<Config, 'users'>): SessionKey => ({
+  userId: readUserId(request, users),
   sessionId: checkSessionId(segmentOf(request, /\/sessions\/([^/]*)/i, 'session_id')),
 });
 

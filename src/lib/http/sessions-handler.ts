@@ -19,12 +19,12 @@ import {
   sessionFields,
 } from './session-access.ts';
 import { readSession } from './session-path.ts';
-import { readUserId } from './signed-in-user.ts';
+import { readUserId } from './user.ts';
 
 /** What the routes of sessions need. */
 export interface SessionServices {
   sessions: Sessions;
-  config: Pick<Config, 'trustsUserHeaders' | 'requestTimeoutMs'>;
+  config: Pick<Config, 'users' | 'requestTimeoutMs'>;
   /** Aborts when the process stops and open requests have to end; the reason is the error for the caller. */
   stopSignal: AbortSignal;
 }
@@ -74,13 +74,13 @@ export async function handleCopy(
   return json(201, { session_id: id } satisfies SessionCopy);
 }
 
-/** Lists the sessions of the signed-in user. @throws AskError when the caller is not signed in, or storage fails. */
+/** Lists the sessions of the user. @throws AskError when the caller is not signed in, or storage fails. */
 export async function handleSessions(
   { sessions, config }: SessionServices,
   request: RawRequest,
   { log }: Invocation,
 ): Promise<Reply> {
-  const userId = readUserId(request, config.trustsUserHeaders);
+  const userId = readUserId(request, config.users);
   const list = await logged(listSessions(sessions, userId, positionOf(request)), log);
   return json(200, {
     sessions: listFields(list),

@@ -10,6 +10,9 @@ const ID = 'x-ms-client-principal-id';
 const PROVIDER = 'x-ms-client-principal-idp';
 const NAME = 'x-ms-client-principal-name';
 
+/** The provider in the ids of callers (user.ts). A sign-in with a provider of this name is refused. */
+export const CALLER = 'caller';
+
 /**
  * Claims that identify a user, in order of preference. Entra's object id comes first: it is the same for all apps, and
  * App Service sends it in the id header too.
@@ -32,21 +35,21 @@ interface Principal {
 }
 
 /**
- * Gives a unique id of the signed-in user, or null when the caller is not signed in. Any caller can send these headers,
- * so they are ignored unless `trusted`: App Service authentication is on and sets them itself.
+ * Gives a unique id of the signed-in user, or null when the caller is not signed in. Any caller can send these headers: use
+ * it only where App Service authentication is on and sets them itself.
  * @throws AskError when the caller is signed in, but the headers do not identify the user.
  */
-export function readUserId(request: RawRequest, trusted: boolean): string | null {
-  if (!trusted || !hasUser(request)) return null;
+export function readSignedInUser(request: RawRequest): string | null {
+  if (!hasUser(request)) return null;
   const principal = readPrincipal(request.header(PRINCIPAL));
   const [provider, id] = principal.identityProvider
     ? [principal.identityProvider, principal.userId]
     : [request.header(PROVIDER) || principal.auth_typ, request.header(ID) || claimedId(principal)];
-  if (!isText(provider) || !isText(id)) throw errors.userUnknown();
+  if (!isText(provider) || !isText(id) || provider === CALLER) throw errors.userUnknown();
   return JSON.stringify([provider, id]);
 }
 
-/** Whether the headers tell of a signed-in user. Any caller can send them, see {@link readUserId}. */
+/** Whether the headers tell of a signed-in user. Any caller can send them, see {@link readSignedInUser}. */
 export const hasUser = (request: RawRequest): boolean =>
   [PRINCIPAL, ID, PROVIDER, NAME].some((name) => request.header(name));
 

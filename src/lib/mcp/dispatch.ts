@@ -70,7 +70,9 @@ export function errorResponse(error: AskError, invocation: Invocation, hostName:
   return json(error.status, body, {
     'X-Request-Id': invocation.id,
     ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
-    ...(error.status === 401 && { 'WWW-Authenticate': challenge(hostName) }),
+    ...(error.status === 401 && {
+      'WWW-Authenticate': error.headers['WWW-Authenticate'] ?? challenge(hostName),
+    }),
   });
 }
 

@@ -10,7 +10,7 @@ import { maxBodyBytes, readJson } from '../http/ask-request.ts';
 import { startDeadline } from '../http/asked-question.ts';
 import { CLIENT_CLOSED_REQUEST, type Reply } from '../http/response.ts';
 import { CallerDisconnectedError, type RawRequest } from '../http/raw-request.ts';
-import { readUserId } from '../http/signed-in-user.ts';
+import { readUserId } from '../http/user.ts';
 import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts';
 import { CLIENT_ID_HEADER, ExchangesByClient } from './cancellation.ts';
 import { dispatch, errorResponse, isMethod, toReply } from './dispatch.ts';
@@ -52,6 +52,7 @@ function createAnswer(services: McpServices): McpEndpoint {
 
   return async (request, invocation) => {
     const { caller } = request;
+    const userId = readUserId(request, config.users);
     let message: unknown;
     const deadline = startDeadline(config.requestTimeoutMs, () => message !== undefined);
     const signal = AbortSignal.any([deadline.signal, stopSignal]);
@@ -60,7 +61,6 @@ function createAnswer(services: McpServices): McpEndpoint {
     try {
       const expected = { content: 'message', maxBytes: maxBodyBytes(config.maxQuestionChars) } as const;
       message = await readJson(request, expected, signal);
-      const userId = readUserId(request, config.trustsUserHeaders);
       const clientId = request.header(CLIENT_ID_HEADER);
       if (clientId !== null) exchanges.cancel(clientId, message);
       const response = await dispatch(request, message, caller.disconnected, (protocolVersion) => {

@@ -62,7 +62,7 @@ const TARGETS = new Set(['ask', 'read_session', 'forget_session', 'list_sessions
 /** Creates the server. `protocolVersion` is what the HTTP request says, if it does. */
 export function createServer(exchange: McpExchange, protocolVersion: string | undefined): ObservedServer {
   const { services, invocation } = exchange;
-  const server = new ObservedServer(INFO, optionsFor(services.config.trustsUserHeaders), {
+  const server = new ObservedServer(INFO, optionsFor(services.config.users.by !== 'nobody'), {
     onBegin: (message) => describe(message, exchange, protocolVersion),
     onEnd(finished) {
       logMcpRequest(invocation.log, finished);

@@ -75,7 +75,7 @@ export function registerSessionTools(server: ObservedServer, exchange: McpExchan
       return toolResult(result, [`The session ${sessionId} is deleted.`]);
     }),
   );
-  if (!config.trustsUserHeaders) return;
+  if (config.users.by === 'nobody') return;
   server.registerTool('list_sessions', listTool, ({ before }) =>
     asResult(exchange, async () => {
       const page = await atPosition(before, (position) => listSessions(sessions, userId, position));

@@ -12,9 +12,9 @@ import {
   readCacheControl,
   readIdempotencyKey,
   readJsonObject,
+  type Reading,
 } from '../http/ask-request.ts';
 import type { RawRequest } from '../http/raw-request.ts';
-import { readUserId } from '../http/signed-in-user.ts';
 import { lastQuestion, toPrompt } from './messages.ts';
 import { refuseOthers, toModelOverrides, toResponseFormat } from './model-overrides.ts';
 
@@ -46,7 +46,7 @@ export function readBody(
 export async function readChatQuestion(
   request: RawRequest,
   config: Config,
-  signal: AbortSignal,
+  { userId, signal }: Reading,
 ): Promise<ChatQuestion> {
   const body = await readBody(request, config, signal);
   refuseOthers(body, FIELDS);
@@ -61,7 +61,8 @@ export async function readChatQuestion(
     newConversation: false,
     overrides: overridesOf(config, fields),
     promptCacheKey: fields.prompt_cache_key ?? undefined,
-    ...readCommon(request, config, sessionId),
+    ...readCommon(request, sessionId),
+    userId,
     stream: fields.stream === true,
     model: fields.model,
     includesUsage: fields.stream_options?.include_usage === true,
@@ -71,9 +72,8 @@ export async function readChatQuestion(
 const FIELDS: ReadonlySet<string> = new Set(Object.keys(chatFields.shape));
 
 /** What both operations read from the headers. */
-export const readCommon = (request: RawRequest, config: Config, sessionId: string | undefined) => ({
+export const readCommon = (request: RawRequest, sessionId: string | undefined) => ({
   cacheControl: readCacheControl(request.header('cache-control')),
-  userId: readUserId(request, config.trustsUserHeaders),
   idempotencyKey: sessionId === undefined ? undefined : readIdempotencyKey(request, sessionId),
   textFrom: 0,
   replaces: undefined,

@@ -3,6 +3,7 @@
  * front of the app, which knows neither sessions nor what an answer depends on.
  */
 import type { Question } from '../ask/question.ts';
+import type { ModelConfig } from '../config/config.ts';
 import { errors } from '../contract/errors.ts';
 import type { Sessions } from '../history/sessions.ts';
 import { type AnswerFormat, answerHeaders, answerRequest } from '../http/answer-request.ts';
@@ -10,6 +11,7 @@ import type { AskServices } from '../http/asked-question.ts';
 import type { RawRequest } from '../http/raw-request.ts';
 import { json, type Reply } from '../http/response.ts';
 import type { QuestionRecord } from '../telemetry/question-record.ts';
+import { readUserId } from '../http/user.ts';
 import type { Invocation } from '../common/log.ts';
 import { toChatCompletion, toChunks } from './chat-completion.ts';
 import { readChatQuestion } from './chat-request.ts';
@@ -28,12 +30,12 @@ export interface OpenAiServices extends AskServices {
 type Arguments = [services: OpenAiServices, request: RawRequest, invocation: Invocation];
 type Handler = (...all: Arguments) => Promise<Reply>;
 
-/** The operations. @throws AskError `openai_api_off` when the settings turn the API off. */
+/** The operations. @throws AskError when the settings turn the API off, or the user may not ask. */
 export const openAiHandlers = {
   chatCompletions: whenOn((services, request, invocation) =>
     answerRequest(services, request, invocation, {
       ...common(invocation),
-      read: (signal) => readChatQuestion(request, services.config, signal),
+      read: (userId, signal) => readChatQuestion(request, services.config, { userId, signal }),
       toResponse: (answer, question, record) =>
         json(200, toChatCompletion(answer, question, record), headersOf(record)),
       toEvents: toChunks,
@@ -42,14 +44,14 @@ export const openAiHandlers = {
   responses: whenOn((services, request, invocation) =>
     answerRequest(services, request, invocation, {
       ...common(invocation),
-      read: (signal) => readResponseQuestion(request, services, signal),
+      read: (userId, signal) => readResponseQuestion(request, services, { userId, signal }),
       toResponse: (answer, question, record) =>
         json(200, toResponseObject(answer, question, record), headersOf(record)),
       toEvents: toResponseEvents,
     }),
   ),
-  models: whenOn(({ config }) => listModels(config.model)),
-  model: whenOn(({ config }, request) => describeModel(config.model, request)),
+  models: modelsFor(listModels),
+  model: modelsFor(describeModel),
 } satisfies Record<string, Handler>;
 
 function common(invocation: Invocation): Pick<AnswerFormat<Question>, 'headers' | 'toErrorResponse'> {
@@ -79,6 +81,14 @@ const rateLimitsOf = ({ connection }: QuestionRecord): Record<string, string> =>
         header[0].startsWith('x-ratelimit-') && typeof header[1] === 'string' && !header[1].startsWith('-'),
     ),
   );
+
+/** The models are the same for all users, but shown only to them. */
+function modelsFor(handle: (models: ModelConfig, request: RawRequest) => Reply): Handler {
+  return whenOn(({ config }, request) => {
+    readUserId(request, config.users);
+    return handle(config.model, request);
+  });
+}
 
 function whenOn(handle: (...all: Arguments) => Reply | Promise<Reply>): Handler {
   return async (services, ...request) => {

@@ -6,9 +6,8 @@ import { sessionId } from '../contract/ask-fields.ts';
 import { errors } from '../contract/errors.ts';
 import { type ResponseFields, responseFields } from '../contract/openai-fields.ts';
 import type { Sessions } from '../history/sessions.ts';
-import { check } from '../http/ask-request.ts';
+import { check, type Reading } from '../http/ask-request.ts';
 import type { RawRequest } from '../http/raw-request.ts';
-import { readUserId } from '../http/signed-in-user.ts';
 import type { Message } from '../model/completion.ts';
 import { readBody, readCommon, readSessionId } from './chat-request.ts';
 import { type Owner, withoutReferences } from './item-references.ts';
@@ -33,11 +32,11 @@ export interface ResponseServices {
 export async function readResponseQuestion(
   request: RawRequest,
   { config, sessions }: ResponseServices,
-  signal: AbortSignal,
+  { userId, signal }: Reading,
 ): Promise<ResponseQuestion> {
   const fields = await readFields(request, config, signal);
   const overrides = overridesOf(config, fields);
-  const owner = { userId: readUserId(request, config.trustsUserHeaders), sessions };
+  const owner = { userId, sessions };
   const given = await withoutReferences(fields, owner);
   const named = sessionOf(request, given);
   const input = toInput(given);
@@ -47,7 +46,7 @@ export async function readResponseQuestion(
     throw errors.invalidField('input', 'must have one message of the user when it continues a conversation');
   const asked = lastQuestion(input, 'input', config.maxQuestionChars);
   const isStored = fields.store !== false && said.length === 1;
-  const common = readCommon(request, config, isStored ? named : undefined);
+  const common = readCommon(request, isStored ? named : undefined);
   const interactionId = toInteractionId(common.idempotencyKey);
   const known = named ?? (await resumed(given, owner));
   const session = known ?? randomUUID();
@@ -64,6 +63,7 @@ export async function readResponseQuestion(
     overrides,
     promptCacheKey: fields.prompt_cache_key ?? undefined,
     ...common,
+    userId,
     stream: fields.stream === true,
     fields,
   };

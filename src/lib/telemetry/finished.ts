@@ -28,6 +28,8 @@ export interface FinishedQuestionFacts {
   /** Null when the caller keeps the conversation. */
   session: SessionKey | null;
   streamed: boolean;
+  /** The name of the caller, as the settings have it; undefined when callers have no keys. */
+  caller: string | undefined;
 }
 
 /** The name of an outcome in the log and in metrics. For an error this is its code. */
@@ -81,6 +83,7 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       // The partition of the session's rows in storage: a digest, from which the session id cannot be recovered.
       ...(question?.session && { session: sessionPartition(question.session) }),
       ...(question && { streamed: question.streamed }),
+      ...(question?.caller !== undefined && { caller: question.caller }),
       cache: cache.result,
       tier: cache.tier,
       ...(cache.reason && { cache_reason: cache.reason }),

@@ -1,9 +1,11 @@
 /** The settings: required ones, invalid values, their example and their documentation. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../../../dev/stack/root.ts';
-import { ConfigError, type Environment, readAuthLevel, readConfig } from '../../../src/lib/config/config.ts';
+import { readAuthLevel } from '../../../src/lib/config/access-config.ts';
+import { ConfigError, type Environment, readConfig } from '../../../src/lib/config/config.ts';
 
 const minimal: Environment = {
   AZURE_OPENAI_ENDPOINT: 'https://name.openai.azure.com/',
@@ -11,6 +13,9 @@ const minimal: Environment = {
   AZURE_OPENAI_CHAT_DEPLOYMENT_NAME: 'gpt-4o',
   AzureWebJobsStorage: 'UseDevelopmentStorage=true',
 };
+
+const ANONYMOUS: Environment = { HTTP_AUTH_LEVEL: 'anonymous' };
+const DIGEST = createHash('sha256').update('a key').digest('hex');
 
 /** Only the address that a portal shows. */
 const PORTAL: Environment = {
@@ -88,6 +93,19 @@ describe('settings', () => {
     ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
     ['HTTP_AUTH_LEVEL', 'public'],
     ['TRUST_USER_HEADERS', 'yes'],
+    ['CALLER_KEYS', 'secret', ANONYMOUS],
+    ['CALLER_KEYS', 'shop=secret', ANONYMOUS],
+    ['CALLER_KEYS', `secret shop=${DIGEST}`, ANONYMOUS],
+    ['CALLER_KEYS', `me=${DIGEST}`, ANONYMOUS],
+    ['CALLER_KEYS', `..=${DIGEST}`, ANONYMOUS],
+    ['CALLER_KEYS', `${'x'.repeat(65)}=${DIGEST}`, ANONYMOUS],
+    ['CALLER_KEYS', `shop=${DIGEST}0`, ANONYMOUS],
+    ['CALLER_KEYS', `shop=${DIGEST}=secret`, ANONYMOUS],
+    ['CALLER_KEYS', `shop=${DIGEST}, desk=${DIGEST.toUpperCase()}`, ANONYMOUS],
+    ['CALLER_KEYS', `shop=${createHash('sha256').digest('hex')}`, ANONYMOUS],
+    ['CALLER_KEYS', ' , ', ANONYMOUS],
+    ['CALLER_KEYS', `shop=${DIGEST}`],
+    ['CALLER_KEYS', `shop=${DIGEST}`, { ...ANONYMOUS, WEBSITE_AUTH_ENABLED: 'True' }],
     ['MODEL_MAX_CONCURRENCY', '0'],
     ['AZURE_OPENAI_FALLBACK_API_KEYS', 'one-too-many'],
     ['AZURE_OPENAI_ENDPOINT', 'https://name.services.ai.azure.com/api/projects/mine'],
@@ -105,6 +123,7 @@ describe('settings', () => {
     const found = problems({ ...others, [name]: value });
     expect(found).toEqual([expect.stringContaining(name)]);
     expect(found.join()).not.toContain('secret');
+    expect(found.join().toLowerCase()).not.toContain(DIGEST);
   });
 
   it.each([

@@ -79,6 +79,7 @@ const postAsk = {
     },
     ...errorResponses('POST', [
       ...serviceErrors,
+      errors.callerUnknown(),
       errors.userUnknown(),
       errors.invalidJson('The body is not valid JSON.', 'question'),
       errors.invalidField('question', 'is missing'),

@@ -21,7 +21,7 @@ export const headers = {
   }),
   Age: header('Age of the cached answer in seconds.', 'integer', { minimum: 0 }),
   'Server-Timing': header(
-    'Durations in milliseconds, shown by the developer tools of browsers. Of the chat page: `signed-in` for a signed-in user.',
+    'Durations in milliseconds, shown by the developer tools of browsers. Of the chat page: `signed-in` for a signed-in user, `caller-keys` where callers have keys.',
     'string',
   ),
   'Idempotency-Replayed': header(
@@ -44,7 +44,7 @@ export const headers = {
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
   'X-Should-Retry': header('`false` when a retry would meet the same error.', 'string'),
   Allow: header('The allowed methods.', 'string'),
-  'WWW-Authenticate': header('Where users sign in: RFC 9728.', 'string'),
+  'WWW-Authenticate': header('That a key is needed, or where users sign in: RFC 9728.', 'string'),
   ETag: header('Version of the file in this coding.', 'string'),
   Vary: header('The request headers that chose this form of the file.', 'string', {
     const: 'Accept-Encoding',
@@ -93,7 +93,8 @@ function errorResponse(possible: AskError[], { toBody, schema }: ErrorShape): Js
     some.map((error, index) => [index === 0 ? code : `${code}-${index + 1}`, { value: toBody(error) }]),
   );
   const names: (keyof typeof headers)[] = ['X-Request-Id'];
-  if (possible.some((error) => error.headers['Allow'])) names.push('Allow');
+  for (const name of ['Allow', 'WWW-Authenticate'] as const)
+    if (possible.some((error) => error.headers[name])) names.push(name);
   if (schema !== OWN_SHAPE.schema) names.push('X-Should-Retry');
   if (possible.some(({ retryAfter }) => retryAfter !== undefined)) names.push('Retry-After');
   // The Functions host itself answers 401 when the key is missing.

@@ -38,7 +38,7 @@ export function openApiDocument(): Json {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'The host that served this document.' }],
-    security: [{ functionKey: [] }, { functionKeyInQuery: [] }],
+    security: [{ functionKey: [] }, { functionKeyInQuery: [] }, { callerKey: [] }, { callerKeyInHeader: [] }],
     tags: [
       { name: 'questions', description: 'Questions and the chat page.' },
       { name: 'agents', description: 'The same questions and sessions for agents.' },
@@ -52,6 +52,8 @@ export function openApiDocument(): Json {
       securitySchemes: {
         functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key', description: KEY },
         functionKeyInQuery: { type: 'apiKey', in: 'query', name: 'code', description: KEY },
+        callerKey: { type: 'http', scheme: 'bearer', description: CALLER_KEY },
+        callerKeyInHeader: { type: 'apiKey', in: 'header', name: 'api-key', description: CALLER_KEY },
       },
       headers,
     },
@@ -60,6 +62,9 @@ export function openApiDocument(): Json {
 
 const KEY =
   'A function key, or the admin key for `DELETE /cache`. With HTTP_AUTH_LEVEL=anonymous no function key is required.';
+
+const CALLER_KEY =
+  'The key of a caller, where the settings have CALLER_KEYS. Operators still need their keys.';
 
 function namedSchemas(): Json {
   const found = z.toJSONSchema(schemas, {

@@ -75,7 +75,7 @@ const postMcp = {
     400: refusal('The body is not a valid message, or its headers do not fit to it.'),
     401: {
       ...refusal(
-        'The key is missing or invalid. The body is empty. Or: the sign-in does not identify the user.',
+        `The key is missing or invalid. The body is empty. Or: ${errors.callerUnknown().message} Or: the sign-in does not identify the user.`,
       ),
       ...withHeaders('X-Request-Id', 'WWW-Authenticate'),
     },

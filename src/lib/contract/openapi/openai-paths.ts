@@ -22,9 +22,11 @@ export const openAiSchemas = {
 
 const shape = { toBody: openAiErrorBody, schema: 'OpenAiError' };
 const failures = (allow: string, possible: AskError[]): Json => {
-  const all = errorResponses(allow, [...serviceErrors, errors.openAiApiOff(), ...possible], shape);
-  // The Functions host itself answers 401 when the key is missing.
-  return { 401: { description: 'The key is missing or invalid. The body is empty.' }, ...all };
+  return errorResponses(
+    allow,
+    [...serviceErrors, errors.callerUnknown(), errors.openAiApiOff(), ...possible],
+    shape,
+  );
 };
 
 const headerOf = (name: string, description: string): Json => ({

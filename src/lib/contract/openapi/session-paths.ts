@@ -40,6 +40,7 @@ const getSessions = {
     ...errorResponses('GET', [
       ...serviceErrors,
       errors.notSignedIn(),
+      errors.callerUnknown(),
       errors.userUnknown(),
       errors.invalidPosition(),
       errors.storageUnavailable(),
@@ -58,6 +59,7 @@ const getSession = {
     200: json('The session and a page of its chat history.', ref('Session'), sessionExample),
     ...errorResponses('GET, DELETE', [
       ...serviceErrors,
+      errors.callerUnknown(),
       errors.userUnknown(),
       invalidSession,
       errors.invalidPosition(),
@@ -81,6 +83,7 @@ const copySession = {
     }),
     ...errorResponses('POST', [
       ...serviceErrors,
+      errors.callerUnknown(),
       errors.userUnknown(),
       invalidSession,
       errors.invalidField('before', 'must be the position of an interaction'),
@@ -102,6 +105,7 @@ const deleteSession = {
     204: { description: 'The session is deleted, or there was no such session.' },
     ...errorResponses('GET, DELETE', [
       ...serviceErrors,
+      errors.callerUnknown(),
       errors.userUnknown(),
       invalidSession,
       errors.sessionNotDeleted(),
@@ -144,6 +148,7 @@ const state = { 'application/json': { schema: ref('AddressedAnswer'), examples }
 
 const addressErrors = [
   ...serviceErrors,
+  errors.callerUnknown(),
   errors.userUnknown(),
   invalidSession,
   errors.invalidField('key', 'must not be "." or ".."'),
