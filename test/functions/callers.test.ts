@@ -210,7 +210,7 @@ describe('clients of OpenAI', () => {
   const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: newQuestion() }] }];
   const messages = [{ role: 'user' as const, content: newQuestion() }];
   const vercel = { openai: createOpenAI, compatible: createOpenAICompatible };
-  const clients: Record<string, (apiKey: string) => Promise<unknown>> = {
+  const clients: Record<string, (apiKey: string) => PromiseLike<unknown>> = {
     openai: (apiKey) =>
       new OpenAI({ baseURL: baseURL(), apiKey }).chat.completions.create({ model: 'default', messages }),
     LangChain: (apiKey) =>

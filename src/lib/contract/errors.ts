@@ -1,4 +1,5 @@
 /** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
+import { accessErrors } from './access-errors.ts';
 import { AskError, connectionAdvice, REFUSAL_ADVICE } from './ask-error.ts';
 import type { ErrorBody } from './responses.ts';
 import { sessionErrors } from './session-errors.ts';
@@ -19,6 +20,7 @@ export type BodyContent = keyof typeof BODIES;
 
 /** The table of errors. Each function creates a new {@link AskError}. */
 export const errors = {
+  ...accessErrors,
   ...sessionErrors,
   /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
   methodNotAllowed: (allow: string) =>
@@ -98,31 +100,6 @@ export const errors = {
       404,
       'openai_api_off',
       'The operator of this service has turned its OpenAI API off. Use POST /ask.',
-    ),
-  notSignedIn: () =>
-    new AskError(
-      401,
-      'not_signed_in',
-      'Sign in to list your sessions. A single session can be read at /sessions/{session_id} without signing in.',
-    ),
-  callerUnknown: () =>
-    new AskError(
-      401,
-      'invalid_api_key',
-      'Your key is missing or wrong. Send it in the header "Authorization: Bearer KEY", or in "api-key".',
-      { headers: { 'WWW-Authenticate': 'Bearer' } },
-    ),
-  userUnknown: () =>
-    new AskError(
-      401,
-      'not_signed_in',
-      'The sign-in does not identify the user. Sign out, then sign in again.',
-    ),
-  originNotAllowed: () =>
-    new AskError(
-      403,
-      'origin_not_allowed',
-      'Web pages of this origin may not call this service. The operator can allow it with MCP_ALLOWED_ORIGINS.',
     ),
   questionTooLong: (maxChars: number, field = 'question') =>
     new AskError(
