@@ -15,7 +15,7 @@ export const help = `npm run postdeploy -- [options]
 
 Prints the address of the app that azd deployed, and how to call it. Then gets the function key with the Azure CLI,
 without printing it, waits until the app answers, and runs the smoke test. When users sign in, it checks instead that nobody is
-answered without. azd sets the variables from the outputs of infra/main.bicep; by hand: azd hooks run postdeploy
+answered without. Where callers have keys, it needs one in ASK_CALLER_KEY, or only waits until the app is ready. azd sets the variables from the outputs of infra/main.bicep; by hand: azd hooks run postdeploy
 
 ${WAIT_OPTIONS}`;
 
@@ -32,14 +32,17 @@ export async function main(args: string[]): Promise<void> {
   const key = await functionKey(keyCommand, limits);
   if (key === undefined) return fail(`${NO_ANSWER}.`);
   console.log(`The app starts; this can take some minutes.`);
-  const reason = await waitWhile(limits, () => whyNotReady({ url, key }));
+  const callerKey = process.env['ASK_CALLER_KEY'];
+  const reason = await waitWhile(limits, () => whyNotReady({ url, key, callerKey }));
   if (reason)
     return fail(await adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
-  await smoke(['--url', url, '--key', key]);
+  if (process.env['ASK_CALLER_KEYS'] && !callerKey) return void console.log(NO_CALLER);
+  await smoke(['--url', url, '--key', key, ...(callerKey ? ['--caller-key', callerKey] : [])]);
   if (process.exitCode !== 0) console.error(REPEAT);
 }
 
 const NO_ANSWER = 'The smoke test was not run';
+const NO_CALLER = `The app is ready. Callers have keys, so the smoke test needs one: ASK_CALLER_KEY=KEY azd hooks run postdeploy`;
 const REPEAT = 'To repeat this: azd hooks run postdeploy';
 
 function fail(message: string): void {

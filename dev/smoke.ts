@@ -11,8 +11,9 @@ export const help = `npm run smoke -- [options]
 Checks a running app: health, an answer, a follow-up, a stream, a cached answer, connection reuse, reading and deleting a
 session, and that the measurements are true. It makes about ten model calls, and deletes the sessions that it makes.
 
-  --url URL   address of the app (default http://localhost:3001)
-  --key KEY   the function key (x-functions-key)
+  --url URL          address of the app (default http://localhost:3001)
+  --key KEY          the function key (x-functions-key)
+  --caller-key KEY   the key of a caller, for an app with CALLER_KEYS
   --help
 
 Exit code: 0 all checks passed, 1 a check failed, 2 invalid options.`;
@@ -44,13 +45,17 @@ export async function main(args: string[]): Promise<void> {
 
 function readTarget(args: string[]): Target | null {
   try {
-    const options = { url: { type: 'string' }, key: { type: 'string' } } as const;
+    const options = {
+      url: { type: 'string' },
+      key: { type: 'string' },
+      'caller-key': { type: 'string' },
+    } as const;
     refuseOptionsOfNpm(Object.keys(options));
     const { values } = parseArgs({ args, options });
     const url = URL.parse(values.url ?? `http://localhost:${localPort()}`);
     if (!url || !/^https?:$/.test(url.protocol))
       throw new Error(`--url must be an address, not "${values.url}".`);
-    return { url: url.origin, key: values.key || null };
+    return { url: url.origin, key: values.key || null, callerKey: values['caller-key'] };
   } catch (error) {
     console.error(`${messageOf(error)}\n"npm run smoke -- --help" explains the options.`);
     process.exitCode = 2;

@@ -98,6 +98,10 @@ param privateNetwork bool = false
 @description('Client id of an Entra app registration. When set, users sign in, own their sessions, and need no function key.')
 param authClientId string = ''
 
+@description('Callers and the SHA-256 of their keys: NAME=SHA256HEX, separated by commas. When set, the app knows its callers by these keys. Excludes authClientId.')
+@secure()
+param callerKeys string = ''
+
 @description('Whether to create the alerts.')
 param alertsEnabled bool = true
 
@@ -284,6 +288,7 @@ module appSettings 'modules/app-settings.bicep' = {
     httpConcurrency: httpConcurrency
     corsOrigins: corsOrigins
     clientId: authClientId
+    callerKeys: callerKeys
   }
   dependsOn: [app, authOn]
 }

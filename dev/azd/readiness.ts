@@ -1,7 +1,7 @@
 /** What keeps a deployed app from answering questions (it starts, a role is missing, it is broken), and what to do about it. */
 import * as z from 'zod/mini';
 import { errorBody, notReady } from '../../src/lib/contract/responses.ts';
-import type { Target } from '../smoke/client.ts';
+import { keyHeaders, type Target } from '../smoke/client.ts';
 import { missingRoles, readRoles, type Role } from './roles.ts';
 
 /** Time limit of one check of an app that starts. */
@@ -82,10 +82,10 @@ export async function adviseOn(
   return `${text}, although its identity has had the role ${role} for ${minutes} min: the network may be closed to the app. ${log}`;
 }
 
-const request = ({ url, key }: Target, method: string, path: string, fields?: object) =>
-  tryRequest(url + path, {
+const request = (target: Target, method: string, path: string, fields?: object) =>
+  tryRequest(target.url + path, {
     method,
-    headers: { 'x-functions-key': key ?? '', 'content-type': 'application/json' },
+    headers: { ...keyHeaders(target), 'content-type': 'application/json' },
     ...(fields && { body: JSON.stringify(fields) }),
   });
 

@@ -11,7 +11,15 @@ export interface Target {
   url: string;
   /** The function key; null when none is required. */
   key: string | null;
+  /** The key of a caller, for an app with CALLER_KEYS. */
+  callerKey?: string | undefined;
 }
+
+/** The headers with the keys. */
+export const keyHeaders = ({ key, callerKey }: Target): Record<string, string> => ({
+  ...(key !== null && { 'x-functions-key': key }),
+  ...(callerKey && { authorization: `Bearer ${callerKey}` }),
+});
 
 /** An answer with what the client saw. */
 export interface Asked {
@@ -29,17 +37,20 @@ const LONGEST_QUOTE = 300;
 
 /** Sends a request. @throws Error with the status and the beginning of the body when the status is another one. */
 export async function send(
-  { url, key }: Target,
+  target: Target,
   path: string,
   expected: number,
   init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
 ): Promise<Response> {
-  const headers = { ...(key !== null && { 'x-functions-key': key }), ...init.headers };
+  const headers = { ...keyHeaders(target), ...init.headers };
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await fetch(url + path, { ...init, headers, signal });
+  const response = await fetch(target.url + path, { ...init, headers, signal });
   if (response.status === expected) return response;
   const body = (await response.text()).slice(0, LONGEST_QUOTE);
-  const hint = response.status === 401 ? ' Send the function key with --key.' : '';
+  const hint =
+    response.status === 401
+      ? ' Send the function key with --key, or that of a caller with --caller-key.'
+      : '';
   throw new Error(`${path} answered ${response.status} instead of ${expected}. ${body}${hint}`);
 }
 

@@ -26,6 +26,10 @@ param corsOrigins string
 @description('Client id of the app registration. When set, App Service must sign users in already.')
 param clientId string
 
+@description('Callers and the SHA-256 of their keys. The app refuses them together with a client id.')
+@secure()
+param callerKeys string
+
 // The v1 API needs no version, and only there does the app send a key for the model's prompt cache: docs/models.md. The role
 // and the token are those of the other API: learn.microsoft.com/azure/developer/ai/how-to/switching-endpoints
 var v1 = 'openai/v1/'
@@ -73,6 +77,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
       uses.fallback ? { AZURE_OPENAI_FALLBACK_ENDPOINTS: '${fallback!.properties.endpoint}${v1}' } : {},
       uses.redis ? { ANSWER_CACHE_REDIS_URL: 'rediss://${redis!.properties.hostName}:10000' } : {},
       empty(corsOrigins) ? {} : { MCP_ALLOWED_ORIGINS: corsOrigins },
+      empty(callerKeys) ? {} : { HTTP_AUTH_LEVEL: 'anonymous', CALLER_KEYS: callerKeys },
       empty(clientId)
         ? {}
         : {

@@ -3,6 +3,7 @@
  * showing the key.
  * @module-tag long
  */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -163,5 +164,32 @@ describe('when users sign in', { tags: ['posix'] }, () => {
     const { code, output } = await postdeploy({ ASK_URL: url, ASK_SIGN_IN: 'true' }, '--wait', '0');
     expect(output).toContain('A question without a sign-in got HTTP 200 instead of HTTP 401.');
     expect(code).toBe(1);
+  });
+});
+
+describe('callers with keys', { tags: ['posix'] }, () => {
+  const env = { ASK_CALLER_KEYS: `shop=${createHash('sha256').update('key-of-shop').digest('hex')}` };
+  const start = () =>
+    app.start({
+      enableAuth: true,
+      env: { HTTP_AUTH_LEVEL: 'anonymous', CALLER_KEYS: env.ASK_CALLER_KEYS },
+    });
+
+  it('are tested with the key of one', async () => {
+    await start();
+    commands.reply({ to: KEYS, stdout: app.host.functionKey });
+    const given = { ...env, ASK_URL: app.url, ASK_CALLER_KEY: 'key-of-shop' };
+    const { code, output } = await postdeploy(given);
+    expect(output).toContain('All checks passed.');
+    expect(output).not.toContain('key-of-shop');
+    expect(code).toBe(0);
+  });
+
+  it('are waited for only, without a key', async () => {
+    await start();
+    commands.reply({ to: KEYS, stdout: app.host.functionKey });
+    const { code, output } = await postdeploy({ ...env, ASK_URL: app.url });
+    expect(output).toContain('ASK_CALLER_KEY');
+    expect(code).toBe(0);
   });
 });

@@ -143,23 +143,19 @@ describe('a caller', () => {
     const fields = { question: newQuestion(), session_id };
     await ask(app, fields, { ...shop, 'Idempotency-Key': 'k' });
     const address = `${app.url}/sessions/${session_id}`;
-    const statusOf = async (path: string, headers: Record<string, string>, method = 'GET') => {
-      const body = method === 'POST' ? '{}' : null;
-      const response = await fetch(address + path, {
-        method,
-        headers: { 'Content-Type': 'application/json', ...headers },
-        body,
-      });
-      return response.status;
-    };
+    const statusOf = async (path: string, headers: Record<string, string>, init: RequestInit = {}) =>
+      (await fetch(address + path, { ...init, headers: { 'Content-Type': 'application/json', ...headers } }))
+        .status;
+    const copy = { method: 'POST', body: '{}' };
+    const remove = { method: 'DELETE' };
     expect(await statusOf('', desk)).toBe(404);
     expect(await statusOf('/answers/k', desk)).toBe(404);
-    expect(await statusOf('/copy', desk, 'POST')).toBe(404);
-    await statusOf('/answers/k', desk, 'DELETE');
-    expect(await statusOf('', desk, 'DELETE')).toBe(204);
+    expect(await statusOf('/copy', desk, copy)).toBe(404);
+    await statusOf('/answers/k', desk, remove);
+    expect(await statusOf('', desk, remove)).toBe(204);
     expect(await statusOf('', shop)).toBe(200);
     expect(await statusOf('/answers/k', shop)).toBe(200);
-    expect(await statusOf('/copy', shop, 'POST')).toBe(201);
+    expect(await statusOf('/copy', shop, copy)).toBe(201);
   });
 
   it('shares no cached answer with another, with CACHE_PARTITION=user', async () => {
@@ -205,8 +201,9 @@ describe('a caller', () => {
   });
 });
 
+const baseURL = () => `${app.url}/v1`;
+
 describe('clients of OpenAI', () => {
-  const baseURL = () => `${app.url}/v1`;
   const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: newQuestion() }] }];
   const messages = [{ role: 'user' as const, content: newQuestion() }];
   const vercel = { openai: createOpenAI, compatible: createOpenAICompatible };

@@ -256,6 +256,13 @@ describe('the template', { tags: ['bicep', 'long'] }, () => {
     });
   });
 
+  it('knows callers by their keys when it has them', async () => {
+    const callerKeys = `shop=${'0f'.repeat(32)}`;
+    const env = appSettings(await predict(findBicep() ?? '', { ...DEFAULTS, callerKeys }), callerKeys);
+    expect(readAuthLevel(env)).toBe('anonymous');
+    expect(readConfig(env).users).toMatchObject({ by: 'keys', keys: [{ name: 'shop' }] });
+  });
+
   it('sets CORS, rolling updates and zone redundancy as they are chosen', () => {
     expect(siteOf('defaults')?.properties).toMatchObject({ siteConfig: { cors: { allowedOrigins: [] } } });
     expect(siteOf('defaults')?.properties['functionAppConfig']).toMatchObject({ siteUpdateStrategy: null });

@@ -4,6 +4,8 @@
 export interface Scope {
   parameters(name: string): unknown;
   variables(name: string): unknown;
+  /** Gives what a resource has once it exists; by default a text. */
+  reference?(): unknown;
 }
 
 /** The functions that names and conditions use: learn.microsoft.com/azure/azure-resource-manager/templates/template-functions */
@@ -21,6 +23,7 @@ const FUNCTIONS: Record<string, (...values: unknown[]) => unknown> = {
   not: (value) => value !== true,
   or: (...values) => values.includes(true),
   toLower: (text) => String(text).toLowerCase(),
+  union: (...values) => Object.assign({}, ...values) as unknown,
 };
 
 /** Evaluates a value of the template: an expression in square brackets, or an object or list that contains some. */
@@ -80,6 +83,7 @@ class Expression {
     }
     if (name === 'parameters') return this.#scope.parameters(String(values[0]));
     if (name === 'variables') return this.#scope.variables(String(values[0]));
+    if (name === 'reference' && this.#scope.reference) return this.#scope.reference();
     if (name === 'if') return values[values[0] === true ? 1 : 2];
     // What only Azure knows, such as a hash, is a text that is the same for the same arguments.
     return (

@@ -17,13 +17,13 @@ const ROLES: Record<string, string> = {
 };
 
 const ID = '00000000-0000-0000-0000-000000000002';
-/** What only Azure knows, by the end of the setting's name. Everything else is an id. */
+/** What only Azure knows, by the end of its path in a resource. Everything else is an id. */
 const AZURE_VALUES = [
-  ['FALLBACK_ENDPOINTS', 'https://fallback.openai.azure.com/'],
-  ['ENDPOINT', 'https://name.openai.azure.com/'],
-  ['REDIS_URL', 'name.westeurope.redis.azure.net'],
+  ['.endpoint', 'https://fallback.openai.azure.com/'],
+  ['.endpoint.value', 'https://name.openai.azure.com/'],
+  ['.hostName', 'name.westeurope.redis.azure.net'],
   [
-    'CONNECTION_STRING',
+    '.ConnectionString',
     `InstrumentationKey=${ID};IngestionEndpoint=https://westeurope-1.in.applicationinsights.azure.com/`,
   ],
 ] as const;
@@ -68,18 +68,24 @@ export async function predict(
 export const ofType = (resources: PredictedResource[], type: string): PredictedResource[] =>
   resources.filter((resource) => resource.type === type);
 
-/** The settings of the app, with values like those that Azure gives. */
-export function appSettings(resources: PredictedResource[]): Record<string, string> {
+/**
+ * The settings of the app, with values like those that Azure gives. `callerKeys` is the value of the secure parameter, without
+ * which the compiler leaves all settings as one expression.
+ */
+export function appSettings(resources: PredictedResource[], callerKeys = ''): Record<string, string> {
   const [settings] = resources.filter(({ name }) => name.endsWith('/appsettings'));
-  const written = Object.entries(settings?.properties as Record<string, string>);
-  return Object.fromEntries(written.map(([name, value]) => [name, valueOf(name, value)]));
+  const scope = { parameters: () => callerKeys, variables: () => undefined, reference: () => atPath('') };
+  const written = evaluate(settings?.properties, scope) as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(written).map(([name, value]) => [name, String(value)]));
 }
 
-/** Evaluates a setting: what it refers to is known to Azure only. */
-function valueOf(name: string, value: string): string {
-  const known = AZURE_VALUES.find(([end]) => name.endsWith(end))?.[1] ?? ID;
-  const expression = value.replace(/reference\(.*\)(\.\w+)+/s, `'${known}'`);
-  return String(evaluate(expression, { parameters: () => undefined, variables: () => undefined }));
+/** Stands for what Azure gives at a path of a resource, as an object and as a text. */
+function atPath(path: string): object {
+  const value = AZURE_VALUES.find(([end]) => path.endsWith(end))?.[1] ?? ID;
+  return new Proxy(
+    {},
+    { get: (_, name) => (typeof name === 'symbol' ? () => value : atPath(`${path}.${name}`)) },
+  );
 }
 
 /** The role assignments, each as "role on resource". */
