@@ -15,7 +15,8 @@ export const help = `npm run postdeploy -- [options]
 
 Prints the address of the app that azd deployed, and how to call it. Then gets the function key with the Azure CLI,
 without printing it, waits until the app answers, and runs the smoke test. When users sign in, it checks instead that nobody is
-answered without. Where callers have keys, it needs one in ASK_CALLER_KEY, or only waits until the app is ready. azd sets the variables from the outputs of infra/main.bicep; by hand: azd hooks run postdeploy
+answered without. Where callers have keys, it needs one in ASK_CALLER_KEY, or only waits until the app is ready. azd sets the variables
+from the outputs of infra/main.bicep; by hand: azd hooks run postdeploy
 
 ${WAIT_OPTIONS}`;
 
@@ -36,7 +37,10 @@ export async function main(args: string[]): Promise<void> {
   const reason = await waitWhile(limits, () => whyNotReady({ url, key, callerKey }));
   if (reason)
     return fail(await adviseOn(reason, { name, principalId: variables.AZURE_IDENTITY_PRINCIPAL_ID }));
-  if (process.env['ASK_CALLER_KEYS'] && !callerKey) return void console.log(NO_CALLER);
+  if (process.env['ASK_CALLER_KEYS'] && !callerKey) {
+    console.log(NO_CALLER);
+    return;
+  }
   await smoke(['--url', url, '--key', key, ...(callerKey ? ['--caller-key', callerKey] : [])]);
   if (process.exitCode !== 0) console.error(REPEAT);
 }
