@@ -60,6 +60,7 @@ function describe(question: QuestionLine, time: string): string {
 }
 
 function sourceOf({ cache, tier, connection_reused: reused, attempts }: QuestionLine): string | false {
+  if (cache === 'stale') return `expired, cached (${tier})`;
   if (tier !== null) return `cached (${tier})`;
   if (cache === 'coalesced') return 'shared a model call';
   return attempts > 0 && `model, ${reused ? 'reused' : 'new'} connection`;

@@ -31,9 +31,18 @@ const TIERS: Record<string, string> = {
   redis: 'in Redis',
 };
 
+/** Why there was no cached answer. The server may give others. */
+const REASONS: Record<string, string> = {
+  expired: 'the cached answer had expired',
+  model_changed: 'the cached answer was of another model',
+  no_cache: 'asked without the cache',
+};
+
 function sourceText(metrics: PerformanceMetrics): string {
-  const { result, tier } = metrics.cache;
+  const { result, tier, reason } = metrics.cache;
   switch (sourceOf(metrics)) {
+    case 'expired':
+      return 'Cache, an expired answer, because the model did not answer';
     case 'cache':
       return tier === null ? 'Cache' : `Cache, ${TIERS[tier] ?? tier}`;
     case 'shared':
@@ -42,7 +51,7 @@ function sourceText(metrics: PerformanceMetrics): string {
       return 'Stored answer to the same request';
     default:
       if (result === 'error') return 'Model, cache not available';
-      return result === 'bypass' ? 'Model, cache not searched' : 'Model, not cached';
+      return `Model, ${REASONS[reason ?? ''] ?? (result === 'bypass' ? 'cache not searched' : 'not cached')}`;
   }
 }
 

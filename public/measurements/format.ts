@@ -18,7 +18,7 @@ export function formatCost(cost: number): string {
   return cost.toLocaleString('en', { maximumSignificantDigits: 3, maximumFractionDigits: 9 });
 }
 
-/** Formats the age of a process. */
+/** Formats a longer time, such as the age of a process. */
 export function formatUptime(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 1) return `${Math.floor(seconds)}\u00a0s`;

@@ -2,13 +2,17 @@
 import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import { formatTime } from './format.ts';
 
-/** Where an answer came from. `replayed`: the stored answer to a request that was sent again. */
-export type Source = 'model' | 'cache' | 'shared' | 'replayed';
+/**
+ * Where an answer came from. `expired`: the cache, because the model did not answer; `replayed`: the stored answer to a
+ * request that was sent again.
+ */
+export type Source = 'model' | 'cache' | 'expired' | 'shared' | 'replayed';
 
 /** The source of an answer. */
 export function sourceOf({ from_cache: isAvoided, cache }: PerformanceMetrics): Source {
   if (!isAvoided) return 'model';
   if (cache.result === 'coalesced') return 'shared';
+  if (cache.result === 'stale') return 'expired';
   return cache.result === 'hit' ? 'cache' : 'replayed';
 }
 
@@ -20,7 +24,7 @@ export function summaryOf(metrics: PerformanceMetrics): string {
 
 function headOf(metrics: PerformanceMetrics): string {
   const source = sourceOf(metrics);
-  if (source === 'cache') return 'Cached';
+  if (source === 'cache' || source === 'expired') return 'Cached';
   if (source === 'shared') return 'Shared';
   if (source === 'replayed') return 'Stored';
   if (metrics.cold_start) return 'Cold start';

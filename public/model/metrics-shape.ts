@@ -33,7 +33,12 @@ const isShaped = object({
   cold_start: flag,
   instance_id: text,
   invocation: text,
-  cache: object({ result: text, tier: orNull(text), ...numbers('hits', 'misses', 'hit_percentage') }),
+  cache: object({
+    result: text,
+    tier: orNull(text),
+    age: optional(number),
+    ...numbers('hits', 'misses', 'hit_percentage'),
+  }),
   connection: orNull(
     object({
       protocol: orNull(text),

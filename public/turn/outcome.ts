@@ -3,6 +3,7 @@ import './outcome.css';
 import type { ErrorCode } from '../../src/lib/contract/responses.ts';
 import type { AskFailure } from '../api/failure.ts';
 import type { Progress, Turn } from '../model/turn.ts';
+import { formatUptime } from '../measurements/format.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { keyForm } from './key-form.ts';
 import { remedyOf } from './retry-after.ts';
@@ -66,6 +67,13 @@ const LASTING: ReadonlySet<string | undefined> = new Set<ErrorCode>([
 export const cutNote = (): Node[] => [
   element('p', {}, 'This answer was cut at the output limit. Ask for the rest, or for a shorter answer.'),
 ];
+
+/** Says that the answer is an expired one; nothing about others. */
+export function expiredNote({ metrics }: Turn): Node[] {
+  if (metrics?.cache.result !== 'stale') return [];
+  const age = formatUptime(metrics.cache.age ?? 0);
+  return [element('p', {}, `From the cache, ${age} old, because the model did not answer.`)];
+}
 
 /** Says that the answer was stopped, and what becomes of the text that came. */
 export function stoppedNote({ answer, progress }: Turn, { retry }: Remedies): Node[] {

@@ -6,7 +6,7 @@ import type { Turn } from '../model/turn.ts';
 import { element, hiddenText } from '../parts/dom.ts';
 import { renderAnswer } from '../reading/render-answer.ts';
 import { actionBar, sayBusy } from './actions.ts';
-import { cutNote, failureNote, type Remedies, stoppedNote, waitingNote } from './outcome.ts';
+import { cutNote, expiredNote, failureNote, type Remedies, stoppedNote, waitingNote } from './outcome.ts';
 import { questionBubble } from './question.ts';
 
 const FRAME_MS = 16;
@@ -76,7 +76,7 @@ export class TurnView {
       return [element('p', {}, 'The answer was not replaced.'), ...failureNote(failure, remedies)];
     if (failure) return failureNote(failure, remedies);
     if (state === 'stopped') return stoppedNote(this.#turn, remedies);
-    return isCut ? cutNote() : [];
+    return isCut ? cutNote() : expiredNote(this.#turn);
   }
 
   /** A button that shows the version of the answer before the one that is shown; after the first one, the newest. */

@@ -16,6 +16,10 @@ const app = useSharedApp();
 
 const cacheOf = async (question: string, cacheControl = ''): Promise<PerformanceMetrics['cache']> =>
   (await ask(app, { question }, { 'Cache-Control': cacheControl })).performance_metrics.cache;
+const reasonOf = async (question: string, cacheControl = ''): Promise<[string, string | undefined]> => {
+  const { result, reason } = await cacheOf(question, cacheControl);
+  return [result, reason];
+};
 const signedIn = (id: string): Record<string, string> => ({
   'x-ms-client-principal': Buffer.from('{"auth_typ":"aad","claims":[]}').toString('base64'),
   'x-ms-client-principal-id': id,
@@ -175,6 +179,25 @@ describe('Cache-Control', () => {
   });
 });
 
+describe('cache.reason', () => {
+  it('says why there is no cached answer', async () => {
+    await app.start();
+    const question = newQuestion();
+    expect(await reasonOf(question)).toEqual(['miss', 'not_found']);
+    expect(await reasonOf(question)).toEqual(['hit', undefined]);
+    expect(await reasonOf(question, 'max-age=0')).toEqual(['miss', 'max_age']);
+    expect(await reasonOf(question, 'no-cache')).toEqual(['bypass', 'no_cache']);
+    expect(await reasonOf(question, 'no-store')).toEqual(['bypass', 'no_store']);
+    await eventually(() => app.output().includes('"cache_reason":"no_store"'));
+  });
+
+  it('says that there is no cache', async () => {
+    await app.start({ env: { ANSWER_CACHE_TTL_SECONDS: '0' } });
+    expect(await reasonOf(newQuestion())).toEqual(['bypass', 'off']);
+    expect(await reasonOf(newQuestion(), 'no-cache')).toEqual(['bypass', 'off']);
+  });
+});
+
 describe('DELETE /cache', () => {
   it('clears the tiers and lists them', async () => {
     await app.start({ fresh: true });
@@ -196,13 +219,20 @@ describe('DELETE /cache', () => {
 });
 
 describe('signed-in users', () => {
-  it('do not share answers with CACHE_PARTITION=user', async () => {
-    await app.start({ fresh: true, env: { CACHE_PARTITION: 'user', WEBSITE_AUTH_ENABLED: 'True' } });
+  it('do not share answers', async () => {
+    await app.start({ env: { WEBSITE_AUTH_ENABLED: 'True' } });
     const question = newQuestion();
     expect(await askAs('ann', question)).toBe('miss');
     expect(await askAs('bob', question)).toBe('miss');
     expect(await askAs('ann', question)).toBe('hit');
     expect(await cacheOf(question)).toMatchObject({ result: 'miss' });
+  });
+
+  it('share answers with CACHE_PARTITION=none', async () => {
+    await app.start({ env: { CACHE_PARTITION: 'none', WEBSITE_AUTH_ENABLED: 'True' } });
+    const question = newQuestion();
+    expect(await askAs('ann', question)).toBe('miss');
+    expect(await askAs('bob', question)).toBe('hit');
   });
 
   it('are recognized only when App Service authentication is on', async () => {
@@ -327,7 +357,7 @@ it('the totals of a process include the savings of the cache', async () => {
   await eventually(async () => (await totalsOf(app)).background_writes.done === 1);
   expect(await totalsOf(app)).toEqual({
     model_calls: 1,
-    cache: { hits: 1, misses: 1, coalesced: 0, errors: 0 },
+    cache: { hits: 1, misses: 1, coalesced: 0, stale: 0, errors: 0 },
     tokens: { prompt, completion, cached: 0, cache_write: 0, reasoning: 0, saved: prompt + completion },
     background_writes: { done: 1, failed: 0 },
   });

@@ -22,9 +22,9 @@ describe('the storage', () => {
       const answer = await ask(app, { question: 'q', session_id: 's' });
       expect(answer.chat_history).toHaveLength(2);
       expect(answer.performance_metrics).toMatchObject({
+        cache: { result: 'bypass', reason: 'history_unavailable' },
         history_available: false,
         history_saved: false,
-        cache: { result: 'bypass' },
       });
     }
     const fresh = await ask(app, { question: 'q' });

@@ -38,6 +38,7 @@ describe.each(sampled(Object.entries(CLIENTS)))('%s', (name, connect) => {
       'session_id',
       'finish_reason',
       'cached',
+      'stale',
       'stopped',
     ]);
   });

@@ -48,7 +48,7 @@ it('answers of the old model are not given as those of the new one', async () =>
   model.model = NEW;
   // No answer of the new model so far.
   expect(cacheOf(await ask(app, { question }))).toEqual(['hit', undefined, OLD]);
-  expect(cacheOf(await ask(app, { question: newQuestion() }))).toEqual(['miss', undefined, NEW]);
+  expect(cacheOf(await ask(app, { question: newQuestion() }))).toEqual(['miss', 'not_found', NEW]);
   const outdated = await askForError(app, { question }, { 'Cache-Control': 'only-if-cached' });
   expect(outdated.body.error.code).toBe('not_cached');
   expect(cacheOf(await ask(app, { question }))).toEqual(['miss', 'model_changed', NEW]);
@@ -103,6 +103,6 @@ it('the answers of a fallback endpoint that has the old model stay in the cache'
   await ask(app, { question: newQuestion() });
   model.failNext({ kind: 'status', status: 500 });
   const question = newQuestion();
-  expect(cacheOf(await ask(app, { question }))).toEqual(['miss', undefined, OLD]);
+  expect(cacheOf(await ask(app, { question }))).toEqual(['miss', 'not_found', OLD]);
   expect(cacheOf(await ask(app, { question }))).toEqual(['hit', undefined, OLD]);
 });

@@ -108,6 +108,16 @@ describe('the line under an answer', () => {
     expect(problems).toEqual([]);
   });
 
+  it('says when an answer is an expired one, and why', async () => {
+    const { page } = await open();
+    const cache = { ...CACHED.cache, result: 'stale', reason: 'expired', age: 754 } as const;
+    await ask(page, 'One', { metrics: { ...CACHED, cache } });
+    expect((await summaries(page)).map(spaces)).toEqual(['Cached, 24 ms']);
+    expect(spaces(await lastTurn(page).locator('.outcome').innerText())).toBe(
+      'From the cache, 12 min old, because the model did not answer.',
+    );
+  });
+
   it.each([320, 768, 1280])('stays one line at %i px, however long', async (width) => {
     const { page } = await open(width);
     await ask(page, 'Q', { metrics: { connection_reused: false, history_saved: false, total_time: 12.34 } });

@@ -2,10 +2,12 @@
  * Finds the answer to a question: in the cache, from an identical model call in flight, here or on another instance, or
  * from a new model call.
  */
-import { answerCacheKey } from '../cache/answer-cache.ts';
+import { answerCacheKey, type Lookup } from '../cache/answer-cache.ts';
 import { errors } from '../contract/errors.ts';
-import { noteAnswer, timed } from '../telemetry/question-record.ts';
+import type { CacheReason } from '../contract/metrics.ts';
+import { type QuestionRecord, timed } from '../telemetry/question-record.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
+import { askOrExpired, giveCached } from './expired-answer.ts';
 import {
   askOrWait,
   type CachePlace,
@@ -27,6 +29,9 @@ export interface AnswerFinder {
   requireCached(question: Question): Promise<void>;
 }
 
+/** A question with its prompt; its place in the cache is null when it must not use it. */
+type Asked = Omit<Shareable, 'place'> & { place: CachePlace | null };
+
 /** Creates the answer finder of this process. */
 export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   const { cache, model, config } = parts;
@@ -44,31 +49,46 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
     const target = model.target(overrides);
     const keyFor = (each: ModelTarget): string =>
       answerCacheKey(config, each, prompt, { generation, partition });
-    return { cache, key: keyFor(target), target, keyFor };
+    return { cache, generation, key: keyFor(target), target, keyFor };
+  }
+
+  /** Gives the answer of a model call: shared with identical questions, if it has a place in the cache. */
+  async function askModel(asked: Asked, context: AskContext): Promise<string> {
+    const { question, place } = asked;
+    if (place) return (await shareModelCall(parts, inFlight, { ...asked, place }, context)).text;
+    // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected, unless
+    // the answer has an address.
+    const isLasting = config.finishAbandoned && question.idempotencyKey !== undefined;
+    const own = isLasting ? context : untilDisconnected(context);
+    return (await completeFitting(parts, asked, own)).text;
+  }
+
+  /** Why the cache is not searched; undefined when it is. */
+  function bypassReason({ cacheControl }: Question, record: QuestionRecord): CacheReason | undefined {
+    if (cache === null) return 'off';
+    if (cacheControl.noStore) return 'no_store';
+    if (!record.historyAvailable) return 'history_unavailable';
+    return cacheControl.noCache ? 'no_cache' : undefined;
   }
 
   return {
     async find(question, prompt, context) {
+      const { record, onText } = context;
+      record.cache.reason = bypassReason(question, record);
       // Without its history, the question would get the cache key of another question.
-      const place = context.record.historyAvailable ? await placeOf(question, prompt) : null;
-      const cached = place && (await lookUp(parts, question, place, context));
-      if (cached !== null) return cached;
+      const place = record.historyAvailable ? await placeOf(question, prompt) : null;
+      const found = place && (await lookUp(parts, question, place, record));
+      if (found?.result === 'hit') return giveCached(found.answer, found.tier, record, onText);
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
-      if (place) {
-        const { text } = await shareModelCall(parts, inFlight, { question, prompt, place }, context);
-        return text;
-      }
-      // The answer is not cached or shared, so a model call is no longer needed once the caller has disconnected, unless
-      // the answer has an address.
-      const isLasting = config.finishAbandoned && question.idempotencyKey !== undefined;
-      const own = isLasting ? context : untilDisconnected(context);
-      return (await completeFitting(parts, { question, prompt }, own)).text;
+      const ask = (own: AskContext) => askModel({ question, prompt, place }, own);
+      const expired = found?.expired;
+      return expired && place ? askOrExpired(parts, { expired, place }, context, ask) : ask(context);
     },
 
     async requireCached(question) {
       const place = await placeOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
-      const { noCache, maxAgeMs } = question.cacheControl;
-      const found = place && !noCache && (await place.cache.lookUp(place.key, maxAgeMs));
+      const { cacheControl } = question;
+      const found = place && !cacheControl.noCache && (await place.cache.lookUp(place.key, cacheControl));
       if (!found || found.result !== 'hit') throw errors.notCached();
     },
   };
@@ -79,29 +99,20 @@ const untilDisconnected = (context: AskContext): AskContext => ({
   signal: AbortSignal.any([context.signal, context.disconnected]),
 });
 
-/** Gives the text of a cached answer, or null. */
+/** Looks the answer up and records the result; null when the question must not get a cached one. */
 async function lookUp(
   { counters }: FinderParts,
-  { cacheControl: { noCache, maxAgeMs } }: Question,
+  { cacheControl }: Question,
   { cache, key }: CachePlace,
-  { record, onText }: AskContext,
-): Promise<string | null> {
-  if (noCache) return null;
-  const found = await timed(record, 'cache_lookup', () => cache.lookUp(key, maxAgeMs));
+  record: QuestionRecord,
+): Promise<Lookup | null> {
+  if (cacheControl.noCache) return null;
+  const found = await timed(record, 'cache_lookup', () => cache.lookUp(key, cacheControl));
   record.cache.result = found.result;
-  if (found.result === 'hit') {
-    record.cache.tier = found.tier;
-    record.cache.ageMs = found.ageMs;
-    record.tokensSaved = found.answer.tokens;
-    noteAnswer(record, found.answer);
-  }
+  if (found.result === 'hit') record.tokensSaved = found.answer.tokens;
+  else record.cache.reason = found.reason;
   counters.countLookup(found.result, record.tokensSaved);
-  if (found.result !== 'hit') {
-    record.cache.reason = found.reason;
-    return null;
-  }
-  onText?.(found.answer.text);
-  return found.answer.text;
+  return found;
 }
 
 /** Joins the identical model call in flight, or starts one. The answer is stored in the cache. */

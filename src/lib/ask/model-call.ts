@@ -113,6 +113,8 @@ export interface FinderParts extends ModelCallParts {
 /** The place of a question's answer in the cache. */
 export interface CachePlace {
   cache: AnswerCache;
+  /** The generation of the cache when the question arrived. */
+  generation: number;
   key: string;
   /** The deployment and the parameters of `key`. */
   target: ModelTarget;

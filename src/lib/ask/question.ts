@@ -44,6 +44,8 @@ export interface CacheControl {
   noStore: boolean;
   /** Maximum age of a cached answer, in milliseconds. */
   maxAgeMs: number;
+  /** How long after its expiry a cached answer may be used when the model fails, in milliseconds. */
+  staleIfErrorMs: number;
   /** Answer from the cache or not at all. */
   onlyIfCached: boolean;
 }

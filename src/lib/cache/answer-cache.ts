@@ -2,6 +2,7 @@
 import { createRateLimitedWarning } from '../common/log.ts';
 import { createHash } from 'node:crypto';
 import {
+  ageOf,
   type CachedAnswer,
   type CacheTier,
   type CallLeases,
@@ -18,10 +19,31 @@ import type { PendingWork } from '../common/pending-work.ts';
 /** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
 const FORMAT = 6;
 
-/** The result of a lookup. `error`: no tier had the answer, and at least one tier failed. */
+/**
+ * The result of a lookup. `error`: no tier had the answer, and at least one tier failed. `expired`: an answer that may take
+ * the place of one that the model does not give.
+ */
 export type Lookup =
   | { result: 'hit'; answer: CachedAnswer; tier: TierName; ageMs: number }
-  | { result: 'miss' | 'error'; reason?: CacheReason };
+  | { result: 'miss' | 'error'; reason?: CacheReason | undefined; expired?: ExpiredAnswer | undefined };
+
+/** An expired answer, and when it becomes too old even for that. Time in milliseconds since 1970. */
+export interface ExpiredAnswer {
+  answer: CachedAnswer;
+  tier: TierName;
+  usableUntil: number;
+}
+
+/** How old a cached answer may be, in milliseconds. */
+export interface AgeLimits {
+  /** Since it was stored. */
+  maxAgeMs?: number;
+  /** Since it has expired, when the model fails. The settings may allow less. */
+  staleIfErrorMs?: number;
+}
+
+/** How long answers are used, and kept. */
+type Lifetimes = Pick<Config['cache'], 'ttlMs' | 'staleIfErrorMs'>;
 
 /** Background writes of this process so far. The memory tier is not counted. */
 export interface CacheWrites {
@@ -31,14 +53,14 @@ export interface CacheWrites {
 
 /** Stores answers by key. Lookups and writes never reject: a failure counts as a miss. */
 export interface AnswerCache {
-  /** Looks for an answer younger than `maxAgeMs`, the fastest tier first. */
-  lookUp(key: string, maxAgeMs?: number): Promise<Lookup>;
+  /** Looks for an answer within the limits, the fastest tier first. */
+  lookUp(key: string, limits?: AgeLimits): Promise<Lookup>;
   /** Gives the generation for the key of a question. `clear` begins a new one. Never rejects. */
   generation(): Promise<number>;
   /**
    * Stores an answer for the configured lifetime, in the background. Resolves when all tiers have stored it or failed.
    */
-  store(key: string, answer: Omit<CachedAnswer, 'storedAt' | 'expiresAt'>): Promise<void>;
+  store(key: string, answer: Omit<CachedAnswer, 'storedAt' | 'expiresAt' | 'keptUntil'>): Promise<void>;
   /**
    * Clears all tiers, also those of other processes, which learn of the new generation within 1 s. Gives the names of the
    * tiers that failed.
@@ -102,7 +124,7 @@ export async function openAnswerCache(
   parts: CacheParts,
 ): Promise<AnswerCache | null> {
   if (config.ttlMs === 0) return null;
-  return createAnswerCache(await openCacheTiers(config, parts.warn), config.ttlMs, parts);
+  return createAnswerCache(await openCacheTiers(config, parts.warn), config, parts);
 }
 
 /** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
@@ -117,10 +139,10 @@ async function openCacheTiers(
   return [...tiers, createRedisTier(redis, warn)];
 }
 
-/** Creates a cache over `tiers` that keeps answers for `ttlMs` milliseconds. */
+/** Creates a cache over `tiers`. */
 export function createAnswerCache(
   tiers: CacheTier[],
-  ttlMs: number,
+  { ttlMs, staleIfErrorMs }: Lifetimes,
   { work, warn, modelOf }: CacheParts,
 ): AnswerCache {
   const writes = { done: 0, failed: 0 };
@@ -147,6 +169,16 @@ export function createAnswerCache(
     return model !== current;
   };
 
+  /** Why an answer is not used; undefined when it is. */
+  const refusalOf = (answer: CachedAnswer, maxAgeMs: number): CacheReason | undefined => {
+    if (isOfOtherModel(answer)) return 'model_changed';
+    if (answer.expiresAt <= Date.now()) return 'expired';
+    return ageOf(answer) >= maxAgeMs ? 'max_age' : undefined;
+  };
+
+  const usableUntil = ({ storedAt, expiresAt }: CachedAnswer, { maxAgeMs, staleIfErrorMs: own }: AgeLimits) =>
+    Math.min(expiresAt + Math.min(staleIfErrorMs, own ?? Infinity), storedAt + (maxAgeMs ?? Infinity));
+
   const generation = new Generation(tiers, () => {
     // The slower tiers are cleared once, by the process that began the generation.
     for (const tier of tiers) if (tier.name === 'memory') void tier.clear();
@@ -154,31 +186,37 @@ export function createAnswerCache(
 
   return {
     generation: () => generation.current(),
-    async lookUp(key, maxAgeMs = Infinity) {
+    async lookUp(key, limits = {}) {
       let failed = false;
       let reason: CacheReason | undefined;
+      let expired: ExpiredAnswer | undefined;
       for (const [index, tier] of tiers.entries()) {
         try {
           const answer = await tier.get(key);
-          // The clock of the instance that stored the answer may be ahead.
-          const ageMs = answer ? Math.max(0, Date.now() - answer.storedAt) : Infinity;
-          if (!answer || answer.expiresAt <= Date.now() || ageMs >= maxAgeMs) continue;
-          // The next tier may have the answer of the current model, from another instance.
-          if (isOfOtherModel(answer)) {
-            reason = 'model_changed';
-            continue;
+          if (!answer) continue;
+          const refusal = refusalOf(answer, limits.maxAgeMs ?? Infinity);
+          if (!refusal) {
+            void fill(tiers.slice(0, index), key, answer);
+            return { result: 'hit', answer, tier: tier.name, ageMs: ageOf(answer) };
           }
-          void fill(tiers.slice(0, index), key, answer);
-          return { result: 'hit', answer, tier: tier.name, ageMs };
+          // The next tier may have a newer answer, from another instance.
+          reason = refusal;
+          const until = usableUntil(answer, limits);
+          if (refusal === 'expired' && until > Math.max(Date.now(), expired?.usableUntil ?? 0))
+            expired = { answer, tier: tier.name, usableUntil: until };
         } catch {
           failed = true;
         }
       }
-      return { result: failed ? 'error' : 'miss', ...(reason && { reason }) };
+      if (failed) return { result: 'error', reason, expired };
+      return { result: 'miss', reason: reason ?? 'not_found', expired };
     },
     async store(key, { text, model, endpoint, tokens }) {
       const storedAt = Date.now();
-      await fill(tiers, key, { text, model, endpoint, tokens, storedAt, expiresAt: storedAt + ttlMs });
+      const expiresAt = storedAt + ttlMs;
+      const answer = { text, model, endpoint, tokens, storedAt, expiresAt };
+      const keptUntil = expiresAt + staleIfErrorMs;
+      await fill(tiers, key, staleIfErrorMs > 0 ? { ...answer, keptUntil } : answer);
     },
     async clear() {
       const failed = new Set(await generation.advance());

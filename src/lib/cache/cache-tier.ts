@@ -12,10 +12,18 @@ export interface CachedAnswer {
   tokens: TokenUsage;
   storedAt: number;
   expiresAt: number;
+  /** Later than `expiresAt`: until then the expired answer may take the place of one that the model does not give. */
+  keptUntil?: number | undefined;
 }
 
-/** Remaining lifetime of an answer in milliseconds. The caller must not store it at 0, which stores take as "forever". */
-export const lifetimeOf = ({ expiresAt }: CachedAnswer): number => Math.max(0, expiresAt - Date.now());
+/**
+ * How long an answer is still kept, in milliseconds. The caller must not store it at 0, which stores take as "forever".
+ */
+export const lifetimeOf = ({ expiresAt, keptUntil = expiresAt }: CachedAnswer): number =>
+  Math.max(0, keptUntil - Date.now());
+
+/** The age of an answer in milliseconds. The clock of the instance that stored it may be ahead. */
+export const ageOf = ({ storedAt }: CachedAnswer): number => Math.max(0, Date.now() - storedAt);
 
 /** The tiers, by name. */
 export type TierName = 'memory' | 'sqlite' | 'redis';
@@ -47,13 +55,14 @@ export interface CallLeases {
   isHeld(key: string): Promise<boolean>;
 }
 
-/** Stores answers by key until they expire. Every method rejects when the tier fails. */
+/** Stores answers by key, at least as long as they have to be kept. Every method rejects when the tier fails. */
 export interface CacheTier {
   readonly name: TierName;
   /** Present in the tiers that processes share. */
   readonly generation?: GenerationStore;
   /** Present in the tier that all instances share. */
   readonly leases?: CallLeases;
+  /** The answer may have expired. */
   get(key: string): Promise<CachedAnswer | undefined>;
   set(key: string, answer: CachedAnswer): Promise<void>;
   /** Deletes all answers. */
@@ -71,8 +80,7 @@ export function createMemoryTier(maxBytes: number): CacheTier {
   return {
     name: 'memory',
     async get(key) {
-      const answer = answers.get(key);
-      return answer && answer.expiresAt > Date.now() ? answer : undefined;
+      return answers.get(key);
     },
     async set(key, answer) {
       answers.set(key, answer);

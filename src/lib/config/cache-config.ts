@@ -8,6 +8,8 @@ import type { SettingsReader } from './settings-reader.ts';
 export interface CacheConfig {
   /** Lifetime of a cached answer; 0 turns the cache off. */
   ttlMs: number;
+  /** How long after its expiry an answer is kept, for when the model fails; 0 turns this off. */
+  staleIfErrorMs: number;
   /** Part of every cache key, so a new value invalidates all cached answers. */
   version: string;
   /** `user`: cached answers are never shared between signed-in users. */
@@ -26,18 +28,28 @@ export interface CacheConfig {
 const TEN_YEARS_S = 315_360_000;
 const MEGABYTE = 1024 * 1024;
 
-/**
- * Reads the cache settings. Invalid values are added to the problems of `settings`. `tokenTimeoutMs` is the time limit
- * for getting a token.
- */
-export function readCacheConfig(settings: SettingsReader, tokenTimeoutMs: number): CacheConfig {
+/** What the settings of the cache depend on. */
+export interface CacheSurroundings {
+  /** The time limit for getting a token. */
+  tokenTimeoutMs: number;
+  /** Whether the app can tell users apart. */
+  knowsUsers: boolean;
+}
+
+/** Reads the cache settings. Invalid values are added to the problems of `settings`. */
+export function readCacheConfig(
+  settings: SettingsReader,
+  { tokenTimeoutMs, knowsUsers }: CacheSurroundings,
+): CacheConfig {
   const megabytes = (name: string, defaultValue: number): number =>
     Math.round(MEGABYTE * (settings.number(name, { min: 1, max: 100_000 }) ?? defaultValue));
-  const ttlRule = { min: 0, max: TEN_YEARS_S, integer: true };
+  const lifetime = (name: string, defaultValue: number): number =>
+    1000 * (settings.number(name, { min: 0, max: TEN_YEARS_S, integer: true }) ?? defaultValue);
   return {
-    ttlMs: 1000 * (settings.number('ANSWER_CACHE_TTL_SECONDS', ttlRule) ?? 86_400),
+    ttlMs: lifetime('ANSWER_CACHE_TTL_SECONDS', 86_400),
+    staleIfErrorMs: lifetime('CACHE_STALE_IF_ERROR_SECONDS', 0),
     version: settings.text('CACHE_VERSION') ?? '1',
-    partition: settings.oneOf('CACHE_PARTITION', ['none', 'user']) ?? 'none',
+    partition: settings.oneOf('CACHE_PARTITION', ['none', 'user']) ?? (knowsUsers ? 'user' : 'none'),
     memoryBytes: megabytes('ANSWER_CACHE_MEMORY_MB', 32),
     // Relative to the temporary folder, because the Functions worker does not guarantee a working directory.
     path: resolve(tmpdir(), settings.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),

@@ -90,6 +90,7 @@ export function readConfig(env: Environment = process.env): Config {
     1000 * (settings.number('REQUEST_TIMEOUT_SECONDS', { min: 1, max: 220 }) ?? 100),
   );
   const tokenTimeoutMs = Math.min(MAX_TOKEN_TIMEOUT_MS, requestTimeoutMs);
+  const users = readUsers(settings);
   const config: Config = {
     model: readModelConfig(settings, tokenTimeoutMs),
     storage: readStorageConfig(settings, tokenTimeoutMs),
@@ -98,7 +99,7 @@ export function readConfig(env: Environment = process.env): Config {
     // GPT-4o's context window is 128,000 tokens; the rest is for the system prompt, the question and the answer.
     historyMaxTokens: settings.number('HISTORY_MAX_TOKENS', { min: 0, integer: true }) ?? 100_000,
     sessionTtlMs: Math.round(DAY_MS * (settings.number('SESSION_TTL_DAYS', { min: 1, max: 3650 }) ?? 30)),
-    cache: readCacheConfig(settings, tokenTimeoutMs),
+    cache: readCacheConfig(settings, { tokenTimeoutMs, knowsUsers: users.by !== 'nobody' }),
     maxQuestionChars:
       settings.number('MAX_QUESTION_CHARS', { min: 1, max: 1_000_000, integer: true }) ?? 32_000,
     requestTimeoutMs,
@@ -107,7 +108,7 @@ export function readConfig(env: Environment = process.env): Config {
     telemetry: readTelemetryConfig(settings, tokenTimeoutMs),
     langSmith: readLangSmithConfig(settings),
     logLevel: logLevelOf(settings),
-    users: readUsers(settings),
+    users,
     hostName: readHostName(settings),
     openAiApi: readOpenAiApi(settings),
     mcpAllowedHosts: readMcpAllowedHosts(settings),

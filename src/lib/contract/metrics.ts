@@ -60,23 +60,35 @@ const connectionStats = z.object({
   ),
 });
 
-/** Why the cache did not answer although it was searched and had an answer to the question. A list that may grow. */
-const cacheReason = z.enum(['model_changed']);
+/** Why no cached answer was used. A list that may grow. */
+const cacheReason = z.enum([
+  'not_found',
+  'expired',
+  'max_age',
+  'model_changed',
+  'no_cache',
+  'no_store',
+  'history_unavailable',
+  'off',
+]);
 
 const cacheMetrics = z.object({
   result: z
-    .enum(['hit', 'miss', 'coalesced', 'bypass', 'error'])
+    .enum(['hit', 'miss', 'coalesced', 'stale', 'bypass', 'error'])
     .check(
       z.describe(
-        '`coalesced`: the answer comes from the model call of an identical question; `bypass`: the cache was not searched; `error`: a tier failed and no other tier had the answer.',
+        '`coalesced`: the answer comes from the model call of an identical question; `stale`: the answer is an expired one, because the model did not answer; `bypass`: the cache was not searched; `error`: a tier failed and no other tier had the answer.',
       ),
     ),
-  tier: z.nullable(z.enum(['memory', 'sqlite', 'redis'])).check(z.describe('The tier of a hit.')),
+  tier: z
+    .nullable(z.enum(['memory', 'sqlite', 'redis']))
+    .check(z.describe('The tier of a hit, or of an expired answer.')),
+  age: z.optional(seconds('Age of the cached answer; absent without one.')),
   reason: z
     .optional(cacheReason)
     .check(
       z.describe(
-        'Why a cached answer was not used; absent when there was none. `model_changed`: it is from another model or version than the endpoint has now. Further values may be added.',
+        'Why no cached answer was used; absent for a hit, for an answer that is replayed, and when a tier failed and no other had one. `not_found`: there was none; `expired`: its lifetime was over; `max_age`: it was older than the request allows; `model_changed`: it is from another model or version than the endpoint has now; `no_cache`, `no_store`: the request excluded the cache; `history_unavailable`: the question was answered without its chat history; `off`: there is no cache. Further values may be added.',
       ),
     ),
   hits: count('Hits of this process.'),
@@ -96,7 +108,7 @@ export const performanceMetrics = z
   .object({
     api_call_time: seconds('Duration of the model call, including queueing and retries; 0 without a call.'),
     total_time: seconds('From the start of the invocation to the complete answer.'),
-    from_cache: flag('Whether the answer needed no model call of its own.'),
+    from_cache: flag('Whether the answer is not from a model call of its own.'),
     connection_reused: flag(
       'Whether the connection was already established when the question was sent to the model.',
     ),
@@ -125,6 +137,7 @@ export const processTotals = z
       hits: count('Lookups that found an answer.'),
       misses: count('Lookups that found no answer.'),
       coalesced: count('Questions answered by the model call of an identical question.'),
+      stale: count('Questions answered by an expired answer, because the model did not answer.'),
       errors: count('Misses during which a cache tier failed.'),
     }),
     tokens,

@@ -38,7 +38,10 @@ export const askResult = z.object({
   finish_reason: z
     .optional(z.enum(FINISH_REASONS))
     .check(z.describe('Why the text ends. `length`: it was cut at the output limit.')),
-  cached: flag('Whether the answer needed no model call of its own.'),
+  cached: flag('Whether the answer is not from a model call of its own.'),
+  stale: z
+    .optional(z.boolean())
+    .check(z.describe('An expired answer, because the model did not answer; absent otherwise.')),
   stopped: z
     .optional(z.boolean())
     .check(z.describe('The answer was stopped before its end; absent otherwise.')),

@@ -67,7 +67,7 @@ export async function answerRequest<Q extends Question>(
 export function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {
   return {
     'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),
-    ...(cache.result === 'hit' && { Age: String(Math.floor(cache.ageMs / 1000)) }),
+    ...(cache.tier !== null && { Age: String(Math.floor(cache.ageMs / 1000)) }),
     ...(replayed && { 'Idempotency-Replayed': 'true' }),
     'X-Request-Id': invocationId,
   };

@@ -113,15 +113,20 @@ export function readCacheControl(header: string | null): CacheControl {
     const [name = '', value = ''] = directive.split('=', 2);
     directives.set(name.trim().toLowerCase(), value.trim().replaceAll('"', ''));
   }
+  const msOf = (name: string): number => {
+    const value = directives.get(name);
+    return value === undefined ? Infinity : seconds(value);
+  };
   return {
     noCache: directives.has('no-cache'),
     noStore: directives.has('no-store'),
-    maxAgeMs: directives.has('max-age') ? seconds(directives.get('max-age') ?? '') : Infinity,
+    maxAgeMs: msOf('max-age'),
+    staleIfErrorMs: msOf('stale-if-error'),
     onlyIfCached: directives.has('only-if-cached'),
   };
 }
 
-/** An invalid age counts as 0: RFC 9111, 4.2.1. */
+/** An invalid time counts as 0: RFC 9111, 4.2.1. */
 const seconds = (text: string): number => (/^\d+$/.test(text) ? 1000 * Number(text) : 0);
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;

@@ -112,7 +112,9 @@ export class AskedQuestion {
     const error =
       thrown === undefined || thrown instanceof CallerDisconnectedError ? null : toAskError(thrown);
     const left = this.#asking.disconnected.aborted || thrown instanceof CallerDisconnectedError;
-    if (error && !left) logError(error, this.log);
+    // An expired answer takes the place of an error for the caller, not for the operator.
+    const fault = error ?? this.record.cache.stale?.fault;
+    if (fault && !left) logError(fault, this.log);
     this.#report(left ? 'left' : (error ?? (this.record.stopped ? 'stopped' : 'answered')));
     this.#ended.resolve();
     return error;

@@ -122,15 +122,18 @@ function toResult({
   finish_reason,
   performance_metrics,
 }: Answer): CallToolResult {
+  const isStale = performance_metrics.cache.result === 'stale';
   const result: AskResult = {
     answer,
     session_id,
     ...(finish_reason && { finish_reason }),
     cached: performance_metrics.from_cache,
+    ...(isStale && { stale: true }),
     ...(stopped && { stopped }),
   };
+  const stale = isStale ? '; stale: the model did not answer' : '';
   const cut = stopped ? '; stopped' : finish_reason === 'length' ? '; cut at the output limit' : '';
-  return toolResult(result, [answer, `session_id: ${session_id}; cached: ${result.cached}${cut}`], {
+  return toolResult(result, [answer, `session_id: ${session_id}; cached: ${result.cached}${stale}${cut}`], {
     [METRICS_META]: performance_metrics,
   });
 }

@@ -75,6 +75,7 @@ const finishReasonOf = ({ finish_reason: reason }: Answer): string =>
 /** The token counts of an answer, of a cached one those of its model call; null for one that is replayed. */
 export function usageOf(record: QuestionRecord): TokenUsage | null {
   if (record.replayed) return null;
+  if (record.cache.stale) return record.cache.stale.tokens;
   return record.calls.length > 0 ? record.tokens : record.tokensSaved;
 }
 

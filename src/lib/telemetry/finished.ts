@@ -87,6 +87,7 @@ export function logQuestion(log: Invocation['log'], finished: FinishedQuestion):
       cache: cache.result,
       tier: cache.tier,
       ...(cache.reason && { cache_reason: cache.reason }),
+      ...(record.cache.stale && { fault: record.cache.stale.fault.code }),
       connection_reused: metrics.connection_reused,
       attempts: connection?.attempts ?? 0,
       endpoint: connection?.endpoint ?? null,

@@ -57,6 +57,7 @@ export function createMeters(meter: Meter, config: Config, state: ProcessState):
       'ask.cache.result': record.cache.result,
       ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
       ...(record.cache.reason && { 'ask.cache.reason': record.cache.reason }),
+      ...(record.cache.stale && { 'ask.cache.fault': record.cache.stale.fault.code }),
     });
     if (record.coldStart) coldStarts.add(1);
     if (outcome === 'answered' && !metrics.history_saved) lost.add(1);

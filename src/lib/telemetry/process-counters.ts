@@ -19,8 +19,9 @@ function toPerformanceMetrics(
     // Waiting for the model call of an identical question does not count.
     api_call_time: seconds(connection ? timings.model : 0),
     total_time: seconds(performance.now() - record.startedAt),
-    // True without a model call of its own: a cache hit, a coalesced question, or a replayed answer.
-    from_cache: connection === null,
+    // True without a model call of its own: a cache hit, a coalesced question, or a replayed answer. The call before an
+    // expired answer was in vain.
+    from_cache: connection === null || cache.result === 'stale',
     connection_reused: connection?.reused ?? false,
     connection_stats: {
       avg_response_time: seconds(counters.modelCallsMs / Math.max(1, counters.modelCalls)),
@@ -35,6 +36,7 @@ function toPerformanceMetrics(
     cache: {
       result: cache.result,
       tier: cache.tier,
+      ...(cache.tier && { age: seconds(cache.ageMs) }),
       ...(cache.reason && { reason: cache.reason }),
       hits: counters.hits,
       misses: counters.lookups - counters.hits,
@@ -88,6 +90,7 @@ export interface Counters {
   hits: number;
   lookupErrors: number;
   coalesced: number;
+  stale: number;
   tokensPaid: TokenUsage;
   tokensSaved: TokenUsage;
   /** In the currency of the prices; 0 without prices. */
@@ -158,6 +161,8 @@ export interface ProcessCounters {
   countLookup(result: CacheResult, tokensSaved: TokenUsage): void;
   /** Counts a question that shared the model call of an identical question. */
   countCoalesced(tokensSaved: TokenUsage): void;
+  /** Counts a question that got an expired answer. It was counted as a lookup without a hit, and saved no tokens. */
+  countStale(): void;
   /** Counts a model call that the model answered or refused, and whether it reused a connection. */
   countModelCall(durationMs: number, reused: boolean): void;
   /** Counts the tokens of a completion of this app's own model calls, which have to be paid for. */
@@ -184,6 +189,7 @@ export function createProcessCounters(
     hits: 0,
     lookupErrors: 0,
     coalesced: 0,
+    stale: 0,
     tokensPaid: noTokens(),
     tokensSaved: noTokens(),
     cost: { spent: 0, saved: 0 },
@@ -214,6 +220,9 @@ export function createProcessCounters(
       values.coalesced++;
       countSaved(tokensSaved);
     },
+    countStale() {
+      values.stale++;
+    },
     countTokens(tokens) {
       addTokens(values.tokensPaid, tokens);
       if (prices) values.cost.spent += costOf(prices, tokens);
@@ -230,6 +239,7 @@ export function createProcessCounters(
         hits: values.hits,
         misses: values.lookups - values.hits,
         coalesced: values.coalesced,
+        stale: values.stale,
         errors: values.lookupErrors,
       },
       tokens: reportTokens(values.tokensPaid, values.tokensSaved),

@@ -1,5 +1,6 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
+import type { AskError } from '../contract/errors.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import type { FinishReason } from '../contract/responses.ts';
 import { type CallRecord, noTokens, type TokenUsage } from '../model/completion.ts';
@@ -7,9 +8,9 @@ import type { ConnectionRecord } from '../pool/connection-record.ts';
 
 /**
  * How the cache took part in an answer. `coalesced`: the question shared the model call of an identical question;
- * `bypass`: there was no lookup; `error`: no tier had the answer, and at least one tier failed.
+ * `stale`: an expired answer was given, because the model did not answer; `bypass`: there was no lookup; `error`: no tier had the answer, and at least one tier failed.
  */
-export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'bypass' | 'error';
+export type CacheResult = 'hit' | 'miss' | 'coalesced' | 'stale' | 'bypass' | 'error';
 
 /** The parts of an answer that are timed. */
 export type Phase = 'history_read' | 'cache_lookup' | 'model' | 'history_write' | 'time_to_first_token';
@@ -20,6 +21,18 @@ export interface Step {
   startedAt: number;
   endedAt: number;
   failed: boolean;
+}
+
+/** How the cache took part. */
+export interface CacheUse {
+  result: CacheResult;
+  /** The tier that had the answer; null when no cached answer was given. */
+  tier: TierName | null;
+  ageMs: number;
+  /** Why there was no hit. */
+  reason?: CacheReason | undefined;
+  /** Why an expired answer was given, and the tokens of its model call. Nothing was saved. */
+  stale?: { fault: AskError; tokens: TokenUsage };
 }
 
 /** The record of one question. Durations in milliseconds. */
@@ -35,8 +48,7 @@ export interface QuestionRecord {
   steps: Step[];
   /** The question's own model calls: more than one when the prompt was too long. */
   calls: CallRecord[];
-  /** `tier` and `ageMs` belong to a hit, `reason` to a cached answer that was not used. */
-  cache: { result: CacheResult; tier: TierName | null; ageMs: number; reason?: CacheReason | undefined };
+  cache: CacheUse;
   /** The connection of the last model call; null when no call was made. */
   connection: ConnectionRecord | null;
   /** Tokens of the question's own model calls. */

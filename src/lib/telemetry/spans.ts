@@ -120,6 +120,7 @@ function questionAttributes({ outcome, record, question }: FinishedQuestion): At
     'ask.cache.result': record.cache.result,
     ...(record.cache.tier && { 'ask.cache.tier': record.cache.tier }),
     ...(record.cache.reason && { 'ask.cache.reason': record.cache.reason }),
+    ...(record.cache.stale && { 'ask.cache.fault': record.cache.stale.fault.code }),
     'ask.history.available': record.historyAvailable,
     'ask.history.saved': record.historySaved,
   };

@@ -35,11 +35,15 @@ afterEach(async () => {
 /** The cache of an instance that is connected to Redis. */
 async function open(url = redis.url, limits?: typeof PATIENT): Promise<AnswerCache> {
   const tiers = [createMemoryTier(1_000_000), createRedisTier({ url }, () => {}, limits)];
-  const cache = createAnswerCache(tiers, 60_000, {
-    work: new PendingWork(),
-    warn() {},
-    modelOf: () => undefined,
-  });
+  const cache = createAnswerCache(
+    tiers,
+    { ttlMs: 60_000, staleIfErrorMs: 0 },
+    {
+      work: new PendingWork(),
+      warn() {},
+      modelOf: () => undefined,
+    },
+  );
   opened.push(cache);
   await eventually(async () => (await cache.lookUp('none')).result === 'miss');
   return cache;

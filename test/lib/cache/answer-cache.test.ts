@@ -137,6 +137,9 @@ describe('the key', () => {
   });
 });
 
+const LIFETIMES = { ttlMs: 60_000, staleIfErrorMs: 0 };
+const NOT_FOUND = { result: 'miss', reason: 'not_found' };
+
 /** A memory tier that can be made to fail. */
 function fragileTier(name: TierName): CacheTier & { broken: boolean } {
   const memory = createMemoryTier(1_000_000);
@@ -161,6 +164,11 @@ describe('the tiers', () => {
     tokens: { prompt: 3, completion: 2, cached: 0, cacheWrite: 0, reasoning: 0 },
   };
   const hit = (tier: TierName) => ({ result: 'hit', tier, answer: given });
+  const expiredIn = (tier: TierName) => ({
+    result: 'miss',
+    reason: 'expired',
+    expired: { tier, answer: given },
+  });
   let work: PendingWork;
   let [memory, sqlite, redis] = [fragileTier('memory'), fragileTier('sqlite'), fragileTier('redis')];
   let cache: AnswerCache;
@@ -168,8 +176,12 @@ describe('the tiers', () => {
   /** The model that the endpoint named last. */
   let current: string | undefined;
   const warn = (message: string): void => void warnings.push(message);
-  const open = (ttlMs = 60_000): void => {
-    cache = createAnswerCache([memory, sqlite, redis], ttlMs, { work, warn, modelOf: () => current });
+  const open = (lifetimes: Partial<typeof LIFETIMES> = {}): void => {
+    cache = createAnswerCache(
+      [memory, sqlite, redis],
+      { ...LIFETIMES, ...lifetimes },
+      { work, warn, modelOf: () => current },
+    );
   };
   const store = async (): Promise<void> => {
     void cache.store('k', given);
@@ -195,25 +207,25 @@ describe('the tiers', () => {
     expect(await cache.lookUp('k')).toMatchObject(hit('memory'));
     await memory.clear();
     expect(await cache.lookUp('k')).toMatchObject(hit('sqlite'));
-    expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
+    expect(await cache.lookUp('other')).toEqual(NOT_FOUND);
   });
 
   it('keep the absolute expiry of a copied answer', async () => {
-    open(1000);
+    open({ ttlMs: 1000 });
     await store();
     await memory.clear();
     later(900);
     await cache.lookUp('k');
     await work.drain(1000);
     later(200);
-    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+    expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'expired' });
   });
 
   it('continue with the next tier when an answer is too old', async () => {
     await store();
     later(5000);
     const [younger, older] = [
-      createAnswerCache([redis], 60_000, { work, warn() {}, modelOf: () => current }),
+      createAnswerCache([redis], LIFETIMES, { work, warn() {}, modelOf: () => current }),
       cache,
     ];
     await younger.store('k', given);
@@ -222,10 +234,10 @@ describe('the tiers', () => {
       tier: 'memory',
       ageMs: expect.closeTo(5000, -2) as number,
     });
-    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'redis' });
+    expect(await older.lookUp('k', { maxAgeMs: 3000 })).toMatchObject({ tier: 'redis' });
     // The younger answer has replaced the older one.
-    expect(await older.lookUp('k', 3000)).toMatchObject({ tier: 'memory' });
-    expect(await older.lookUp('k', 0)).toEqual({ result: 'miss' });
+    expect(await older.lookUp('k', { maxAgeMs: 3000 })).toMatchObject({ tier: 'memory' });
+    expect(await older.lookUp('k', { maxAgeMs: 0 })).toEqual({ result: 'miss', reason: 'max_age' });
   });
 
   it('do not give the answer of a model that the deployment no longer has', async () => {
@@ -239,13 +251,83 @@ describe('the tiers', () => {
     expect(await cache.lookUp('k')).toMatchObject({ tier: 'memory', answer: old });
     current = renewed.model;
     expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'model_changed' });
-    expect(await cache.lookUp('other')).toEqual({ result: 'miss' });
+    expect(await cache.lookUp('other')).toEqual(NOT_FOUND);
     // An instance that shares Redis stores the answer of the new model.
-    await createAnswerCache([redis], 60_000, { work, warn() {}, modelOf: () => current }).store('k', renewed);
+    await createAnswerCache([redis], LIFETIMES, { work, warn() {}, modelOf: () => current }).store(
+      'k',
+      renewed,
+    );
     expect(await cache.lookUp('k')).toMatchObject({ tier: 'redis', answer: renewed });
     await work.drain(1000);
     // It has replaced the old answer in the faster tiers.
     expect(await cache.lookUp('k')).toMatchObject({ tier: 'memory', answer: renewed });
+  });
+
+  describe('give an expired answer for when the model fails', () => {
+    beforeEach(async () => {
+      open({ ttlMs: 10_000, staleIfErrorMs: 5000 });
+      await store();
+    });
+
+    it('as long as the settings allow', async () => {
+      later(9900);
+      expect(await cache.lookUp('k')).toMatchObject(hit('memory'));
+      later(200);
+      expect(await cache.lookUp('k')).toMatchObject(expiredIn('memory'));
+      await memory.clear();
+      expect(await cache.lookUp('k')).toMatchObject(expiredIn('sqlite'));
+      // It is not copied, and so never stored anew.
+      expect(await memory.get('k')).toBeUndefined();
+      later(5000);
+      expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'expired' });
+    });
+
+    it('within the limits of the request', async () => {
+      later(12_000);
+      expect(await cache.lookUp('k', { staleIfErrorMs: 3000 })).toMatchObject(expiredIn('memory'));
+      expect(await cache.lookUp('k', { staleIfErrorMs: 1000 })).toEqual({
+        result: 'miss',
+        reason: 'expired',
+      });
+      expect(await cache.lookUp('k', { maxAgeMs: 13_000 })).toMatchObject(expiredIn('memory'));
+      expect(await cache.lookUp('k', { maxAgeMs: 11_000 })).toEqual({ result: 'miss', reason: 'expired' });
+    });
+
+    it('not after the settings have turned it off', async () => {
+      open({ ttlMs: 10_000 });
+      later(11_000);
+      expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'expired' });
+    });
+
+    it('not of another model, and not after it was cleared', async () => {
+      const other = { ...given, model: 'gpt-5-mini-2025-08-07' };
+      void cache.store('k', other);
+      await work.drain(1000);
+      later(11_000);
+      current = 'gpt-5-mini-2026-10-01';
+      expect(await cache.lookUp('k')).toEqual({ result: 'miss', reason: 'model_changed' });
+      await cache.clear();
+      expect(await cache.lookUp('k')).toEqual(NOT_FOUND);
+    });
+
+    it('the youngest one, and a fresh one of a slower tier first', async () => {
+      later(3000);
+      const lifetimes = { ttlMs: 10_000, staleIfErrorMs: 5000 };
+      const other = createAnswerCache([redis], lifetimes, { work, warn() {}, modelOf: () => current });
+      await other.store('k', { ...given, text: 'younger' });
+      later(8000);
+      expect(await cache.lookUp('k')).toMatchObject({ tier: 'redis', answer: { text: 'younger' } });
+      await work.drain(1000);
+      await sqlite.clear();
+      later(3000);
+      expect(await cache.lookUp('k')).toMatchObject({ expired: { answer: { text: 'younger' } } });
+    });
+
+    it('even when a tier fails', async () => {
+      later(11_000);
+      redis.broken = true;
+      expect(await cache.lookUp('k')).toMatchObject({ ...expiredIn('memory'), result: 'error' });
+    });
   });
 
   it('give answers without the name of a model', async () => {
@@ -281,7 +363,7 @@ describe('the tiers', () => {
   it('are cleared, and those that could not be cleared are returned', async () => {
     await store();
     expect(await cache.clear()).toEqual([]);
-    expect(await cache.lookUp('k')).toEqual({ result: 'miss' });
+    expect(await cache.lookUp('k')).toEqual(NOT_FOUND);
     await store();
     redis.broken = true;
     expect(await cache.clear()).toEqual(['redis']);

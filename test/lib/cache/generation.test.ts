@@ -39,7 +39,11 @@ const fileOf = (name: string): string => join(folder, `${name}.sqlite`);
 function open(name: string, url?: string): AnswerCache {
   const tiers = [createMemoryTier(MEGABYTE), createSqliteTier(fileOf(name), 16 * MEGABYTE, () => {})];
   if (url !== undefined) tiers.push(createRedisTier({ url }, () => {}));
-  const cache = createAnswerCache(tiers, 60_000, { work, warn() {}, modelOf: () => undefined });
+  const cache = createAnswerCache(
+    tiers,
+    { ttlMs: 60_000, staleIfErrorMs: 0 },
+    { work, warn() {}, modelOf: () => undefined },
+  );
   opened.push(cache);
   return cache;
 }

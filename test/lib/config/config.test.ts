@@ -83,6 +83,7 @@ describe('settings', () => {
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
     ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
+    ['CACHE_STALE_IF_ERROR_SECONDS', '-1'],
     ['SESSIONS_TABLE_NAME', 'my-table'],
     ['LANGSMITH_TRACING', 'true'],
     ['LANGSMITH_TRACING', 'on'],

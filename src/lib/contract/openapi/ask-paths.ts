@@ -41,7 +41,7 @@ const postAsk = {
       name: 'Cache-Control',
       in: 'header',
       description:
-        'How the answer cache may be used (RFC 9111): `no-cache`, `no-store`, `max-age=N`, `only-if-cached`.',
+        'How the answer cache may be used (RFC 9111): `no-cache`, `no-store`, `max-age=N`, `only-if-cached`; and `stale-if-error=N` (RFC 5861).',
       schema: { type: 'string' },
     },
   ],

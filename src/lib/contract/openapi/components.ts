@@ -17,7 +17,7 @@ const header = (description: string, type: 'string' | 'integer', more: Json = {}
 export const headers = {
   'X-Request-Id': header('Id of the invocation, as in the log.', 'string'),
   'X-Cache': header('How the answer cache was used.', 'string', {
-    enum: ['HIT', 'MISS', 'COALESCED', 'BYPASS'],
+    enum: ['HIT', 'MISS', 'COALESCED', 'STALE', 'BYPASS'],
   }),
   Age: header('Age of the cached answer in seconds.', 'integer', { minimum: 0 }),
   'Server-Timing': header(
@@ -148,7 +148,7 @@ export const answerExample: Answer = {
     instance_id: '5f0b8c4e-6f0d-4c1b-9a55-0d2c3a6f1e77',
     invocation: '9f2c1f0e-3b7a-4f57-8a53-2f4f4d1f2a10',
     uptime: 61.2,
-    cache: { result: 'miss', tier: null, hits: 1, misses: 5, hit_percentage: 16.67 },
+    cache: { result: 'miss', tier: null, reason: 'not_found', hits: 1, misses: 5, hit_percentage: 16.67 },
     connection: {
       protocol: 'h2',
       id: 1,
