@@ -7,7 +7,6 @@ import {
   lifetimeOf,
   WriteQueue,
 } from './cache-tier.ts';
-import { openSqliteFile, removeSqliteFile, type SqliteFile, sqliteFault } from './sqlite-file.ts';
 import {
   deleteAll,
   deleteExpired,
@@ -15,7 +14,11 @@ import {
   raiseGeneration,
   readGeneration,
   type SqliteAccess,
-} from './sqlite-maintenance.ts';
+  openSqliteFile,
+  removeSqliteFile,
+  type SqliteFile,
+  sqliteFault,
+} from './sqlite-file.ts';
 
 /** Pause before the next attempt to open a file that another process has locked. */
 const BUSY_RETRY_MS = 50;

@@ -4,10 +4,9 @@ import type { Answer } from '../contract/responses.ts';
 import type { SessionEvent } from '../contract/answer-events.ts';
 import type { QuestionRecord } from '../telemetry/question-record.ts';
 import type { Invocation } from '../common/log.ts';
-import { answerHeaders, answerRequest } from './answer-request.ts';
 import { readQuestion } from './ask-request.ts';
 import { ownEvents } from './ask-stream.ts';
-import type { AskServices } from './asked-question.ts';
+import { answerHeaders, answerRequest, type AskServices } from './asked-question.ts';
 import { errorResponse, json, type Reply } from './response.ts';
 import type { RawRequest } from './raw-request.ts';
 
