@@ -1,5 +1,6 @@
 /** Traces and metrics that the real exporters send to a receiver. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, askForError, eventually, post, startApp, type TestApp } from '../support/app.ts';
 import { type Receiver, startReceiver } from '../../dev/stack/telemetry-receiver.ts';
@@ -29,6 +30,36 @@ async function appWith(env: Record<string, string>): Promise<TestApp> {
 }
 
 describe('over OTLP', () => {
+  it('an expired answer has the fault that it took the place of', async () => {
+    const otlp = await receiver();
+    const app = await appWith({
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
+      ANSWER_CACHE_TTL_SECONDS: '1',
+      CACHE_STALE_IF_ERROR_SECONDS: '60',
+    });
+    const question = randomUUID();
+    await ask(app, { question });
+    await delay(1100);
+    app.emulator.failNext({ kind: 'status', status: 401 });
+    await ask(app, { question }, { traceparent });
+    await app.stop();
+
+    const expected = {
+      'ask.cache.result': 'stale',
+      'ask.cache.tier': 'memory',
+      'ask.cache.reason': 'expired',
+      'ask.cache.fault': 'model_misconfigured',
+    };
+    const spans = spansOf(otlp).filter(({ traceId }) => traceId === TRACE);
+    expect(valuesOf(named(spans, 'question').attributes)).toMatchObject({
+      'ask.outcome': 'answered',
+      ...expected,
+    });
+    expect(valuesOf(named(spans, 'chat gpt-4o').attributes)['error.type']).toBe('model_misconfigured');
+    const results = pointsOf(metricsOf(otlp), 'ask.cache.results');
+    expect(results.map(({ attributes }) => valuesOf(attributes))).toContainEqual(expected);
+  });
+
   it('a question is part of the host’s trace, with spans for its steps and the model call', async () => {
     const otlp = await receiver();
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url });
