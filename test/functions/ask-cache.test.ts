@@ -258,7 +258,7 @@ describe('several processes', () => {
       );
       await eventually(async () => {
         const totals = await Promise.all(all.map((one) => totalsOf(one)));
-        return totals.every(({ background_writes: writes }) => writes.done + writes.failed === 25);
+        return totals.every((each) => endedWrites(each) === 25);
       });
       for (const one of all) {
         const metrics = await Promise.all(
@@ -286,13 +286,16 @@ describe('Redis', { tags: ['redis'] }, () => {
     await app.start({ fresh: true, env });
     const other = await startApp({ env: { ...env, AZURE_OPENAI_ENDPOINT: app.emulator.url } });
     try {
-      const question = newQuestion();
       await eventually(async () => (await cacheOf(newQuestion())).result === 'miss');
-      await cacheOf(question);
-      await eventually(async () => (await totalsOf(app)).background_writes.failed === 0);
-      await eventually(
-        async () => (await ask(other, { question }, { 'Cache-Control': 'only-if-cached' })) !== null,
-      );
+      let question = '';
+      // On a busy machine a write may take too long; it is not repeated.
+      await eventually(async () => {
+        question = newQuestion();
+        const before = endedWrites(await totalsOf(app));
+        await cacheOf(question);
+        await eventually(async () => endedWrites(await totalsOf(app)) > before);
+        return (await post(other, JSON.stringify({ question }), { 'Cache-Control': 'only-if-cached' })).ok;
+      });
       const { performance_metrics: metrics } = await ask(other, { question });
       expect(metrics.cache).toMatchObject({ result: 'hit', tier: 'memory' });
       await redis.kill();
@@ -366,6 +369,8 @@ it('the totals of a process include the savings of the cache', async () => {
 interface Totals {
   background_writes: { done: number; failed: number };
 }
+
+const endedWrites = ({ background_writes: { done, failed } }: Totals): number => done + failed;
 
 async function totalsOf(one: TestApp): Promise<Totals> {
   const ready = await fetch(`${one.url}/health/ready`);
