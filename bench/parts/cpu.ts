@@ -1,8 +1,10 @@
 /** CPU of a question, compared with the constant function, or with an earlier version of the app. */
 import type { Cost } from '../../dev/figures/cost.ts';
 import type { Environment } from '../harness/environment.ts';
+import { type Body, load } from '../harness/load.ts';
 import { byTurns, costOf, itself } from '../harness/turns.ts';
-import { cpuOfScenario, cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
+import type { WorkerProcess } from '../harness/worker-process.ts';
+import { askCapital, cpuOfScenario, cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
 
 /** Measures all scenarios by turns with the constant function. */
 export async function measureCpu(environment: Environment, rounds: number): Promise<Cost[]> {
@@ -14,11 +16,26 @@ export async function measureCpu(environment: Environment, rounds: number): Prom
   const all = await byTurns<string>(rounds, {
     constant: () => cpuPerRequest(constant, REQUESTS, newQuestion),
     ...Object.fromEntries(sides),
+    'constant, one caller': () => timeOfOne(constant, newQuestion),
+    'cached, one caller': () => timeOfOne(app, askCapital),
+    'asked, one caller': () => timeOfOne(app, newQuestion),
   });
   const baseline = 'constant function';
-  return SCENARIOS.map(({ name, target }) =>
+  const times = ['cached, one caller', 'asked, one caller'].map((name) =>
+    costOf(all, { name: `p50, ${name}`, baseline, sides: [name, 'constant, one caller'], of: itself }),
+  );
+  const costs = SCENARIOS.map(({ name, target }) =>
     costOf(all, { name: `CPU, ${name}`, baseline, sides: [name, 'constant'], target, of: itself }),
   );
+  return [...costs, ...times];
+}
+
+const SINGLE_REQUESTS = 300;
+
+/** Median milliseconds of an answer to one caller, through the functions host that the benchmark is. */
+async function timeOfOne(worker: WorkerProcess, body: Body): Promise<number> {
+  const { times } = await load(worker, 1, SINGLE_REQUESTS, body);
+  return times.p50;
 }
 
 /** Measures all scenarios with the app and with the version before. */

@@ -29,7 +29,8 @@ export interface Scenario {
 
 /** A question that is neither cached nor in a known session. */
 export const newQuestion: Body = () => ({ question: randomUUID() });
-const askCapital: Body = () => ({ question: 'What is the capital of France?' });
+/** A question that is cached once it was asked. */
+export const askCapital: Body = () => ({ question: 'What is the capital of France?' });
 
 /** All of them. */
 export const SCENARIOS: Scenario[] = [
