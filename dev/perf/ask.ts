@@ -76,7 +76,8 @@ async function post(question: Question, signal: AbortSignal, onToken: () => void
       'Content-Type': 'application/json',
       ...(question.stream && { Accept: 'text/event-stream' }),
       ...(question.cache !== 'cached' && { 'Cache-Control': question.cache }),
-      ...(question.key && { 'x-functions-key': question.key }),
+      // The Functions host reads the first, an app with CALLER_KEYS the second.
+      ...(question.key && { 'x-functions-key': question.key, Authorization: `Bearer ${question.key}` }),
     },
     body: JSON.stringify({
       question: question.question,

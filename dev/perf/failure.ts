@@ -26,6 +26,10 @@ const CAUSES: Cause[] = [
     error: /^(ENOTFOUND|EAI_AGAIN)$/,
     explain: ({ hostname }) => `The host ${hostname} is unknown. Check --url.`,
   },
+  {
+    error: /^401 invalid_api_key/,
+    explain: () => 'The app knows its callers by their keys. Send the key of one with --key.',
+  },
   { error: /^401/, explain: () => `The app requires a key, and the key is missing or wrong. ${KEY_HELP}` },
   {
     error: /^403/,

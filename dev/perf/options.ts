@@ -20,7 +20,7 @@ Asks the app one question repeatedly and measures the answers. Prints statistics
   --port N            port of the local app, instead of 3001 (or set PORT). If nothing listens there, the app
                       is started for the test, with the emulated model or the model in the settings
   --url URL           the address of another app, instead of http://localhost:3001
-  --key KEY           the function key (x-functions-key)
+  --key KEY           the function key, or that of a caller
   --output FILE       the chart, a PNG (default performance_results.png)
   --json FILE         write all measurements, with times in seconds
   --compare FILE      compare with the --json file of an earlier test, in the report and in the chart

@@ -1,4 +1,5 @@
 /** npm run perf when nothing is answered: it stops early, says why, and keeps the files of an earlier test. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -77,6 +78,18 @@ it('asks for the function key, with which the test succeeds', { tags: ['long'] }
     const { code } = await folder.run('--url', `${app.url}/ask`, '--key', key, '--requests', '1');
     expect(code).toBe(0);
     expect(readFileSync(folder.file(CHART), 'utf8')).not.toBe('an earlier chart');
+  } finally {
+    await app.stop();
+  }
+});
+
+it('asks for the key of a caller, with which the test succeeds', { tags: ['long'] }, async () => {
+  const digest = createHash('sha256').update('key-of-shop').digest('hex');
+  const app = await startApp({ env: { HTTP_AUTH_LEVEL: 'anonymous', CALLER_KEYS: `shop=${digest}` } });
+  try {
+    expect(await failEarly('--url', `${app.url}/ask`)).toContain('Send the key of one with --key.');
+    const run = await folder.run('--url', `${app.url}/ask`, '--key', 'key-of-shop', '--requests', '1');
+    expect(run.code).toBe(0);
   } finally {
     await app.stop();
   }
