@@ -16,7 +16,7 @@ export interface Server extends Target {
   /** Whether it can stream an answer. */
   streams: boolean;
   /** Returns the body of a request with this question. */
-  bodyOf(question: string, stream?: boolean): object;
+  bodyOf: (question: string, stream?: boolean) => object;
 }
 
 /** Starts a server whose model is at `modelUrl`. */
@@ -30,6 +30,8 @@ const GATEWAY = {
 };
 /** The route of OpenAI's chat completions. */
 const COMPLETIONS = 'v1/chat/completions';
+
+const askOf: Server['bodyOf'] = (question, stream) => ({ question, ...(stream && { stream }) });
 
 const completionOf: Server['bodyOf'] = (content, stream) => ({
   model: 'gpt-4o',
@@ -47,7 +49,6 @@ const functionOf =
 
 /** Returns how each server is started, by name. @throws Error with npm's output when the gateway cannot be installed. */
 export async function preparePeers(environment: Environment) {
-  const askOf: Server['bodyOf'] = (question, stream) => ({ question, ...(stream && { stream }) });
   return {
     app: functionOf('app', 'ask', askOf),
     sample: functionOf('client-per-request', 'ask', askOf),

@@ -20,11 +20,12 @@ const dateOf = ({ measured_at: at }: Results): string => at.slice(0, 10);
 
 const SAMPLE = 'a new client for each question';
 
+const cells = (cost: Cost | undefined): string[] =>
+  cost ? [valueOf(cost, 'app'), valueOf(cost, 'baseline'), ratioColumn(cost)] : ['', '', ''];
+
 /** What users feel, beside a sample of a function and beside a gateway: the first table of docs/performance.md. */
 export function usersTable(all: AllResults): string {
   const costs = all['users']?.costs ?? [];
-  const cells = (cost: Cost | undefined): string[] =>
-    cost ? [valueOf(cost, 'app'), valueOf(cost, 'baseline'), ratioColumn(cost)] : ['', '', ''];
   return markdownTable([
     ['', '`/ask`', 'A sample', 'Ratio', '`/v1/chat/completions`', 'A gateway', 'Ratio'],
     ...costs
