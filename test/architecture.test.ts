@@ -13,7 +13,7 @@ const LAYERS = [
   ['config', 'contract'],
   ['common'],
   ['pool', 'history'],
-  ['model'],
+  ['model', 'users'],
   ['cache'],
   ['telemetry'],
   ['ask'],

@@ -106,7 +106,7 @@ export function oneQuestionTable(all: AllResults): string {
       '1 (insert); 2 (query, insert)',
       '[architecture.md](architecture.md#the-path-of-a-question)',
     ],
-    ['More for a signed-in user', '2, in the background', 'the same'],
+    ['More for a signed-in user', '2, in the background; 1 beside the first model call', 'the same'],
     ['Round trips to Redis, if configured', '1 for each miss of the instance, 1 to store', 'the same'],
     ['Calls of the model', '1, or 0 with a cached answer', 'the same'],
     [

@@ -13,6 +13,7 @@ import {
 import type { Services } from '../lib/app/services.ts';
 import { readAuthLevel, readUsersBy } from '../lib/config/access-config.ts';
 import type { openAiHandlers } from '../lib/openai/openai-handler.ts';
+import type { usersHandlers } from '../lib/http/users-handler.ts';
 import { handleCache, handleHealth, handleOpenApi, handleReady } from '../lib/http/operation-handlers.ts';
 
 const KEY = readAuthLevel();
@@ -74,6 +75,27 @@ const ROUTES: Record<string, HttpOptions & { handle: Handle }> = {
     authLevel: KEY,
     handle: withServices(answer),
   },
+
+  me: { methods: ['DELETE'], route: 'users/me', authLevel: KEY, handle: withServices(users('eraseMe')) },
+  'me-export': {
+    methods: ['GET'],
+    route: 'users/me/export',
+    authLevel: KEY,
+    handle: withServices(users('exportMe')),
+  },
+  user: {
+    methods: ['DELETE'],
+    route: 'users/{name}',
+    authLevel: 'admin',
+    handle: withServices(users('eraseUser')),
+  },
+  'user-export': {
+    methods: ['GET'],
+    route: 'users/{name}/export',
+    authLevel: 'admin',
+    handle: withServices(users('exportUser')),
+  },
+
   cache: {
     methods: ['DELETE'],
     route: 'cache',
@@ -99,6 +121,7 @@ for (const [name, { handle, ...options }] of Object.entries(ROUTES)) httpFunctio
 // Once an hour at minute 23, because many other timers run at round times.
 timerFunction('purge-sessions', '0 23 * * * *', async (log) => {
   const [services, { runPurge }] = await Promise.all([loadServices(), import('../lib/history/purge.ts')]);
+  await services.erasures.resume(log);
   await runPurge(services, log);
 });
 
@@ -166,6 +189,13 @@ async function session() {
 async function copy() {
   const { handleCopy } = await import('../lib/http/sessions-handler.ts');
   return handleCopy;
+}
+
+function users(operation: keyof typeof usersHandlers) {
+  return async () => {
+    const { usersHandlers } = await import('../lib/http/users-handler.ts');
+    return usersHandlers[operation];
+  };
 }
 
 async function answer() {

@@ -46,7 +46,7 @@ describe('ask.http', () => {
   });
 
   it.each(calls)('$method $path: $title', async ({ method, path, headers, body, expected }) => {
-    const key = path === '/cache' ? app.host.masterKey : app.host.functionKey;
+    const key = /^.(cache|users)\b/.test(path) ? app.host.masterKey : app.host.functionKey;
     const sent = Object.entries(headers).map(
       ([name, value]) => [name, value.replace('{{key}}', key)] as const,
     );

@@ -172,7 +172,9 @@ describe('a session', () => {
       app.emulator.latencyMs = 0;
       if (forget === 'DELETE') await call(app, pathOf(session_id), 'DELETE');
       else await ask(app, { question: 'anew', session_id, new_conversation: true });
-      expect((await late).answer).toContain('tardy');
+      // A deletion also stops the answer.
+      if (forget === 'DELETE') expect(await late).toMatchObject({ answer: '', stopped: true });
+      else expect((await late).answer).toContain('tardy');
       const next = await ask(app, { question: 'next', session_id });
       expect(JSON.stringify(next.chat_history)).not.toContain('tardy');
     }

@@ -84,6 +84,7 @@ function operationsAt(path: string): Record<string, Operation> | undefined {
   const template = path
     .replace(/^\/sessions\/[^/]+/, '/sessions/{session_id}')
     .replace(/\/answers\/[^/]+$/, '/answers/{key}')
+    .replace(/^\/users\/(?!me\b)[^/]+/, '/users/{name}')
     .replace(/^\/assets\/[^/]+$/, '/assets/{name}')
     .replace(/^\/v1\/models\/.+$/, '/v1/models/{model}');
   // The host ignores a trailing slash.

@@ -8,6 +8,7 @@ import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
 import { LiveAnswers } from '../ask/live-answer.ts';
 import { openAnswerCache } from '../cache/answer-cache.ts';
+import { createCachedUserData } from '../cache/user-partition.ts';
 import type { Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
 import { Claims } from '../history/idempotency.ts';
@@ -19,6 +20,7 @@ import type { AnswersServices } from '../http/answers-handler.ts';
 import type { AskServices } from '../http/asked-question.ts';
 import type { CacheServices, HealthServices } from '../http/operation-handlers.ts';
 import type { SessionServices } from '../http/sessions-handler.ts';
+import type { UserServices } from '../http/users-handler.ts';
 import { createProcessCounters, type ProcessState } from '../telemetry/process-counters.ts';
 import { warmUpUrl } from '../model/api-client.ts';
 import { createResilientModel } from '../model/resilient-model.ts';
@@ -28,11 +30,21 @@ import { atLevel } from '../common/log.ts';
 import { PendingWork } from '../common/pending-work.ts';
 import type { LangSmith } from '../telemetry/langsmith.ts';
 import { createReporter } from '../telemetry/reporter.ts';
+import { Erasures } from '../users/erasure.ts';
+import { UserGenerations } from '../users/generations.ts';
+import { createUserSessions } from '../users/user-sessions.ts';
 import { createShutdown } from './shutdown.ts';
 
 /** The services of all functions. Each function needs only some of them. */
 export interface Services
-  extends AskServices, AnswersServices, SessionServices, CacheServices, HealthServices, PurgeServices {
+  extends
+    AskServices,
+    AnswersServices,
+    SessionServices,
+    UserServices,
+    CacheServices,
+    HealthServices,
+    PurgeServices {
   config: Config;
   /** Stops all services within 4 s. */
   stop(): Promise<void>;
@@ -67,9 +79,20 @@ export async function createServices(config: Config): Promise<Services> {
     modelOf: (endpoint) => model.modelNameOf(endpoint),
   });
   const counters = createProcessCounters(config.model.prices, http);
-  const answering = { live: new LiveAnswers(), claims: new Claims(store), history, limits: config };
+  const live = new LiveAnswers();
+  const answering = { live, claims: new Claims(store), history, limits: config };
   const conversations = createConversations({ ...answering, index, pending, warn });
   const finder = createAnswerFinder({ cache, model, counters, config });
+
+  const stopAnswers = (session: Parameters<LiveAnswers['forget']>[0]): void => live.forget(session);
+  const ownsAnswers = cache !== null && config.cache.partition === 'user';
+  const generations = ownsAnswers
+    ? new UserGenerations(store, config.cache.ttlMs + config.cache.staleIfErrorMs)
+    : null;
+  const userData = [
+    createUserSessions({ store, history, index, stopAnswers: (userId) => stopAnswers({ userId }) }),
+    ...(generations && cache ? [createCachedUserData(cache, generations)] : []),
+  ];
 
   const state: ProcessState = {
     openBreakers: () => model.openBreakers(),
@@ -83,9 +106,19 @@ export async function createServices(config: Config): Promise<Services> {
 
   return {
     config,
-    answerer: createAnswerer({ conversations, finder, counters, model, config, pending: requests }),
+    answerer: createAnswerer({
+      conversations,
+      finder,
+      counters,
+      model,
+      config,
+      generations,
+      pending: requests,
+    }),
     answers: createAnswers(answering),
-    sessions: createSessions({ ...answering, store, index, pending, warn }),
+    sessions: createSessions({ ...answering, store, index, pending, warn, stopAnswers }),
+    erasures: new Erasures({ store, userData, pending, warn }),
+    userData,
     cache,
     history,
     model,

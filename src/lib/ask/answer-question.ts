@@ -4,6 +4,7 @@ import type { ProcessCounters } from '../telemetry/process-counters.ts';
 import { markFirstToken, timed } from '../telemetry/question-record.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { PendingWork } from '../common/pending-work.ts';
+import type { UserGenerations } from '../users/generations.ts';
 import type { Answer } from '../contract/responses.ts';
 import { buildPrompt, fitHistory, promptCacheKeyOf, alignHistory } from './prompt.ts';
 import type { Conversation, Conversations } from './conversation.ts';
@@ -18,6 +19,8 @@ export interface AnswererParts {
   counters: ProcessCounters;
   model: Pick<ResilientModel, 'modelName'>;
   config: { model: { systemPrompt: string }; historyMaxInteractions: number; historyMaxTokens: number };
+  /** Null when the users share cached answers. */
+  generations: UserGenerations | null;
   /** Takes the answers in progress. */
   pending: PendingWork;
 }
@@ -35,12 +38,23 @@ export interface Answerer {
 
 /** Creates the answerer of this process. */
 export function createAnswerer(parts: AnswererParts): Answerer {
-  const { conversations, finder, counters, config, pending } = parts;
+  const { conversations, finder, counters, config, pending, generations } = parts;
 
-  async function answer(question: Question, context: AskContext): Promise<Answer> {
+  /** Reads the generation of the user's cached answers beside the history. */
+  function withGeneration({ userId }: Question, context: AskContext): AskContext {
+    if (generations === null || userId === null) return context;
+    const userGeneration = generations.current(userId);
+    // It may never be awaited.
+    userGeneration.catch(() => {});
+    return { ...context, userGeneration };
+  }
+
+  async function answer(question: Question, caller: AskContext): Promise<Answer> {
+    const context = withGeneration(question, caller);
     const { record } = context;
     // Checked before the history is reset: a question that gets no answer must not delete the conversation.
-    if (question.newConversation && question.cacheControl.onlyIfCached) await finder.requireCached(question);
+    if (question.newConversation && question.cacheControl.onlyIfCached)
+      await finder.requireCached(question, context);
     const opened = await conversations.open(question, context);
     const answered =
       'replayed' in opened ? opened.replayed : await answerIn(parts, opened, question, context);

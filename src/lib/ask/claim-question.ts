@@ -171,7 +171,8 @@ export class HeldClaim {
   async #renew(): Promise<void> {
     try {
       const status = await this.#claims.renew(this.claim, Date.now() + LEASE_MS);
-      if (status === 'lost') clearInterval(this.#timer);
+      if (status === 'lost' || status === 'gone') clearInterval(this.#timer);
+      if (status === 'gone') this.#live.forget();
       if (status === 'stopping') this.#live.stop();
     } catch {
       // The next renewal may succeed, and the lease outlasts several.

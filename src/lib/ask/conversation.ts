@@ -14,7 +14,8 @@ import {
 import { LiveAnswer } from './live-answer.ts';
 import type { Question, AskContext } from './question.ts';
 import { windowOf } from './prompt.ts';
-import { announce, type Place, type Saved, saveInteraction, type SaveParts } from './save-interaction.ts';
+import { type Listing, listSession } from './list-session.ts';
+import { type Place, type Saved, saveInteraction, type SaveParts } from './save-interaction.ts';
 
 /** What {@link createConversations} needs. */
 export interface ConversationParts extends ClaimParts, SaveParts {}
@@ -45,6 +46,9 @@ export interface Conversation {
   end(error?: unknown): Promise<void>;
 }
 
+/** That of a session without a known user, or without rows. */
+const UNLISTED: Listing = { ready: Promise.resolve(true), note() {}, takeBack() {} };
+
 interface OpenedHistory extends Pick<Place, 'interactions' | 'position'> {
   resetFailed: AbortSignal;
 }
@@ -66,7 +70,8 @@ export function createConversations(parts: ConversationParts): Conversations {
       const { idempotencyKey } = question;
       if (idempotencyKey !== undefined) return openClaimed(parts, { ...question, idempotencyKey }, context);
       const opened = await openHistory(parts, question, context);
-      const live = context.cancelled && new LiveAnswer(question.text, context.record.arrivedAt);
+      const live = new LiveAnswer(question.text, context.record.arrivedAt);
+      parts.live.track(question, live);
       return toConversation(parts, question, context, { ...opened, held: undefined, live });
     },
   };
@@ -152,18 +157,22 @@ function toConversation(
   parts: ConversationParts,
   question: Question,
   context: AskContext,
-  opened: OpenedHistory & Place,
+  opened: OpenedHistory & Omit<Place, 'listing'>,
 ): Conversation {
   const { interactions, position, resetFailed, held, live } = opened;
   /** Undefined when there is nothing to store. */
   let saved: Saved | undefined;
-  const takeBack = held && announce(parts, question, position);
+  const { userId } = question;
+  const isListed = userId !== null && (question.isStored !== false || held !== undefined);
+  const listing = isListed
+    ? listSession(parts, { ...question, userId }, position, { announce: held !== undefined })
+    : UNLISTED;
   return {
     interactions,
     resetFailed,
     live,
     async save(interaction) {
-      saved = await saveInteraction(parts, { question, context }, opened, interaction);
+      saved = await saveInteraction(parts, { question, context }, { ...opened, listing }, interaction);
       return saved;
     },
     async end(thrown) {
@@ -171,7 +180,7 @@ function toConversation(
       await Promise.allSettled([position, held?.settle()]);
       // The claim has ended with the interaction, or it is unknown whether it has.
       if (!held || (saved && saved.outcome !== 'not stored')) return;
-      takeBack?.();
+      listing.takeBack();
       if (saved) endClaim(parts, held, errors.answerNotStored());
       else endClaim(parts, held, thrown === undefined ? undefined : live?.failureOf(thrown));
     },

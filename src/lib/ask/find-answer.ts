@@ -2,7 +2,8 @@
  * Finds the answer to a question: in the cache, from an identical model call in flight, here or on another instance, or
  * from a new model call.
  */
-import { answerCacheKey, type Lookup } from '../cache/answer-cache.ts';
+import type { Lookup } from '../cache/answer-cache.ts';
+import { answerCacheKey } from '../cache/cache-key.ts';
 import { errors } from '../contract/errors.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import { type QuestionRecord, timed } from '../telemetry/question-record.ts';
@@ -26,7 +27,7 @@ export interface AnswerFinder {
   /** Gives the text of the answer to a question with this prompt. @throws AskError when there is none. */
   find(question: Question, prompt: Message[], context: AskContext): Promise<string>;
   /** Checks that the cache has an answer to a question that begins a new conversation. @throws AskError otherwise. */
-  requireCached(question: Question): Promise<void>;
+  requireCached(question: Question, context: AskContext): Promise<void>;
 }
 
 /** A question with its prompt; its place in the cache is null when it must not use it. */
@@ -41,11 +42,17 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
   async function placeOf(
     { cacheControl, userId, overrides }: Question,
     prompt: Message[],
+    { record, userGeneration }: AskContext,
   ): Promise<CachePlace | null> {
     if (cache === null || cacheControl.noStore) return null;
-    const partition = config.cache.partition === 'user' ? userId : null;
-    // Before the model call, so that an answer of a call that began before a `DELETE /cache` is not found after it.
-    const generation = await cache.generation();
+    // Both before the model call, so that an answer of a call that began before a `DELETE /cache`, or before the erasure of
+    // the user, is not found after it.
+    const [generation, own] = await Promise.all([cache.generation(), userGeneration?.catch(() => null)]);
+    if (own === null) {
+      record.cache.result = 'error';
+      return null;
+    }
+    const partition = own === undefined || userId === null ? null : { userId, generation: own };
     const target = model.target(overrides);
     const keyFor = (each: ModelTarget): string =>
       answerCacheKey(config, each, prompt, { generation, partition });
@@ -76,7 +83,7 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       const { record, onText } = context;
       record.cache.reason = bypassReason(question, record);
       // Without its history, the question would get the cache key of another question.
-      const place = record.historyAvailable ? await placeOf(question, prompt) : null;
+      const place = record.historyAvailable ? await placeOf(question, prompt, context) : null;
       const found = place && (await lookUp(parts, question, place, record));
       if (found?.result === 'hit') return giveCached(found.answer, found.tier, record, onText);
       if (question.cacheControl.onlyIfCached) throw errors.notCached();
@@ -85,8 +92,9 @@ export function createAnswerFinder(parts: FinderParts): AnswerFinder {
       return expired && place ? askOrExpired(parts, { expired, place }, context, ask) : ask(context);
     },
 
-    async requireCached(question) {
-      const place = await placeOf(question, buildPrompt(config.model.systemPrompt, [], question.text));
+    async requireCached(question, context) {
+      const prompt = buildPrompt(config.model.systemPrompt, [], question.text);
+      const place = await placeOf(question, prompt, context);
       const { cacheControl } = question;
       const found = place && !cacheControl.noCache && (await place.cache.lookUp(place.key, cacheControl));
       if (!found || found.result !== 'hit') throw errors.notCached();

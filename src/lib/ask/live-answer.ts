@@ -40,6 +40,7 @@ export class LiveAnswer {
   readonly content: string;
   #text = '';
   #isSealed = false;
+  #isForgotten = false;
   #watching = 0;
   #waitsUntil = 0;
   readonly #followers = new Set<{ read: () => void; reader: AnswerReader }>();
@@ -93,6 +94,16 @@ export class LiveAnswer {
   /** Stops the answer. Without effect once it is being stored. */
   stop(): void {
     if (!this.#isSealed) this.#stopping.abort(new StoppedError());
+  }
+
+  /** Stops the answer because its conversation was deleted: it is not stored, unless that has begun. */
+  forget(): void {
+    this.#isForgotten = true;
+    this.stop();
+  }
+
+  get isForgotten(): boolean {
+    return this.#isForgotten;
   }
 
   /** From now on the answer cannot be stopped. */
@@ -154,16 +165,33 @@ export class LiveAnswer {
   }
 }
 
-/** The answers in progress of this process that have a key. */
+/** The answers in progress of this process. */
 export class LiveAnswers {
+  /** Those that have a key. */
   readonly #answers = new Map<string, LiveAnswer>();
+  /** All of them. */
+  readonly #sessions = new Map<LiveAnswer, SessionKey>();
 
   get(session: SessionKey, idempotencyKey: string): LiveAnswer | undefined {
     return this.#answers.get(idOf(session, idempotencyKey));
   }
 
+  /** Adds an answer without a key until it has ended. */
+  track({ userId, sessionId }: SessionKey, live: LiveAnswer): void {
+    this.#sessions.set(live, { userId, sessionId });
+    const remove = (): void => void this.#sessions.delete(live);
+    live.outcome.then(remove, remove);
+  }
+
+  /** Forgets the answers of a session, or of a user if there is no session id. */
+  forget({ userId, sessionId }: Pick<SessionKey, 'userId'> & Partial<SessionKey>): void {
+    for (const [live, session] of this.#sessions)
+      if (session.userId === userId && (sessionId ?? session.sessionId) === session.sessionId) live.forget();
+  }
+
   /** Adds an answer until it has ended. */
   add(session: SessionKey, idempotencyKey: string, live: LiveAnswer): void {
+    this.track(session, live);
     const id = idOf(session, idempotencyKey);
     this.#answers.set(id, live);
     const remove = (): void => {

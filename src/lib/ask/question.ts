@@ -60,5 +60,7 @@ export interface AskContext extends CallContext {
   disconnected: AbortSignal;
   /** Aborts when the caller no longer wants the answer, which then ends as if it was stopped at its address. */
   cancelled?: AbortSignal | undefined;
+  /** The generation of the user's cached answers; undefined when answers are cached for all. Rejects when storage fails. */
+  userGeneration?: Promise<number> | undefined;
   warn: (message: string) => void;
 }

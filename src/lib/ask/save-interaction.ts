@@ -1,25 +1,20 @@
 /** Stores an interaction at its place in the conversation, in one transaction with the end of its claim. */
 import { errors } from '../contract/errors.ts';
+import { answerRowKey } from '../history/answer-rows.ts';
 import { type ChatHistory, UnknownOutcomeError } from '../history/chat-history.ts';
 import type { Claims, ClaimStatus } from '../history/idempotency.ts';
 import { RowConflictError } from '../history/row-store.ts';
-import type { SessionIndex } from '../history/session-index.ts';
 import type { Interaction, Position } from '../history/session-rows.ts';
-import type { PendingWork } from '../common/pending-work.ts';
 import type { HeldClaim } from './claim-question.ts';
+import type { Listing, ListingParts } from './list-session.ts';
 import type { LiveAnswer } from './live-answer.ts';
 import { nextTurnOf } from './prompt.ts';
 import type { AskContext, Question } from './question.ts';
 
 /** What {@link saveInteraction} needs. */
-export interface SaveParts {
+export interface SaveParts extends ListingParts {
   history: ChatHistory;
   claims: Claims;
-  index: SessionIndex;
-  /** Takes background work. */
-  pending: PendingWork;
-  /** Logs failures of background work, which may end after the log of the invocation is closed. */
-  warn: (message: string) => void;
 }
 
 /** Where an interaction belongs. */
@@ -31,6 +26,7 @@ export interface Place {
   /** Undefined without an idempotency key. */
   held: HeldClaim | undefined;
   live: LiveAnswer | undefined;
+  listing: Listing;
 }
 
 /** What became of an interaction. */
@@ -51,14 +47,16 @@ const MAX_ATTEMPTS = 3;
 export async function saveInteraction(
   parts: SaveParts,
   { question, context: { record, warn } }: { question: Question; context: AskContext },
-  { interactions, position, held, live }: Place,
+  { interactions, position, held, live, listing }: Place,
   interaction: Interaction,
 ): Promise<Saved> {
   await held?.settle();
   const after = await position;
+  const isListed = await listing.ready;
   live?.seal();
   let stopped = live?.isStopped ?? false;
-  if (after === null) return { outcome: 'not stored', position: null, stopped };
+  if (after === null || !isListed || live?.isForgotten)
+    return { outcome: 'not stored', position: null, stopped };
   const { replaces } = question;
   // Without the history, the number of its interactions is not known.
   const turn = record.historyAvailable ? nextTurnOf(interactions) : undefined;
@@ -69,13 +67,13 @@ export async function saveInteraction(
     const options = { askedAt: record.arrivedAt, id: question.interactionId, replaces, alongside };
     try {
       const key = await parts.history.append(question, after, stored, options);
-      noteInIndex(parts, question, after);
+      listing.note(after, held ? [key, answerRowKey(held.claim.row.key)] : [key]);
       return { outcome: 'stored', position: key, stopped };
     } catch (error) {
       const isConflict = error instanceof RowConflictError && attempt < MAX_ATTEMPTS;
       const status = isConflict ? await statusAfterConflict(parts, question, held) : 'lost';
       if (status === 'stopping') stopped = true;
-      if (status !== 'lost') continue;
+      if (status === 'held' || status === 'stopping') continue;
       warn(`The interaction could not be stored: ${String(error)}`);
       const outcome = error instanceof UnknownOutcomeError ? 'unknown' : 'not stored';
       return { outcome, position: null, stopped };
@@ -103,46 +101,3 @@ const isGone = ({ history }: SaveParts, question: Question, position: string): P
     (found) => found === null,
     () => false,
   );
-
-/** Updates the list of the user's sessions in the background, so the list may lag behind for a moment. */
-function noteInIndex(parts: SaveParts, { userId, sessionId, text }: Question, position: Position): void {
-  if (userId === null) return;
-  const { epoch, lastMs } = position;
-  const firstQuestion = lastMs === 0 ? text : undefined;
-  inBackground(parts, async () => void (await parts.index.note(userId, { sessionId, epoch, firstQuestion })));
-}
-
-/**
- * Puts the session of a first question into the list of the user's sessions while it is being answered. Gives what takes it
- * out again when there is no answer.
- */
-export function announce(
-  parts: SaveParts,
-  { userId, sessionId, text: firstQuestion }: Question,
-  position: Promise<Position | null>,
-): () => void {
-  if (userId === null) return () => {};
-  const { history, index } = parts;
-  // A failed reset is reported elsewhere.
-  const noting = position
-    .catch(() => null)
-    .then(async (after) =>
-      after?.lastMs === 0 ? index.note(userId, { sessionId, epoch: after.epoch, firstQuestion }) : undefined,
-    );
-  inBackground(parts, () => noting);
-  const takeBack = async (): Promise<void> => {
-    const noted = await noting.catch(() => undefined);
-    if (noted === undefined) return;
-    // Another question of the conversation may have been answered meanwhile.
-    const { interactions } = await history.read({ userId, sessionId }, 1);
-    if (interactions.length === 0) await index.takeBack(userId, sessionId, noted);
-  };
-  return () => inBackground(parts, takeBack);
-}
-
-/** Changes the list of sessions in the background. */
-function inBackground({ pending, warn }: SaveParts, work: () => Promise<unknown>): void {
-  pending
-    .add(work())
-    .catch((error: unknown) => warn(`The list of sessions could not be updated: ${String(error)}`));
-}

@@ -1,6 +1,5 @@
 /** The answer cache: its keys, and how its tiers work together. */
 import { createRateLimitedWarning } from '../common/log.ts';
-import { createHash } from 'node:crypto';
 import {
   ageOf,
   type CachedAnswer,
@@ -12,12 +11,10 @@ import {
 import type { Config } from '../config/config.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import { Generation } from './generation.ts';
-import type { Message, ModelTarget } from '../model/completion.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
+import { KEY_PREFIX, partitionName, type UserPartition } from './cache-key.ts';
+import { ErasedPartitions } from './user-partition.ts';
 import type { PendingWork } from '../common/pending-work.ts';
-
-/** Part of every key: increase it when the layout of {@link CachedAnswer} or of the key changes. */
-const FORMAT = 6;
 
 /**
  * The result of a lookup. `error`: no tier had the answer, and at least one tier failed. `expired`: an answer that may take
@@ -66,46 +63,16 @@ export interface AnswerCache {
    * tiers that failed.
    */
   clear(): Promise<TierName[]>;
+  /**
+   * Deletes the answers of a user from the tiers of this instance and from Redis, also those that this process would still
+   * store for a generation before `generation`. Gives the names of the tiers that failed.
+   */
+  erase(partition: UserPartition): Promise<TierName[]>;
   /** The leases of model calls; null when no tier is shared by all instances. */
   readonly leases: CallLeases | null;
   readonly tiers: readonly TierName[];
   readonly writes: Readonly<CacheWrites>;
   close(): Promise<void>;
-}
-
-/** Which questions may share a cached answer, beyond what the model receives. */
-export interface CacheScope {
-  /** The generation of the cache when the question arrived. */
-  generation: number;
-  /** A user id when users do not share cached answers, otherwise null. */
-  partition: string | null;
-}
-
-/**
- * Gives the key of an answer: a digest of everything that the answer depends on. Two questions share a key only if the
- * model would receive the same request for both, and if their scope is the same.
- */
-export function answerCacheKey(
-  config: Config,
-  { deployment, parameters }: ModelTarget,
-  prompt: readonly Message[],
-  { generation, partition }: CacheScope,
-): string {
-  const { endpoints, apiVersion, modelApi, headers } = config.model;
-  const { promptCacheKey: _, ...sent } = parameters;
-  // Endpoints with the same deployment give equal answers, so the endpoint that answered is no part of the key.
-  const [{ url, api }] = endpoints;
-  const parts = [
-    config.cache.version,
-    generation,
-    partition,
-    [modelApi, api, url, apiVersion, deployment],
-    // A gateway may choose the model by its headers.
-    Object.entries(headers).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    Object.entries(sent).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    prompt,
-  ];
-  return `answer:${FORMAT}:${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`;
 }
 
 /** What a cache needs. */
@@ -147,8 +114,11 @@ export function createAnswerCache(
 ): AnswerCache {
   const writes = { done: 0, failed: 0 };
   const warnOfWrite = createRateLimitedWarning(warn);
+  /** Made by the first erasure. */
+  let erased: ErasedPartitions | undefined;
 
   async function write(tier: CacheTier, key: string, answer: CachedAnswer): Promise<void> {
+    if (erased?.has(key.slice(KEY_PREFIX.length))) return;
     try {
       await tier.set(key, answer);
       if (tier.name !== 'memory') writes.done++;
@@ -178,6 +148,13 @@ export function createAnswerCache(
 
   const usableUntil = ({ storedAt, expiresAt }: CachedAnswer, { maxAgeMs, staleIfErrorMs: own }: AgeLimits) =>
     Math.min(expiresAt + Math.min(staleIfErrorMs, own ?? Infinity), storedAt + (maxAgeMs ?? Infinity));
+
+  /** Gives the names of the tiers that failed. */
+  const clearTiers = async (prefix?: string): Promise<TierName[]> => {
+    const failed: TierName[] = [];
+    for (const tier of tiers.toReversed()) await tier.clear(prefix).catch(() => failed.push(tier.name));
+    return failed;
+  };
 
   const generation = new Generation(tiers, () => {
     // The slower tiers are cleared once, by the process that began the generation.
@@ -219,10 +196,13 @@ export function createAnswerCache(
       await fill(tiers, key, staleIfErrorMs > 0 ? { ...answer, keptUntil } : answer);
     },
     async clear() {
-      const failed = new Set(await generation.advance());
+      const failed = await generation.advance();
       // No question finds these answers any more; deleting them frees the room.
-      for (const tier of tiers.toReversed()) await tier.clear().catch(() => failed.add(tier.name));
-      return [...failed];
+      return [...new Set([...failed, ...(await clearTiers())])];
+    },
+    async erase(partition) {
+      (erased ??= new ErasedPartitions()).add(partition);
+      return clearTiers(KEY_PREFIX + partitionName({ userId: partition.userId }));
     },
     leases: tiers.find(({ leases }) => leases)?.leases ?? null,
     tiers: tiers.map(({ name }) => name),

@@ -65,8 +65,8 @@ export interface CacheTier {
   /** The answer may have expired. */
   get(key: string): Promise<CachedAnswer | undefined>;
   set(key: string, answer: CachedAnswer): Promise<void>;
-  /** Deletes all answers. */
-  clear(): Promise<void>;
+  /** Deletes all answers, or those whose keys begin with `prefix`; their bytes too, as far as the store allows it. */
+  clear(prefix?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,8 +85,8 @@ export function createMemoryTier(maxBytes: number): CacheTier {
     async set(key, answer) {
       answers.set(key, answer);
     },
-    async clear() {
-      answers.clear();
+    async clear(prefix = '') {
+      for (const key of answers.keys()) if (key.startsWith(prefix)) answers.delete(key);
     },
     async close() {},
   };

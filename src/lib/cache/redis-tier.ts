@@ -16,6 +16,8 @@ const RECONNECT_MS = 100;
 const MAX_RECONNECT_MS = 5000;
 /** Longer than other operations, because clearing iterates over all keys. */
 const CLEAR_MS = 10_000;
+/** Keys that Redis examines for each command of a search. */
+const SCAN_COUNT = 1000;
 const NAMESPACE = 'answers';
 const CHECK = 'Check ANSWER_CACHE_REDIS_URL.';
 const UNREACHABLE = `it cannot be reached. ${CHECK}`;
@@ -70,9 +72,10 @@ class RedisTier implements CacheTier {
     await this.#writes.add(this.#use(this.#answerMs, ({ keyv }) => keyv.set(key, answer, lifetime)));
   }
 
-  async clear(): Promise<void> {
+  async clear(prefix = ''): Promise<void> {
     // Pending writes must be cleared too.
     await this.#writes.drain(this.#answerMs);
+    if (prefix !== '') return this.#use(CLEAR_MS, (connection) => clearSome(connection, prefix));
     await this.#use(CLEAR_MS, async ({ keyv, store }) => {
       // The store emits errors of `clear` instead of throwing them.
       const failed = Promise.withResolvers<never>();
@@ -142,6 +145,14 @@ class RedisTier implements CacheTier {
   #recover(): void {
     if (this.#failing) this.#warn('The Redis cache can be used again.');
     this.#failing = false;
+  }
+}
+
+/** Deletes the answers whose keys begin with `prefix`, which has no special characters of patterns. */
+async function clearSome({ client, store }: Connection, prefix: string): Promise<void> {
+  const pattern = `${store.createKeyPrefix(prefix, NAMESPACE)}*`;
+  for await (const keys of client.scanIterator({ MATCH: pattern, COUNT: SCAN_COUNT })) {
+    if (keys.length > 0) await client.unlink(keys);
   }
 }
 

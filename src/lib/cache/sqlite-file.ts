@@ -108,9 +108,9 @@ const MAX_STATEMENTS = 32;
 /**
  * The settings of a connection. It never waits for the disk, not even when it creates the file, which delays the first
  * question: only a crash of the machine can damage the file then, and a file from before the last boot is not used. The page
- * size can only be set in an empty file.
+ * size can only be set in an empty file. What is deleted is overwritten with zeros.
  */
-const SETTINGS = `PRAGMA synchronous=OFF; PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL;`;
+const SETTINGS = `PRAGMA synchronous=OFF; PRAGMA page_size=${PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA secure_delete=ON;`;
 
 /** Opens files in write-ahead mode, without waiting for locks. */
 const nodeSqlite: SqliteDriver = {
@@ -147,9 +147,9 @@ const MAX_CHUNK_ROWS = 500;
 const MIN_CHUNK_ROWS = 10;
 const CHUNK_MS = 3;
 const CHUNK_PAUSE_MS = 5;
-/** Attempts at storing the generation while another process holds the lock, with a pause after each. */
-const RAISE_ATTEMPTS = 20;
-const RAISE_PAUSE_MS = 10;
+/** Attempts while another process holds the lock, with a pause after each: 200 ms, as locks are held for milliseconds. */
+const LOCK_ATTEMPTS = 20;
+const LOCK_PAUSE_MS = 10;
 
 /** Access to the file of a cache tier. */
 export interface SqliteAccess {
@@ -174,23 +174,44 @@ export async function evictOldest({ current, pause }: SqliteAccess): Promise<voi
 }
 
 /** Deletes the expired entries. Rejects with the error of SQLite. */
-export const deleteExpired = (access: SqliteAccess): Promise<void> =>
-  deleteInChunks(access, 'SELECT rowid FROM keyv WHERE expires <= ?', Date.now());
+export async function deleteExpired(access: SqliteAccess): Promise<void> {
+  const deleted = await deleteInChunks(access, 'SELECT rowid FROM keyv WHERE expires <= ?', Date.now());
+  if (deleted > 0) await emptyLog(access);
+}
 
-/** Deletes all entries. Rejects with the error of SQLite. */
-export const deleteAll = (access: SqliteAccess): Promise<void> =>
-  deleteInChunks(access, 'SELECT rowid FROM keyv');
+/** Deletes the entries whose keys begin with `prefix`. Rejects with the error of SQLite. */
+export async function deleteAll(access: SqliteAccess, prefix: string): Promise<void> {
+  // Keys are ASCII: U+FFFF sorts after all of their characters.
+  const rows = 'SELECT rowid FROM keyv WHERE key >= ? AND key < ?';
+  await whileLocked(access, () => deleteInChunks(access, rows, prefix, `${prefix}\uffff`));
+  await emptyLog(access);
+}
+
+/** Removes the write-ahead log, which has the pages as they were before a deletion. Waits for readers in other processes. */
+const emptyLog = (access: SqliteAccess): Promise<void> =>
+  whileLocked(access, async () => {
+    const [row] = (await access.current().query('PRAGMA wal_checkpoint(TRUNCATE)')) as { busy: number }[];
+    if (row?.busy) throw new FileLockedError('another process reads the cache file');
+  });
+
+/** Another connection uses the file. */
+class FileLockedError extends Error {
+  /** SQLITE_BUSY. */
+  readonly errcode = 5;
+}
 
 async function deleteInChunks(
   { current, pause }: SqliteAccess,
   rows: string,
   ...parameters: unknown[]
-): Promise<void> {
+): Promise<number> {
   const sql = `DELETE FROM keyv WHERE rowid IN (${rows} LIMIT ?) RETURNING 1`;
+  let count = 0;
   for (let limit = MIN_CHUNK_ROWS; ;) {
     const startedAt = performance.now();
     const deleted = await current().query(sql, ...parameters, limit);
-    if (deleted.length < limit) return;
+    count += deleted.length;
+    if (deleted.length < limit) return count;
     const fitting = (limit * CHUNK_MS) / (performance.now() - startedAt);
     // At most doubled: the next rows may lie further apart in the file.
     limit = Math.round(Math.max(MIN_CHUNK_ROWS, Math.min(2 * limit, fitting, MAX_CHUNK_ROWS)));
@@ -205,16 +226,22 @@ export async function readGeneration({ current }: SqliteAccess): Promise<number>
 }
 
 /** Stores `atLeast`, or the stored generation plus `step` when that is higher. Rejects with the error of SQLite. */
-export async function raiseGeneration(access: SqliteAccess, atLeast: number, step: 0 | 1): Promise<number> {
+export const raiseGeneration = (access: SqliteAccess, atLeast: number, step: 0 | 1): Promise<number> =>
+  whileLocked(access, async () => {
+    const stored = await readGeneration(access);
+    const raised = Math.max(atLeast, stored + step);
+    if (raised > stored) await access.current().query(`PRAGMA user_version=${raised}`);
+    return raised;
+  });
+
+/** Repeats `operation` while another process has locked the file. Rejects with the error of SQLite. */
+async function whileLocked<T>({ pause }: SqliteAccess, operation: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const stored = await readGeneration(access);
-      const raised = Math.max(atLeast, stored + step);
-      if (raised > stored) await access.current().query(`PRAGMA user_version=${raised}`);
-      return raised;
+      return await operation();
     } catch (error) {
-      if (sqliteFault(error) !== 'busy' || attempt === RAISE_ATTEMPTS) throw error;
-      await access.pause(RAISE_PAUSE_MS);
+      if (sqliteFault(error) !== 'busy' || attempt === LOCK_ATTEMPTS) throw error;
+      await pause(LOCK_PAUSE_MS);
     }
   }
 }

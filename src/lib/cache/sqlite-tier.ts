@@ -75,10 +75,10 @@ class SqliteTier implements CacheTier {
     return this.#writes.add(() => this.#write(key, answer));
   }
 
-  async clear(): Promise<void> {
+  async clear(prefix = ''): Promise<void> {
     await this.#firstAttempt;
     // Through the queue, so that writes queued before are deleted too.
-    await this.#writes.add(() => deleteAll(this.#access));
+    await this.#writes.add(() => deleteAll(this.#access, prefix));
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const PAUSE_GROWTH = 1.5;
+/** Items of {@link forEachConcurrently} that are worked on at the same time. */
+const CONCURRENCY = 8;
 
 /** A set of unsettled promises. */
 export class PendingWork {
@@ -61,4 +63,16 @@ export function createPauses(firstMs: number, maxMs: number, signal: AbortSignal
     pauseMs = Math.min(maxMs, pauseMs * PAUSE_GROWTH);
     await delay(jittered, undefined, { signal, ref: false }).catch(() => {});
   };
+}
+
+/** Does `work` for each item, for a few at the same time. Rejects when one of them does; the others may then go on. */
+export async function forEachConcurrently<T>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const remaining = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = remaining.next(); !next.done; next = remaining.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }

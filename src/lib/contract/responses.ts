@@ -69,6 +69,7 @@ export const ERROR_CODES = [
   'circuit_open',
   'content_filtered',
   'conversation_too_long',
+  'erasure_incomplete',
   'history_unavailable',
   'idempotency_conflict',
   'internal_error',

@@ -57,6 +57,19 @@ export const sessionErrors = {
   answerNotStored: () =>
     new AskError(503, 'history_unavailable', 'The answer could not be stored. Send the question again.'),
   answerUnavailable: unavailable('The state of the answer cannot be read or changed. Try again.'),
+  userNotKnown: () =>
+    new AskError(
+      401,
+      'not_signed_in',
+      'Sign in: this address is for the data of a known user. Where nobody signs in or has a key of a caller, nothing is stored by user: delete each session with DELETE /sessions/{session_id}.',
+    ),
+  erasureIncomplete: (cause?: unknown) =>
+    new AskError(
+      503,
+      'erasure_incomplete',
+      'Not everything could be deleted. It is tried again within 2 hours, and whenever you send this request again.',
+      { retryAfterMs: 10_000, cause },
+    ),
   sessionNotCopied: unavailable('The session could not be copied. Try again.'),
   sessionNotDeleted: unavailable('The session could not be deleted. Try again.'),
   storageUnavailable: unavailable('Sessions cannot be read at the moment. Try again.'),

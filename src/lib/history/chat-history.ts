@@ -17,7 +17,7 @@ import {
   toInteraction,
   toProperties,
 } from './session-rows.ts';
-import { type ListedRow, removeRows, type RowAction, RowConflictError, type RowStore } from './row-store.ts';
+import { insertUnique, type ListedRow, removeRows, type RowAction, type RowStore } from './row-store.ts';
 
 /** The newest interactions of the current conversation, oldest first, and the position to append after. */
 export interface Conversation extends Position {
@@ -101,7 +101,7 @@ export class ChatHistory {
     const partition = sessionPartition(session);
     const key = replaces === undefined ? interactionKey(position, askedAt, id) : replacingKey(replaces);
     const properties = await toProperties(interaction);
-    if (!alongside && replaces === undefined) return this.#insertUnique(partition, key, properties);
+    if (!alongside && replaces === undefined) return insertUnique(this.#store, partition, key, properties);
     const actions: RowAction[] = [{ type: 'insert', key, properties }];
     if (replaces !== undefined) actions.push({ type: 'remove', key: replaces });
     if (alongside) actions.push(alongside(key));
@@ -126,7 +126,7 @@ export class ChatHistory {
     const partition = sessionPartition(session);
     const [newest] = await this.#store.list(partition, { to: AFTER_INTERACTIONS, limit: 1 });
     const epoch = nextEpoch(newest ? parseKey(newest.key).epoch : 0, askedAt);
-    await this.#insertUnique(partition, markerKey(epoch), {});
+    await insertUnique(this.#store, partition, markerKey(epoch), {});
     return { epoch, lastMs: 0 };
   }
 
@@ -152,6 +152,11 @@ export class ChatHistory {
     } catch {
       return { position, removed: false };
     }
+  }
+
+  /** Removes rows of a session by their keys: those of an answer that was stored after its conversation was deleted. */
+  remove(session: SessionKey, keys: string[]): Promise<void> {
+    return removeRows(this.#store, sessionPartition(session), keys);
   }
 
   /**
@@ -234,16 +239,5 @@ export class ChatHistory {
   #isVisible(key: string, epoch: number | undefined): boolean {
     const position = parseKey(key);
     return position.epoch === epoch && !isMarkerKey(key) && position.lastMs >= Date.now() - this.#ttlMs;
-  }
-
-  /** Inserts a row whose key only this call uses, and gives the key. */
-  async #insertUnique(...row: Parameters<RowStore['insert']>): Promise<string> {
-    try {
-      await this.#store.insert(...row);
-    } catch (error) {
-      // The store retries calls without a response, so the first attempt of this very call has inserted the row.
-      if (!(error instanceof RowConflictError)) throw error;
-    }
-    return row[1];
   }
 }

@@ -50,8 +50,11 @@ export type ClaimResult =
   /** The idempotency key was used for another question. */
   | { state: 'conflict' };
 
-/** What became of a claim: `stopping` is held, but somebody wants the answer to stop; `lost` is another's, or gone. */
-export type ClaimStatus = 'held' | 'stopping' | 'lost';
+/**
+ * What became of a claim: `stopping` is held, but somebody wants the answer to stop; `lost` is another's; `gone` was deleted
+ * with its session.
+ */
+export type ClaimStatus = 'held' | 'stopping' | 'lost' | 'gone';
 
 /** Manages claims, and with them the states of answers. Every method rejects when the store fails. */
 export class Claims {
@@ -104,7 +107,8 @@ export class Claims {
     const { session, row } = claim;
     const found = await this.#store.get(sessionPartition(session), answerRowKey(row.key));
     const current = found?.properties as AnswerRow | undefined;
-    if (!found || current?.owner !== row.owner) return 'lost';
+    if (!found) return 'gone';
+    if (current?.owner !== row.owner) return 'lost';
     claim.etag = found.etag;
     row.stop = current.stop;
     return row.stop ? 'stopping' : 'held';
@@ -127,8 +131,9 @@ export class Claims {
       const written = await orConflict(
         this.#store.replace(sessionPartition(session), answerRowKey(row.key), ended, claim.etag),
       );
-      if (written === null && (await this.refresh(claim)) !== 'lost') return null;
-      return true;
+      if (written !== null) return true;
+      const status = await this.refresh(claim);
+      return status === 'lost' || status === 'gone' ? true : null;
     });
   }
 

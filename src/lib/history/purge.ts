@@ -1,5 +1,6 @@
 /** The purge: scans the whole table for expired rows (interactions, markers, claims, the session index). */
 import type { Invocation } from '../common/log.ts';
+import { forEachConcurrently } from '../common/pending-work.ts';
 import {
   type Properties,
   removeRows,
@@ -11,7 +12,7 @@ import {
 } from './row-store.ts';
 import { ANSWER_PREFIX, KEY_LIFETIME_MS } from './answer-rows.ts';
 import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './session-rows.ts';
-import { isListPosition, isStateKey } from './session-index.ts';
+import { isListPosition, isStateKey, USER_KEY } from './session-index-rows.ts';
 
 /** The row that stores where the next run continues. */
 const CURSOR = { partition: 'purge', key: 'cursor' };
@@ -98,8 +99,6 @@ const writeCursor = (store: RowStore, { partition, key }: RowPosition): Promise<
 
 /** A marker is kept for so long after its conversation has expired. By then, no request still writes to an older one. */
 const MARKER_LIFETIME_MS = 24 * 3_600_000;
-/** Partitions, or rows, that are purged at the same time. */
-const CONCURRENCY = 8;
 
 /** How many partitions and rows were examined, and how many rows were removed. */
 export interface PurgeCounts {
@@ -194,9 +193,12 @@ function isExpiredClaimOrEntry({ key, properties }: ScannedRow, oldest: number):
 const isUnused = ({ updatedAt }: Properties, oldest: number): boolean =>
   Number(updatedAt) < oldest - MARKER_LIFETIME_MS;
 
-/** Removes the states of unused sessions, except those that are used again meanwhile. Gives how many were removed. */
+/** Removes the states of unused sessions and users, except those that are used again meanwhile. Gives their number. */
 async function removeUnusedStates(store: RowStore, rows: ScannedRow[], oldest: number): Promise<number> {
-  const unused = rows.filter(({ key, properties }) => isStateKey(key) && isUnused(properties, oldest));
+  const unused = rows.filter(({ key, properties }) => {
+    const isState = isStateKey(key) || key === USER_KEY;
+    return isState && isUnused(properties, oldest);
+  });
   let removed = 0;
   await forEachConcurrently(unused, async ({ partition, key }) => {
     // Read again, because a scan with selected properties may lack etags.
@@ -210,12 +212,4 @@ async function removeUnusedStates(store: RowStore, rows: ScannedRow[], oldest: n
     }
   });
   return removed;
-}
-
-async function forEachConcurrently<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
-  const remaining = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of remaining) await work(item);
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }

@@ -98,6 +98,20 @@ export interface RowStore {
   scan(after: RowPosition, properties: string[]): AsyncIterable<ScannedRow[]>;
 }
 
+/** Inserts a row whose key only this call uses, and gives the key. */
+export async function insertUnique(
+  store: RowStore,
+  ...[partition, key, properties]: Parameters<RowStore['insert']>
+): Promise<string> {
+  try {
+    await store.insert(partition, key, properties);
+  } catch (error) {
+    // The store retries calls without a response, so the first attempt of this very call has inserted the row.
+    if (!(error instanceof RowConflictError)) throw error;
+  }
+  return key;
+}
+
 /** Removes rows of a partition in the given order, with as few calls as possible. */
 export async function removeRows(store: RowStore, partition: string, keys: string[]): Promise<void> {
   for (let start = 0; start < keys.length; start += MAX_ROWS_PER_CALL) {

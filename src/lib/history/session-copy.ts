@@ -1,5 +1,6 @@
 /** Copies the interactions of a conversation to another session. */
 import type { ChatHistory } from './chat-history.ts';
+import type { SessionIndex } from './session-index.ts';
 import type { ListedRow, Properties, RowAction, RowStore } from './row-store.ts';
 import {
   after,
@@ -21,6 +22,7 @@ const ROW_BYTES = 1000;
 export interface CopyParts {
   store: RowStore;
   history: ChatHistory;
+  index: SessionIndex;
 }
 
 /** A copy that is complete. */
@@ -34,7 +36,7 @@ export interface Copied {
  * Null when there is no conversation, or the position is not in it. Rejects when the store fails.
  */
 export async function copyConversation(
-  { store, history }: CopyParts,
+  { store, history, index }: CopyParts,
   session: SessionKey,
   target: SessionKey,
   before = '',
@@ -42,6 +44,7 @@ export async function copyConversation(
   const { keys } = await history.readKeys(session);
   if (keys.length === 0 || (before !== '' && !keys.includes(before))) return null;
   const copied = keys.filter((key) => key > before);
+  if (target.userId !== null) await index.reserve(target.userId, target.sessionId, 0);
   let oldest: ListedRow | undefined;
   for (let start = 0; start < copied.length; start += BATCH_ROWS) {
     const batch = copied.slice(start, start + BATCH_ROWS);

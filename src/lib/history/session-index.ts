@@ -1,35 +1,32 @@
 /**
- * The sessions of each signed-in user. A user's partition has two rows for each session: the entry, whose key sorts the
- * most recently used session first, and the state, from which the key of the entry is computed. Concurrent writers
- * conflict on the etag of the state. Rejected: order by the start of a conversation (the time of the last use would need a
+ * The sessions of each signed-in user. A user's partition has two rows for each session: the state, which is stored before
+ * the session has any row, and the entry, whose key sorts the most recently used session first and is computed from the
+ * state. Concurrent writers conflict on the etag of the state. Rejected: order by the start of a conversation (the time of the last use would need a
  * read for each session), entries without a state (concurrent writers leave two), and sorting in memory (reads them all).
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { after, digest, inverted } from './session-rows.ts';
+import { after, inverted } from './session-rows.ts';
+import { RowConflictError, type RowStore } from './row-store.ts';
 import {
-  type ListedRow,
-  type Properties,
-  type Row,
-  type RowAction,
-  RowConflictError,
-  type RowStore,
-} from './row-store.ts';
+  AFTER_STATES,
+  entryKey,
+  indexPartition,
+  type ListedSession,
+  type SessionState,
+  STATE_PREFIX,
+  stateKey,
+  stateProperties,
+  toActions,
+  toListed,
+  toState,
+} from './session-index-rows.ts';
 
 const TITLE_CHARS = 80;
-/** Inverted time of the last use, and a digest of the session id. */
-const ENTRY_KEY = /^\d{13}-[\w-]{43}$/;
-const STATE_KEY = /^state-[\w-]{43}$/;
+/** Rows of a page of {@link SessionIndex.states}. */
+const STATES_PAGE = 100;
 /** Attempts at a change while other writers conflict with it, and the base of the growing pause between them. */
 const MAX_ATTEMPTS = 8;
 const PAUSE_MS = 10;
-
-/** A session in a list. Times in milliseconds since 1970. */
-export interface ListedSession {
-  sessionId: string;
-  title: string;
-  createdAt: number;
-  updatedAt: number;
-}
 
 /** A page of a user's sessions, the most recently used first. */
 export interface SessionList {
@@ -46,11 +43,8 @@ export interface IndexEntry {
   firstQuestion?: string | undefined;
 }
 
-/** The state of a session's newest conversation. A deleted session has a state but no entry. */
-interface State extends ListedSession {
-  epoch: number;
-  deleted: boolean;
-}
+/** What {@link SessionIndex.note} gives for a conversation that was deleted meanwhile. */
+export const FORGOTTEN = 'forgotten';
 
 /** The index of sessions by user. Every method rejects when the store fails. */
 export class SessionIndex {
@@ -64,14 +58,36 @@ export class SessionIndex {
   }
 
   /**
-   * Records that a conversation was used. Does nothing when the conversation was deleted meanwhile. Gives the time that the
-   * entry has then, if it was changed.
+   * Stores the state of a session that has no row yet, if there is none: an erasure finds all rows of a user by the states.
+   * One write in most cases.
    */
-  async note(userId: string, { sessionId, epoch, firstQuestion }: IndexEntry): Promise<number | undefined> {
+  async reserve(userId: string, sessionId: string, epoch: number): Promise<void> {
+    const now = Date.now();
+    const own = { sessionId, epoch, deleted: true, title: '', createdAt: now, updatedAt: now };
+    try {
+      await this.#store.insert(indexPartition(userId), stateKey(sessionId), stateProperties(own));
+    } catch (error) {
+      if (!(error instanceof RowConflictError)) throw error;
+      await this.#change(userId, sessionId, (old) =>
+        old && old.sessionId !== '' ? null : { ...own, epoch: Math.max(epoch, old?.epoch ?? 0) },
+      );
+    }
+  }
+
+  /**
+   * Records that a conversation was used. Gives the time that the entry has then, if it was changed; or that the conversation
+   * was deleted meanwhile.
+   */
+  async note(
+    userId: string,
+    { sessionId, epoch, firstQuestion }: IndexEntry,
+  ): Promise<number | typeof FORGOTTEN | undefined> {
     const now = Date.now();
     const ownTitle = toTitle(firstQuestion ?? '');
+    let isForgotten = false;
     const changed = await this.#change(userId, sessionId, (old) => {
-      if (old && old.epoch > epoch) return null;
+      isForgotten = old !== undefined && old.epoch > epoch;
+      if (isForgotten) return null;
       const same = old?.epoch === epoch && !old.deleted ? old : undefined;
       const title = same?.title || ownTitle;
       // A later use is recorded already.
@@ -79,7 +95,7 @@ export class SessionIndex {
       const updatedAt = Math.max(now, (old?.updatedAt ?? 0) + 1);
       return { sessionId, epoch, deleted: false, title, createdAt: same?.createdAt ?? now, updatedAt };
     });
-    return changed?.updatedAt;
+    return isForgotten ? FORGOTTEN : changed?.updatedAt;
   }
 
   /** Takes back what {@link note} recorded, unless the conversation was used again. `noted` is the time that it gave. */
@@ -99,6 +115,28 @@ export class SessionIndex {
     );
   }
 
+  /** Like {@link forget}, and forgets the id of the session too. */
+  async erase(userId: string, sessionId: string, epoch: number): Promise<void> {
+    const now = Date.now();
+    await this.#change(userId, sessionId, (old) =>
+      old && old.epoch > epoch
+        ? null
+        : { sessionId: '', epoch, deleted: true, title: '', createdAt: now, updatedAt: now },
+    );
+  }
+
+  /** Gives the states of all sessions of a user but the erased ones, in pages. */
+  async *states(userId: string): AsyncGenerator<SessionState[], void, void> {
+    for (let from = STATE_PREFIX; ;) {
+      const range = { from, to: AFTER_STATES, limit: STATES_PAGE };
+      const rows = await this.#store.list(indexPartition(userId), range);
+      yield rows.map(toState).filter(({ sessionId }) => sessionId !== '');
+      const last = rows.at(-1);
+      if (!last || rows.length < STATES_PAGE) return;
+      from = after(last.key);
+    }
+  }
+
   /** Lists at most `limit` sessions: the most recently used, or those after the position that another page gave. */
   async list(userId: string, limit: number, before?: string): Promise<SessionList> {
     const range = {
@@ -115,8 +153,8 @@ export class SessionIndex {
   async #change(
     userId: string,
     sessionId: string,
-    decide: (old: State | undefined) => State | null,
-  ): Promise<State | null> {
+    decide: (old: SessionState | undefined) => SessionState | null,
+  ): Promise<SessionState | null> {
     const partition = indexPartition(userId);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) await delay(PAUSE_MS * 2 ** attempt * Math.random());
@@ -128,7 +166,7 @@ export class SessionIndex {
       // A purge that was stopped halfway may have removed the entry and kept the state.
       if (attempt > 0 && oldEntry && !(await this.#store.get(partition, oldEntry))) oldEntry = undefined;
       try {
-        await this.#store.transact(partition, toActions(row, next, oldEntry));
+        await this.#store.transact(partition, toActions(row, next, { key: stateKey(sessionId), oldEntry }));
         return next;
       } catch (error) {
         if (!(error instanceof RowConflictError)) throw error;
@@ -137,46 +175,6 @@ export class SessionIndex {
     throw new Error(`The session could not be changed in ${MAX_ATTEMPTS} attempts: others kept changing it.`);
   }
 }
-
-/** True for the key of an entry, which is also what a list gives as the position of its next page. */
-export const isListPosition = (text: string): boolean => ENTRY_KEY.test(text);
-
-/** True for the key of a state. */
-export const isStateKey = (key: string): boolean => STATE_KEY.test(key);
-
-const indexPartition = (userId: string): string => digest('index', userId);
-const stateKey = (sessionId: string): string => `state-${digest(sessionId)}`;
-const entryKey = ({ updatedAt, sessionId }: ListedSession): string =>
-  `${inverted(updatedAt)}-${digest(sessionId)}`;
-
-function toActions(row: Row | undefined, next: State, oldEntry: string | undefined): RowAction[] {
-  const { sessionId, title, createdAt, updatedAt, epoch, deleted } = next;
-  const entry = { sessionId, title, createdAt: String(createdAt), updatedAt: String(updatedAt) };
-  const key = stateKey(sessionId);
-  const properties = { ...entry, epoch: String(epoch), deleted };
-  const actions: RowAction[] = [
-    row ? { type: 'replace', key, properties, etag: row.etag } : { type: 'insert', key, properties },
-  ];
-  if (!deleted) actions.push({ type: 'insert', key: entryKey(next), properties: entry });
-  if (oldEntry) actions.push({ type: 'remove', key: oldEntry });
-  return actions;
-}
-
-function toListed({ properties }: ListedRow): ListedSession {
-  return {
-    sessionId: text(properties['sessionId']),
-    title: text(properties['title']),
-    createdAt: Number(properties['createdAt']),
-    updatedAt: Number(properties['updatedAt']),
-  };
-}
-
-function toState(row: Row): State {
-  const { epoch, deleted } = row.properties;
-  return { ...toListed(row), epoch: Number(epoch), deleted: deleted === true };
-}
-
-const text = (value: Properties[string] | undefined): string => (typeof value === 'string' ? value : '');
 
 /** The first line of a question, shortened without splitting a character. */
 function toTitle(question: string): string {

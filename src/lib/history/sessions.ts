@@ -5,7 +5,7 @@ import type { StoredAnswer } from './answer-rows.ts';
 import type { ConversationPage } from './chat-history.ts';
 import type { Claims } from './idempotency.ts';
 import { copyConversation, type CopyParts } from './session-copy.ts';
-import type { SessionIndex, SessionList } from './session-index.ts';
+import { FORGOTTEN, type SessionList } from './session-index.ts';
 import { isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';
 
 const PAGE_INTERACTIONS = 50;
@@ -14,7 +14,8 @@ const PAGE_SESSIONS = 50;
 /** What {@link createSessions} needs. */
 export interface SessionsParts extends CopyParts {
   claims: Claims;
-  index: SessionIndex;
+  /** Stops the answers in progress of a session in this process, whose rows were deleted. */
+  stopAnswers: (session: SessionKey) => void;
   /** Work that has to be finished before the process stops. */
   pending: PendingWork;
   warn: (message: string) => void;
@@ -52,7 +53,7 @@ export const isSessionPosition = isInteractionOrMarkerKey;
 
 /** Creates the sessions of this process. */
 export function createSessions(parts: SessionsParts): Sessions {
-  const { history, index, pending, warn } = parts;
+  const { history, index, pending, warn, stopAnswers } = parts;
 
   async function copy(session: SessionKey, position?: string): Promise<string | null> {
     // Nobody knows the id before the copy is complete.
@@ -61,9 +62,14 @@ export function createSessions(parts: SessionsParts): Sessions {
     if (!copied) return null;
     if (target.userId !== null && copied.firstQuestion !== undefined) {
       const entry = { sessionId: target.sessionId, epoch: 0, firstQuestion: copied.firstQuestion };
-      await pending
+      const noted = await pending
         .add(index.note(target.userId, entry))
         .catch((error) => warn(`The list of sessions could not be updated: ${String(error)}`));
+      // Everything of the user was deleted meanwhile.
+      if (noted === FORGOTTEN) {
+        await history.delete(target);
+        return null;
+      }
     }
     return target.sessionId;
   }
@@ -83,6 +89,7 @@ export function createSessions(parts: SessionsParts): Sessions {
     },
     async forget(session) {
       const { position, removed } = await history.delete(session);
+      stopAnswers(session);
       const { userId, sessionId } = session;
       if (userId !== null) await pending.add(index.forget(userId, sessionId, position.epoch));
       return removed;

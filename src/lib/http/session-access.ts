@@ -1,7 +1,8 @@
 /** Reading, deleting and listing sessions, for HTTP and for agents. */
 import { AskError, errors } from '../contract/errors.ts';
 import { type SessionKey, toMessages } from '../history/session-rows.ts';
-import { isListPosition, type SessionList } from '../history/session-index.ts';
+import type { SessionList } from '../history/session-index.ts';
+import { isListPosition } from '../history/session-index-rows.ts';
 import { isSessionPosition, type SessionPage, type Sessions } from '../history/sessions.ts';
 import { type Invocation, logError } from '../common/log.ts';
 

@@ -20,6 +20,14 @@ export const readSession = (request: RawRequest, { users }: Pick<Config, 'users'
 export const readKey = (request: RawRequest): string =>
   checkKey(segmentOf(request, /\/answers\/([^/]*)/i, 'key'), 'key');
 
+/** The name in an address below `/users/`. @throws AskError when it cannot be one. */
+export function readUserName(request: RawRequest): string {
+  const name = segmentOf(request, /\/users\/([^/]*)/i, 'name');
+  // `/users/me` is for users themselves.
+  if (name === '' || name.toLowerCase() === 'me') throw errors.invalidField('name', 'must name a user');
+  return name;
+}
+
 function segmentOf(request: RawRequest, at: RegExp, name: string): string {
   const encoded = at.exec(request.path)?.[1] ?? '';
   try {

@@ -1,7 +1,8 @@
 /** The cache key, and the interaction of the tiers. */
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AnswerCache, answerCacheKey, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
+import { type AnswerCache, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
+import { answerCacheKey } from '../../../src/lib/cache/cache-key.ts';
 import { type CacheTier, createMemoryTier, type TierName } from '../../../src/lib/cache/cache-tier.ts';
 import { type Config, type Environment, readConfig } from '../../../src/lib/config/config.ts';
 import { createHttpClient, type HttpMessage } from '../../../src/lib/pool/http-client.ts';
@@ -48,7 +49,11 @@ const keyFor = (
   messages: Message[],
   partition: string | null = null,
   generation = 0,
-): string => answerCacheKey(config, targetOf(config), messages, { generation, partition });
+): string =>
+  answerCacheKey(config, targetOf(config), messages, {
+    generation,
+    partition: partition === null ? null : { userId: partition, generation: 0 },
+  });
 
 describe('the key', () => {
   const prompt = buildPrompt('system', [{ question: 'a', answer: 'b' }], 'c');

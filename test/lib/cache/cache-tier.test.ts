@@ -66,6 +66,10 @@ function inFile(sql: string): unknown {
   }
 }
 
+/** The bytes of the file and of its write-ahead log. */
+const bytesOfFiles = (): string =>
+  ['', '-wal'].map((suffix) => readFileSync(path + suffix).toString('latin1')).join();
+
 /** Overwrites all pages but the first. */
 function overwrite(): void {
   const bytes = readFileSync(path);
@@ -144,6 +148,14 @@ function keepsTheContract(create: () => CacheTier): void {
     expect(await tier.get('k')).toEqual(expired);
   });
 
+  it('can be cleared of the answers whose keys begin with a text', async () => {
+    const keys = ['answer:6:ann:1:h', 'answer:6:ann:2:h', 'answer:6:anne:1:h', 'answer:6:h'];
+    for (const key of keys) await vi.waitFor(() => tier.set(key, answer('a')), 10_000);
+    await vi.waitFor(() => tier.clear('answer:6:ann:'), 10_000);
+    const found = await vi.waitFor(() => Promise.all(keys.map((key) => tier.get(key))), 10_000);
+    expect(found.map(Boolean)).toEqual([false, false, true, true]);
+  });
+
   it('is empty after it was cleared, also of pending writes', async () => {
     await Promise.all(
       Array.from({ length: 1200 }, (_, index) => tier.set(`k${index}`, answer('a')).catch(() => {})),
@@ -205,6 +217,23 @@ describe('the SQLite file', () => {
     expect([inFile('PRAGMA page_size'), inFile('PRAGMA journal_mode')]).toEqual([8192, 'wal']);
   });
 
+  it('has no byte of an answer that was cleared, in any of its files', async () => {
+    const tier = sqlite();
+    // In a page with others, and in pages of its own.
+    for (const [key, length] of [
+      ['a:1', 1000],
+      ['a:2', 30_000],
+      ['b:1', 1000],
+    ] as const)
+      await tier.set(key, answer(`text of ${key} `.repeat(length / 10)));
+    // Replaced: the pages of the first text are free.
+    await tier.set('a:2', answer('short text of a:2'));
+    expect(bytesOfFiles()).toMatch(/text of a/);
+    await tier.clear('a:');
+    expect(bytesOfFiles()).not.toMatch(/text of a/);
+    expect(bytesOfFiles()).toMatch(/text of b/);
+  });
+
   it('stays within its bound: the newest answers replace the oldest', async () => {
     const tier = sqlite(MEGABYTE);
     for (let index = 0; index < 400; index++) {
@@ -263,12 +292,14 @@ describe('the SQLite file', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const tier = sqlite();
     for (let index = 0; index < 20; index++) await tier.set(`k${index}`, answer('a', 1000));
+    await tier.set('text', answer('an expired text', 1000));
     await tier.set('kept', answer('a'));
-    expect(inFile('SELECT count(*) FROM keyv')).toBe(21);
+    expect(inFile('SELECT count(*) FROM keyv')).toBe(22);
     await delay(1010);
     await vi.advanceTimersByTimeAsync(100_000);
     vi.useRealTimers();
     await eventually(() => inFile('SELECT count(*) FROM keyv') === 1);
+    await eventually(() => !bytesOfFiles().includes('an expired text'));
   });
 
   it.each([

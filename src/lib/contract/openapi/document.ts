@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { askFields, copyFields } from '../ask-fields.ts';
 import { chatFields, responseFields } from '../openai-fields.ts';
+import { userErasure, userRecord } from '../user-data.ts';
 import { addressedEvents, streamEvents } from '../answer-events.ts';
 import { API_VERSION, JSON_SCHEMA_OPTIONS, type NamedSchemas, schemas } from '../schema.ts';
 import { askPaths } from './ask-paths.ts';
@@ -10,9 +11,19 @@ import { jsonRpcMessage, mcpPath } from './mcp-path.ts';
 import { openAiPaths, openAiSchemas } from './openai-paths.ts';
 import { otherPaths, pagePaths } from './other-paths.ts';
 import { sessionPaths } from './session-paths.ts';
+import { userPaths } from './user-paths.ts';
 
 schemas.add(askFields, { id: 'Question', description: 'A question. Unknown fields are ignored.' });
 schemas.add(copyFields, { id: 'CopyRequest', description: 'What to copy of a session.' });
+
+schemas.add(userErasure, {
+  id: 'UserErasure',
+  description: 'The deletion of everything that is kept of a user.',
+});
+schemas.add(userRecord, {
+  id: 'UserRecord',
+  description: 'A line of an export. Other fields depend on `type`.',
+});
 
 schemas.add(responseFields, {
   id: 'ResponseRequest',
@@ -44,9 +55,18 @@ export function openApiDocument(): Json {
       { name: 'agents', description: 'The same questions and sessions for agents.' },
       { name: 'openai', description: 'The same questions and sessions for clients of OpenAI.' },
       { name: 'sessions', description: 'Chat histories.' },
+      { name: 'users', description: 'What is kept of a user.' },
       { name: 'operation', description: 'Monitoring and administration.' },
     ],
-    paths: { ...pagePaths, ...askPaths, ...mcpPath, ...openAiPaths, ...sessionPaths, ...otherPaths },
+    paths: {
+      ...pagePaths,
+      ...askPaths,
+      ...mcpPath,
+      ...openAiPaths,
+      ...sessionPaths,
+      ...userPaths,
+      ...otherPaths,
+    },
     components: {
       schemas: namedSchemas(),
       securitySchemes: {
@@ -61,7 +81,7 @@ export function openApiDocument(): Json {
 }
 
 const KEY =
-  'A function key, or the admin key for `DELETE /cache`. With HTTP_AUTH_LEVEL=anonymous no function key is required.';
+  'A function key, or the admin key for `DELETE /cache` and `/users/{name}`. With HTTP_AUTH_LEVEL=anonymous no function key is required.';
 
 const CALLER_KEY =
   'The key of a caller, where the settings have CALLER_KEYS. Operators still need their keys.';
