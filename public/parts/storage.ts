@@ -41,6 +41,16 @@ export function stored<Value>(
   };
 }
 
+/** Removes all stored values, but those whose names begin with a text of `except`. */
+export function forgetStored(except: readonly string[]): void {
+  const isKept = (key: string): boolean =>
+    !key.startsWith('ask.') || except.some((name) => key.startsWith(`ask.${name}`));
+  for (const area of ['local', 'session'] as const)
+    attempt(() => {
+      for (const key of Object.keys(open(area))) if (!isKept(key)) open(area).removeItem(key);
+    });
+}
+
 /** Whether a value is a text, for {@link stored}. */
 export const isText = (value: unknown): value is string => typeof value === 'string';
 

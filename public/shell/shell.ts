@@ -13,6 +13,7 @@ import type { SessionStore } from '../sessions/session-store.ts';
 import { copyLastAnswer } from '../turn/actions.ts';
 import { startKeyboard } from './keyboard.ts';
 import { showShortcuts } from './shortcuts.ts';
+import { myDataChoice } from './my-data.ts';
 import { SidePanel } from './side-panel.ts';
 import { themeChoice } from './theme.ts';
 
@@ -58,6 +59,7 @@ export function startShell({ conversation, composer, sessions, sessionList }: Sh
     ...exportChoice(conversation, byId('title', HTMLElement).textContent),
     ...printChoice(conversation),
     themeChoice(),
+    ...myDataChoice(sessions),
     { items: [{ label: 'Keyboard shortcuts', icon: 'keyboard', run: () => void showShortcuts() }] },
   ]);
   startKeyboard({

@@ -2,7 +2,7 @@
  * The erasure and the export of a user. That an erasure is complete is shown by a search of all bytes: of Azurite's files, the
  * cache file with its log, Redis, and the output of the app.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -274,6 +274,25 @@ describe('the data of a user', () => {
       await fetch(`${app.url}/sessions/${session_id}`, { headers: user })
     ).json()) as Session;
     expect(interaction_count).toBe(6);
+  });
+});
+
+describe('callers with keys', () => {
+  const key = randomUUID();
+  const CALLER_KEYS = `reports=${createHash('sha256').update(key).digest('hex')}`;
+  const app = useApp({ env: { HTTP_AUTH_LEVEL: 'anonymous', CALLER_KEYS } });
+
+  it('erase and export themselves, and operators do it by their names', async () => {
+    const headers = { Authorization: `Bearer ${key}` };
+    await ask(app, { question: 'My name is Ada.' }, headers);
+    expect(await exported(app, headers)).toHaveLength(3);
+    expect(await erase(app, headers)).toMatchObject({ cached_answers: 'deleted' });
+    expect(await exported(app, headers)).toHaveLength(1);
+    await ask(app, { question: 'My name is Ada.' }, headers);
+    expect(await exported(app, {}, '/users/reports/export')).toHaveLength(3);
+    expect((await fetch(`${app.url}/users/reports`, { method: 'DELETE' })).status).toBe(200);
+    expect(await exported(app, headers)).toHaveLength(1);
+    expect((await me(app, {})).status).toBe(401);
   });
 });
 
