@@ -24,7 +24,7 @@ const shape = { toBody: openAiErrorBody, schema: 'OpenAiError' };
 const failures = (allow: string, possible: AskError[]): Json => {
   return errorResponses(
     allow,
-    [...serviceErrors, errors.callerUnknown(), errors.openAiApiOff(), ...possible],
+    [...serviceErrors, errors.callerUnknown(), errors.userUnknown(), errors.openAiApiOff(), ...possible],
     shape,
   );
 };
@@ -45,7 +45,6 @@ const questionHeaders = [
 
 /** Errors of an operation that answers. */
 const answerErrors = [
-  errors.userUnknown(),
   errors.invalidJson('The body is not valid JSON.', 'completion'),
   errors.invalidField('temperature', 'must be a number from 0 to 2'),
   errors.unsupportedParameter('tools'),
