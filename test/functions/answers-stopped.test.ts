@@ -123,3 +123,30 @@ describe('an answer that is stopped', () => {
     expect(cached).toMatchObject({ answer: LONG, performance_metrics: { cache: { result: 'hit' } } });
   });
 });
+
+describe('an answer whose session is deleted', () => {
+  it.each([
+    ['here', true, () => app],
+    ['here, without a key', false, () => app],
+    ['on another instance', true, () => other],
+  ])('is stopped and not stored: %s', async (_, hasKey, deleting) => {
+    const { address, fields, headers } = newKeyed();
+    app.emulator.tokenDelayMs = 200;
+    app.emulator.failNext({ kind: 'answer', content: LONG });
+    const body = JSON.stringify({ ...fields, stream: true });
+    const response = await post(app, body, hasKey ? headers : {});
+    const started = Promise.withResolvers<void>();
+    const reading = followed(response, (so) => {
+      if (hasText(so)) started.resolve();
+      return false;
+    });
+    await started.promise;
+    const path = `/sessions/${address.session_id}`;
+    expect((await fetch(deleting().url + path, { method: 'DELETE' })).status).toBe(204);
+    const { done } = await reading;
+    expect(done).toMatchObject({ stopped: true, performance_metrics: { history_saved: false } });
+    expect(done?.position).toBeUndefined();
+    expect(app.emulator.requests).toMatchObject([{ aborted: true }]);
+    expect((await fetch(app.url + path)).status).toBe(404);
+  });
+});
