@@ -79,11 +79,16 @@ export class Erasures {
         const userId = String(properties['userId']);
         const startedAt = Number(properties['startedAt']);
         if (startedAt > Date.now() - RESUME_AFTER_MS) continue;
-        await (this.#running.get(userId) ?? this.#start(userId, startedAt));
-        log.info('erasure: one that was interrupted is done');
+        const erasing = this.#running.get(userId) ?? this.#start(userId, startedAt);
+        // The reason of a failure was logged. It must not keep the others waiting.
+        const isDone = await erasing.then(
+          () => true,
+          () => false,
+        );
+        if (isDone) log.info('erasure: one that was interrupted is done');
       }
     } catch {
-      // The reason was logged, or storage fails, which the purge reports.
+      // Storage fails, which the purge reports.
     }
   }
 

@@ -204,6 +204,24 @@ describe.each<[string, () => RowStore | Promise<RowStore>]>([
     expect(await store.list('erasures')).toEqual([]);
   });
 
+  it('is erased by the timer even if the erasure of another one fails every time', async () => {
+    await converse('s', SECRET);
+    const then = String(Date.now() - 10 * 60_000);
+    for (const user of ['other', userId])
+      await store.merge('erasures', user === 'other' ? '0' : 'z', { userId: user, startedAt: then });
+    const failing: UserData = {
+      erase: async (user) => {
+        if (user === 'other') throw new Error('the part is away');
+      },
+      async *export() {},
+    };
+    const finished: string[] = [];
+    const log = { info: (line: string) => finished.push(line), warn: () => {}, error: () => {} };
+    const all = { store, userData: [failing], pending: new PendingWork(), warn: () => {} };
+    await new Erasures(all).resume(log);
+    expect(finished).toHaveLength(1);
+  });
+
   it('hears after a while that the erasure goes on', async () => {
     const ended = Promise.withResolvers<void>();
     const erasures = erasuresOf(partOf(() => ended.promise));
