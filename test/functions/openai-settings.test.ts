@@ -74,11 +74,13 @@ describe('with two deployments', () => {
     expect(app.emulator.requests).toHaveLength(1);
   });
 
-  it('the default has its fallback', async () => {
+  it('the default has its fallback, and both get the parameters of the caller', async () => {
     await start();
     app.emulator.failNext({ kind: 'status', status: 500 });
-    await complete({ model: 'default' });
+    await complete({ model: 'default', top_p: 0.5 });
     expect(counts()).toEqual([1, 1]);
+    for (const { body } of [...app.emulator.requests, ...fallback.requests])
+      expect(body).toMatchObject({ top_p: 0.5 });
   });
 });
 

@@ -81,10 +81,10 @@ class Race {
   start(attempt: Attempt, record: CallRecord): void {
     const controller = new AbortController();
     this.#running.set(record, controller);
-    const { signal, deadline, onText } = this.#context;
+    const { signal, onText } = this.#context;
     const context = {
+      ...this.#context,
       signal: AbortSignal.any([signal, controller.signal]),
-      deadline,
       onText: onText && ((text: string) => void (this.#wins(record) && onText(text))),
     };
     void this.#follow(record, attempt(record, context));
