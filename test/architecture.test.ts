@@ -14,7 +14,7 @@ const LAYERS = [
   ['common'],
   ['pool', 'history'],
   ['model', 'users'],
-  ['cache'],
+  ['cache', 'budget'],
   ['telemetry'],
   ['ask'],
   ['http'],

@@ -11,7 +11,7 @@ const section = (title: string): string =>
   page.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
 
 it('has one row for each error, with its status', () => {
-  const all = Object.values(errors).map((make) => Reflect.apply(make, undefined, ['1']) as AskError);
+  const all = Object.values(errors).map((make) => Reflect.apply(make, undefined, ['1', 1]) as AskError);
   const expected = new Set(all.map(({ status, code }) => `${status} ${code}`));
   const rows = [...section('Errors').matchAll(/^\| (\d+) \| `(\w+)` \| \S/gm)].map(
     ([, status, code]) => `${status} ${code}`,

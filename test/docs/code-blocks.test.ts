@@ -98,7 +98,9 @@ describe('JSON', () => {
   });
 
   it('the error in docs/api.md is one of the contract', () => {
-    const [error] = blocks('json').filter(({ document }) => document === 'docs/api.md');
+    const [error] = blocks('json').filter(
+      ({ document, code }) => document === 'docs/api.md' && code.includes('"error"'),
+    );
     expect(errorBody.safeParse(JSON.parse(error?.code ?? '')).error).toBeUndefined();
   });
 

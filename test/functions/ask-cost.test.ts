@@ -1,6 +1,6 @@
 /** The cost of answers and the savings of the cache, with and without prices in the settings. */
 import { expect, it } from 'vitest';
-import { costOf } from '../../src/lib/telemetry/process-counters.ts';
+import { costOf } from '../../src/lib/model/cost.ts';
 import { ask, startApp, type TestApp } from '../support/app.ts';
 import { useApp } from '../support/fixture.ts';
 

@@ -8,8 +8,9 @@ import { createConversations } from '../ask/conversation.ts';
 import { createAnswerFinder } from '../ask/find-answer.ts';
 import { LiveAnswers } from '../ask/live-answer.ts';
 import { openAnswerCache } from '../cache/answer-cache.ts';
+import type { BudgetParts, Budgets } from '../budget/budgets.ts';
 import { createCachedUserData } from '../cache/user-partition.ts';
-import type { Config, LangSmithConfig } from '../config/config.ts';
+import type { BudgetConfig, Config, LangSmithConfig } from '../config/config.ts';
 import { ChatHistory } from '../history/chat-history.ts';
 import { Claims } from '../history/idempotency.ts';
 import type { PurgeServices } from '../history/purge.ts';
@@ -78,6 +79,7 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     modelOf: (endpoint) => model.modelNameOf(endpoint),
   });
+  const budgets = config.budgets && (await loadBudgets(config.budgets, { store, pending, warn }));
   const counters = createProcessCounters(config.model.prices, http);
   const live = new LiveAnswers();
   const answering = { live, claims: new Claims(store), history, limits: config };
@@ -102,7 +104,17 @@ export async function createServices(config: Config): Promise<Services> {
     retirements: () => model.retirements(),
   };
   const reporter = createReporter({ config, instanceId: counters.instanceId, state, warn });
-  const shutdown = createShutdown({ keepWarm, model, requests, pending, reporter, langSmith, cache, http });
+  const shutdown = createShutdown({
+    keepWarm,
+    model,
+    requests,
+    pending,
+    budgets,
+    reporter,
+    langSmith,
+    cache,
+    http,
+  });
 
   return {
     config,
@@ -119,6 +131,7 @@ export async function createServices(config: Config): Promise<Services> {
     sessions: createSessions({ ...answering, store, index, pending, warn, stopAnswers }),
     erasures: new Erasures({ store, userData, pending, warn }),
     userData,
+    budgets,
     cache,
     history,
     model,
@@ -132,6 +145,11 @@ export async function createServices(config: Config): Promise<Services> {
     warn,
     ...shutdown,
   };
+}
+
+async function loadBudgets(config: BudgetConfig, parts: BudgetParts): Promise<Budgets> {
+  const { createBudgets } = await import('../budget/budgets.ts');
+  return createBudgets(config, parts);
 }
 
 async function loadLangSmith(config: LangSmithConfig, warn: (message: string) => void): Promise<LangSmith> {

@@ -1,6 +1,7 @@
 /** The shutdown: finishes or aborts open requests, drains background writes, then closes connections and files. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerCache } from '../cache/answer-cache.ts';
+import type { Budgets } from '../budget/budgets.ts';
 import { errors } from '../contract/errors.ts';
 import type { ResilientModel } from '../model/resilient-model.ts';
 import type { HttpClient } from '../pool/http-client.ts';
@@ -25,6 +26,7 @@ export interface ShutdownParts {
   requests: PendingWork;
   /** Background writes. */
   pending: PendingWork;
+  budgets: Budgets | null;
   reporter: Reporter | null;
   langSmith: LangSmith | null;
   cache: AnswerCache | null;
@@ -44,7 +46,7 @@ export interface Shutdown {
 
 /** Creates the shutdown of this process. */
 export function createShutdown(parts: ShutdownParts): Shutdown {
-  const { keepWarm, model, requests, pending, reporter, langSmith, cache, http } = parts;
+  const { keepWarm, model, requests, pending, budgets, reporter, langSmith, cache, http } = parts;
   const stopping = new AbortController();
   return {
     stopSignal: stopping.signal,
@@ -55,6 +57,7 @@ export function createShutdown(parts: ShutdownParts): Shutdown {
       await requests.drain(FINISH_REQUESTS_MS);
       stopping.abort(errors.stopping());
       await requests.drain(ABORT_REQUESTS_MS);
+      budgets?.stop();
       // Requests rarely need all of their time, so a slow receiver of telemetry gets the rest.
       const flushMs = STOP_MS - (performance.now() - startedAt);
       await Promise.all([

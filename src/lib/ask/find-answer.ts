@@ -4,7 +4,7 @@
  */
 import type { Lookup } from '../cache/answer-cache.ts';
 import { answerCacheKey } from '../cache/cache-key.ts';
-import { errors } from '../contract/errors.ts';
+import { AskError, errors } from '../contract/errors.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import { type QuestionRecord, timed } from '../telemetry/question-record.ts';
 import type { Message, ModelTarget } from '../model/completion.ts';
@@ -139,6 +139,7 @@ async function shareModelCall(
   // `no-cache` asks for an answer that is generated after the request; the call in flight started before it.
   if (question.cacheControl.noCache) return work(own);
 
+  const found = record.cache.result;
   record.cache.result = 'coalesced';
   let streamed = false;
   const onText = (text: string): void => {
@@ -146,7 +147,15 @@ async function shareModelCall(
     context.onText?.(text);
   };
   const joining = { signal: own.signal, onText: context.onText && onText, onWait: context.onWait };
-  const shared = await timed(record, 'model', () => inFlight.join(place.key, work, joining));
+  let shared: SharedAnswer;
+  try {
+    shared = await timed(record, 'model', () => inFlight.join(place.key, work, joining));
+  } catch (error) {
+    // The budget of another caller, who was first, says nothing about this one.
+    if (!(error instanceof AskError) || !error.budget?.startsWith('caller')) throw error;
+    record.cache.result = found;
+    return shareModelCall(parts, inFlight, asked, context);
+  }
   // Nothing was streamed when the question that started the call wants a plain answer.
   if (!streamed) context.onText?.(shared.text);
   countCoalesced(parts, record, shared);

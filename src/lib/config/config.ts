@@ -1,5 +1,6 @@
 /** All settings of the app, with their defaults and rules. Only this folder reads the app's environment variables. */
 import { readUsers, type UsersConfig } from './access-config.ts';
+import { type BudgetConfig, readBudgets } from './budget-config.ts';
 import { type CacheConfig, readCacheConfig } from './cache-config.ts';
 import {
   type LangSmithConfig,
@@ -14,6 +15,7 @@ import { type Environment, SettingsReader, unknownNameWarnings } from './setting
 import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 
 export type { CallerKey, UsersConfig } from './access-config.ts';
+export type { BudgetConfig } from './budget-config.ts';
 export type { CacheConfig } from './cache-config.ts';
 export type { IdentityConfig } from './clouds.ts';
 export type { EndpointConfig, ModelConfig } from './model-config.ts';
@@ -33,6 +35,8 @@ export interface Config {
   /** Interactions older than this are never shown. */
   sessionTtlMs: number;
   cache: CacheConfig;
+  /** Null when no budget is set. */
+  budgets: BudgetConfig | null;
   /** Longest question, in UTF-16 units. */
   maxQuestionChars: number;
   requestTimeoutMs: number;
@@ -91,8 +95,10 @@ export function readConfig(env: Environment = process.env): Config {
   );
   const tokenTimeoutMs = Math.min(MAX_TOKEN_TIMEOUT_MS, requestTimeoutMs);
   const users = readUsers(settings);
+  const model = readModelConfig(settings, tokenTimeoutMs);
   const config: Config = {
-    model: readModelConfig(settings, tokenTimeoutMs),
+    model,
+    budgets: readBudgets(settings, model),
     storage: readStorageConfig(settings, tokenTimeoutMs),
     historyMaxInteractions:
       settings.number('HISTORY_MAX_INTERACTIONS', { min: 1, max: 500, integer: true }) ?? 10,

@@ -2,7 +2,8 @@
  * The error class of the API, what the causes of an error tell, and advice for the operator. The errors themselves are in
  * errors.ts. Rejected: problem details (RFC 9457) as their form, because clients read `status` (docs/decisions/contract.md).
  */
-import type { ErrorCode } from './responses.ts';
+import type { LimitName } from './metrics.ts';
+import type { ErrorBody, ErrorCode } from './responses.ts';
 
 /** An error of the API. `message` is sent to the caller; `cause` and `advice` only go to the log. */
 export class AskError extends Error {
@@ -13,6 +14,10 @@ export class AskError extends Error {
   readonly code: ErrorCode;
   /** Milliseconds to wait before a retry; undefined when unknown. */
   readonly retryAfterMs: number | undefined;
+  /** The budget or limit that `message` names; undefined when it names none. */
+  readonly budget: LimitName | undefined;
+  /** When that one renews, in milliseconds since 1970. */
+  readonly renewsAt: number | undefined;
   /** The limit that `message` names, in its unit; undefined when it names none. */
   readonly limit: number | undefined;
   /** The field of the request that `message` names, as it stands there; undefined when it names none. */
@@ -29,6 +34,8 @@ export class AskError extends Error {
     this.status = status;
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.budget = options.budget;
+    this.renewsAt = options.renewsAt;
     this.limit = options.limit;
     this.param = options.param;
     this.advice = options.advice;
@@ -40,11 +47,25 @@ export class AskError extends Error {
   get retryAfter(): number | undefined {
     return this.retryAfterMs === undefined ? undefined : Math.ceil(this.retryAfterMs / 1000);
   }
+
+  /** The field `error` of a response: what is for client programs. */
+  get details(): ErrorBody['error'] {
+    const { code, retryAfter, limit, budget, renewsAt } = this;
+    return {
+      code,
+      ...(retryAfter !== undefined && { retry_after: retryAfter }),
+      ...(limit !== undefined && { limit }),
+      ...(budget !== undefined && { budget }),
+      ...(renewsAt !== undefined && { renews_at: new Date(renewsAt).toISOString() }),
+    };
+  }
 }
 
 interface AskErrorOptions {
   cause?: unknown;
   retryAfterMs?: number | undefined;
+  budget?: LimitName;
+  renewsAt?: number;
   limit?: number;
   param?: string;
   advice?: string | undefined;

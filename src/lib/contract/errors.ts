@@ -1,6 +1,7 @@
 /** All errors of the API: code, HTTP status, a message that tells the caller what to do, and advice for the operator. */
 import { accessErrors } from './access-errors.ts';
 import { AskError, connectionAdvice, REFUSAL_ADVICE } from './ask-error.ts';
+import { budgetErrors } from './budget-errors.ts';
 import type { ErrorBody } from './responses.ts';
 import { sessionErrors } from './session-errors.ts';
 
@@ -22,6 +23,7 @@ export type BodyContent = keyof typeof BODIES;
 export const errors = {
   ...accessErrors,
   ...sessionErrors,
+  ...budgetErrors,
   /** `allow` is the value of the header `Allow`, such as `GET, DELETE`. */
   methodNotAllowed: (allow: string) =>
     new AskError(405, 'method_not_allowed', `Only ${allow.replaceAll(', ', ' or ')} is allowed here.`, {
@@ -223,11 +225,7 @@ export function toAskError(thrown: unknown): AskError {
 export function errorBody(error: AskError, sessionId?: string): ErrorBody {
   return {
     status: error.message,
-    error: {
-      code: error.code,
-      ...(error.retryAfter !== undefined && { retry_after: error.retryAfter }),
-      ...(error.limit !== undefined && { limit: error.limit }),
-    },
+    error: error.details,
     ...(sessionId !== undefined && { session_id: sessionId }),
   };
 }

@@ -1,6 +1,6 @@
 /** The measurements in answers and in `/health/ready`, as schemas. */
 import * as z from 'zod/mini';
-import { count, flag, percentage, schemas, seconds, text } from './schema.ts';
+import { count, flag, percentage, schemas, seconds, text, time } from './schema.ts';
 
 const cost = z
   .object({
@@ -104,6 +104,38 @@ const timings = z.object({
   time_to_first_token: seconds('From the start of the invocation to the first text of the answer.'),
 });
 
+/** The limits, by whose they are and their period. */
+export const LIMIT_NAMES = ['caller_minute', 'caller_day', 'caller_month', 'app_day', 'app_month'] as const;
+
+const limitLeft = z
+  .object({
+    limit: z.number().check(z.positive()),
+    remaining: z
+      .number()
+      .check(
+        z.nonnegative(),
+        z.describe('What is left of it, as far as this process knows: other processes may give some back.'),
+      ),
+    renews_at: time('When the next period begins.'),
+  })
+  .register(schemas, { id: 'LimitLeft', description: 'A limit, and what is left of it.' });
+
+const left = (description: string) => z.optional(limitLeft).check(z.describe(description));
+
+const budgetLeft = z
+  .object({
+    caller_minute: left('Questions of the caller in this minute that call the model.'),
+    caller_day: left('Money of the caller in this day (UTC).'),
+    caller_month: left('Money of the caller in this month.'),
+    app_day: left('Money of the whole app in this day.'),
+    app_month: left('Money of the whole app in this month.'),
+  })
+  .register(schemas, {
+    id: 'BudgetLeft',
+    description:
+      'What is left of the budgets, money in the currency of the configured prices. Absent when no budget is set, and for answers without a model call of their own.',
+  });
+
 export const performanceMetrics = z
   .object({
     api_call_time: seconds('Duration of the model call, including queueing and retries; 0 without a call.'),
@@ -125,6 +157,7 @@ export const performanceMetrics = z
       .check(z.describe('The model that the answer is from, with its version; null when it gave none.')),
     tokens,
     cost: z.optional(cost),
+    budget: z.optional(budgetLeft),
     history_available: flag('Whether the chat history could be read.'),
     history_saved: flag('Whether the interaction was stored.'),
   })
@@ -151,6 +184,11 @@ export const processTotals = z
   })
   .register(schemas, { id: 'ProcessTotals', description: 'Totals since this process started.' });
 
+export type BudgetLeft = z.infer<typeof budgetLeft>;
+/** Whose limit, and its period. */
+export type LimitName = (typeof LIMIT_NAMES)[number];
+/** The limits of money. */
+export type BudgetName = Exclude<LimitName, 'caller_minute'>;
 export type Cost = z.infer<typeof cost>;
 export type CacheReason = z.infer<typeof cacheReason>;
 export type PerformanceMetrics = z.infer<typeof performanceMetrics>;

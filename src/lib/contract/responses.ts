@@ -1,6 +1,6 @@
 /** The responses of the API as schemas. The types of the code and the OpenAPI document are derived from them. */
 import * as z from 'zod/mini';
-import { performanceMetrics, processTotals } from './metrics.ts';
+import { LIMIT_NAMES, performanceMetrics, processTotals } from './metrics.ts';
 import { count, schemas, text, time } from './schema.ts';
 
 const chatMessage = z
@@ -64,6 +64,8 @@ export const ERROR_CODES = [
   'answer_not_found',
   'asset_not_found',
   'body_too_large',
+  'budget_exceeded',
+  'budget_unavailable',
   'busy',
   'cache_not_cleared',
   'circuit_open',
@@ -93,6 +95,7 @@ export const ERROR_CODES = [
   'output_limit_reached',
   'previous_response_not_found',
   'question_too_long',
+  'rate_limited',
   'request_timeout',
   'session_not_found',
   'stopping',
@@ -107,13 +110,17 @@ export const errorBody = z
     error: z.object({
       code: z.enum(ERROR_CODES).check(z.describe('Stable identifier for client programs.')),
       retry_after: z.optional(count('Seconds to wait before a retry, as in `Retry-After`.')),
+      budget: z
+        .optional(z.enum(LIMIT_NAMES))
+        .check(z.describe('The budget, or limit of questions per minute, that has too little left.')),
+      renews_at: z.optional(time('When that budget or limit renews.')),
       limit: z.optional(
         z
           .number()
           .check(
             z.positive(),
             z.describe(
-              'The limit that `status` names: UTF-16 units of a question, bytes of a body, or seconds of a time limit.',
+              'The limit that `status` names: UTF-16 units of a question, bytes of a body, seconds of a time limit, or questions per minute.',
             ),
           ),
       ),

@@ -1,4 +1,4 @@
-/** The purge: scans the whole table for expired rows (interactions, markers, claims, the session index). */
+/** The purge: scans the whole table for expired rows (interactions, markers, claims, the session index, ledgers). */
 import type { Invocation } from '../common/log.ts';
 import { forEachConcurrently } from '../common/pending-work.ts';
 import {
@@ -11,6 +11,7 @@ import {
   StorageError,
 } from './row-store.ts';
 import { ANSWER_PREFIX, KEY_LIFETIME_MS } from './answer-rows.ts';
+import { isExpiredLedger } from './ledger.ts';
 import { AFTER_INTERACTIONS, isInteractionOrMarkerKey, isMarkerKey, parseKey } from './session-rows.ts';
 import { isListPosition, isStateKey, USER_KEY } from './session-index-rows.ts';
 
@@ -175,7 +176,7 @@ async function purgeRows(
   const current = keys.filter((key) => parseKey(key).epoch === epoch);
   const tooOld = current.filter((key) => !isMarkerKey(key) && parseKey(key).lastMs < oldest);
   if (epoch < oldest - MARKER_LIFETIME_MS) partition.markers.push(...current.filter(isMarkerKey));
-  const others = rows.filter((row) => isExpiredClaimOrEntry(row, oldest)).map(({ key }) => key);
+  const others = rows.filter((row) => isExpiredOther(row, oldest)).map(({ key }) => key);
   const expired = [...forgotten, ...others, ...tooOld];
   await removeRows(store, partition.partition, expired);
   counts.rows += rows.length;
@@ -185,7 +186,8 @@ async function purgeRows(
 const epochOf = (key: string | undefined): number =>
   key !== undefined && isInteractionOrMarkerKey(key) ? parseKey(key).epoch : 0;
 
-function isExpiredClaimOrEntry({ key, properties }: ScannedRow, oldest: number): boolean {
+function isExpiredOther({ key, properties }: ScannedRow, oldest: number): boolean {
+  if (isExpiredLedger(key, Date.now())) return true;
   if (key.startsWith(ANSWER_PREFIX)) return Number(properties['storedAt']) < Date.now() - KEY_LIFETIME_MS;
   return isListPosition(key) && isUnused(properties, oldest);
 }

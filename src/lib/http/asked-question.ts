@@ -5,8 +5,10 @@
 import type { Answerer } from '../ask/answer-question.ts';
 import { type AnswerEvent, answerEvents } from '../ask/answer-events.ts';
 import type { AskContext, Question } from '../ask/question.ts';
+import type { Budgets } from '../budget/budgets.ts';
 import type { Config } from '../config/config.ts';
 import { type AskError, errors, toAskError } from '../contract/errors.ts';
+import type { BudgetLeft } from '../contract/metrics.ts';
 import type { Answer } from '../contract/responses.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
 import type { AnswerReader } from '../model/completion.ts';
@@ -26,6 +28,8 @@ export interface AskServices {
   answerer: Answerer;
   counters: ProcessCounters;
   keepWarm: KeepWarm;
+  /** Null when no budget is set. */
+  budgets: Budgets | null;
   /** Null when the settings name no receiver of traces and metrics. */
   reporter: Reporter | null;
   config: Config;
@@ -84,16 +88,19 @@ export class AskedQuestion {
 
   /** Answers `question`. @throws AskError when there is no answer. */
   answer(question: Question, reader: AnswerReader = {}): Promise<Answer> {
-    const { answerer, keepWarm, config } = this.#services;
+    const { answerer, budgets, keepWarm, config } = this.#services;
     const { signal, disconnected, cancelled, invocation } = this.#asking;
     this.#question = question;
     keepWarm.touch();
+    const budget = budgets?.of(question.userId);
+    this.record.budget = budget;
     const context: AskContext = {
       record: this.record,
       signal,
       deadline: invocation.startedAt + config.requestTimeoutMs,
       disconnected,
       cancelled,
+      budget,
       onText: reader.onText,
       onWait: (ms) => {
         this.log.warn(`The quota of the model is used up: waiting for ${Math.ceil(ms / 1000)} s`);
@@ -200,14 +207,22 @@ export async function answerRequest<Q extends Question>(
 }
 
 /** The headers that answers have in every API. */
-export function answerHeaders({ cache, replayed, invocationId }: QuestionRecord): Record<string, string> {
+export function answerHeaders(record: QuestionRecord): Record<string, string> {
+  const { cache, replayed, invocationId, budget } = record;
   return {
     'X-Cache': cache.result === 'error' ? 'MISS' : cache.result.toUpperCase(),
     ...(cache.tier !== null && { Age: String(Math.floor(cache.ageMs / 1000)) }),
     ...(replayed && { 'Idempotency-Replayed': 'true' }),
+    ...(budget?.left && { 'X-Budget-Remaining': budgetHeader(budget.left) }),
     'X-Request-Id': invocationId,
   };
 }
+
+/** Gives `caller_day=0.42, app_month=17.5`. */
+const budgetHeader = (left: BudgetLeft): string =>
+  Object.entries(left)
+    .map(([name, each]) => `${name}=${each?.remaining}`)
+    .join(', ');
 
 /** A running time limit. */
 export interface Deadline {

@@ -7,7 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { toJSONSchema, type ZodMiniType } from 'zod/mini';
 import { JSON_SCHEMA_OPTIONS } from '../contract/schema.ts';
-import { type AskError, errorBody } from '../contract/errors.ts';
+import type { AskError } from '../contract/errors.ts';
 import { TOOL_MESSAGES } from '../contract/tools.ts';
 
 type Listed<T> = StandardSchemaWithJSON<T, T>;
@@ -51,7 +51,7 @@ export const toolResult = (
 
 /** The result of a tool that failed: the message and the code as for HTTP. */
 export function toolError(error: AskError, sessionId?: string): CallToolResult {
-  const { error: details } = errorBody(error);
+  const { details } = error;
   const notes = [
     `code: ${details.code}`,
     ...(details.retry_after === undefined ? [] : [`retry after ${details.retry_after} s`]),
@@ -67,5 +67,5 @@ export function toolError(error: AskError, sessionId?: string): CallToolResult {
 /** The JSON-RPC error of a resource that cannot be read. */
 export function protocolError(error: AskError): ProtocolError {
   const code = error.status < 500 ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
-  return new ProtocolError(code, error.message, errorBody(error).error);
+  return new ProtocolError(code, error.message, error.details);
 }

@@ -46,6 +46,24 @@ export interface AnswerReader {
   onWait?: ((ms: number) => void) | undefined;
 }
 
+/** What an attempt has cost: its completions, its prompt alone, all that was reserved (also when it is not known), or nothing. */
+export type Spent = TokenUsage[] | 'prompt' | 'everything' | 'nothing';
+
+/** Pays for the attempts of a call. */
+export interface CallBudget {
+  /** Without a limit of the output there is no reservation: a request must not be sent without it. */
+  readonly needsOutputLimit: boolean;
+  /**
+   * Reserves what one attempt costs at most. Gives the function that ends the reservation, to be called once; what it does
+   * not spend is free again. @throws AskError when too little is left, or the reason of the signal.
+   */
+  reserve(
+    prompt: Message[],
+    parameters: ModelParameters,
+    signal: AbortSignal,
+  ): Promise<(spent: Spent) => void>;
+}
+
 /** What a call depends on, whoever made it. */
 export interface CallContext extends AnswerReader {
   /** Aborts the call, which then rejects with the signal's reason. */
@@ -56,6 +74,8 @@ export interface CallContext extends AnswerReader {
   promptCacheKey?: string | undefined;
   /** What the caller wants in place of the settings. */
   overrides?: ModelOverrides | undefined;
+  /** Undefined when no budget is set. */
+  budget?: CallBudget | undefined;
 }
 
 /** One call, with what was observed of it. Times by `performance.now()`. */

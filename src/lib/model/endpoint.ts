@@ -24,6 +24,8 @@ const RATE_LIMIT_JITTER = 0.1;
 /** For this time other endpoints are tried before an endpoint whose deployment is gone. */
 const GONE_MS = 60_000;
 
+const NO_OUTPUT_LIMIT = 'refuses the limit of the output, without which no budget holds: its answers fail.';
+
 /** An endpoint of the model. It lives as long as the process. */
 export class ModelEndpoint {
   /** Index in the settings: 0 is the primary endpoint. */
@@ -117,9 +119,14 @@ export class ModelEndpoint {
       } catch (error) {
         const adaptation = adapt(target.parameters, context.overrides, error);
         if (!adaptation) throw error;
+        const changed = adaptation.change(own.parameters);
+        if (context.budget?.needsOutputLimit && changed.maxOutputTokens === undefined) {
+          this.#warn(NO_OUTPUT_LIMIT);
+          throw error;
+        }
         // Otherwise a concurrent request has already changed the parameters.
         if (this.#target === own) {
-          this.#target = { ...own, parameters: adaptation.change(own.parameters) };
+          this.#target = { ...own, parameters: changed };
           this.#warn(adaptation.advice);
         }
       }

@@ -18,6 +18,7 @@ import { isRetryable, ModelEndpoint } from './endpoint.ts';
 import { isDeploymentGone } from './model-errors.ts';
 import { readRetirementDates, RetirementWatch } from './retirement-watch.ts';
 import { type ModelOverrides, parametersFor } from './parameters.ts';
+import { paid } from './paid-attempt.ts';
 import { PooledChatModel } from './pooled-chat-model.ts';
 import { type Attempt, withSecondAttempt } from './second-attempt.ts';
 
@@ -127,7 +128,8 @@ function tryEndpoints(
   const pick = () => pickEndpoint(endpoints, attempts);
   const take = (endpoint: ModelEndpoint): Attempt => {
     attempts.set(endpoint, 1 + (attempts.get(endpoint) ?? 0));
-    return (record, own) => endpoint.complete(record, own);
+    const attempt: Attempt = (record, own) => endpoint.complete(record, own);
+    return context.budget ? paid(attempt, endpoint, context.budget) : attempt;
   };
   const takeSecond = () => {
     const fresh = endpoints.filter((each) => !attempts.has(each) && !each.isGone && each.rateLimitMs === 0);

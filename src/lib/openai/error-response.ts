@@ -9,9 +9,9 @@ import { errorResponse, json, type Reply } from '../http/response.ts';
 export const toCallersError = (error: AskError, question: Question | undefined): AskError =>
   question?.prompt && error.code === 'conversation_too_long' ? errors.messagesTooLong(error) : error;
 
-/** Errors that a retry meets again. OpenAI's clients retry 409 and all from 500 on. */
-const isLasting = ({ code, isSevere }: AskError): boolean =>
-  isSevere || code === 'idempotency_conflict' || code === 'not_cached';
+/** Errors that a retry meets again. OpenAI's clients retry 409, 429 and all from 500 on. */
+const LASTING: readonly AskError['code'][] = ['budget_exceeded', 'idempotency_conflict', 'not_cached'];
+const isLasting = ({ code, isSevere }: AskError): boolean => isSevere || LASTING.includes(code);
 
 /** Gives the response to an error, with the status and the headers of {@link errorResponse}. */
 export function openAiErrorResponse(error: AskError, invocation: Invocation): Reply {

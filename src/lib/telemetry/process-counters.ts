@@ -5,6 +5,7 @@ import type { ConnectionRecord } from '../pool/connection-record.ts';
 import { randomUUID } from 'node:crypto';
 import type { Prices } from '../config/model-config.ts';
 import { addTokens, noTokens, type TokenUsage } from '../model/completion.ts';
+import { costOf } from '../model/cost.ts';
 import type { CacheResult, QuestionRecord } from './question-record.ts';
 
 /** Gives the metrics of an answer that has just finished. `prices` is null when no prices are set. */
@@ -57,6 +58,7 @@ function toPerformanceMetrics(
       record.calls.flatMap(({ usages }) => usages),
       [record.tokensSaved],
     ),
+    ...(record.budget?.left && { budget: record.budget.left }),
     history_available: record.historyAvailable,
     history_saved: record.historySaved,
   };
@@ -126,20 +128,6 @@ const roundedCost = ({ spent, saved }: Cost): Cost => ({
 
 /** Rounded to billionths: one token costs a few millionths. */
 const roundCost = (cost: number): number => Math.round(1e9 * cost) / 1e9;
-
-const MILLION = 1e6;
-
-/**
- * Gives the cost of one completion, in the currency of the prices. Prices are per million tokens. A prompt above the
- * limit of the long context raises the prices of the whole completion, not only of the tokens above it.
- */
-export function costOf(prices: Prices, { prompt, cached, cacheWrite, completion }: TokenUsage): number {
-  const { input, cachedInput, cacheWrite: writing, output, longContext } = prices;
-  const isLong = longContext !== null && prompt > longContext.tokens;
-  const inputCost = (prompt - cached - cacheWrite) * input + cached * cachedInput + cacheWrite * writing;
-  const factors = isLong ? longContext : { input: 1, output: 1 };
-  return (factors.input * inputCost + factors.output * completion * output) / MILLION;
-}
 
 /** State that is read only when metrics are exported or shown, not for each question. */
 export interface ProcessState {

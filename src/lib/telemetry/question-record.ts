@@ -1,7 +1,7 @@
 /** The record of a question: what is measured and observed while the question is answered. */
 import type { TierName } from '../cache/cache-tier.ts';
 import type { AskError } from '../contract/errors.ts';
-import type { CacheReason } from '../contract/metrics.ts';
+import type { BudgetLeft, CacheReason } from '../contract/metrics.ts';
 import type { FinishReason } from '../contract/responses.ts';
 import { type CallRecord, noTokens, type TokenUsage } from '../model/completion.ts';
 import type { ConnectionRecord } from '../pool/connection-record.ts';
@@ -57,6 +57,8 @@ export interface QuestionRecord {
   tokensSaved: TokenUsage;
   /** Name and version of the model that the answer is from; null when it gave none. */
   model: string | null;
+  /** Undefined when no budget is set. */
+  budget?: { readonly left: BudgetLeft | undefined } | undefined;
   /** Why the text ends; null without an answer, and for a replayed or stopped one. */
   finishReason: FinishReason | null;
   historyAvailable: boolean;

@@ -120,6 +120,8 @@ describe('settings', () => {
     ['AzureWebJobsStorage', 'DefaultEndpointsProtocol=https;AccountName=name;AccountKey=secret'],
     ['AzureWebJobsStorage', 'AccountName=a b;DefaultEndpointsProtocol=https;AccountKey=k;EndpointSuffix=x'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/?token=secret'],
+    ['BUDGET_CALLER_DAY', '0'],
+    ['RATE_CALLER_PER_MINUTE', '1.5'],
   ])('are refused by name: %s=%s', (name, value, others = {}) => {
     const found = problems({ ...others, [name]: value });
     expect(found).toEqual([expect.stringContaining(name)]);
@@ -288,6 +290,30 @@ describe('settings', () => {
     ]);
     expect(problems({ ...prices, MODEL_PRICE_OUTPUT: '-1' })).toEqual([
       'MODEL_PRICE_OUTPUT must be a number of at least 0.',
+    ]);
+  });
+
+  it('need prices and a limit of the output for a budget of money, and a budget of one answer at least', () => {
+    const prices = { MODEL_PRICE_INPUT: '2', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '10' };
+    const model = { ...prices, MODEL_MAX_OUTPUT_TOKENS: '1000' };
+    expect(readConfig({ ...minimal, ...model }).budgets).toBeNull();
+    expect(readConfig({ ...minimal, RATE_CALLER_PER_MINUTE: '20' }).budgets).toMatchObject({
+      callerQuestionsPerMinute: 20,
+      prices: null,
+    });
+    expect(readConfig({ ...minimal, ...model, BUDGET_CALLER_DAY: '1' }).budgets).toMatchObject({
+      caller: { day: 1, month: undefined },
+      app: { day: undefined, month: undefined },
+    });
+    expect(problems({ BUDGET_APP_MONTH: '100' })).toEqual([
+      expect.stringMatching(/^BUDGET_APP_MONTH needs MODEL_PRICE_INPUT/),
+      expect.stringMatching(/^BUDGET_APP_MONTH needs MODEL_MAX_OUTPUT_TOKENS/),
+    ]);
+    expect(problems({ ...model, BUDGET_CALLER_DAY: '0.009' })).toEqual([
+      expect.stringMatching(/^BUDGET_CALLER_DAY is less than one answer/),
+    ]);
+    expect(readConfig({ ...minimal, ...model, BUDGET_CALLER_DAY: '0.03' }).warnings).toEqual([
+      expect.stringMatching(/^BUDGET_CALLER_DAY is less than four answers/),
     ]);
   });
 

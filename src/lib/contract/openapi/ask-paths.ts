@@ -3,6 +3,9 @@ import { MAX_KEY_CHARS } from '../ask-fields.ts';
 import { errors } from '../errors.ts';
 import { answerExample, errorResponses, lastEventId, ref, serviceErrors, withHeaders } from './components.ts';
 
+/** In the examples of errors. */
+const RENEWS_AT = Date.UTC(2026, 11, 1);
+
 /** Errors of a model call. */
 export const modelErrors = [
   errors.conversationTooLong(),
@@ -13,6 +16,9 @@ export const modelErrors = [
   errors.modelMisconfigured(),
   errors.circuitOpen(8000),
   errors.busy(),
+  errors.budgetExceeded('caller_day', RENEWS_AT, RENEWS_AT - 3_600_000),
+  errors.rateLimited(20, RENEWS_AT, RENEWS_AT - 30_000),
+  errors.budgetUnavailable(),
 ];
 
 /** Errors of a question that was accepted. */
@@ -63,7 +69,14 @@ const postAsk = {
   responses: {
     200: {
       description: 'The answer, as JSON or as a stream.',
-      ...withHeaders('X-Request-Id', 'X-Cache', 'Age', 'Server-Timing', 'Idempotency-Replayed'),
+      ...withHeaders(
+        'X-Request-Id',
+        'X-Cache',
+        'Age',
+        'Server-Timing',
+        'Idempotency-Replayed',
+        'X-Budget-Remaining',
+      ),
       content: {
         'application/json': { schema: ref('Answer'), example: answerExample },
         'text/event-stream': {

@@ -41,6 +41,10 @@ export const headers = {
     'integer',
     { minimum: 0 },
   ),
+  'X-Budget-Remaining': header(
+    'What is left of each budget, such as `caller_day=0.42, app_month=17.5`: the values of `remaining` in `budget` of the measurements.',
+    'string',
+  ),
   'Retry-After': header('Seconds to wait before a retry.', 'integer', { minimum: 0 }),
   'X-Should-Retry': header('`false` when a retry would meet the same error.', 'string'),
   Allow: header('The allowed methods.', 'string'),

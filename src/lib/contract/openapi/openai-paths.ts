@@ -67,6 +67,7 @@ const headers = withHeaders(
   'X-Cache',
   'Age',
   'Idempotency-Replayed',
+  'X-Budget-Remaining',
   'X-RateLimit-Remaining-Requests',
   'X-RateLimit-Remaining-Tokens',
 );
