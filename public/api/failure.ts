@@ -41,6 +41,10 @@ export class AskFailure extends Error {
   }
 }
 
+const UTC_TIME = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
+const inLocalTime = (time: string): string =>
+  new Date(time).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
+
 /** The message of the server without the names of fields, which are for programs. */
 function forUsers(message: string, { code, limit }: FailureDetails): string {
   if (code === 'question_too_long' && limit !== undefined)
@@ -48,6 +52,7 @@ function forUsers(message: string, { code, limit }: FailureDetails): string {
   // The server has already tried it with less of the chat history, and without.
   if (code === 'conversation_too_long')
     return 'The question is too long for the model, even without the earlier messages. Shorten it.';
+  if (code === 'budget_exceeded') return message.replace(UTC_TIME, inLocalTime);
   if (code === 'answer_not_found') return 'This question was not answered.';
   return message;
 }

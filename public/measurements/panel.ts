@@ -8,7 +8,7 @@ import { element } from '../parts/dom.ts';
 import { showToast } from '../parts/toast.ts';
 import { chart, focusBar } from './chart.ts';
 import { openFacts, scrollToFacts } from './facts.ts';
-import { conversationSums, legend, processCounters } from './statistics.ts';
+import { budgetLeft, conversationSums, legend, processCounters } from './statistics.ts';
 import { summaryOf } from './summary.ts';
 
 const MAX_BARS = 50;
@@ -41,6 +41,7 @@ function content(answers: readonly PerformanceMetrics[], conversation: Conversat
   const newest = answers.at(-1);
   const pointed = element('p', { class: 'pointed' }, element('span', {}, 'Choose a bar to see its answer.'));
   const sums = conversationSums(conversation.turns);
+  const budget = budgetLeft(answers);
   const bars = chart(answers, {
     pointed: (metrics) => pointed.replaceChildren(...describe(metrics, conversation)),
     focused: ({ invocation }) => {
@@ -62,6 +63,8 @@ function content(answers: readonly PerformanceMetrics[], conversation: Conversat
     legend(answers),
     sums && element('h2', {}, 'This conversation'),
     sums,
+    budget && element('h2', {}, 'Left of the budget'),
+    budget,
     element('h2', {}, 'This instance'),
     element('p', { class: 'note' }, 'Since it started, as of the newest answer.'),
     newest && processCounters(newest),

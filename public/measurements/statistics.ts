@@ -1,5 +1,5 @@
 /** The tables of the panel: the kinds of answers, the open conversation, and the process. */
-import type { PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
+import type { LimitName, PerformanceMetrics } from '../../src/lib/contract/metrics.ts';
 import type { Turn } from '../model/turn.ts';
 import { element } from '../parts/dom.ts';
 import { formatCost, formatNumber, formatTime, formatUptime } from './format.ts';
@@ -54,6 +54,27 @@ export function conversationSums(turns: readonly Turn[]): HTMLElement | undefine
         ] as const)
       : []),
   ]);
+}
+
+const LIMITS: Record<LimitName, string> = {
+  caller_minute: 'Your questions, this minute',
+  caller_day: 'Yours, this day',
+  caller_month: 'Yours, this month',
+  app_day: 'This service, this day',
+  app_month: 'This service, this month',
+};
+
+/** What is left of the budgets, as of the newest answer that says so; undefined when none does. */
+export function budgetLeft(answers: readonly PerformanceMetrics[]): HTMLElement | undefined {
+  const newest = answers.findLast(({ budget }) => budget !== undefined)?.budget;
+  if (!newest) return undefined;
+  const rows = Object.entries(newest).flatMap(([name, each]) => {
+    const label = LIMITS[name as LimitName] as string | undefined;
+    const isOver = each === undefined || Date.parse(each.renews_at) <= Date.now();
+    if (label === undefined || isOver) return [];
+    return [[label, `${formatCost(each.remaining)} of ${formatCost(each.limit)}`] as const];
+  });
+  return rows.length > 0 ? list(rows) : undefined;
 }
 
 /** The counters of the process that gave an answer. */

@@ -23,6 +23,10 @@ const object =
 const numbers = (...names: string[]): Record<string, Check> =>
   Object.fromEntries(names.map((name) => [name, number]));
 
+const limitLeft = optional(object({ ...numbers('limit', 'remaining'), renews_at: text }));
+const budget: Check = (value) =>
+  object({})(value) && Object.values(value as Record<string, unknown>).every(limitLeft);
+
 const isShaped = object({
   ...numbers('api_call_time', 'total_time', 'uptime'),
   from_cache: flag,
@@ -51,6 +55,7 @@ const isShaped = object({
   model: orNull(text),
   tokens: object(numbers('prompt', 'completion', 'cached', 'reasoning', 'saved')),
   cost: optional(object(numbers('spent', 'saved'))),
+  budget: optional(budget),
   history_available: flag,
   history_saved: flag,
 });

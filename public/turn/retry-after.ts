@@ -4,6 +4,8 @@ import { element, hiddenText } from '../parts/dom.ts';
 import { signInLink } from './sign-in-link.ts';
 
 const COUNT_MS = 250;
+/** Nobody waits for the end of a longer time, which the message names: there is no countdown. */
+const MAX_SECONDS = 3600;
 
 /** Offers to sign in, or to try again as soon as the server allows it. */
 export function remedyOf(failure: AskFailure, retry: () => void): Node[] {
@@ -13,7 +15,7 @@ export function remedyOf(failure: AskFailure, retry: () => void): Node[] {
 /** A button that counts down some seconds and can be pressed afterwards, which screen readers are then told. */
 export function retryAfter(label: string, seconds: number, press: () => void): Node[] {
   const button = element('button', { type: 'button', click: press }, label);
-  if (seconds <= 0) return [button];
+  if (seconds <= 0 || seconds > MAX_SECONDS) return [button];
   const said = hiddenText('');
   said.setAttribute('role', 'status');
   const end = performance.now() + 1000 * seconds;

@@ -194,6 +194,23 @@ it.each([
   expect(await findings()).toEqual([]);
 });
 
+it('what is left of the budgets is in the panel, as of the newest answer that says so', async () => {
+  const { page } = await open();
+  await ask(page, 'One');
+  const panel = page.locator('#measured');
+  expect(await panel.innerText()).not.toContain('Left of the budget');
+  const renews_at = new Date(Date.now() + 3_600_000).toISOString();
+  const caller_day = { limit: 1, remaining: 0.25, renews_at };
+  const app_month = { limit: 2000, remaining: 1234.5, renews_at };
+  const caller_minute = { limit: 5, remaining: 1, renews_at: new Date(0).toISOString() };
+  await ask(page, 'Two', { metrics: { budget: { caller_minute, caller_day, app_month } } });
+  await ask(page, 'Three', { metrics: CACHED });
+  await page.getByText('Left of the budget').waitFor();
+  const text = await panel.innerText();
+  expect(text).toMatch(/Yours, this day\s+0\.25 of 1\s+This service, this month\s+1,230 of 2,000/);
+  expect(text).not.toContain('this minute');
+});
+
 describe('cost', () => {
   it('is shown for each answer and for the conversation when prices are set', async () => {
     const { page } = await open();

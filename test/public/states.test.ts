@@ -110,6 +110,19 @@ it.each([
   expect(problems).toEqual([]);
 });
 
+it('says by the local clock when a budget renews, and does not count the hours down', async () => {
+  const { page } = await openPage(browser, server.url);
+  await askInPage(page, 'Too much');
+  const { response } = await exchangeOf('Too much');
+  const status = 'Your budget of this day has too little left. It renews at 2026-12-01T00:00:00.000Z.';
+  response
+    .writeHead(429, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ status, error: { code: 'budget_exceeded', retry_after: 30_000 } }));
+  const turn = lastTurn(page);
+  await turn.getByText(/It renews at (Nov 30|Dec 1), 2026/).waitFor();
+  await turn.getByRole('button', { name: 'Try again', exact: true }).waitFor();
+});
+
 describe('signed out', () => {
   const signIn = '/.auth/login/aad?post_login_redirect_uri=%2F';
 
