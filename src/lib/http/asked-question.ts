@@ -13,7 +13,7 @@ import type { Answer } from '../contract/responses.ts';
 import type { ProcessCounters } from '../telemetry/process-counters.ts';
 import type { AnswerReader } from '../model/completion.ts';
 import { createQuestionRecord, type QuestionRecord } from '../telemetry/question-record.ts';
-import type { KeepWarm } from '../pool/keep-warm.ts';
+import type { KeepWarm } from '../pool/http-client.ts';
 import { atLevel, consoleLog, type Invocation, logError } from '../common/log.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 import { type EventFormat, streamAnswer } from './ask-stream.ts';

@@ -3,8 +3,12 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { type KeepWarm, createKeepWarm } from '../../../src/lib/pool/keep-warm.ts';
-import { createHttpClient, type HttpClient } from '../../../src/lib/pool/http-client.ts';
+import {
+  createHttpClient,
+  createKeepWarm,
+  type HttpClient,
+  type KeepWarm,
+} from '../../../src/lib/pool/http-client.ts';
 
 const MINUTE_MS = 60_000;
 /** The longest time between two probes. Idle connections are closed after 60 s. */
