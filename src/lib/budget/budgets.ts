@@ -1,6 +1,6 @@
 /**
  * Budgets that hold: what a question may cost is reserved before each attempt at the model, on all instances together, and
- * settled by its usage. Without storage there is no reservation, and the question fails (docs/decisions/budgets.md).
+ * settled by its usage. Without storage there is no reservation, and the question fails (docs/decisions/callers.md).
  */
 import { randomUUID } from 'node:crypto';
 import type { BudgetConfig } from '../config/config.ts';
