@@ -104,6 +104,7 @@ function intercept(server: Server, requests: ForwardedRequests): void {
     throw new Error('@azure/functions listens to requests in an unknown way.');
   server.removeAllListeners('request');
   server.on('request', (message, response) => requests.receive(message, response));
+  server.on('connection', () => requests.accept());
   // Read for each connection, like the option of `createServer`.
   Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES });
 }

@@ -133,10 +133,12 @@ const INVOCATION_ID = 'x-ms-invocation-id';
  * How long a request and its invocation wait for each other: 5 s. The host sends both at once, except a request whose
  * headers it cannot forward. Without this limit the invocation would last until the host's `functionTimeout`, which ends
  * the whole worker. Ticks are counted instead of time, because they take longer while the process is too busy to read
- * what has arrived.
+ * what has arrived. A tick in which connections were accepted counts a tenth: Node accepts one in each turn of the event loop
+ * (libuv, src/unix/stream.c, uv__server_io), so that the request may be in the last of many connections.
  */
 const TICK_MS = 100;
 const TICKS = 50;
+const BUSY_TICK = 0.1;
 
 interface Forwarded {
   message: IncomingMessage;
@@ -150,6 +152,12 @@ interface Forwarded {
 export class ForwardedRequests {
   readonly #requests = new Map<string, Forwarded>();
   readonly #waiting = new Map<string, (forwarded: Forwarded) => void>();
+  #connections = 0;
+
+  /** Call this for each connection that the server accepts. */
+  accept(): void {
+    this.#connections++;
+  }
 
   /** Receives a request from the server. It gets a 500 when it does not belong to exactly one invocation. */
   receive(message: IncomingMessage, response: ServerResponse): void {
@@ -163,7 +171,7 @@ export class ForwardedRequests {
       other.state = 'refused';
       return refuse(response);
     }
-    const stopWaiting = afterWaiting(() => {
+    const stopWaiting = this.#afterWaiting(() => {
       this.#requests.delete(id);
       if (forwarded.state === 'waiting') refuse(response);
     });
@@ -190,13 +198,28 @@ export class ForwardedRequests {
   #arrival(id: string): Promise<Forwarded> {
     const arrival = Promise.withResolvers<Forwarded>();
     this.#waiting.set(id, arrival.resolve);
-    const stopWaiting = afterWaiting(() =>
+    const stopWaiting = this.#afterWaiting(() =>
       arrival.reject(new Error('The host did not forward the request of this invocation.')),
     );
     return arrival.promise.finally(() => {
       stopWaiting();
       this.#waiting.delete(id);
     });
+  }
+
+  /** Calls `giveUp` when the wait is over. Returns a function that prevents this. */
+  #afterWaiting(giveUp: () => void): () => void {
+    let ticks = 0;
+    let seen = this.#connections;
+    const timer = setInterval(() => {
+      ticks += this.#connections === seen ? 1 : BUSY_TICK;
+      seen = this.#connections;
+      if (ticks < TICKS) return;
+      clearInterval(timer);
+      giveUp();
+    }, TICK_MS);
+    timer.unref();
+    return () => clearInterval(timer);
   }
 }
 
@@ -206,16 +229,4 @@ function refuse(response: ServerResponse): void {
   // Those of a response that failed must not let anyone cache the error.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.writeHead(500, { Connection: 'close' }).end();
-}
-
-/** Calls `giveUp` when the wait is over. Returns a function that prevents this. */
-function afterWaiting(giveUp: () => void): () => void {
-  let ticks = 0;
-  const timer = setInterval(() => {
-    if (++ticks < TICKS) return;
-    clearInterval(timer);
-    giveUp();
-  }, TICK_MS);
-  timer.unref();
-  return () => clearInterval(timer);
 }

@@ -8,6 +8,7 @@ import { ForwardedRequests } from '../../../src/lib/http/raw-request.ts';
 
 const server = createServer();
 let requests: ForwardedRequests;
+server.on('connection', () => requests.accept());
 
 beforeEach(async () => {
   requests = new ForwardedRequests();
@@ -121,4 +122,27 @@ it('answers the next request on a connection after a body that was not read to i
   };
   expect([await answered('x'.repeat(400_000)), await answered('small')]).toEqual([413, 413]);
   expect(sockets.size).toBe(1);
+});
+
+// Node accepts one connection in each turn of the event loop.
+it('finds the last of many connections that come at once to a busy process', { tags: ['long'] }, async () => {
+  const turnMs = 40;
+  const count = 200;
+  const ids = Array.from({ length: count }, () => randomUUID());
+  const { port } = server.address() as AddressInfo;
+  const agent = new Agent();
+  const statuses = ids.map(async (id) => {
+    const sent = send({ port, agent, headers: { 'x-ms-invocation-id': id } }).end();
+    const [{ statusCode }] = (await once(sent, 'response')) as [IncomingMessage];
+    return statusCode;
+  });
+  let isBusy = true;
+  const work = (): void => {
+    for (const end = performance.now() + turnMs; performance.now() < end;);
+    if (isBusy) setImmediate(work);
+  };
+  setImmediate(work);
+  await Promise.all(ids.map(async (id) => (await requests.take(id)).respond({ status: 200 })));
+  isBusy = false;
+  expect(new Set(await Promise.all(statuses))).toEqual(new Set([200]));
 });
