@@ -32,6 +32,9 @@ export default defineConfig(async () => {
       isolate: false,
       testTimeout: 60_000,
       hookTimeout: 60_000,
+      // Two full runs of about 2,100 tests lost one and two races. Until six in a row lose none, one lost race must not hide all
+      // other results. The summary names the repeated tests, with their errors: each is a defect.
+      retry: isFull ? 1 : 0,
       reporters: ['default', new RunSummary(absent)],
       tags: [
         ...PROGRAM_TAGS.map((name) =>
