@@ -199,7 +199,7 @@ it(
     expect(text).toBe(content);
     const cuts = Array.from({ length: length + 1 }, (_, bytes) => bytes);
     // The app learns the last id only, of which there are few: follow-answer.test.ts cuts the page's reader after every byte.
-    const chosen = fc.sample(fc.constantFrom(...cuts), isFull ? 300 : 60);
+    const chosen = fc.sample(fc.constantFrom(...cuts), isFull ? 150 : 60);
     for (let start = 0; start < chosen.length; start += 20) {
       await Promise.all(chosen.slice(start, start + 20).map(comeBack));
     }
