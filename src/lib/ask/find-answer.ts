@@ -3,7 +3,7 @@
  * from a new model call.
  */
 import type { Lookup } from '../cache/answer-cache.ts';
-import { answerCacheKey } from '../cache/cache-key.ts';
+import { answerCacheKey } from '../cache/cache-tier.ts';
 import { AskError, errors } from '../contract/errors.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import { type QuestionRecord, timed } from '../telemetry/question-record.ts';

@@ -1,4 +1,4 @@
-/** The answer cache: its keys, and how its tiers work together. */
+/** The answer cache: how its tiers work together. */
 import { createRateLimitedWarning } from '../common/log.ts';
 import {
   ageOf,
@@ -6,13 +6,15 @@ import {
   type CacheTier,
   type CallLeases,
   createMemoryTier,
+  KEY_PREFIX,
+  partitionName,
   type TierName,
+  type UserPartition,
 } from './cache-tier.ts';
 import type { Config } from '../config/config.ts';
 import type { CacheReason } from '../contract/metrics.ts';
 import { Generation } from './generation.ts';
 import { createSqliteTier } from './sqlite-tier.ts';
-import { KEY_PREFIX, partitionName, type UserPartition } from './cache-key.ts';
 import { ErasedPartitions } from './user-partition.ts';
 import type { PendingWork } from '../common/pending-work.ts';
 

@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { digest } from '../history/session-rows.ts';
 import type { UserData } from '../users/erasure.ts';
 import type { UserGenerations } from '../users/generations.ts';
-import type { UserPartition } from './cache-key.ts';
+import type { UserPartition } from './cache-tier.ts';
 
 /** Erased users whose answers may still be written: more than one process erases in the time of the longest answer. */
 const MAX_ERASED = 10_000;

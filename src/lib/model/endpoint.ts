@@ -3,7 +3,7 @@ import { AskError, errors } from '../contract/errors.ts';
 import { causesFrom } from '../contract/ask-error.ts';
 import type { Exchange } from '../pool/http-client.ts';
 import { IdentityError } from '../common/identity.ts';
-import { CircuitBreaker, OPEN_MS } from './circuit-breaker.ts';
+import { CircuitBreaker, OPEN_MS } from './guards.ts';
 import {
   addCompletion,
   type CallContext,

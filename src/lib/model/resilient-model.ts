@@ -11,7 +11,7 @@ import { errors } from '../contract/errors.ts';
 import type { HttpClient } from '../pool/http-client.ts';
 import { untilAborted } from '../common/pending-work.ts';
 import { createApiClient, type Credential, warmUpUrl } from './api-client.ts';
-import { Bulkhead } from './bulkhead.ts';
+import { Bulkhead } from './guards.ts';
 import type { CallContext, CallRecord, Completion, ModelTarget } from './completion.ts';
 import { createTokenProvider } from './credential.ts';
 import { isRetryable, ModelEndpoint } from './endpoint.ts';

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AnswerCache, createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
-import { answerCacheKey } from '../../../src/lib/cache/cache-key.ts';
+import { answerCacheKey } from '../../../src/lib/cache/cache-tier.ts';
 import { type CacheTier, createMemoryTier, type TierName } from '../../../src/lib/cache/cache-tier.ts';
 import { type Config, type Environment, readConfig } from '../../../src/lib/config/config.ts';
 import { createHttpClient, type HttpMessage } from '../../../src/lib/pool/http-client.ts';

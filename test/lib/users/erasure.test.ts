@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
 import { createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
-import { partitionName } from '../../../src/lib/cache/cache-key.ts';
+import { partitionName } from '../../../src/lib/cache/cache-tier.ts';
 import { createCachedUserData } from '../../../src/lib/cache/user-partition.ts';
 import { forEachConcurrently, PendingWork } from '../../../src/lib/common/pending-work.ts';
 import { ChatHistory } from '../../../src/lib/history/chat-history.ts';
