@@ -95,7 +95,9 @@ export async function ask(
   headers?: Record<string, string>,
 ): Promise<Answer> {
   const response = await post(app, JSON.stringify(fields), headers);
-  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  // The reason of an internal error is only in the log.
+  if (response.status !== 200)
+    throw new Error(`${response.status}: ${await response.text()}\n${app.output().slice(-4000)}`);
   return (await response.json()) as Answer;
 }
 
