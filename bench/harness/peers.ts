@@ -2,6 +2,7 @@
  * The app and what it is compared with, each as a server in its own process: a sample of a function, and a public gateway,
  * which is installed from the npm registry. Neither has chat history or an answer cache.
  */
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +12,7 @@ import type { Target } from './load.ts';
 
 /** A running server. */
 export interface Server extends Target {
-  pid: number;
+  process: ChildProcess;
   stop(): Promise<unknown>;
   /** Whether it can stream an answer. */
   streams: boolean;
@@ -44,7 +45,7 @@ const functionOf =
   (subject: Subject, route: string, bodyOf: Server['bodyOf']): StartServer =>
   async (environment, modelUrl) => {
     const worker = await environment.start(subject, { AZURE_OPENAI_ENDPOINT: modelUrl }, route);
-    return Object.assign(worker, { pid: worker.process.pid ?? 0, streams: subject === 'app', bodyOf });
+    return Object.assign(worker, { streams: subject === 'app', bodyOf });
   };
 
 /** Returns how each server is started, by name. @throws Error with npm's output when the gateway cannot be installed. */
@@ -101,7 +102,7 @@ async function startGateway(
       'x-portkey-provider': 'openai',
       'x-portkey-custom-host': `${modelUrl}/openai/v1`,
     },
-    pid: child.process.pid ?? 0,
+    process: child.process,
     streams: true,
     bodyOf: completionOf,
     stop: () => child.kill(),

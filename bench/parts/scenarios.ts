@@ -1,7 +1,7 @@
 /** The kinds of questions whose CPU time is measured: user and system time of the worker, without a functions host. */
 import { randomUUID } from 'node:crypto';
 import type { Environment } from '../harness/environment.ts';
-import { type Body, load } from '../harness/load.ts';
+import { type Body, load, type Target } from '../harness/load.ts';
 import { cpuTime } from '../harness/process-usage.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 
@@ -91,10 +91,14 @@ export async function cpuOfScenario(
   return cpuPerRequest(worker, requests, await prepare(environment, worker));
 }
 
-/** CPU milliseconds of the worker for each of `requests` requests. */
-export async function cpuPerRequest(worker: WorkerProcess, requests: number, body: Body): Promise<number> {
-  const pid = worker.process.pid ?? 0;
+/** CPU milliseconds of the process for each of `requests` requests. */
+export async function cpuPerRequest(
+  server: Target & Pick<WorkerProcess, 'process'>,
+  requests: number,
+  body: Body,
+): Promise<number> {
+  const pid = server.process.pid ?? 0;
   const before = cpuTime(pid);
-  await load(worker, CONNECTIONS, requests, body);
+  await load(server, CONNECTIONS, requests, body);
   return (cpuTime(pid) - before) / requests;
 }

@@ -5,9 +5,8 @@ import { startTcpProxy } from '../../dev/stack/tcp-proxy.ts';
 import type { Environment } from '../harness/environment.ts';
 import { type Body, load } from '../harness/load.ts';
 import { preparePeers, type Server, type StartServer } from '../harness/peers.ts';
-import { cpuTime } from '../harness/process-usage.ts';
 import { byTurns, costOf } from '../harness/turns.ts';
-import { CONNECTIONS, TOKENS } from './scenarios.ts';
+import { CONNECTIONS, cpuPerRequest, TOKENS } from './scenarios.ts';
 
 const CPU_REQUESTS = 500;
 const FAR_MS = 40;
@@ -85,9 +84,7 @@ async function measureNear(environment: Environment, start: StartServer) {
   const coldStart = performance.now() - startedAt;
   // Warms up, so that V8 compiles the code.
   await load(server, CONNECTIONS, CPU_REQUESTS, body);
-  const before = cpuTime(server.pid);
-  await load(server, CONNECTIONS, CPU_REQUESTS, body);
-  const cpu = (cpuTime(server.pid) - before) / CPU_REQUESTS;
+  const cpu = await cpuPerRequest(server, CPU_REQUESTS, body);
   await environment.behave({ latencyMs: SLOW_MS });
   await load(server, CALLERS, SLOW_REQUESTS / 2, body);
   const loadedAt = performance.now();
