@@ -23,7 +23,7 @@ export default defineConfig(async () => {
     test: {
       include: ['test/**/*.test.ts'],
       globalSetup: 'test/support/global-setup.ts',
-      setupFiles: 'test/support/contract.ts',
+      setupFiles: ['test/support/azurite.ts', 'test/support/contract.ts'],
       // Each file starts real processes, for which the tests wait: more than there are usually cores. With eight on two cores,
       // tests of time limits failed.
       maxWorkers: 5,

@@ -23,8 +23,8 @@ export interface Azurite {
   stop(): Promise<number | null>;
 }
 
-/** Starts Azurite's table service on 127.0.0.1, on `port` or a free port, with its data in `folder`. */
-export async function startAzuriteTables(folder: string, port?: number): Promise<Azurite> {
+/** Starts Azurite's table service on 127.0.0.1, on `port` or a free port, with its data in `folder`, or in memory without one. */
+export async function startAzuriteTables(folder?: string, port?: number): Promise<Azurite> {
   // Azurite does not report the port that it chose itself.
   if (port === undefined) return onFreePort((free) => startAzuriteTables(folder, free));
   const child = await run(
@@ -58,10 +58,11 @@ export async function startAzurite(folder: string): Promise<Azurite> {
   };
 }
 
-async function run(entry: string, folder: string, args: string[], ready: string): Promise<Child> {
-  mkdirSync(folder, { recursive: true });
+async function run(entry: string, folder: string | undefined, args: string[], ready: string): Promise<Child> {
+  if (folder) mkdirSync(folder, { recursive: true });
   const preload = new URL('exit-with-parent.js', import.meta.url).href;
-  const options = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
+  const data = folder ? ['--location', folder] : ['--inMemoryPersistence'];
+  const options = [...data, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...args];
   // Ctrl-C must not stop Azurite before the host has stored its last answers.
   const child = startNode(['--import', preload, require.resolve(entry), ...options], {
     ipc: true,

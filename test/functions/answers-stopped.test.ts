@@ -1,5 +1,5 @@
 /** Answers that are stopped: here, on another instance, before their first text, and before their question. */
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { answerRowKey } from '../../src/lib/history/answer-rows.ts';
 import { sessionPartition } from '../../src/lib/history/session-rows.ts';
 import { createTableRowStore } from '../../src/lib/history/table-row-store.ts';
@@ -15,6 +15,7 @@ import {
 } from '../support/answers.ts';
 import { ask, eventually, newQuestion, post } from '../support/app.ts';
 import { useApp, useAppBehindProxy } from '../support/fixture.ts';
+import { storage } from '../support/azurite.ts';
 
 const app = useApp(() => ({}));
 /** Another instance with the same model and storage. */
@@ -61,7 +62,7 @@ describe('an answer that is stopped', () => {
 
   it('by another instance while it is being stored is stored as stopped', async () => {
     const { address, fields, headers } = newKeyed();
-    const store = await createTableRowStore({ connectionString: inject('storage'), tableName: 'sessions' });
+    const store = await createTableRowStore({ connectionString: storage, tableName: 'sessions' });
     const partition = sessionPartition({ userId: null, sessionId: address.session_id });
     behind.proxy.failNext('batch', 'hold');
     const asking = ask(behind.app, fields, headers);

@@ -1,12 +1,13 @@
 /** Budgets of four processes under load, some of which are killed: what the model was used for never exceeds them. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { periodAt } from '../../src/lib/budget/periods.ts';
 import { digest } from '../../src/lib/history/session-rows.ts';
 import { createTableRowStore } from '../../src/lib/history/table-row-store.ts';
 import { eventually, post, startApp, type TestApp } from '../support/app.ts';
 import { scaled } from '../support/effort.ts';
+import { storage } from '../support/azurite.ts';
 
 const USERS = ['ada', 'ben', 'eve'];
 const [APP_LIMIT, CALLER_LIMIT] = [scaled(20_000, 2000), scaled(10_000, 1000)];
@@ -76,7 +77,7 @@ it('never exceed a budget, and leave little of it', { timeout: 120_000 }, async 
   await Promise.all(asking);
 
   const { startsAt } = periodAt('month', Date.now());
-  const store = await createTableRowStore({ connectionString: inject('storage'), tableName });
+  const store = await createTableRowStore({ connectionString: storage, tableName });
   const spentIn = async (...parts: (string | number | null)[]): Promise<number> =>
     Number((await store.list(digest('budget', ...parts, startsAt)))[0]?.properties['spent']);
   const used = USERS.map(usedBy);

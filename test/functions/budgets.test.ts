@@ -18,7 +18,7 @@ const MONEY: Environment = {
   MODEL_PRICE_OUTPUT: '1000000',
   MODEL_MAX_OUTPUT_TOKENS: '100',
 };
-/** All tests share one storage: the budgets of an app belong to its table. */
+/** All tests of a worker share one storage: the budgets of an app belong to its table. */
 const ownTable = (): Environment => ({ SESSIONS_TABLE_NAME: `budgets${randomUUID().replaceAll('-', '')}` });
 
 /** The headers of a new user. */

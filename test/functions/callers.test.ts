@@ -10,7 +10,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText } from '@xsai/generate-text';
 import OpenAI, { AuthenticationError } from 'openai';
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startReceiver } from '../../dev/stack/telemetry-receiver.ts';
 import { openApiDocument } from '../../src/lib/contract/openapi/document.ts';
 import type { ErrorBody, SessionList } from '../../src/lib/contract/responses.ts';
@@ -18,6 +18,7 @@ import { ask, askForError, eventually, newQuestion, post, startApp } from '../su
 import { useApp } from '../support/fixture.ts';
 import { CLIENTS, connectClient, postMcp, type RpcResponse } from '../support/mcp-client.ts';
 import { spansOf } from '../support/otlp.ts';
+import { storage } from '../support/azurite.ts';
 
 /** Two callers, and the second key of one of them. */
 const KEYS = { shop: 'key-of-shop-7f3a', desk: 'key-of-desk-7f3a', shopNext: 'next-key-of-shop-7f3a' };
@@ -286,7 +287,7 @@ it('the name is in the log, and the key nowhere: not in the log, the telemetry, 
   expect(spansOf(otlp).length).toBeGreaterThan(0);
   const rows: unknown[] = [];
   const options = { allowInsecureConnection: true };
-  for await (const row of TableClient.fromConnectionString(inject('storage'), table, options).listEntities())
+  for await (const row of TableClient.fromConnectionString(storage, table, options).listEntities())
     rows.push(row);
   expect(rows.length).toBeGreaterThan(0);
   const places = [recorded.output(), JSON.stringify(otlp.received), JSON.stringify(rows)];

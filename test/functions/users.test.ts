@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
 import { type Redis, startRedis } from '../../dev/stack/redis.ts';
 import type { ErrorBody, Session, SessionList } from '../../src/lib/contract/responses.ts';
@@ -18,6 +18,7 @@ import { followed, hasText } from '../support/answers.ts';
 import { ask, eventually, newQuestion, post, startApp, type TestApp } from '../support/app.ts';
 import { useApp, useFreshApp, useStorage } from '../support/fixture.ts';
 import { startStorageProxy, type StorageProxy } from '../support/storage-proxy.ts';
+import { storage } from '../support/azurite.ts';
 
 type Headers = Record<string, string>;
 const SIGN_IN = { WEBSITE_AUTH_ENABLED: 'True', CACHE_PARTITION: 'user' };
@@ -360,7 +361,7 @@ describe('when storage fails', () => {
     const answer = await ask(app, { question: newQuestion(), session_id }, user);
     expect(answer.performance_metrics.history_saved).toBe(false);
     proxy.reset();
-    const store = await createTableRowStore({ connectionString: inject('storage'), tableName: 'sessions' });
+    const store = await createTableRowStore({ connectionString: storage, tableName: 'sessions' });
     const userId = JSON.stringify(['aad', user['x-ms-client-principal-id']]);
     expect(await store.list(digest(userId, session_id))).toEqual([]);
     expect((await ask(app, { question: newQuestion(), session_id }, user)).chat_history).toHaveLength(2);

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import {
   type Emulator,
   type EmulatorOptions,
@@ -17,6 +16,7 @@ import type { Answer, ErrorBody } from '../../src/lib/contract/responses.ts';
 import type { AskFields } from '../../src/lib/contract/ask-fields.ts';
 import type { Environment } from '../../src/lib/config/config.ts';
 import { holdToContract } from './contract.ts';
+import { storage } from './azurite.ts';
 
 /** Options of {@link startApp}. */
 export interface AppOptions {
@@ -30,7 +30,7 @@ export interface AppOptions {
   root?: string;
 }
 
-/** An app under test, with its own emulator and cache file. All apps share one session storage: use unique ids. */
+/** An app under test, with its own emulator and cache file. All apps of a worker share one session storage: use unique ids. */
 export interface TestApp {
   url: string;
   host: HostProcess;
@@ -61,7 +61,7 @@ export async function startApp({
     env: {
       ...systemEnvironment(),
       ...emulatorSettings(emulator),
-      AzureWebJobsStorage: inject('storage'),
+      AzureWebJobsStorage: storage,
       ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
       KEEP_WARM_MINUTES: '0',
       ...(modelPath && { AZURE_OPENAI_ENDPOINT: emulator.url + modelPath }),

@@ -56,7 +56,7 @@ export const useDispatcher = (model: Emulator): Agent =>
     stop: (agent) => agent.destroy(),
   });
 
-/** A proxy in front of the tables that all tests share. It is reset before each test. */
+/** A proxy in front of the tables that all tests of this worker share. It is reset before each test. */
 export const useStorage = (): StorageProxy =>
   useRunning(startStorageProxy, { reset: (proxy) => proxy.reset(), stop: (proxy) => proxy.close() });
 

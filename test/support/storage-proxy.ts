@@ -8,8 +8,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { inject } from 'vitest';
 import { refuse, type StorageRefusal, throttle } from './storage-refusals.ts';
+import { storage } from './azurite.ts';
 
 /**
  * `query` lists entities, `get` reads one, `insert` adds one, `update` replaces or merges one, `remove` deletes one,
@@ -61,11 +61,11 @@ interface Held {
 }
 
 /**
- * Starts a proxy in front of the tables of `storage`, a connection string; by default the tables that all tests
- * share.
+ * Starts a proxy in front of the tables of `account`, a connection string; by default the tables of this test
+ * worker.
  */
-export async function startStorageProxy(storage = inject('storage')): Promise<StorageProxy> {
-  const { host } = new URL(/TableEndpoint=([^;]+)/.exec(storage)?.[1] ?? '');
+export async function startStorageProxy(account = storage): Promise<StorageProxy> {
+  const { host } = new URL(/TableEndpoint=([^;]+)/.exec(account)?.[1] ?? '');
   const [hostname, port] = host.split(':');
   const agent = new Agent({ keepAlive: true });
   const requests: StorageRequest[] = [];
@@ -156,13 +156,13 @@ interface Storage {
 function forwardRequest(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { maxPageSize, ...storage }: Storage,
+  { maxPageSize, ...server }: Storage,
   { recorded, fault }: { recorded: StorageRequest; fault: StorageFault | undefined },
 ): void {
   const { method, url = '', rawHeaders } = incoming;
   const path = url.replace(/(?<=[?&](?:%24|\$)top=)\d+/, (top) => String(Math.min(Number(top), maxPageSize)));
-  // Keeps the client's Host header, so that the storage cannot tell that there is a proxy.
-  const outgoing = httpRequest({ ...storage, method, path, headers: rawHeaders, setHost: false });
+  // Keeps the client's Host header, so that the server cannot tell that there is a proxy.
+  const outgoing = httpRequest({ ...server, method, path, headers: rawHeaders, setHost: false });
   outgoing.once('error', () => response.destroy());
   outgoing.once('response', (answer) => {
     const status = answer.statusCode ?? 0;

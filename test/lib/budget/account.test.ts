@@ -1,7 +1,7 @@
 /** A budget that several processes spend: what holds in every order of their requests and their ends. */
 import { randomUUID } from 'node:crypto';
 import * as fc from 'fast-check';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Account } from '../../../src/lib/budget/account.ts';
 import { purgeSessions } from '../../../src/lib/history/purge.ts';
 import { digest } from '../../../src/lib/history/session-rows.ts';
@@ -10,6 +10,7 @@ import type { RowStore } from '../../../src/lib/history/row-store.ts';
 import { createTableRowStore } from '../../../src/lib/history/table-row-store.ts';
 import { createMemoryRowStore } from '../../support/memory-row-store.ts';
 import { scaled } from '../../support/effort.ts';
+import { storage } from '../../support/azurite.ts';
 
 const ENDS_AT = Date.UTC(2027, 0);
 const LIMIT = 10_000;
@@ -149,10 +150,7 @@ describe('a budget that four processes spend', () => {
 
 const STORES: [string, () => Promise<RowStore>][] = [
   ['in memory', async () => createMemoryRowStore()],
-  [
-    'in Table Storage',
-    () => createTableRowStore({ connectionString: inject('storage'), tableName: 'ledgers' }),
-  ],
+  ['in Table Storage', () => createTableRowStore({ connectionString: storage, tableName: 'ledgers' })],
 ];
 
 describe.each(STORES)('a ledger %s', (_, openStore) => {

@@ -1,6 +1,6 @@
 /** The contract of the chat history. It runs on every row store. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChatHistory } from '../../../src/lib/history/chat-history.ts';
 import { errors } from '../../../src/lib/contract/errors.ts';
 import type { ClaimEnd } from '../../../src/lib/history/answer-rows.ts';
@@ -18,6 +18,7 @@ import type { RowStore } from '../../../src/lib/history/row-store.ts';
 import { createMemoryRowStore } from '../../support/memory-row-store.ts';
 import { SessionIndex } from '../../../src/lib/history/session-index.ts';
 import { createTableRowStore } from '../../../src/lib/history/table-row-store.ts';
+import { storage } from '../../support/azurite.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;
@@ -52,7 +53,7 @@ async function pagesOf(history: ChatHistory, session: SessionKey, limit: number)
 }
 
 const onTable = (name: string): Promise<RowStore> =>
-  createTableRowStore({ connectionString: inject('storage'), tableName: name });
+  createTableRowStore({ connectionString: storage, tableName: name });
 
 describe.each<[string, () => Promise<RowStore>]>([
   ['in memory', async () => createMemoryRowStore()],

@@ -1,6 +1,6 @@
 /** The contract of erasure and export. It runs on every row store. */
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAnswerCache } from '../../../src/lib/cache/answer-cache.ts';
 import { createMemoryTier } from '../../../src/lib/cache/cache-tier.ts';
 import { partitionName } from '../../../src/lib/cache/cache-tier.ts';
@@ -17,6 +17,7 @@ import { Erasures, type UserData, type UserRecord } from '../../../src/lib/users
 import { UserGenerations } from '../../../src/lib/users/generations.ts';
 import { createUserSessions } from '../../../src/lib/users/user-sessions.ts';
 import { createMemoryRowStore } from '../../support/memory-row-store.ts';
+import { storage } from '../../support/azurite.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const TTL_MS = 30 * DAY_MS;
@@ -25,7 +26,7 @@ const SECRET = 'Xylophonist';
 /** A table of its own, so that all rows can be searched. */
 const onTable = (): Promise<RowStore> =>
   createTableRowStore({
-    connectionString: inject('storage'),
+    connectionString: storage,
     tableName: `erasure${randomUUID().replaceAll('-', '')}`,
   });
 
