@@ -100,7 +100,7 @@ export async function startStorageProxy(account = storage): Promise<StorageProxy
   await once(server, 'listening');
 
   const proxy: StorageProxy = {
-    connectionString: storage.replace(host, `127.0.0.1:${(server.address() as AddressInfo).port}`),
+    connectionString: account.replace(host, `127.0.0.1:${(server.address() as AddressInfo).port}`),
     requests,
     retryAfter: 0,
     maxPageSize: 1000,
