@@ -126,7 +126,7 @@ export const newQuestion = (): string => `Question ${randomUUID()}`;
 /** Waits until `condition` is true. @throws Error after `timeoutMs` milliseconds. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
