@@ -68,7 +68,6 @@ export class Stack {
         ),
         ANSWER_CACHE_PATH: this.cacheFile,
         ANSWER_CACHE_MAX_MB: String(CACHE_FILE_MB),
-        ANSWER_CACHE_MEMORY_MB: '1',
         REQUEST_TIMEOUT_SECONDS: String(REQUEST_TIMEOUT_MS / 1000),
         SYSTEM_PROMPT,
         LOG_LEVEL: 'warn',

@@ -110,8 +110,7 @@ async function startModel(
 /** Azurite is needed when no storage is set, or only `UseDevelopmentStorage=true`. */
 function needsAzurite(settings: Record<string, string>): boolean {
   const storageSettings = [
-    'SESSIONS_STORAGE_CONNECTION_STRING',
-    'SESSIONS_TABLE_ENDPOINT',
+    'SESSIONS_STORAGE',
     'AzureWebJobsStorage',
     'AzureWebJobsStorage__tableServiceUri',
     'AzureWebJobsStorage__accountName',

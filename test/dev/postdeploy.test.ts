@@ -93,7 +93,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('because a role is missing: it says which one', async () => {
-    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    await app.start({ env: { SESSIONS_STORAGE: UNREACHABLE_STORAGE } });
     replyWith(...allRoles().slice(0, 1), ...allRoles().slice(2));
     const { code, output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(
@@ -103,7 +103,7 @@ describe('an app that does not answer', { tags: ['posix'] }, () => {
   });
 
   it('although it has the role: the network or the log', async () => {
-    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: UNREACHABLE_STORAGE } });
+    await app.start({ env: { SESSIONS_STORAGE: UNREACHABLE_STORAGE } });
     replyWith(...allRoles());
     const { output } = await postdeploy({ ASK_URL: app.url }, '--wait', '0');
     expect(output).toContain(

@@ -81,7 +81,7 @@ describe('many identical concurrent questions', () => {
     onTestFinished(() => proxy.close());
     await app.start({
       fresh: true,
-      env: { SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString },
+      env: { SESSIONS_STORAGE: proxy.connectionString },
       emulator: { latencyMs: 8000 },
     });
     proxy.failNext('query', 'hold', 10);

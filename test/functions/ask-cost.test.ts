@@ -5,7 +5,7 @@ import { ask, startApp, type TestApp } from '../support/app.ts';
 import { useApp } from '../support/fixture.ts';
 
 const app = useApp({
-  env: { MODEL_PRICE_INPUT: '2500', MODEL_PRICE_CACHED_INPUT: '1250', MODEL_PRICE_OUTPUT: '10000' },
+  env: { MODEL_PRICES: 'input=2500,cached_input=1250,output=10000' },
 });
 
 const PRICES = { input: 2, cachedInput: 1, cacheWrite: 2.5, output: 10, longContext: null };

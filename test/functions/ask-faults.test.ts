@@ -17,7 +17,7 @@ describe('the storage', () => {
     'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;';
 
   it('is unreachable: questions are answered without history and without the cache', async () => {
-    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone } });
+    await app.start({ env: { SESSIONS_STORAGE: gone } });
     for (const _ of [1, 2]) {
       const answer = await ask(app, { question: 'q', session_id: 's' });
       expect(answer.chat_history).toHaveLength(2);
@@ -37,7 +37,7 @@ describe('the storage', () => {
     'is unreachable: a failed reset is a 503, and the model call is aborted',
     { tags: ['long'] },
     async () => {
-      await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone }, emulator: { latencyMs: 20_000 } });
+      await app.start({ env: { SESSIONS_STORAGE: gone }, emulator: { latencyMs: 20_000 } });
       const refused = await askForError(app, { question: 'q', session_id: 's', new_conversation: true });
       expect(refused).toMatchObject({ status: 503, body: { error: { code: 'history_unavailable' } } });
       expect(refused.headers.get('retry-after')).toBe('1');
@@ -49,7 +49,7 @@ describe('the storage', () => {
     const tarpit = createServer(() => {}).listen(0, '127.0.0.1');
     await once(tarpit, 'listening');
     const { port } = tarpit.address() as { port: number };
-    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: gone.replace(':1/', `:${port}/`) } });
+    await app.start({ env: { SESSIONS_STORAGE: gone.replace(':1/', `:${port}/`) } });
     const answer = await ask(app, { question: 'q', session_id: 's' });
     expect(answer.performance_metrics.history_available).toBe(false);
     tarpit.closeAllConnections();

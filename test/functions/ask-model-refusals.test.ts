@@ -63,7 +63,7 @@ describe.each(sampled([false, true]))(
     it('is not retried, its tokens are counted, and the log names the setting to raise', async () => {
       await app.start({
         fresh: true,
-        env: { MODEL_PRICE_INPUT: '1', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '1000000' },
+        env: { MODEL_PRICES: 'input=1,cached_input=1,output=1000000' },
       });
       app.emulator.fault = usedUp;
       for (let index = 0; index < 3; index++) {

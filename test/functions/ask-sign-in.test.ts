@@ -180,7 +180,7 @@ describe('while the token endpoint fails', () => {
       tokens = new TokenEndpoint('storage-token', 'hang');
       const { AZURE_OPENAI_API_KEY: _, ...identity } = await tokens.start();
       const storage = await startEmptyStorage();
-      const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_TABLE_ENDPOINT: storage.url };
+      const env = { ...identity, AzureWebJobsStorage: '', SESSIONS_STORAGE: storage.url };
       await app.start({ env });
       const answer = await ask(app, { question: randomUUID(), session_id: randomUUID() });
       expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });

@@ -278,7 +278,7 @@ describe('the app behind a storage proxy', () => {
 
     it('after the first write, which creates the table: the interaction is stored once', async () => {
       const env = {
-        SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+        SESSIONS_STORAGE: proxy.connectionString,
         SESSIONS_TABLE_NAME: `t${Date.now()}`,
       };
       const fresh = await startApp({ env });
@@ -343,7 +343,7 @@ describe('the storage process', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'ask-storage-'));
     azurite = await startAzuriteTables(folder);
-    await app.start({ env: { SESSIONS_STORAGE_CONNECTION_STRING: azurite.connectionString } });
+    await app.start({ env: { SESSIONS_STORAGE: azurite.connectionString } });
   });
   afterEach(async () => {
     await azurite.stop();

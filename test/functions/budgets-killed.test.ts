@@ -18,9 +18,7 @@ const tableName = `killed${randomUUID().replaceAll('-', '')}`;
 const env = {
   WEBSITE_AUTH_ENABLED: 'True',
   SESSIONS_TABLE_NAME: tableName,
-  MODEL_PRICE_INPUT: '0',
-  MODEL_PRICE_CACHED_INPUT: '0',
-  MODEL_PRICE_OUTPUT: '1000000',
+  MODEL_PRICES: 'input=0,cached_input=0,output=1000000',
   MODEL_MAX_OUTPUT_TOKENS: '100',
   BUDGET_APP_MONTH: String(APP_LIMIT),
   BUDGET_CALLER_MONTH: String(CALLER_LIMIT),

@@ -13,9 +13,7 @@ import { streamFrom } from '../support/streamed.ts';
 const MONEY: Environment = {
   WEBSITE_AUTH_ENABLED: 'True',
   CACHE_PARTITION: 'none',
-  MODEL_PRICE_INPUT: '0',
-  MODEL_PRICE_CACHED_INPUT: '0',
-  MODEL_PRICE_OUTPUT: '1000000',
+  MODEL_PRICES: 'input=0,cached_input=0,output=1000000',
   MODEL_MAX_OUTPUT_TOKENS: '100',
 };
 /** All tests of a worker share one storage: the budgets of an app belong to its table. */

@@ -30,7 +30,7 @@ it('reports the result of the latest model call, and makes none itself', async (
 it('is not ready when storage is unreachable', async () => {
   await fresh.start({
     env: {
-      SESSIONS_STORAGE_CONNECTION_STRING:
+      SESSIONS_STORAGE:
         'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
     },
   });

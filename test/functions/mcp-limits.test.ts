@@ -94,7 +94,7 @@ describe('errors of tools', () => {
   it('say that storage failed, but a question is answered without it', async () => {
     const storage = await startStorageProxy();
     onTestFinished(() => storage.close());
-    await app.start({ fresh: true, env: { SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString } });
+    await app.start({ fresh: true, env: { SESSIONS_STORAGE: storage.connectionString } });
     const client = await connectClient(app);
     const { session_id } = await client.ask({ question: newQuestion() });
     for (const kind of ['query', 'get', 'insert', 'batch'] as const) storage.failNext(kind, 'throttle', 1000);

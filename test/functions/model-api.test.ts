@@ -82,7 +82,7 @@ describe.each(sampled(APIS))('MODEL_API=%s over the address of %s', (api, path) 
 
   it.each(sampled([false, true]))('counts reasoning, and never shows it (streamed: %s)', async (streamed) => {
     await start({
-      env: { MODEL_PRICE_INPUT: '0', MODEL_PRICE_CACHED_INPUT: '0', MODEL_PRICE_OUTPUT: '1000000' },
+      env: { MODEL_PRICES: 'input=0,cached_input=0,output=1000000' },
     });
     app.emulator.failNext({ kind: 'answer', content: 'Forty-two.', reasoningTokens: 100 });
     const question = newQuestion();

@@ -34,9 +34,8 @@ async function startBoth(): Promise<void> {
   await app.start({
     fresh: true,
     env: {
-      AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
+      AZURE_OPENAI_FALLBACK_ENDPOINTS: `gpt-5=${fallback.url}`,
       AZURE_OPENAI_FALLBACK_API_KEYS: 'fallback-key',
-      AZURE_OPENAI_FALLBACK_DEPLOYMENTS: 'gpt-5',
     },
   });
 }

@@ -51,9 +51,8 @@ describe('with two deployments', () => {
   const start = () =>
     app.start({
       env: {
-        AZURE_OPENAI_FALLBACK_ENDPOINTS: fallback.url,
+        AZURE_OPENAI_FALLBACK_ENDPOINTS: `gpt-4o-mini=${fallback.url}`,
         AZURE_OPENAI_FALLBACK_API_KEYS: fallback.apiKey,
-        AZURE_OPENAI_FALLBACK_DEPLOYMENTS: 'gpt-4o-mini',
       },
       fresh: true,
     });

@@ -67,11 +67,9 @@ it('no key is sent to the dated API, which would refuse it', async () => {
 it('tokens that are written to the prompt cache are counted, billed and traced', async () => {
   const otlp = await startReceiver();
   try {
-    const prices = { MODEL_PRICE_INPUT: '200', MODEL_PRICE_CACHED_INPUT: '20', MODEL_PRICE_OUTPUT: '1200' };
     await start(
       {
-        ...prices,
-        MODEL_PRICE_CACHE_WRITE: '250',
+        MODEL_PRICES: 'input=200,cached_input=20,cache_write=250,output=1200',
         SYSTEM_PROMPT: tokens(1200, 'rules'),
         OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
       },
@@ -135,10 +133,7 @@ async function costOf(model: (typeof MODELS)[number], withKey: boolean): Promise
     modelPath: withKey ? '/openai/v1/' : '',
     env: {
       SYSTEM_PROMPT: tokens(1200, 'rules'),
-      MODEL_PRICE_INPUT: String(model.input),
-      MODEL_PRICE_CACHED_INPUT: String(model.cached),
-      MODEL_PRICE_CACHE_WRITE: String(model.write),
-      MODEL_PRICE_OUTPUT: String(model.output),
+      MODEL_PRICES: `input=${model.input},cached_input=${model.cached},cache_write=${model.write},output=${model.output}`,
     },
   });
   const sessions = Array.from({ length: CONVERSATIONS }, () => randomUUID());

@@ -17,7 +17,6 @@ const positive = integer(1, Number.MAX_SAFE_INTEGER);
 /** The accepted range of each number. Shorter time limits would fail on a slow test machine. */
 const NUMBERS = fc.record({
   REQUEST_TIMEOUT_SECONDS: number(5, 220),
-  ANSWER_CACHE_MEMORY_MB: number(1, 100_000),
   ANSWER_CACHE_MAX_MB: number(1, 100_000),
   ANSWER_CACHE_TTL_SECONDS: integer(0, 315_360_000),
   KEEP_WARM_MINUTES: number(0, 1440),
@@ -26,18 +25,26 @@ const NUMBERS = fc.record({
   HISTORY_MAX_TOKENS: integer(0, Number.MAX_SAFE_INTEGER),
   MAX_QUESTION_CHARS: integer(100, 1_000_000),
   MODEL_MAX_CONCURRENCY: positive,
-  MODEL_PRICE_INPUT: number(0, 1e6),
-  MODEL_PRICE_CACHED_INPUT: number(0, 1e6),
-  MODEL_PRICE_OUTPUT: number(0, 1e6),
-  MODEL_PRICE_CACHE_WRITE: number(0, 1e6),
-  MODEL_PRICE_LONG_CONTEXT_TOKENS: positive,
+  MODEL_PRICES: fc
+    .record({
+      input: number(0, 1e6),
+      cached_input: number(0, 1e6),
+      output: number(0, 1e6),
+      cache_write: number(0, 1e6),
+      long_context_tokens: positive,
+    })
+    .map((prices) =>
+      Object.entries(prices)
+        .map((entry) => entry.join('='))
+        .join(),
+    ),
 });
 
 describe('numbers', () => {
   const UNUSUAL: Environment[] = [
     { SESSION_TTL_DAYS: '1.0000001' },
     { REQUEST_TIMEOUT_SECONDS: '33.333' },
-    { ANSWER_CACHE_MEMORY_MB: '1.3' },
+    { ANSWER_CACHE_MAX_MB: '1.3' },
     { ANSWER_CACHE_TTL_SECONDS: '315360000' },
   ];
   it.each(sampled(UNUSUAL))('%o gives an app that answers, remembers and caches', async (env) => {

@@ -7,7 +7,7 @@ import { useApp, useStorage } from '../support/fixture.ts';
 const proxy = useStorage();
 const app = useApp(() => ({
   env: {
-    SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+    SESSIONS_STORAGE: proxy.connectionString,
     SESSIONS_TABLE_NAME: `t${randomUUID().replaceAll('-', '')}`,
   },
 }));

@@ -8,7 +8,7 @@ import { useFreshApp, useStorage } from '../support/fixture.ts';
 const proxy = useStorage();
 const app = useFreshApp();
 
-const SETTING = 'SESSIONS_STORAGE_CONNECTION_STRING';
+const SETTING = 'SESSIONS_STORAGE';
 const linesOf = (output: string): string[] => output.split('\n').filter((line) => line.includes(SETTING));
 
 /** Returns the log output after a question and a readiness check with this storage. */
@@ -60,10 +60,10 @@ it.each(
 
 it('an identity that cannot sign in', { tags: ['long'] }, async () => {
   await app.start({
-    env: { SESSIONS_TABLE_ENDPOINT: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
+    env: { SESSIONS_STORAGE: 'https://127.0.0.1:1', AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' },
   });
   const answer = await ask(app, { question: 'q', session_id: randomUUID() });
   expect(answer.performance_metrics).toMatchObject({ history_available: false, history_saved: false });
-  expect(app.output()).toMatch(/Table Storage.*\(.*Error.*SESSIONS_TABLE_ENDPOINT/);
+  expect(app.output()).toMatch(/Table Storage.*\(.*Error.*SESSIONS_STORAGE/);
   expect(app.output()).not.toMatch(/environment variables|aka\.ms|^ +at /im);
 });

@@ -103,7 +103,7 @@ describe('over OTLP', () => {
 
   it('metrics have the names and buckets of the conventions, and those of this app', async () => {
     const otlp = await receiver();
-    const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '1.25', MODEL_PRICE_OUTPUT: '10' };
+    const prices = { MODEL_PRICES: 'input=2.5,cached_input=1.25,output=10' };
     const app = await appWith({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, ...prices });
     const question = randomUUID();
     await ask(app, { question });
@@ -181,7 +181,7 @@ describe('over OTLP', () => {
     running.push(storage);
     const app = await appWith({
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
-      SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString,
+      SESSIONS_STORAGE: storage.connectionString,
     });
     await ask(app, { question: randomUUID() });
     storage.failNext('insert', 'throttle', 9);

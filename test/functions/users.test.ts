@@ -64,14 +64,14 @@ describe('everything of a user', { tags: ['redis'] }, () => {
     const env = {
       ...SIGN_IN,
       ANSWER_CACHE_REDIS_URL: redis.url,
-      SESSIONS_STORAGE_CONNECTION_STRING: azurite.connectionString,
+      SESSIONS_STORAGE: azurite.connectionString,
     };
     app = await startApp({ env: { ...env, ANSWER_CACHE_PATH: join(folder, 'cache', 'a.sqlite') } });
     elsewhere = await startApp({
       env: {
         ...env,
         AZURE_OPENAI_ENDPOINT: app.emulator.url,
-        SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString,
+        SESSIONS_STORAGE: proxy.connectionString,
       },
     });
     for (const each of [app, elsewhere]) {
@@ -335,7 +335,7 @@ describe('the keys', () => {
 describe('when storage fails', () => {
   const proxy = useStorage();
   const app = useApp(() => ({
-    env: { ...SIGN_IN, SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString },
+    env: { ...SIGN_IN, SESSIONS_STORAGE: proxy.connectionString },
   }));
 
   it('an erasure is not reported as done, and an export says so', async () => {

@@ -2,7 +2,7 @@
  * What tests run against, started and stopped by the hooks of the block that asks for it:
  *
  *     const storage = useStorage();
- *     const app = useApp(() => ({ env: { SESSIONS_STORAGE_CONNECTION_STRING: storage.connectionString } }));
+ *     const app = useApp(() => ({ env: { SESSIONS_STORAGE: storage.connectionString } }));
  *
  * Each function returns a handle at once, with the fields of what then runs: use it in tests and hooks.
  */
@@ -63,7 +63,7 @@ export const useStorage = (): StorageProxy =>
 /** An app whose storage is behind a proxy. `env` are further settings. */
 export function useAppBehindProxy(env: AppOptions['env'] = {}): { app: TestApp; proxy: StorageProxy } {
   const proxy = useStorage();
-  const app = useApp(() => ({ env: { ...env, SESSIONS_STORAGE_CONNECTION_STRING: proxy.connectionString } }));
+  const app = useApp(() => ({ env: { ...env, SESSIONS_STORAGE: proxy.connectionString } }));
   // The first question may have to create the table.
   beforeAll(async () => void (await ask(app, { question: newQuestion() })));
   return { app, proxy };

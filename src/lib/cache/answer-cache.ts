@@ -96,11 +96,15 @@ export async function openAnswerCache(
   return createAnswerCache(await openCacheTiers(config, parts.warn), config, parts);
 }
 
+/** About 10,000 answers of 1,500 characters: in memory, an answer needs twice the size of its text. */
+const MAX_MEMORY_BYTES = 32 * 1024 * 1024;
+
 /** Opens the configured tiers, the fastest first. `warn` is called when a tier starts to fail. */
 async function openCacheTiers(
-  { memoryBytes, path, maxBytes, redis }: Config['cache'],
+  { path, maxBytes, redis }: Config['cache'],
   warn: (message: string) => void,
 ): Promise<CacheTier[]> {
+  const memoryBytes = Math.min(MAX_MEMORY_BYTES, maxBytes);
   const tiers = [createMemoryTier(memoryBytes), createSqliteTier(path, maxBytes, warn)];
   if (redis === undefined) return tiers;
   // Imported only when needed: the library is large, and most apps have no Redis.

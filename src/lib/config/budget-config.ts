@@ -48,11 +48,8 @@ export function readBudgets(settings: SettingsReader, model: Model): BudgetConfi
 
 /** Without prices nothing can be counted, and without a limit of the output nothing can be reserved. */
 function checkModel(settings: SettingsReader, name: string, { prices, maxOutputTokens }: Model): void {
-  if (prices === null) {
-    settings.problems.push(
-      `${name} needs MODEL_PRICE_INPUT, MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT: set all three prices.`,
-    );
-  }
+  if (prices === null && settings.text('MODEL_PRICES') === undefined)
+    settings.problems.push(`${name} needs MODEL_PRICES: they say what an answer costs.`);
   if (maxOutputTokens === undefined && settings.text('MODEL_MAX_OUTPUT_TOKENS') === undefined)
     settings.problems.push(`${name} needs MODEL_MAX_OUTPUT_TOKENS: it limits what one answer may cost.`);
 }

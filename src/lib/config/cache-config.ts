@@ -14,8 +14,6 @@ export interface CacheConfig {
   version: string;
   /** `user`: cached answers are never shared between signed-in users. */
   partition: 'none' | 'user';
-  /** Size limit of the memory tier. */
-  memoryBytes: number;
   /** Path of the SQLite file of this instance. */
   path: string;
   /** Size limit of the SQLite file. */
@@ -41,8 +39,6 @@ export function readCacheConfig(
   settings: SettingsReader,
   { tokenTimeoutMs, knowsUsers }: CacheSurroundings,
 ): CacheConfig {
-  const megabytes = (name: string, defaultValue: number): number =>
-    Math.round(MEGABYTE * (settings.number(name, { min: 1, max: 100_000 }) ?? defaultValue));
   const lifetime = (name: string, defaultValue: number): number =>
     1000 * (settings.number(name, { min: 0, max: TEN_YEARS_S, integer: true }) ?? defaultValue);
   return {
@@ -50,10 +46,11 @@ export function readCacheConfig(
     staleIfErrorMs: lifetime('CACHE_STALE_IF_ERROR_SECONDS', 0),
     version: settings.text('CACHE_VERSION') ?? '1',
     partition: settings.oneOf('CACHE_PARTITION', ['none', 'user']) ?? (knowsUsers ? 'user' : 'none'),
-    memoryBytes: megabytes('ANSWER_CACHE_MEMORY_MB', 32),
     // Relative to the temporary folder, because the Functions worker does not guarantee a working directory.
     path: resolve(tmpdir(), settings.text('ANSWER_CACHE_PATH') ?? 'azure-functions-ask-cache.sqlite'),
-    maxBytes: megabytes('ANSWER_CACHE_MAX_MB', 256),
+    maxBytes: Math.round(
+      MEGABYTE * (settings.number('ANSWER_CACHE_MAX_MB', { min: 1, max: 100_000 }) ?? 256),
+    ),
     redis: readRedisConfig(settings, tokenTimeoutMs),
   };
 }

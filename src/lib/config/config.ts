@@ -11,7 +11,7 @@ import {
   type TelemetryConfig,
 } from './telemetry-config.ts';
 import { type ModelConfig, readModelConfig } from './model-config.ts';
-import { type Environment, SettingsReader, unknownNameWarnings } from './settings-reader.ts';
+import { type Environment, renamedProblems, SettingsReader, unknownNameWarnings } from './settings-reader.ts';
 import { readStorageConfig, type StorageConfig } from './storage-config.ts';
 
 export type { CallerKey, UsersConfig } from './access-config.ts';
@@ -122,6 +122,7 @@ export function readConfig(env: Environment = process.env): Config {
   };
   // Last, because `settings.knownNames` is complete only when every setting has been read.
   const setNames = Object.keys(env).filter((name) => env[name]?.trim());
+  settings.problems.push(...renamedProblems(setNames));
   settings.warnings.push(...unknownNameWarnings(setNames, settings.knownNames));
   // The warnings are included because a mistyped name may be the reason for a missing setting.
   if (settings.problems.length > 0) throw new ConfigError([...settings.problems, ...settings.warnings]);

@@ -27,30 +27,34 @@ export interface Endpoints {
   apiVersion: string | undefined;
 }
 
+const DEPLOYMENT = 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME';
+const FALLBACKS = 'AZURE_OPENAI_FALLBACK_ENDPOINTS';
+
 /** Reads them. Invalid values are added to the problems of `settings`. */
 export function readEndpoints(settings: SettingsReader): Endpoints {
   const text = settings.text('AZURE_OPENAI_ENDPOINT') ?? settings.missing('AZURE_OPENAI_ENDPOINT');
   const apiKey = settings.text('AZURE_OPENAI_API_KEY');
-  const fallbackTexts = settings.list('AZURE_OPENAI_FALLBACK_ENDPOINTS');
+  const fallbackTexts = settings.list(FALLBACKS);
   const keys = settings.list('AZURE_OPENAI_FALLBACK_API_KEYS');
   if (keys.length !== (apiKey === undefined ? 0 : fallbackTexts.length)) {
     settings.problems.push(
-      'AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of AZURE_OPENAI_FALLBACK_ENDPOINTS, and none without AZURE_OPENAI_API_KEY.',
+      `AZURE_OPENAI_FALLBACK_API_KEYS must have one key for each of ${FALLBACKS}, and none without AZURE_OPENAI_API_KEY.`,
     );
   }
   settings.checkKeys('AZURE_OPENAI_API_KEY', apiKey === undefined ? [] : [apiKey]);
   settings.checkKeys('AZURE_OPENAI_FALLBACK_API_KEYS', keys);
   const primary = text === '' ? NO_ADDRESS : readAddress(settings, 'AZURE_OPENAI_ENDPOINT', text);
-  const fallbacks = fallbackTexts.map((each) =>
-    readAddress(settings, 'AZURE_OPENAI_FALLBACK_ENDPOINTS', each),
-  );
-  const [deployment, ...others] = readDeployments(settings, primary, fallbacks);
+  const fallbacks = fallbackTexts.map((each) => readFallback(settings, each));
+  // A fallback that names a deployment may have another one.
+  const same = [primary, ...fallbacks.filter(({ isNamed }) => !isNamed)];
+  const inAddresses = same.map(({ deployment }) => deployment);
+  const deployment = commonValue(settings, DEPLOYMENT, inAddresses) ?? settings.missing(DEPLOYMENT);
   const versions = [primary, ...fallbacks].map(({ apiVersion }) => apiVersion);
   return {
     endpoints: [
       { ...toEndpoint(primary, deployment), apiKey },
       ...fallbacks.map((fallback, index) => ({
-        ...toEndpoint(fallback, others[index] ?? deployment),
+        ...toEndpoint(fallback, fallback.deployment ?? deployment),
         apiKey: keys[index],
       })),
     ],
@@ -58,24 +62,14 @@ export function readEndpoints(settings: SettingsReader): Endpoints {
   };
 }
 
-/** One name for each endpoint. Without AZURE_OPENAI_FALLBACK_DEPLOYMENTS, all endpoints have the same deployment. */
-function readDeployments(
-  settings: SettingsReader,
-  primary: ModelAddress,
-  fallbacks: ModelAddress[],
-): [string, ...string[]] {
-  const name = 'AZURE_OPENAI_CHAT_DEPLOYMENT_NAME';
-  const others = settings.list('AZURE_OPENAI_FALLBACK_DEPLOYMENTS');
-  if (others.length === 0) {
-    const inAddresses = [primary, ...fallbacks].map(({ deployment }) => deployment);
-    return [commonValue(settings, name, inAddresses) ?? settings.missing(name)];
-  }
-  if (others.length !== fallbacks.length) {
-    settings.problems.push(
-      'AZURE_OPENAI_FALLBACK_DEPLOYMENTS must have one name for each of AZURE_OPENAI_FALLBACK_ENDPOINTS.',
-    );
-  }
-  return [commonValue(settings, name, [primary.deployment]) ?? settings.missing(name), ...others];
+/** A fallback endpoint whose deployment is named before its address. */
+const NAMED = /^(?!https?:)(?<name>[^=]+)=(?<address>.*)$/i;
+
+/** Reads `ADDRESS` or `DEPLOYMENT=ADDRESS`. */
+function readFallback(settings: SettingsReader, text: string): ModelAddress & { isNamed: boolean } {
+  const { name, address = text } = NAMED.exec(text)?.groups ?? {};
+  const read = readAddress(settings, FALLBACKS, address.trim());
+  return { ...read, isNamed: name !== undefined, deployment: name?.trim() ?? read.deployment };
 }
 
 const NO_ADDRESS: ModelAddress = {

@@ -29,26 +29,33 @@ export interface LongContextPrices {
  */
 const LONG_CONTEXT_FACTORS = { input: 2, output: 1.5 };
 
-const REQUIRED = ['MODEL_PRICE_INPUT', 'MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICE_OUTPUT'];
+const NAME = 'MODEL_PRICES';
+const ENTRY = /^(\w+)\s*=\s*(\S+)$/;
 
-/** The cost would be wrong if a price were missing, so either all three required prices are set or none. */
+/** Reads `MODEL_PRICES`; null when it is not set. A cost would be wrong if one of the three prices were missing. */
 export function readPrices(settings: SettingsReader): Prices | null {
-  const [input, cachedInput, output] = REQUIRED.map((name) => settings.number(name, { min: 0 }));
-  const cacheWrite = settings.number('MODEL_PRICE_CACHE_WRITE', { min: 0 });
-  const longContext = readLongContext(settings);
-  if (input !== undefined && cachedInput !== undefined && output !== undefined) {
-    return { input, cachedInput, cacheWrite: cacheWrite ?? input, output, longContext };
+  const entries = settings.list(NAME).map((entry) => ENTRY.exec(entry) ?? []);
+  if (entries.length === 0) return null;
+  const values = new Map(entries.map(([, name = '', value]) => [name, Number(value)]));
+  const take = (name: string): number | undefined => {
+    const value = values.get(name);
+    values.delete(name);
+    return value;
+  };
+  const isEachOnce = values.size === entries.length;
+  const areNumbers = [...values.values()].every((value) => Number.isFinite(value) && value >= 0);
+  const [input, cachedInput, output] = [take('input'), take('cached_input'), take('output')];
+  const cacheWrite = take('cache_write') ?? input;
+  const tokens = take('long_context_tokens');
+  const isCount = tokens === undefined || (Number.isSafeInteger(tokens) && tokens > 0);
+  const isComplete =
+    input !== undefined && cachedInput !== undefined && output !== undefined && cacheWrite !== undefined;
+  if (!isComplete || !isEachOnce || !areNumbers || !isCount || values.size > 0) {
+    settings.problems.push(
+      `${NAME} must have input, cached_input and output, and may have cache_write and long_context_tokens, as in input=2.5,cached_input=1.25,output=10.`,
+    );
+    return null;
   }
-  // An invalid number is already in the problems.
-  const missing = REQUIRED.filter((name) => settings.text(name) === undefined);
-  const others = missing.length < REQUIRED.length || cacheWrite !== undefined || longContext !== null;
-  if (missing.length > 0 && others) {
-    settings.problems.push(`${missing.join(' and ')} must be set too: set all three prices or none.`);
-  }
-  return null;
-}
-
-function readLongContext(settings: SettingsReader): LongContextPrices | null {
-  const tokens = settings.number('MODEL_PRICE_LONG_CONTEXT_TOKENS', { min: 1, integer: true });
-  return tokens === undefined ? null : { tokens, ...LONG_CONTEXT_FACTORS };
+  const longContext = tokens === undefined ? null : { tokens, ...LONG_CONTEXT_FACTORS };
+  return { input, cachedInput, cacheWrite, output, longContext };
 }

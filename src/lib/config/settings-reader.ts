@@ -94,11 +94,12 @@ export class SettingsReader {
     return text;
   }
 
-  connectionString(name: string): string | undefined {
+  /** `otherwise` says what else the setting may be, as the end of a sentence. */
+  connectionString(name: string, otherwise = ''): string | undefined {
     const text = this.text(name);
     if (text !== undefined && !isConnectionString(text)) {
       this.problems.push(
-        `${name} is not a storage connection string: copy the complete string from "Access keys" of the storage account.`,
+        `${name} is not a storage connection string: copy the complete string from "Access keys" of the storage account${otherwise}.`,
       );
     }
     return text;
@@ -127,6 +128,28 @@ function isConnectionString(text: string): boolean {
   return Boolean(parts.get('tableendpoint') && parts.get('sharedaccesssignature'));
 }
 
+/**
+ * Former names, and where their values are now. Without these, sessions would be read from another account, a fallback would
+ * be asked for another deployment, and costs would be gone.
+ */
+const RENAMED = new Map([
+  ['SESSIONS_STORAGE_CONNECTION_STRING', 'SESSIONS_STORAGE'],
+  ['SESSIONS_TABLE_ENDPOINT', 'SESSIONS_STORAGE'],
+  ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'AZURE_OPENAI_FALLBACK_ENDPOINTS, as DEPLOYMENT=ADDRESS'],
+  ['MODEL_PRICE_INPUT', 'MODEL_PRICES, as input=PRICE'],
+  ['MODEL_PRICE_CACHED_INPUT', 'MODEL_PRICES, as cached_input=PRICE'],
+  ['MODEL_PRICE_OUTPUT', 'MODEL_PRICES, as output=PRICE'],
+  ['MODEL_PRICE_CACHE_WRITE', 'MODEL_PRICES, as cache_write=PRICE'],
+  ['MODEL_PRICE_LONG_CONTEXT_TOKENS', 'MODEL_PRICES, as long_context_tokens=NUMBER'],
+]);
+
+/** Returns a sentence for each of `names` that is a former name of a setting. */
+export const renamedProblems = (names: readonly string[]): string[] =>
+  names.flatMap((name) => {
+    const now = RENAMED.get(name);
+    return now === undefined ? [] : `${name} is not a setting any more: move its value to ${now}.`;
+  });
+
 /** Names with these prefixes are most likely meant for this app. Other tools have settings with the last one too. */
 const APP_PREFIX = /^(?:ANSWER_CACHE|HISTORY|MODEL|SESSIONS|(AZURE_OPENAI))_/;
 /** A name is mistyped when this part of the longer name is the same from the beginning. */
@@ -135,7 +158,7 @@ const SAME_PART = 0.8;
 /** Returns a sentence for each of `names` that is not in `known`, but is like a name there or has the prefix of one. */
 export function unknownNameWarnings(names: readonly string[], known: ReadonlySet<string>): string[] {
   return names
-    .filter((name) => !known.has(name))
+    .filter((name) => !known.has(name) && !RENAMED.has(name))
     .flatMap((name) => {
       const likely = likelyName(name, [...known]);
       if (likely !== undefined) return `${name} is not a setting of this app: did you mean ${likely}?`;

@@ -27,8 +27,15 @@ function readTableName(settings: SettingsReader): string {
 
 /** The app's own settings come first, then the storage account of the Functions host. */
 function readAccount(settings: SettingsReader, timeoutMs: number) {
-  const ownConnection = settings.connectionString('SESSIONS_STORAGE_CONNECTION_STRING');
-  const ownEndpoint = settings.httpsUrl('SESSIONS_TABLE_ENDPOINT');
+  const own = settings.text('SESSIONS_STORAGE');
+  const isAddress = own !== undefined && URL.canParse(own);
+  const ownEndpoint = isAddress ? settings.httpsUrl('SESSIONS_STORAGE') : undefined;
+  const ownConnection = isAddress
+    ? undefined
+    : settings.connectionString(
+        'SESSIONS_STORAGE',
+        ', or set the address of its table service, like https://ACCOUNT.table.core.windows.net',
+      );
   const hostConnection = settings.connectionString('AzureWebJobsStorage');
   const hostEndpoint = settings.httpsUrl('AzureWebJobsStorage__tableServiceUri');
   const hostAccount = settings.text('AzureWebJobsStorage__accountName');
@@ -48,8 +55,6 @@ function readAccount(settings: SettingsReader, timeoutMs: number) {
     const { storageSuffix } = cloudOf(authority, settings.text('AZURE_OPENAI_ENDPOINT'));
     return withIdentity(`https://${hostAccount}.table.${storageSuffix}`, clientId);
   }
-  settings.problems.push(
-    'Set AzureWebJobsStorage, SESSIONS_STORAGE_CONNECTION_STRING or SESSIONS_TABLE_ENDPOINT: sessions are kept in Table Storage.',
-  );
+  settings.problems.push('Set AzureWebJobsStorage or SESSIONS_STORAGE: sessions are kept in Table Storage.');
   return { connectionString: '' };
 }

@@ -4,9 +4,9 @@ import { RowConflictError, StorageError } from './row-store.ts';
 
 /** The settings to check when storage refuses access or cannot be reached, by how the app signs in. */
 const SETTINGS = {
-  key: 'SESSIONS_STORAGE_CONNECTION_STRING or AzureWebJobsStorage, whichever is set',
+  key: 'SESSIONS_STORAGE or AzureWebJobsStorage, whichever is set',
   identity:
-    'SESSIONS_TABLE_ENDPOINT or AzureWebJobsStorage__tableServiceUri or AzureWebJobsStorage__accountName, whichever is set',
+    'SESSIONS_STORAGE or AzureWebJobsStorage__tableServiceUri or AzureWebJobsStorage__accountName, whichever is set',
 };
 
 /** How the app signs in to storage. */

@@ -75,11 +75,19 @@ describe('settings', () => {
     ['MODEL_HEADERS', '{"x-key": "secret\\n"}'],
     ['MODEL_HEADERS', '{"Authorization": "Bearer secret"}'],
     ['MODEL_VERBOSITY', 'very low'],
-    ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'one-too-many'],
+    ['AZURE_OPENAI_FALLBACK_ENDPOINTS', 'gpt-4.1=', { AZURE_OPENAI_FALLBACK_API_KEYS: 'k' }],
     ['AZURE_OPENAI_ENDPOINT', 'http://models.example.com/v1'],
     ['HISTORY_MAX_INTERACTIONS', '0'],
-    ['MODEL_PRICE_CACHE_WRITE', '-1'],
-    ['MODEL_PRICE_LONG_CONTEXT_TOKENS', '0.5'],
+    ['MODEL_PRICES', 'input=2.5'],
+    ['MODEL_PRICES', '2.5,1.25,10'],
+    ['MODEL_PRICES', 'cache_write=3'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=,output=10'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=1.25,output=-1'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=1.25,output=ten'],
+    ['MODEL_PRICES', 'input=2,5,cached_input=1,25,output=10'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=1.25,output=10,output=11'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=1.25,output=10,batch=5'],
+    ['MODEL_PRICES', 'input=2.5,cached_input=1.25,output=10,long_context_tokens=0.5'],
     ['REQUEST_TIMEOUT_SECONDS', '221'],
     ['KEEP_WARM_MINUTES', '-1'],
     ['ANSWER_CACHE_TTL_SECONDS', '1e99'],
@@ -90,8 +98,14 @@ describe('settings', () => {
     ['LANGCHAIN_TRACING_V2', 'true'],
     ['LANGCHAIN_VERBOSE', 'true'],
     ['LANGSMITH_HIDE_INPUTS', 'no'],
-    ['SESSIONS_STORAGE_CONNECTION_STRING', 'nonsense'],
-    ['SESSIONS_TABLE_ENDPOINT', 'ftp://x'],
+    ['SESSIONS_STORAGE', 'secret'],
+    ['SESSIONS_STORAGE', 'account.table.core.windows.net'],
+    ['SESSIONS_STORAGE', 'http://account.table.core.windows.net'],
+    ['SESSIONS_STORAGE', 'ftp://x'],
+    ['SESSIONS_STORAGE_CONNECTION_STRING', 'AccountKey=secret'],
+    ['SESSIONS_TABLE_ENDPOINT', 'https://own.table.core.windows.net'],
+    ['MODEL_PRICE_INPUT', '2.5'],
+    ['AZURE_OPENAI_FALLBACK_DEPLOYMENTS', 'gpt-5'],
     ['HTTP_AUTH_LEVEL', 'public'],
     ['TRUST_USER_HEADERS', 'yes'],
     ['CALLER_KEYS', 'secret', ANONYMOUS],
@@ -164,14 +178,19 @@ describe('settings', () => {
     ]);
   });
 
-  it('name a deployment for each fallback endpoint', () => {
+  it('name the deployment of a fallback endpoint before its address', () => {
     const { model } = readConfig({
       ...minimal,
-      AZURE_OPENAI_FALLBACK_ENDPOINTS: 'https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/',
-      AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c',
-      AZURE_OPENAI_FALLBACK_DEPLOYMENTS: 'gpt-4.1, gpt-5',
+      AZURE_OPENAI_FALLBACK_ENDPOINTS:
+        'gpt-4.1=https://b.openai.azure.com, https://c.openai.azure.com/openai/v1/?api-version=preview, llama3:8b = http://localhost:11434/v1',
+      AZURE_OPENAI_FALLBACK_API_KEYS: 'key-b,key-c,key-d',
     });
-    expect(model.endpoints.map(({ deployment }) => deployment)).toEqual(['gpt-4o', 'gpt-4.1', 'gpt-5']);
+    expect(model.endpoints.map(({ deployment, url }) => [deployment, url])).toEqual([
+      ['gpt-4o', 'https://name.openai.azure.com'],
+      ['gpt-4.1', 'https://b.openai.azure.com'],
+      ['gpt-4o', 'https://c.openai.azure.com/openai/v1'],
+      ['llama3:8b', 'http://localhost:11434/v1'],
+    ]);
   });
 
   it.each([
@@ -220,12 +239,12 @@ describe('settings', () => {
 
   it('select the storage in a fixed order', () => {
     const own = {
-      SESSIONS_STORAGE_CONNECTION_STRING:
+      SESSIONS_STORAGE:
         'DefaultEndpointsProtocol=https;AccountName=own;AccountKey=k;EndpointSuffix=core.windows.net',
     };
-    const endpoint = { SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.windows.net/' };
-    expect(readConfig({ ...minimal, ...own, ...endpoint }).storage).toMatchObject({
-      connectionString: own.SESSIONS_STORAGE_CONNECTION_STRING,
+    const endpoint = { SESSIONS_STORAGE: 'https://own.table.core.windows.net/' };
+    expect(readConfig({ ...minimal, ...own }).storage).toMatchObject({
+      connectionString: own.SESSIONS_STORAGE,
     });
     expect(readConfig({ ...minimal, ...endpoint }).storage).toMatchObject({
       endpoint: 'https://own.table.core.windows.net',
@@ -253,7 +272,7 @@ describe('settings', () => {
       endpoint: 'https://acct.table.core.chinacloudapi.cn',
       identity: { authorityHost: 'https://login.chinacloudapi.cn' },
     });
-    const own = { ...minimal, SESSIONS_TABLE_ENDPOINT: 'https://own.table.core.chinacloudapi.cn' };
+    const own = { ...minimal, SESSIONS_STORAGE: 'https://own.table.core.chinacloudapi.cn' };
     expect(readConfig(own).storage).toMatchObject({
       identity: { authorityHost: 'https://login.chinacloudapi.cn' },
     });
@@ -267,35 +286,26 @@ describe('settings', () => {
     expect(problems({ AZURE_OPENAI_FALLBACK_ENDPOINTS, AZURE_OPENAI_FALLBACK_API_KEYS: 'key' })).toEqual([]);
   });
 
-  it('require all prices of the model or none, and accept 0', () => {
-    const prices = { MODEL_PRICE_INPUT: '2.5', MODEL_PRICE_CACHED_INPUT: '0', MODEL_PRICE_OUTPUT: '10' };
+  it('take the prices of the model, also 0', () => {
+    const MODEL_PRICES = 'input=2.5, cached_input=0, output=10';
     expect(readConfig(minimal).model.prices).toBeNull();
-    expect(readConfig({ ...minimal, ...prices }).model.prices).toEqual({
+    expect(readConfig({ ...minimal, MODEL_PRICES }).model.prices).toEqual({
       input: 2.5,
       cachedInput: 0,
       cacheWrite: 2.5,
       output: 10,
       longContext: null,
     });
-    const more = { MODEL_PRICE_CACHE_WRITE: '3', MODEL_PRICE_LONG_CONTEXT_TOKENS: '272000' };
-    expect(readConfig({ ...minimal, ...prices, ...more }).model.prices).toMatchObject({
+    const more = { MODEL_PRICES: `${MODEL_PRICES}, cache_write = 3, long_context_tokens=272000` };
+    expect(readConfig({ ...minimal, ...more }).model.prices).toMatchObject({
       cacheWrite: 3,
       longContext: { tokens: 272_000, input: 2, output: 1.5 },
     });
-    expect(problems({ MODEL_PRICE_CACHE_WRITE: '3' })).toEqual([
-      'MODEL_PRICE_INPUT and MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: set all three prices or none.',
-    ]);
-    expect(problems({ MODEL_PRICE_INPUT: '2.5' })).toEqual([
-      'MODEL_PRICE_CACHED_INPUT and MODEL_PRICE_OUTPUT must be set too: set all three prices or none.',
-    ]);
-    expect(problems({ ...prices, MODEL_PRICE_OUTPUT: '-1' })).toEqual([
-      'MODEL_PRICE_OUTPUT must be a number of at least 0.',
-    ]);
   });
 
   it('need prices and a limit of the output for a budget of money, and a budget of one answer at least', () => {
-    const prices = { MODEL_PRICE_INPUT: '2', MODEL_PRICE_CACHED_INPUT: '1', MODEL_PRICE_OUTPUT: '10' };
-    const model = { ...prices, MODEL_MAX_OUTPUT_TOKENS: '1000' };
+    const MODEL_PRICES = 'input=2,cached_input=1,output=10';
+    const model = { MODEL_PRICES, MODEL_MAX_OUTPUT_TOKENS: '1000' };
     expect(readConfig({ ...minimal, ...model }).budgets).toBeNull();
     expect(readConfig({ ...minimal, RATE_CALLER_PER_MINUTE: '20' }).budgets).toMatchObject({
       callerQuestionsPerMinute: 20,
@@ -306,7 +316,7 @@ describe('settings', () => {
       app: { day: undefined, month: undefined },
     });
     expect(problems({ BUDGET_APP_MONTH: '100' })).toEqual([
-      expect.stringMatching(/^BUDGET_APP_MONTH needs MODEL_PRICE_INPUT/),
+      expect.stringMatching(/^BUDGET_APP_MONTH needs MODEL_PRICES/),
       expect.stringMatching(/^BUDGET_APP_MONTH needs MODEL_MAX_OUTPUT_TOKENS/),
     ]);
     expect(problems({ ...model, BUDGET_CALLER_DAY: '0.009' })).toEqual([
@@ -404,8 +414,8 @@ describe('names that are not settings', () => {
     ['AZURE_OPENAI_KEY', 'AZURE_OPENAI_API_KEY'],
     ['AZURE_OPENAI_API_KEYS', 'AZURE_OPENAI_API_KEY'],
     ['MODEL_MAX_TOKENS', 'MODEL_MAX_OUTPUT_TOKENS'],
-    ['SESSIONS_CONNECTION_STRING', 'SESSIONS_STORAGE_CONNECTION_STRING'],
-    ['ANSWER_CACHE_MB', 'ANSWER_CACHE_MEMORY_MB'],
+    ['SESSIONS_STORE', 'SESSIONS_STORAGE'],
+    ['ANSWER_CACHE_MB', 'ANSWER_CACHE_MAX_MB'],
     ['log_level', 'LOG_LEVEL'],
   ])('%s is reported with the likely name', (name, likely) => {
     expect(warnings({ [name]: 'secret' })).toEqual([
@@ -414,7 +424,7 @@ describe('names that are not settings', () => {
     expect(warnings({ [name]: '' })).toEqual([]);
   });
 
-  it.each(['ANSWER_CACHE_SIZE', 'MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', 'HISTORY_LENGTH'])(
+  it.each(['ANSWER_CACHE_MEMORY_MB', 'MODEL_PRICE_LONG_CONTEXT_INPUT_FACTOR', 'HISTORY_LENGTH'])(
     'are reported when they begin like settings of this app only: %s',
     (name) => expect(warnings({ [name]: '64' })).toEqual([`${name} is not a setting of this app.`]),
   );
