@@ -4,13 +4,12 @@ import { readResults } from '../dev/figures/results.ts';
 import { type Environment, type Part, type PartResult, withEnvironment } from './harness/environment.ts';
 import { readBenchOptions, readOptions } from './harness/options.ts';
 import { formatRegressions, formatTable, writeResults } from './harness/results.ts';
-import { compareColdStarts, measureColdStart } from './parts/cold-start.ts';
-import { compareCpu, measureCpu } from './parts/cpu.ts';
-import { measureImports } from './parts/imports.ts';
+import { measureColdStart } from './parts/cold-start.ts';
+import { measureCpu } from './parts/cpu.ts';
 import { measureInstances } from './parts/instances.ts';
 import { measureLimits } from './parts/limits.ts';
 import { listPath } from './parts/path.ts';
-import { compareSlowStreams, measureSlowStreams } from './parts/slow-streams.ts';
+import { measureSlowStreams } from './parts/slow-streams.ts';
 import { measureThroughput } from './parts/throughput.ts';
 import { measureUsers } from './parts/users.ts';
 
@@ -36,19 +35,14 @@ const APP: Record<string, Entry> = {
 
 /** Single components, and the limits. */
 const OTHERS: Record<string, Entry> = {
-  imports: { what: 'size and import time of the libraries', measure: measureImports, rounds: 15 },
   path: { what: 'files of src that a warm question executes', measure: listPath, rounds: 1 },
   limits: { what: 'overload of one instance (four minutes)', measure: measureLimits, rounds: 3 },
   instances: { what: '1, 2 and 4 instances', measure: measureInstances, rounds: 3 },
 };
 const PARTS = { ...APP, ...OTHERS };
 
-/** The parts that can compare the app with an earlier version of itself. */
-const VERSIONS: Record<string, Entry> = {
-  cpu: { what: '', measure: compareCpu, rounds: 7 },
-  'slow-streams': { what: '', measure: compareSlowStreams, rounds: 7 },
-  'cold-start': { what: '', measure: compareColdStarts, rounds: 21 },
-};
+/** The parts that can compare the app with an earlier version of itself, with the number of rounds for this. */
+const VERSIONS: Record<string, number> = { cpu: 7, 'slow-streams': 7, 'cold-start': 21 };
 
 /** A short run that is compared with the committed results. */
 const QUICK = 'quick';
@@ -84,10 +78,11 @@ export async function main(args: string[]): Promise<void> {
   const { before, parts, write } = options;
   await withEnvironment(async (environment) => {
     if (parts.includes(QUICK)) return measureQuickly(environment);
-    const entries = before !== undefined ? VERSIONS : parts.length > 0 ? PARTS : APP;
-    for (const [name, entry] of Object.entries(entries)) {
-      if (parts.length > 0 && !parts.includes(name)) continue;
-      const result = await run(environment, entry);
+    const usual = Object.keys(before === undefined ? APP : VERSIONS);
+    for (const [name, entry] of Object.entries<Entry>(PARTS)) {
+      if (!(parts.length > 0 ? parts : usual).includes(name)) continue;
+      const rounds = before === undefined ? entry.rounds : (VERSIONS[name] ?? 1);
+      const result = await run(environment, { ...entry, rounds });
       if (write) writeResults(name, result);
     }
   }, before);

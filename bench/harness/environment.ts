@@ -7,17 +7,18 @@ import { buildApp, bundle } from '../../dev/bundle/bundle.ts';
 import type { Cost } from '../../dev/figures/cost.ts';
 import { writePackage } from '../../dev/package.ts';
 import { type Azurite, startAzuriteTables } from '../../dev/stack/azurite.ts';
+import { startNode } from '../../dev/stack/child-process.ts';
 import { type HostOptions, type HostProcess, startHostProcess } from '../../dev/stack/host-process.ts';
 import { root } from '../../dev/stack/root.ts';
 import { emulatorSettings } from '../../dev/stack/settings.ts';
 import { type ModelBehaviour, type Services, startServices } from './services.ts';
-import { startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+import { toWorker, type WorkerProcess } from './worker-process.ts';
 
 /**
  * What is measured. `app` is the published app, `built` the same in the project, with its source maps, `before` an earlier
  * version of it. The others are the baselines in bench/apps.
  */
-export type Subject = 'app' | 'built' | 'before' | 'constant' | 'constant-stream' | 'client-per-request';
+export type Subject = 'app' | 'built' | 'before' | 'constant' | 'client-per-request';
 
 /** What a part has measured. The first row of a table is its head. */
 export interface PartResult {
@@ -64,6 +65,11 @@ export class Environment {
     this.#before = parts.before;
   }
 
+  /** Whether parts compare the app with an earlier version of it, in place of their baselines. */
+  get comparesVersions(): boolean {
+    return this.#before !== '';
+  }
+
   /** Changes how the model answers further requests. */
   async behave(behaviour: ModelBehaviour): Promise<void> {
     await this.services.send({ type: 'behave', ...behaviour });
@@ -93,8 +99,9 @@ export class Environment {
   /** Starts the worker of a subject, with its own cache file and without a host. */
   async start(subject: Subject, env?: Record<string, string>, route = 'ask'): Promise<WorkerProcess> {
     const program = join(await this.#build('worker', (folder) => bundleWorker(folder)), 'worker.js');
-    const options = { program, root: await this.rootOf(subject), route, env: this.#settings(env), onOutput };
-    return this.own(await startWorkerProcess(options), (worker) => worker.stop());
+    const args = [program, '--root', await this.rootOf(subject), '--route', route];
+    const child = startNode(args, { env: this.#settings(env), ipc: true, output: onOutput });
+    return this.own(await toWorker(child, route), (worker) => worker.stop());
   }
 
   /** The same in the local functions host, in one process with it. */

@@ -4,8 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Invocation } from '../../dev/functions-host/app.ts';
-import { startNode } from '../../dev/stack/child-process.ts';
-import type { Environment } from '../../src/lib/config/config.ts';
+import type { Child } from '../../dev/stack/child-process.ts';
 
 const STOP_TIMEOUT_MS = 6000;
 
@@ -28,30 +27,10 @@ export interface WorkerProcess {
   stop(): Promise<number | null>;
 }
 
-/** Options of {@link startWorkerProcess}. */
-export interface WorkerOptions {
-  /** The built bench/harness/worker.ts: a cold start must not include its compilation. */
-  program: string;
-  /** Folder of the function app. */
-  root: string;
-  /** Route of the function that is asked. */
-  route: string;
-  env: Environment;
-  onOutput: (text: string) => void;
-}
-
-/** Starts the worker and waits until it accepts requests. @throws Error when it ends before. */
-export async function startWorkerProcess({
-  program,
-  root,
-  route,
-  env,
-  onOutput,
-}: WorkerOptions): Promise<WorkerProcess> {
-  const child = startNode([program, '--root', root, '--route', route], { env, ipc: true, output: onOutput });
-  const url = (await child.message()) as string;
+/** Waits until the worker, a process of bench/harness/worker.ts, accepts requests. @throws Error when it ends before. */
+export async function toWorker(child: Child, route: string): Promise<WorkerProcess> {
   return {
-    url,
+    url: (await child.message()) as string,
     path: `/${route}`,
     process: child.process,
     invoke: (id) =>

@@ -5,24 +5,21 @@ import type { Environment, Subject } from '../harness/environment.ts';
 import { load } from '../harness/load.ts';
 import { byTurns, costOf, itself } from '../harness/turns.ts';
 
-/** Starts the app and the constant function by turns, with a model without latency. */
+/** The baselines, and the ratios to them that are the target. */
+const BASELINES = {
+  constant: { baseline: 'constant function', target: 1.2 },
+  before: { baseline: 'before', target: null },
+};
+
+/** Starts the app and the constant function, or the version before, by turns, with a model without latency. */
 export async function measureColdStart(environment: Environment, rounds: number): Promise<Cost[]> {
+  const other = environment.comparesVersions ? 'before' : 'constant';
   const all = await byTurns(rounds, {
-    constant: () => startAndAsk(environment, 'constant'),
+    other: () => startAndAsk(environment, other),
     app: () => startAndAsk(environment, 'app'),
   });
   const name = 'Cold start, to the first uncached answer';
-  const baseline = 'constant function';
-  return [costOf(all, { name, baseline, sides: ['app', 'constant'], target: 1.2, of: itself })];
-}
-
-/** Starts the app and the version before by turns. */
-export async function compareColdStarts(environment: Environment, rounds: number): Promise<Cost[]> {
-  const all = await byTurns(rounds, {
-    before: () => startAndAsk(environment, 'before'),
-    app: () => startAndAsk(environment, 'app'),
-  });
-  return [costOf(all, { name: 'Cold start', sides: ['app', 'before'], of: itself })];
+  return [costOf(all, { name, ...BASELINES[other], sides: ['app', 'other'], of: itself })];
 }
 
 /**

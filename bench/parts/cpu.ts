@@ -6,9 +6,10 @@ import { byTurns, costOf, itself } from '../harness/turns.ts';
 import type { WorkerProcess } from '../harness/worker-process.ts';
 import { askCapital, cpuOfScenario, cpuPerRequest, newQuestion, REQUESTS, SCENARIOS } from './scenarios.ts';
 
-/** Measures all scenarios by turns with the constant function. */
+/** Measures all scenarios by turns with the constant function, or with the version before. */
 export async function measureCpu(environment: Environment, rounds: number): Promise<Cost[]> {
   await environment.behave({});
+  if (environment.comparesVersions) return compareVersions(environment, rounds);
   const [app, constant] = [await environment.start('app'), await environment.start('constant')];
   const sides = SCENARIOS.map(
     (scenario) => [scenario.name, () => cpuOfScenario(environment, app, scenario)] as const,
@@ -38,9 +39,7 @@ async function timeOfOne(worker: WorkerProcess, body: Body): Promise<number> {
   return times.p50;
 }
 
-/** Measures all scenarios with the app and with the version before. */
-export async function compareCpu(environment: Environment, rounds: number): Promise<Cost[]> {
-  await environment.behave({});
+async function compareVersions(environment: Environment, rounds: number): Promise<Cost[]> {
   const [app, before] = [await environment.start('app'), await environment.start('before')];
   const sides = SCENARIOS.flatMap((scenario) => [
     [scenario.name, () => cpuOfScenario(environment, app, scenario)] as const,

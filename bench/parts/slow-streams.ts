@@ -21,19 +21,9 @@ const FIGURES = { cpu: 'CPU, streamed', p50: 'Delay of a token, p50', p99: 'Dela
 
 type Measured = Record<keyof typeof FIGURES, number>;
 
-/** Measures the app by turns with a function that streams constants. */
-export const measureSlowStreams = (environment: Environment, rounds: number): Promise<Cost[]> =>
-  measureStreams(environment, rounds, 'constant-stream');
-
-/** Measures the app by turns with the version before. */
-export const compareSlowStreams = (environment: Environment, rounds: number): Promise<Cost[]> =>
-  measureStreams(environment, rounds, 'before');
-
-async function measureStreams(
-  environment: Environment,
-  rounds: number,
-  subject: 'constant-stream' | 'before',
-): Promise<Cost[]> {
+/** Measures the app by turns with a function that streams constants, or with the version before. */
+export async function measureSlowStreams(environment: Environment, rounds: number): Promise<Cost[]> {
+  const subject = environment.comparesVersions ? 'before' : 'constant';
   const costs: Cost[] = [];
   for (const { tokenDelayMs, answers } of PACES) {
     const app = await environment.start('app');
