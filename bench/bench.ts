@@ -6,7 +6,6 @@ import { readBenchOptions, readOptions } from './harness/options.ts';
 import { formatRegressions, formatTable, writeResults } from './harness/results.ts';
 import { measureColdStart } from './parts/cold-start.ts';
 import { measureCpu } from './parts/cpu.ts';
-import { measureInstances } from './parts/instances.ts';
 import { measureLimits } from './parts/limits.ts';
 import { listPath } from './parts/path.ts';
 import { measureSlowStreams } from './parts/slow-streams.ts';
@@ -37,7 +36,6 @@ const APP: Record<string, Entry> = {
 const OTHERS: Record<string, Entry> = {
   path: { what: 'files of src that a warm question executes', measure: listPath, rounds: 1 },
   limits: { what: 'overload of one instance (four minutes)', measure: measureLimits, rounds: 3 },
-  instances: { what: '1, 2 and 4 instances', measure: measureInstances, rounds: 3 },
 };
 const PARTS = { ...APP, ...OTHERS };
 

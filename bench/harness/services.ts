@@ -41,7 +41,6 @@ type Command =
 
 /** The running services. */
 export interface Services extends Addresses {
-  pid: number;
   /** Carries out a command. Gives the number that `calls` asks for; 0 for other commands. */
   send(command: Command): Promise<number>;
   stop(): Promise<number | null>;
@@ -61,7 +60,6 @@ export async function startServices(azuritePort?: number): Promise<Services> {
   let sent = 0;
   return {
     ...addresses,
-    pid: child.process.pid ?? 0,
     send(command) {
       const id = ++sent;
       return new Promise((resolve) => {

@@ -12,7 +12,8 @@ export const REQUESTS = 1000;
 const STREAMS = 500;
 /** Tokens of a streamed answer. */
 export const TOKENS = 200;
-const TOKENS_TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
+/** Their text. */
+export const TOKENS_TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
 /** Interactions of a known session: as many as the history has at most. */
 const INTERACTIONS = 10;
 /** Sessions of ten interactions. A round uses each of them several times. */

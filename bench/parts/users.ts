@@ -6,7 +6,7 @@ import type { Environment } from '../harness/environment.ts';
 import { type Body, load } from '../harness/load.ts';
 import { preparePeers, type Server, type StartServer } from '../harness/peers.ts';
 import { byTurns, costOf } from '../harness/turns.ts';
-import { CONNECTIONS, cpuPerRequest, TOKENS } from './scenarios.ts';
+import { CONNECTIONS, cpuPerRequest, TOKENS, TOKENS_TEXT } from './scenarios.ts';
 
 const CPU_REQUESTS = 500;
 const FAR_MS = 40;
@@ -14,7 +14,6 @@ const FAR_REQUESTS = 160;
 const REPEATED = 50;
 const TOKEN_MS = 5;
 const STREAMS = 5;
-const TEXT = Array.from({ length: TOKENS }, (_, index) => `word${index}`).join(' ');
 const CALLERS = 200;
 const SLOW_MS = 200;
 const SLOW_REQUESTS = 2000;
@@ -115,7 +114,7 @@ async function measureFar(environment: Environment, start: StartServer) {
 /** The median time until a caller sees the first text. The sample answers as a whole. */
 async function firstTokenOf(environment: Environment, server: Server): Promise<number> {
   // The emulator sends a plain answer at the time of the last token of a stream.
-  const behaviour = { tokenDelayMs: TOKEN_MS, answers: { content: TEXT, count: STREAMS } };
+  const behaviour = { tokenDelayMs: TOKEN_MS, answers: { content: TOKENS_TEXT, count: STREAMS } };
   await environment.behave({ ...behaviour, latencyMs: server.streams ? 0 : TOKENS * TOKEN_MS });
   const { times, firstTokens } = await load(server, 1, STREAMS, () => server.bodyOf(randomUUID(), true));
   return firstTokens?.p50 ?? times.p50;
