@@ -85,13 +85,12 @@ export async function createServices(config: Config): Promise<Services> {
   const conversations = createConversations({ ...answering, index, pending, warn });
   const finder = createAnswerFinder({ cache, model, counters, config });
 
-  const stopAnswers = (session: Parameters<LiveAnswers['forget']>[0]): void => live.forget(session);
   const ownsAnswers = cache !== null && config.cache.partition === 'user';
   const generations = ownsAnswers
     ? new UserGenerations(store, config.cache.ttlMs + config.cache.staleIfErrorMs)
     : null;
   const userData = [
-    createUserSessions({ store, history, index, stopAnswers: (userId) => stopAnswers({ userId }) }),
+    createUserSessions({ store, history, index, live }),
     ...(generations && cache ? [createCachedUserData(cache, generations)] : []),
   ];
 
@@ -127,7 +126,7 @@ export async function createServices(config: Config): Promise<Services> {
       pending: requests,
     }),
     answers: createAnswers(answering),
-    sessions: createSessions({ ...answering, store, index, pending, warn, stopAnswers }),
+    sessions: createSessions({ ...answering, store, index, pending, warn }),
     erasures: new Erasures({ store, userData, pending, warn }),
     userData,
     budgets,

@@ -3,6 +3,7 @@ import { AskError, errors, toAskError } from '../contract/errors.ts';
 import { untilAborted } from '../common/pending-work.ts';
 import type { AnswerReader } from '../model/completion.ts';
 import { digest, type Interaction, type SessionKey } from '../history/session-rows.ts';
+import type { AnswersInProgress } from '../history/sessions.ts';
 import { tellWait } from './single-flight.ts';
 
 /** The reason of the abort when an answer is stopped. */
@@ -166,7 +167,7 @@ export class LiveAnswer {
 }
 
 /** The answers in progress of this process. */
-export class LiveAnswers {
+export class LiveAnswers implements AnswersInProgress {
   /** Those that have a key. */
   readonly #answers = new Map<string, LiveAnswer>();
   /** All of them. */
@@ -183,8 +184,7 @@ export class LiveAnswers {
     live.outcome.then(remove, remove);
   }
 
-  /** Forgets the answers of a session, or of a user if there is no session id. */
-  forget({ userId, sessionId }: Pick<SessionKey, 'userId'> & Partial<SessionKey>): void {
+  forget({ userId, sessionId }: Parameters<AnswersInProgress['forget']>[0]): void {
     for (const [live, session] of this.#sessions)
       if (session.userId === userId && (sessionId ?? session.sessionId) === session.sessionId) live.forget();
   }

@@ -11,11 +11,16 @@ import { isInteractionOrMarkerKey, type SessionKey } from './session-rows.ts';
 const PAGE_INTERACTIONS = 50;
 const PAGE_SESSIONS = 50;
 
+/** The answers in progress in this process, which a higher layer has. */
+export interface AnswersInProgress {
+  /** Stops those of a session, or of a user if there is no session id: their conversations were deleted. */
+  forget(session: Pick<SessionKey, 'userId'> & Partial<SessionKey>): void;
+}
+
 /** What {@link createSessions} needs. */
 export interface SessionsParts extends CopyParts {
   claims: Claims;
-  /** Stops the answers in progress of a session in this process, whose rows were deleted. */
-  stopAnswers: (session: SessionKey) => void;
+  live: AnswersInProgress;
   /** Work that has to be finished before the process stops. */
   pending: PendingWork;
   warn: (message: string) => void;
@@ -53,7 +58,7 @@ export const isSessionPosition = isInteractionOrMarkerKey;
 
 /** Creates the sessions of this process. */
 export function createSessions(parts: SessionsParts): Sessions {
-  const { history, index, pending, warn, stopAnswers } = parts;
+  const { history, index, pending, warn, live } = parts;
 
   async function copy(session: SessionKey, position?: string): Promise<string | null> {
     // Nobody knows the id before the copy is complete.
@@ -89,7 +94,7 @@ export function createSessions(parts: SessionsParts): Sessions {
     },
     async forget(session) {
       const { position, removed } = await history.delete(session);
-      stopAnswers(session);
+      live.forget(session);
       const { userId, sessionId } = session;
       if (userId !== null) await pending.add(index.forget(userId, sessionId, position.epoch));
       return removed;

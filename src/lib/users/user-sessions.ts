@@ -5,6 +5,7 @@ import type { ChatHistory } from '../history/chat-history.ts';
 import type { RowStore } from '../history/row-store.ts';
 import type { SessionIndex } from '../history/session-index.ts';
 import type { SessionState } from '../history/session-index-rows.ts';
+import type { AnswersInProgress } from '../history/sessions.ts';
 import {
   after,
   parseKey,
@@ -24,13 +25,12 @@ export interface UserSessionsParts {
   store: RowStore;
   history: ChatHistory;
   index: SessionIndex;
-  /** Stops the answers in progress of a user in this process. */
-  stopAnswers: (userId: string) => void;
+  live: AnswersInProgress;
 }
 
 /** Creates the part of a user's data that the sessions are. */
 export function createUserSessions(parts: UserSessionsParts): UserData {
-  const { history, index, stopAnswers } = parts;
+  const { history, index, live } = parts;
 
   async function erase(session: SessionKey & { userId: string }): Promise<void> {
     // Its marker hides the rows of answers that are still in progress; the state tells those who write them.
@@ -46,7 +46,7 @@ export function createUserSessions(parts: UserSessionsParts): UserData {
         const old = states.filter(({ createdAt }) => createdAt <= startedAt + MAX_SKEW_MS);
         await forEachConcurrently(old, ({ sessionId }) => erase({ userId, sessionId }));
       }
-      stopAnswers(userId);
+      live.forget({ userId });
     },
     async *export(userId) {
       for await (const states of index.states(userId))

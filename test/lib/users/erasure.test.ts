@@ -44,7 +44,7 @@ describe.each<[string, () => RowStore | Promise<RowStore>]>([
   let userId: string;
   let sessions: UserData;
   let warnings: string[];
-  let stopped: string[];
+  let stopped: object[];
   const sessionOf = (sessionId: string, owner = userId) => ({ userId: owner, sessionId });
 
   beforeEach(async () => {
@@ -54,7 +54,7 @@ describe.each<[string, () => RowStore | Promise<RowStore>]>([
     claims = new Claims(store);
     userId = JSON.stringify(['aad', randomUUID()]);
     [warnings, stopped] = [[], []];
-    sessions = createUserSessions({ store, history, index, stopAnswers: (user) => stopped.push(user) });
+    sessions = createUserSessions({ store, history, index, live: { forget: (user) => stopped.push(user) } });
   });
   afterEach(() => void vi.useRealTimers());
 
@@ -110,7 +110,7 @@ describe.each<[string, () => RowStore | Promise<RowStore>]>([
     expect(left).not.toContain(SECRET);
     expect(left).not.toMatch(/"(?:h0|a0|z0)":|"(?:title|sessionId)":"[^"]/);
     expect(left).not.toContain(JSON.parse(userId)[1]);
-    expect(stopped).toEqual([userId]);
+    expect(stopped).toEqual([{ userId }]);
     expect(await index.list(userId, 10)).toEqual({ sessions: [], before: null });
     expect(await exported()).toEqual([]);
   });
