@@ -1,4 +1,4 @@
-/** `npm run preprovision`: what azd runs before it creates anything. It chooses the model of the deployment. */
+/** `npm run preprovision`: what azd runs before it creates anything. It chooses the model, and refuses keys with the sign-in. */
 import { parseArgs } from 'node:util';
 import { CliError, runCli } from './azd/cli.ts';
 import { readDeployed } from './azd/deployed-models.ts';
@@ -21,10 +21,13 @@ export const help = `npm run preprovision -- [--date YYYY-MM-DD]
 Chooses the model of the deployment: the first of infra/models.json that the region offers, that new customers can deploy,
 that does not retire soon, and for which the subscription has quota. It asks Azure with the Azure CLI and sets ASK_MODEL_NAME,
 ASK_MODEL_VERSION, ASK_MODEL_SKU and ASK_MODEL_CAPACITY in the azd environment. A model that you set is only checked; one
-that is deployed is kept, unless you set ${AGAIN}=true. azd runs it before each provisioning; by hand:
-azd hooks run preprovision
+that is deployed is kept, unless you set ${AGAIN}=true. It refuses ASK_CALLER_KEYS together with ASK_AUTH_CLIENT_ID, as the app does.
+azd runs it before each provisioning; by hand: azd hooks run preprovision
 
   --date   count the days until the retirement from this date instead of today`;
+
+const TWO_KINDS_OF_USERS = `ASK_CALLER_KEYS and ASK_AUTH_CLIENT_ID exclude each other: the app would refuse every question. Turn one of them off:
+azd env set ASK_CALLER_KEYS "", or azd env set ASK_AUTH_CLIENT_ID ""`;
 
 const NO_REGION = `The region is not known yet. "azd up" asks for it first; for "azd provision" set it:
 azd env set AZURE_LOCATION REGION`;
@@ -42,9 +45,13 @@ const ADVICE = `Nothing was created. You can
 - ask for quota: https://aka.ms/oai/stuquotarequest
 - name another model, also one that retires sooner: azd env set ASK_MODEL_NAME=NAME ASK_MODEL_VERSION=VERSION ASK_MODEL_SKU=SKU`;
 
-/** Sets the exit code to 1 when no model can be deployed: azd then creates nothing. */
+/** Sets the exit code to 1 when no model can be deployed, or settings exclude each other: azd then creates nothing. */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { date: { type: 'string' } } });
+  if (process.env['ASK_CALLER_KEYS']?.trim() && process.env['ASK_AUTH_CLIENT_ID']?.trim()) {
+    fail(TWO_KINDS_OF_USERS);
+    return;
+  }
   const requested = readModelRequest(process.env);
   if (requested.existing !== undefined && requested.fallback === undefined) {
     console.log(`Model: the existing account ${requested.existing} is used, so there is nothing to choose.`);

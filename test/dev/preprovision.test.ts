@@ -50,6 +50,16 @@ async function chosen(offers: Offer[], env?: Record<string, string>): Promise<st
   return set['ASK_MODEL_CHOSEN'] && `${set['ASK_MODEL_NAME']} ${set['ASK_MODEL_SKU']}`;
 }
 
+it('refuses keys of callers together with the sign-in, before it asks Azure', async () => {
+  const both = { ASK_CALLER_KEYS: 'shop=0', ASK_AUTH_CLIENT_ID: 'client-id' };
+  const { code, output, calls } = await preprovision({}, both);
+  expect(code).toBe(1);
+  expect(output).toContain('ASK_CALLER_KEYS and ASK_AUTH_CLIENT_ID exclude each other');
+  expect(output).toContain('azd env set ASK_CALLER_KEYS ""');
+  expect(calls).toEqual([]);
+  expect((await preprovision({}, { ...both, ASK_AUTH_CLIENT_ID: '' })).code).toBe(0);
+});
+
 describe('without a choice of the user', () => {
   it('takes the first model of the list, and marks it as its own', async () => {
     const { code, output, set, calls } = await preprovision({});
