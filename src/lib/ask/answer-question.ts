@@ -149,7 +149,7 @@ async function find(
   const history = alignHistory(interactions, fitting, config.historyMaxInteractions);
   const system = [config.model.systemPrompt, question.instructions].filter(Boolean).join('\n\n');
   const prompt = question.prompt ?? buildPrompt(system, history, question.text);
-  const signals = [context.signal, resetFailed, ...(live ? [live.stopping] : [])];
+  const signals = [context.signal, resetFailed, live?.stopping].filter((signal) => signal !== undefined);
   try {
     return await finder.find(question, prompt, {
       ...context,

@@ -33,8 +33,8 @@ export interface Conversations {
 export interface Conversation {
   /** The history for the prompt, oldest first. */
   interactions: Interaction[];
-  /** Aborts when the new conversation could not be begun; the reason is the error for the caller. */
-  resetFailed: AbortSignal;
+  /** Aborts when the new conversation could not be begun; the reason is the error for the caller. Undefined without one. */
+  resetFailed: AbortSignal | undefined;
   /** The answer while it is in progress; undefined when nobody can stop it. */
   live: LiveAnswer | undefined;
   /** Appends an interaction, as stopped if the answer was stopped. @throws AskError when the reset failed. */
@@ -50,13 +50,13 @@ export interface Conversation {
 const UNLISTED: Listing = { ready: Promise.resolve(true), note() {}, takeBack() {} };
 
 interface OpenedHistory extends Pick<Place, 'interactions' | 'position'> {
-  resetFailed: AbortSignal;
+  resetFailed?: AbortSignal;
 }
 
 /** That of a question with the whole prompt. */
 const noConversation = (): Conversation => ({
   interactions: [],
-  resetFailed: new AbortController().signal,
+  resetFailed: undefined,
   live: undefined,
   save: async () => ({ outcome: 'not stored', position: null, stopped: false }),
   end: async () => {},
@@ -112,11 +112,8 @@ async function openHistory(
   question: Question,
   { record, warn }: AskContext,
 ): Promise<OpenedHistory> {
-  const { signal: resetFailed } = new AbortController();
   // The session id was just generated, so there is nothing to read.
-  if (question.isNewSession) {
-    return { interactions: [], position: Promise.resolve(FIRST_POSITION), resetFailed };
-  }
+  if (question.isNewSession) return { interactions: [], position: Promise.resolve(FIRST_POSITION) };
   if (question.newConversation) return beginNewConversation(history, question, record.arrivedAt);
   const limit = windowOf(limits.historyMaxInteractions);
   const { replaces } = question;
@@ -126,17 +123,17 @@ async function openHistory(
       throw errors.storageUnavailable(error);
     });
     if (!before) throw errors.interactionGone();
-    return { interactions: before.interactions, position: Promise.resolve(before), resetFailed };
+    return { interactions: before.interactions, position: Promise.resolve(before) };
   }
   try {
     const read = () => history.read(question, limit);
     const conversation = await timed(record, 'history_read', read);
-    return { interactions: conversation.interactions, position: Promise.resolve(conversation), resetFailed };
+    return { interactions: conversation.interactions, position: Promise.resolve(conversation) };
   } catch (error) {
     record.historyAvailable = false;
     warn(`Chat history could not be read: ${String(error)}`);
     // Read the position again during the model call, so that the answer can still be stored.
-    return { interactions: [], position: history.read(question, 1).catch(() => null), resetFailed };
+    return { interactions: [], position: history.read(question, 1).catch(() => null) };
   }
 }
 

@@ -1,5 +1,5 @@
 /** What is cached: answers, their keys, the interface of the tiers that keep them, and the fastest tier: memory. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config/config.ts';
 import { digest } from '../history/session-rows.ts';
@@ -192,6 +192,9 @@ export function answerCacheKey(
     Object.entries(sent).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     prompt,
   ];
-  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
-  return KEY_PREFIX + (partition ? partitionName(partition) : '') + hash;
+  return (
+    KEY_PREFIX +
+    (partition ? partitionName(partition) : '') +
+    hash('sha256', JSON.stringify(parts), 'base64url')
+  );
 }

@@ -1,5 +1,5 @@
 /** The rows of a session: their keys, and an interaction as the properties of a row. */
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { POSITION_PATTERN } from '../contract/ask-fields.ts';
 import type { ChatMessage } from '../contract/responses.ts';
 import { promisify } from 'node:util';
@@ -41,8 +41,7 @@ export const after = (key: string): string => `${key}!`;
 const uninverted = (digits: string): number => MAX_MS - Number(digits);
 
 /** Digest for use in keys: a key cannot contain every character that user input can. */
-export const digest = (...parts: unknown[]): string =>
-  createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+export const digest = (...parts: unknown[]): string => hash('sha256', JSON.stringify(parts), 'base64url');
 
 /** The partition of a session's rows. */
 export const sessionPartition = ({ userId, sessionId }: SessionKey): string => digest(userId, sessionId);

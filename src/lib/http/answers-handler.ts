@@ -51,13 +51,13 @@ async function stream(
   const from = readTextFrom(request);
   const ended = Promise.withResolvers<void>();
   // Every answer ends before this.
-  const deadline = startDeadline(config.requestTimeoutMs, () => true);
+  const deadline = startDeadline(config.requestTimeoutMs, stopSignal, () => true);
   const end = (): void => {
     deadline.clear();
     ended.resolve();
   };
   void requests.add(ended.promise);
-  const signal = AbortSignal.any([deadline.signal, stopSignal, caller.disconnected]);
+  const signal = AbortSignal.any([deadline.signal, caller.disconnected]);
   try {
     return await streamAnswer({
       end,

@@ -27,8 +27,8 @@ export const handleAsk = (
 function toResponse(answer: Answer, record: QuestionRecord): Reply {
   const { timings, total_time: total } = answer.performance_metrics;
   const serverTiming = Object.entries({ ...timings, total }).map(
-    // In milliseconds, to the microsecond.
-    ([name, time]) => `${name};dur=${Number((1000 * time).toFixed(3))}`,
+    // In milliseconds, to the microsecond. `toFixed` takes four times as long.
+    ([name, time]) => `${name};dur=${Math.round(1e6 * time) / 1000}`,
   );
   return json(200, answer, { 'Server-Timing': serverTiming.join(', '), ...answerHeaders(record) });
 }

@@ -11,8 +11,8 @@ import {
   sessionId as sessionIdSchema,
 } from '../contract/ask-fields.ts';
 import type { Config } from '../config/config.ts';
-import { errors, AskError, type BodyContent } from '../contract/errors.ts';
-import { type RawRequest, CallerDisconnectedError } from './raw-request.ts';
+import { errors, type BodyContent } from '../contract/errors.ts';
+import type { RawRequest } from './raw-request.ts';
 import { untilAborted } from '../common/pending-work.ts';
 
 /** JSON may escape each character of the question as six (\uXXXX). 16 KiB are for the other fields. */
@@ -174,23 +174,9 @@ export async function readJson(
   if (!JSON_TYPE.test(request.header('content-type') ?? '')) throw errors.unsupportedMediaType(content);
   if (Number(request.header('content-length')) > maxBytes) throw errors.bodyTooLarge(maxBytes, content);
   // An abort must not cancel the body: this would close the socket, which the error response needs.
-  const bytes = await untilAborted(readBytes(request, expected), signal);
+  const bytes = await untilAborted(request.read(maxBytes), signal);
+  if (bytes === null) throw errors.bodyTooLarge(maxBytes, content);
   return parse(decode(bytes, content), content);
-}
-
-async function readBytes(request: RawRequest, { maxBytes, content }: ExpectedBody): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of request.body) {
-      size += chunk.length;
-      if (size > maxBytes) throw errors.bodyTooLarge(maxBytes, content);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw error instanceof AskError ? error : new CallerDisconnectedError();
-  }
-  return Buffer.concat(chunks);
 }
 
 function decode(bytes: Uint8Array, content: BodyContent): string {

@@ -67,9 +67,8 @@ export async function handleCopy(
   { log }: Invocation,
 ): Promise<Reply> {
   const session = readSession(request, config);
-  const deadline = startDeadline(config.requestTimeoutMs, () => false);
-  const signal = AbortSignal.any([deadline.signal, stopSignal]);
-  const { before } = await readCopyFields(request, signal).finally(deadline.clear);
+  const { signal, clear } = startDeadline(config.requestTimeoutMs, stopSignal, () => false);
+  const { before } = await readCopyFields(request, signal).finally(clear);
   const id = await logged(copySession(sessions, session, before ?? undefined), log);
   return json(201, { session_id: id } satisfies SessionCopy);
 }

@@ -54,8 +54,7 @@ function createAnswer(services: McpServices): McpEndpoint {
     const { caller } = request;
     const userId = readUserId(request, config.users);
     let message: unknown;
-    const deadline = startDeadline(config.requestTimeoutMs, () => message !== undefined);
-    const signal = AbortSignal.any([deadline.signal, stopSignal]);
+    const { signal, clear } = startDeadline(config.requestTimeoutMs, stopSignal, () => message !== undefined);
     // A stream goes on after its response was returned.
     let ended = Promise.resolve();
     try {
@@ -74,7 +73,7 @@ function createAnswer(services: McpServices): McpEndpoint {
       const headers = isMethod(message, 'initialize') ? { [CLIENT_ID_HEADER]: randomUUID() } : {};
       return await toReply(response, { ...headers, 'X-Request-Id': invocation.id });
     } finally {
-      void ended.then(deadline.clear);
+      void ended.then(clear);
     }
   };
 }
