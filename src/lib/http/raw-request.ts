@@ -63,7 +63,9 @@ export class RawRequest {
     const chunks: Buffer[] = [];
     let bytes = 0;
     return new Promise((resolve, reject) => {
-      const onClose = (): void => reject(new CallerDisconnectedError());
+      const onClose = (): void => {
+        if (!message.readableEnded) reject(new CallerDisconnectedError());
+      };
       if (message.destroyed) onClose();
       message.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
@@ -71,7 +73,6 @@ export class RawRequest {
         else chunks.push(chunk);
       });
       message.once('end', () => resolve(Buffer.concat(chunks)));
-      // Also after the end, when it has no effect.
       message.once('close', onClose);
     });
   }
