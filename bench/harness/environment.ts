@@ -140,7 +140,7 @@ export class Environment {
     return this.#build(subject, async (folder) => {
       if (subject === 'app') {
         await this.rootOf('built');
-        writePackage(folder);
+        await writePackage(folder);
       } else {
         await bundle(`bench/apps/${subject}.ts`, join(folder, 'dist'));
         writeFileSync(join(folder, 'package.json'), `{"type": "module", "main": "dist/${subject}.js"}`);

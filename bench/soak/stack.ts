@@ -38,7 +38,7 @@ export class Stack {
   /** Builds the app, writes the published folder, and starts everything. */
   async start(): Promise<this> {
     await buildAppIfChanged();
-    writePackage(join(this.folder, 'app'));
+    await writePackage(join(this.folder, 'app'));
     [this.#azuritePort, this.#appPort] = [await freePort(), await freePort()];
     this.azurite = await startAzuriteTables(join(this.folder, 'storage'), this.#azuritePort);
     this.services = await startServices(this.#azuritePort);

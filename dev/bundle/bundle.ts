@@ -25,6 +25,10 @@ const TOOLS = [
   'package-lock.json',
 ];
 
+/** CommonJS packages call `require` for Node's built-in modules; an ES module has no `require` of its own. */
+export const REQUIRE =
+  "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);";
+
 interface BuildRecord {
   inputs: string[];
   outputs: string[];
@@ -92,10 +96,7 @@ function bundleFiles(
     legalComments: 'external',
     sourcemap: true,
     chunkNames: 'chunks/[name]-[hash]',
-    // CommonJS packages call `require` for Node's built-in modules; an ES module has no `require` of its own.
-    banner: {
-      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
-    },
+    banner: { js: REQUIRE },
     // The worker provides the first; the others are for drivers of @keyv/sqlite that the app does not use.
     external: ['@azure/functions-core', 'better-sqlite3', 'bun:sqlite'],
     plugins,

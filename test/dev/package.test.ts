@@ -1,6 +1,17 @@
 /** npm run package: the published folder is complete, small, and locked. */
 import { randomUUID } from 'node:crypto';
-import { cpSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,9 +21,9 @@ import { writePackage } from '../../dev/package.ts';
 import { ask, startApp } from '../support/app.ts';
 
 let folder: string;
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ask-package-'));
-  writePackage(join(folder, 'out'));
+  await writePackage(join(folder, 'out'));
   cpSync(join(folder, 'out'), join(folder, 'empty', 'app'), { recursive: true });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,33 +57,69 @@ it('contains only the files that the app needs', () => {
 const sizeOf = (files: string[]): number => files.reduce((sum, file) => sum + statSync(file).size, 0);
 
 it('is small, and loads only the necessary chunks before the first answer', async () => {
-  const loads = join(folder, 'loads.txt');
+  const { loaded } = await recordFirstAnswer();
+  expect(loaded.some((file) => file.includes('services'))).toBe(true);
+  expect(sizeOf(loaded)).toBeLessThan(1.5e6);
+  // Each file takes a look-up, a read and a compilation.
+  expect(loaded.length).toBeLessThanOrEqual(11);
+  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page,
+  // MCP, the OpenAI API.
+  expect(loaded.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp|openai/.test(file))).toEqual(
+    [],
+  );
+  expect(sizeOf(globSync(join(published(), '**/*.{js,cjs}')))).toBeLessThan(7e6);
+});
+
+it('is compiled ahead for this Node, whatever the folder in which it runs', async () => {
+  expect((await recordFirstAnswer()).codeCache).toBe('accepted');
+  expect(codeCache()).toContain(`${process.version}-${process.platform}-${process.arch}`);
+  expect(statSync(codeCache()).size).toBeLessThan(2e6);
+});
+
+it.each<[string, () => void]>([
+  ['of another version of V8', () => writeFileSync(codeCache(), ofOtherVersion(readFileSync(codeCache())))],
+  ['that is cut off', () => truncateSync(codeCache(), 300_000)],
+  ['of another Node only', () => renameSync(codeCache(), codeCache().replace(process.version, 'v24.0.0'))],
+])('answers with a code cache %s', async (_, change) => {
+  const original = codeCache();
+  const contents = readFileSync(original);
+  change();
+  try {
+    expect((await recordFirstAnswer()).codeCache).toBe('not used');
+  } finally {
+    rmSync(codeCache());
+    writeFileSync(original, contents);
+  }
+});
+
+const published = (): string => join(folder, 'empty', 'app', 'dist');
+
+const codeCache = (): string => globSync(join(published(), 'chunks/*.cache'))[0] ?? '';
+
+/** The second word of the header is a hash of the version. */
+const ofOtherVersion = (cache: Buffer): Buffer =>
+  Buffer.concat([cache.subarray(0, 4), Buffer.from('else'), cache.subarray(8)]);
+
+/** Starts the published app and asks once. Gives the files that were loaded, and whether V8 used the code cache. */
+async function recordFirstAnswer(): Promise<{ loaded: string[]; codeCache: string | undefined }> {
+  const loads = join(folder, `${randomUUID()}.txt`);
   const recorder = pathToFileURL(join(root, 'test/support/record-loads.js')).href;
   const app = await startApp({
     root: join(folder, 'empty', 'app'),
     env: { NODE_OPTIONS: `--import ${recorder}`, RECORD_LOADS: loads },
   });
   try {
-    await ask(app, { question: randomUUID() });
+    expect((await ask(app, { question: 'What is the capital of France?' })).answer).toContain('Paris');
   } finally {
     await app.stop();
   }
-  const dist = join(folder, 'empty', 'app', 'dist');
-  const loaded = readFileSync(loads, 'utf8').match(/^file:.*/gm) ?? [];
-  const loadedChunks = [...new Set(loaded)]
-    .map((url) => fileURLToPath(url))
-    .filter((file) => file.startsWith(dist));
-  expect(loadedChunks.some((file) => file.includes('services'))).toBe(true);
-  expect(sizeOf(loadedChunks)).toBeLessThan(1.5e6);
-  // Each file takes a look-up, a read and a compilation.
-  expect(loadedChunks.length).toBeLessThanOrEqual(10);
-  // Chunks that are loaded on demand: the tokenizer, Redis, sign-in, telemetry, the OpenAPI document, the page,
-  // MCP, the OpenAI API.
-  expect(
-    loadedChunks.filter((file) => /o200k|redis|esm-|telemetry|openapi|page|mcp|openai/.test(file)),
-  ).toEqual([]);
-  expect(sizeOf(globSync(join(dist, '**/*.js')))).toBeLessThan(7e6);
-});
+  const text = readFileSync(loads, 'utf8');
+  const loaded = [...new Set(text.match(/^file:.*/gm))].map((url) => fileURLToPath(url));
+  return {
+    loaded: loaded.filter((file) => file.startsWith(published())),
+    codeCache: /^code cache (.*)/m.exec(text)?.[1],
+  };
+}
 
 it('has a lock file for all systems, without download addresses', () => {
   interface Locked {

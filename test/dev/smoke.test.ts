@@ -27,7 +27,7 @@ it('passes against an app that requires a key', async () => {
 
 it('passes against the published folder', { tags: ['long'] }, async () => {
   const out = mkdtempSync(join(tmpdir(), 'ask-out-'));
-  writePackage(out);
+  await writePackage(out);
   await app.start({ root: out });
   expect((await smoke('--url', app.url)).output).toMatch(PASSED);
   rmSync(out, { recursive: true });
