@@ -42,7 +42,7 @@ function servicesFile(chunks: string): string {
  * Returns the path of the script.
  */
 async function toScript(file: string): Promise<string> {
-  const { exports, imports } = await interfaceOf(file);
+  const { exports, imports, late } = await interfaceOf(file);
   const { code, warnings } = await transform(readFileSync(file, 'utf8').replace(REQUIRE, ''), {
     format: 'cjs',
     platform: 'node',
@@ -51,10 +51,12 @@ async function toScript(file: string): Promise<string> {
   });
   if (warnings.length > 0) throw new Error(`${file} cannot be a script: ${warnings[0]?.text}`);
   const script = file.replace(/js$/, 'cjs');
+  // For `import()` in a script, Node has only an option that it calls experimental, with a warning in the log.
+  const loading = late.reduce((text, path) => text.replaceAll(`import("${path}")`, `load("${path}")`), code);
   // A module is always strict, a script only when it says so.
-  writeFileSync(script, `(function(exports,require,module){'use strict';${code}})`);
+  writeFileSync(script, `(function(exports,require,module,load){'use strict';${loading}})`);
   await build({
-    stdin: { contents: loaderOf(basename(file, '.js'), exports, imports), resolveDir: root },
+    stdin: { contents: loaderOf(script, exports, imports), resolveDir: root },
     outfile: file,
     allowOverwrite: true,
     bundle: true,
@@ -68,8 +70,8 @@ async function toScript(file: string): Promise<string> {
   return script;
 }
 
-/** The names that a module exports, and the files of the package that it imports at once. */
-async function interfaceOf(file: string): Promise<{ exports: string[]; imports: string[] }> {
+/** The names that a module exports, the files of the package that it imports at once, and what it imports later. */
+async function interfaceOf(file: string): Promise<{ exports: string[]; imports: string[]; late: string[] }> {
   const { metafile } = await build({
     entryPoints: [file],
     outdir: dirname(file),
@@ -78,17 +80,19 @@ async function interfaceOf(file: string): Promise<{ exports: string[]; imports: 
     metafile: true,
   });
   const [output] = Object.values(metafile.outputs);
-  const imports = (output?.imports ?? []).filter(
-    ({ path, kind }) => kind === 'import-statement' && path.startsWith('./'),
-  );
-  return { exports: output?.exports ?? [], imports: imports.map(({ path }) => path) };
+  const pathsOf = (wanted: string): string[] =>
+    (output?.imports ?? []).filter(({ kind }) => kind === wanted).map(({ path }) => path);
+  const imports = pathsOf('import-statement').filter((path) => path.startsWith('./'));
+  return { exports: output?.exports ?? [], imports, late: pathsOf('dynamic-import') };
 }
 
-const loaderOf = (name: string, exports: string[], imports: string[]): string => `
+const loaderOf = (script: string, exports: string[], imports: string[]): string => `
   import { runScript } from './src/lib/app/run-script.ts';
   ${imports.map((path, index) => `import * as module${index} from '${path}';`).join('\n')}
   const modules = { ${imports.map((path, index) => `'${path}': module${index}`).join(', ')} };
-  export const { ${exports.join(', ')} } = runScript(import.meta.dirname, '${name}', modules);
+  const load = (id) => import(id);
+  const script = import.meta.dirname + '/${basename(script)}';
+  export const { ${exports.join(', ')} } = runScript(script, { modules, load });
 `;
 
 /** Asks the app a first question, and one as a stream. */

@@ -29,7 +29,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('serves a question and the page from an empty folder, without node_modules', async () => {
-  const app = await startApp({ root: join(folder, 'empty', 'app') });
+  // Budgets are a part that is loaded late.
+  const app = await startApp({ root: join(folder, 'empty', 'app'), env: { RATE_CALLER_PER_MINUTE: '100' } });
   try {
     const answer = await ask(app, { question: 'What is the capital of France?' });
     expect(answer.answer).toContain('Paris');
@@ -38,6 +39,7 @@ it('serves a question and the page from an empty folder, without node_modules', 
     expect(page.status).toBe(200);
     expect(await page.text()).toContain('</html>');
     expect((await fetch(`${app.url}/assets/unknown.js`)).status).toBe(404);
+    expect(app.output()).not.toContain('Warning');
   } finally {
     await app.stop();
   }

@@ -4,27 +4,30 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import vm from 'node:vm';
 
-type Script = (exports: object, require: (id: string) => unknown, module: { exports: object }) => void;
+type Load = (id: string) => Promise<unknown>;
+type Require = (id: string) => unknown;
+type Script = (exports: object, require: Require, module: { exports: object }, load: Load) => void;
+
+/** What a script imports: `modules` are the files of the package that it needs at once, `load` imports the others. */
+interface Imports {
+  modules: Record<string, object>;
+  load: Load;
+}
 
 /**
- * Runs `NAME.cjs` in `folder` and gives what it exports. `modules` are the files of the package that it imports. V8 refuses a
- * cache that another version has made, or the same one with other flags; the script is then compiled, as without a cache.
+ * Runs the script at `filename` and gives what it exports. V8 refuses a cache that another version has made, or the same one
+ * with other flags; the script is then compiled, as without a cache.
  */
-export function runScript(folder: string, name: string, modules: Record<string, object>): object {
-  const filename = join(folder, `${name}.cjs`);
+export function runScript(filename: string, { modules, load }: Imports): object {
   const cachedData = read(codeCacheOf(filename));
-  const script = new vm.Script(readFileSync(filename, 'utf8'), {
-    filename,
-    ...(cachedData && { cachedData }),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const source = readFileSync(filename, 'utf8');
+  const script = new vm.Script(source, { filename, ...(cachedData && { cachedData }) });
   const builtIn = createRequire(filename);
   const module = { exports: {} };
   const run = script.runInThisContext() as Script;
-  run(module.exports, (id) => modules[id] ?? builtIn(id), module);
+  run(module.exports, (id) => modules[id] ?? builtIn(id), module, load);
   return module.exports;
 }
 
