@@ -3,6 +3,7 @@
  * heartbeat of each process instead of renewals, a second key that has to agree with the lease.
  */
 import { randomUUID } from 'node:crypto';
+import { startTimeLimit } from '../common/pending-work.ts';
 import type { CallLeases, Lease } from './cache-tier.ts';
 import type { UseRedis } from './redis-sign-in.ts';
 
@@ -66,16 +67,13 @@ export function createRedisLeases(use: UseRedis, takeMs: number): CallLeases {
   };
 }
 
-/** A result that has arrived by the time limit counts even if the event loop was too busy to handle it by then. */
+/** Gives the result of `work`, or `late` when it does not come in time. */
 async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<'late'>((resolve) => {
-    // Sockets are read between a timer and an immediate.
-    timer = setTimeout(() => setImmediate(resolve, 'late'), timeoutMs);
-  });
+  const late = Promise.withResolvers<'late'>();
+  const end = startTimeLimit(timeoutMs, () => late.resolve('late'));
   try {
-    return await Promise.race([work, timeout]);
+    return await Promise.race([work, late.promise]);
   } finally {
-    clearTimeout(timer);
+    end();
   }
 }

@@ -6,7 +6,7 @@ import { type RedisClient, RedisSignIn, type UseRedis } from './redis-sign-in.ts
 import { createRedisGeneration } from './generation.ts';
 import { createRedisLeases } from './redis-leases.ts';
 import type { RedisConfig } from '../config/config.ts';
-import { PendingWork } from '../common/pending-work.ts';
+import { PendingWork, startTimeLimit } from '../common/pending-work.ts';
 
 /** How long a question waits for Redis, in milliseconds: at most for an operation, and at most for a lease. */
 const LIMITS = { answerMs: 300, takeMs: 100 };
@@ -118,14 +118,14 @@ class RedisTier implements CacheTier {
     const connection = this.#connection;
     if (!connection.client.isReady) throw new Error('Redis is not connected');
     const timeout = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    const end = startTimeLimit(timeoutMs, () => {
       timeout.reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
       this.#replace(connection, `it does not answer. ${CHECK}`);
-    }, timeoutMs);
+    });
     try {
       return await Promise.race([operation(connection), timeout.promise]);
     } finally {
-      clearTimeout(timer);
+      end();
     }
   }
 

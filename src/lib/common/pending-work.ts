@@ -53,6 +53,19 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
 }
 
 /**
+ * Calls `onLate` after `ms` milliseconds, unless the function that it returns is called before. When the event loop comes late
+ * to it, after a pause of the process or while it is busy, `onLate` has to wait as long again: timers come before sockets, on
+ * which the response may be.
+ */
+export function startTimeLimit(ms: number, onLate: () => void): () => void {
+  const due = performance.now() + ms;
+  let timer = setTimeout(() => {
+    timer = setTimeout(onLate, performance.now() - due);
+  }, ms);
+  return () => clearTimeout(timer);
+}
+
+/**
  * Gives pauses between two looks at what others have to change: each lasts once to twice `firstMs` milliseconds, which grows
  * up to `maxMs`. An abort ends a pause; it never rejects.
  */

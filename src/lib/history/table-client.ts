@@ -8,6 +8,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import { TableClient, type TableServiceClientOptions } from '@azure/data-tables';
 import type { StorageConfig } from '../config/config.ts';
+import { startTimeLimit } from '../common/pending-work.ts';
 import { timedOut } from './storage-error.ts';
 import { Pool } from 'undici';
 
@@ -55,13 +56,13 @@ export interface TimeLimit {
 export async function inTime<T>(call: (limit: TimeLimit) => Promise<T>, ms: number): Promise<T> {
   const controller = new AbortController();
   // Not AbortSignal.timeout, which fires and creates an error even when the call has long finished.
-  const timer = setTimeout(() => controller.abort(), ms);
+  const end = startTimeLimit(ms, () => controller.abort());
   try {
     return await call({ abortSignal: controller.signal });
   } catch (error) {
     throw controller.signal.aborted ? timedOut(ms) : error;
   } finally {
-    clearTimeout(timer);
+    end();
   }
 }
 
