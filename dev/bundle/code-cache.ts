@@ -95,29 +95,31 @@ const loaderOf = (script: string, exports: string[], imports: string[]): string 
   export const { ${exports.join(', ')} } = runScript(script, { modules, load });
 `;
 
-/** Asks the app a first question, and one as a stream. */
+/** Asks the app a first question, and one as a stream, with emulated services. */
 async function askFirstQuestions(out: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ask-code-cache-'));
-  const [azurite, emulator] = await Promise.all([startAzuriteTables(folder), startEmulator()]);
-  const host = await startHostProcess({
-    root: out,
-    port: 0,
-    env: {
-      ...systemEnvironment(),
+  const [azurite, emulator] = await Promise.all([startAzuriteTables(), startEmulator()]);
+  try {
+    await askApp(out, {
       ...emulatorSettings(emulator),
       AzureWebJobsStorage: azurite.connectionString,
       ANSWER_CACHE_PATH: join(folder, 'answers.sqlite'),
-      LOG_LEVEL: 'warn',
-      NODE_OPTIONS: `--import ${RECORDER}`,
-    },
-  });
+    });
+  } finally {
+    await Promise.all([azurite.stop(), emulator.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function askApp(out: string, settings: Record<string, string>): Promise<void> {
+  const recording = { LOG_LEVEL: 'warn', NODE_OPTIONS: `--import ${RECORDER}` };
+  const env = { ...systemEnvironment(), ...settings, ...recording };
+  const host = await startHostProcess({ root: out, port: 0, env });
   try {
     for (const stream of [false, true]) await ask(host.url, stream);
   } finally {
     // The app writes the code cache when it ends.
     await host.stop();
-    await Promise.all([azurite.stop(), emulator.close()]);
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
