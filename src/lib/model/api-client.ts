@@ -219,6 +219,11 @@ function* parse(batch: string[]): Generator<object, void, void> {
 /** Reads the rest of the response, so that its connection can be used again. */
 function drain(body: Dispatcher.ResponseData['body']): void {
   if (body.destroyed) return;
-  const options = { limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(DRAIN_MS) };
-  body.dump(options).catch(() => {});
+  const closing = new AbortController();
+  // Not AbortSignal.timeout, which fires and creates an error even when the response has long ended.
+  const timer = setTimeout(() => closing.abort(), DRAIN_MS).unref();
+  body
+    .dump({ limit: Number.MAX_SAFE_INTEGER, signal: closing.signal })
+    .catch(() => {})
+    .finally(() => clearTimeout(timer));
 }
