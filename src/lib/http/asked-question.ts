@@ -240,7 +240,7 @@ export function startDeadline(ms: number, stopSignal: AbortSignal, hasArrived: (
   else stopSignal.addEventListener('abort', onStop, { once: true });
   return {
     signal: controller.signal,
-    clear() {
+    clear: () => {
       clearTimeout(timer);
       stopSignal.removeEventListener('abort', onStop);
     },
